@@ -1,0 +1,144 @@
+//! The body of `queue-change`: `{"updated_at": "2026-03-02T11:22:33.123456+00:00"}`.
+//!
+//! Wire reference, section 7.2. The zone may be missing and is UTC then; members that are not known are ignored.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+use serde_json::Value;
+
+/// Why a body announces nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AnnouncementError {
+    #[error(r#"body is empty, expected {{"updated_at": "<ISO 8601 time>"}}"#)]
+    Empty,
+    #[error("body is not JSON: {0}")]
+    NotJson(serde_json::Error),
+    #[error("body is not a JSON object")]
+    NotAnObject,
+    #[error("body has no member `updated_at`")]
+    Missing,
+    #[error("`updated_at` is not a string")]
+    NotAString,
+    #[error("`updated_at` is not an ISO 8601 time such as 2026-03-02T11:22:33.123456+00:00")]
+    NotATime,
+}
+
+/// The time in the body as a revision, see [`revision`].
+pub(crate) fn parse(body: &[u8]) -> Result<u64, AnnouncementError> {
+    if body.trim_ascii().is_empty() {
+        return Err(AnnouncementError::Empty);
+    }
+    let body: Value = serde_json::from_slice(body).map_err(AnnouncementError::NotJson)?;
+    let members = body.as_object().ok_or(AnnouncementError::NotAnObject)?;
+    let updated_at = members.get("updated_at").ok_or(AnnouncementError::Missing)?;
+    let text = updated_at.as_str().ok_or(AnnouncementError::NotAString)?;
+    time(text).map(revision).ok_or(AnnouncementError::NotATime)
+}
+
+/// Whole seconds since the epoch, a begun second counted as a whole one; 0 before 1970.
+///
+/// Up and not down, because a signal must not be lower than the revision of the document it speaks of. Two
+/// changes within a second, the first of them already in the store: rounded down, the announcement of the second
+/// would name a revision that everybody has, and nobody would wait for it. Rounded up it is a second too high at
+/// worst, and whoever hears it looks a few times more than needed; it never reaches a client.
+///
+/// "Now", the bound of an announcement, is rounded in the same way, or it would take the rounding back.
+pub(crate) fn revision(time: Timestamp) -> u64 {
+    let begun = u64::from(time.subsec_nanosecond() > 0);
+    u64::try_from(time.as_second()).unwrap_or(0) + begun
+}
+
+fn time(text: &str) -> Option<Timestamp> {
+    let text = with_short_fraction(text);
+    let zoned = text.parse::<Timestamp>();
+    zoned.or_else(|_| Offset::UTC.to_timestamp(text.parse::<DateTime>()?)).ok()
+}
+
+/// A fraction of a second may have any number of digits, and jiff takes nine. Since [`revision`] only asks
+/// whether there is one, `.0` or `.5` stands for it.
+fn with_short_fraction(text: &str) -> Cow<'_, str> {
+    let Some((whole, rest)) = text.split_once(['.', ',']) else { return text.into() };
+    let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (fraction, zone) = rest.split_at(digits);
+    match fraction.trim_start_matches('0') {
+        _ if fraction.is_empty() => text.into(),
+        "" => format!("{whole}.0{zone}").into(),
+        _ => format!("{whole}.5{zone}").into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times() {
+        // 1772450553 is 2026-03-02T11:22:33Z, as in the design's table.
+        for (text, revision) in [
+            ("2026-03-02T11:22:33Z", Some(1_772_450_553)),
+            ("2026-03-02T11:22:33+00:00", Some(1_772_450_553)),
+            ("2026-03-02T11:22:33.000000+00:00", Some(1_772_450_553)),
+            ("2026-03-02T12:22:33+01:00", Some(1_772_450_553)),
+            ("2026-03-02T05:52:33-05:30", Some(1_772_450_553)),
+            ("2026-03-02T11:22:33", Some(1_772_450_553)),
+            ("2026-03-02 11:22:33", Some(1_772_450_553)),
+            ("2026-03-02t11:22:33z", Some(1_772_450_553)),
+            // A begun second counts as a whole one.
+            ("2026-03-02T11:22:33.123456+00:00", Some(1_772_450_554)),
+            ("2026-03-02T11:22:33.123456", Some(1_772_450_554)),
+            ("2026-03-02T11:22:33.1Z", Some(1_772_450_554)),
+            ("2026-03-02T11:22:33,999Z", Some(1_772_450_554)),
+            ("2026-03-02T11:22:33.0000000000000000000000001Z", Some(1_772_450_554)),
+            ("2026-03-02T11:22:33.0000000000000000000000000+00:00", Some(1_772_450_553)),
+            ("2026-03-02T11:22:33.9999999999999999999999999", Some(1_772_450_554)),
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("1969-12-31T23:59:59.5Z", Some(0)),
+            ("0001-01-01T00:00:00Z", Some(0)),
+            ("9999-12-30T22:00:00Z", Some(253_402_207_200)),
+            ("", None),
+            ("now", None),
+            ("1772450553", None),
+            ("1772450553.5", None),
+            ("2026-03-02T11:22:33.Z", None),
+            ("2026-03-02T11:22:33.1.2Z", None),
+            ("2026-03-02T11:22.5Z", None),
+            ("2026-02-30T11:22:33Z", None),
+            ("2026-03-02T25:00:00Z", None),
+            ("2026-03-02T11:22:33+99:00", None),
+            ("2026-03-02T11:22:33Z trailing", None),
+            ("2026-03-02T11:22:33\u{663}Z", None),
+        ] {
+            assert_eq!(time(text).map(super::revision), revision, "{text}");
+        }
+    }
+
+    #[test]
+    fn bodies() {
+        for (body, outcome) in [
+            (r#"{"updated_at":"2026-03-02T11:22:33Z"}"#, "1772450553"),
+            (r#" {"project": 7, "updated_at": "2026-03-02T11:22:33Z"} "#, "1772450553"),
+            ("", r#"body is empty, expected {"updated_at": "<ISO 8601 time>"}"#),
+            (" \n", r#"body is empty, expected {"updated_at": "<ISO 8601 time>"}"#),
+            ("{", "body is not JSON: EOF while parsing an object at line 1 column 1"),
+            (
+                r#"{"updated_at":"2026-03-02T11:22:33Z"}}"#,
+                "body is not JSON: trailing characters at line 1 column 38",
+            ),
+            (r#"["2026-03-02T11:22:33Z"]"#, "body is not a JSON object"),
+            ("{}", "body has no member `updated_at`"),
+            (r#"{"updated_at":null}"#, "`updated_at` is not a string"),
+            (r#"{"updated_at":1772450553.0}"#, "`updated_at` is not a string"),
+            (
+                r#"{"updated_at":"soon"}"#,
+                "`updated_at` is not an ISO 8601 time such as 2026-03-02T11:22:33.123456+00:00",
+            ),
+        ] {
+            let said = parse(body.as_bytes()).map_or_else(|error| error.to_string(), |n| n.to_string());
+            assert_eq!(said, outcome, "{body}");
+        }
+        assert!(matches!(parse(b"{\"updated_at\":\"\xff\"}"), Err(AnnouncementError::NotJson(_))));
+    }
+}

@@ -1,0 +1,307 @@
+//! The HTTP face: routes and handlers. It redirects nobody: a path means the same with a slash at its end.
+
+use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use axum::{Json, Router};
+use http::StatusCode;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use serde_json::{Value, json};
+
+use crate::announcement;
+use crate::key::{EnvironmentKey, KeyError};
+use crate::refusal::{Refusal, detail};
+use crate::state::Origin;
+
+/// A body has some fifty bytes; this leaves room for members that are not known.
+const BODY_LIMIT: usize = 16 * 1024;
+
+/// The routes of an origin:
+///
+/// | route | answer |
+/// |---|---|
+/// | `GET /health`, `/health/liveness`, `/health/readiness` | 200 `{"status":"ok"}` |
+/// | `GET /metrics` | Prometheus text |
+/// | `POST /sse/environments/{key}/queue-change` | 200 `null`, once the change is announced |
+///
+/// Errors are `{"detail": "<text>"}`.
+pub fn app(origin: Origin) -> Router {
+    let routes: [(&str, MethodRouter<Origin>); 5] = [
+        ("/health", get(health)),
+        ("/health/liveness", get(health)),
+        ("/health/readiness", get(health)),
+        ("/metrics", get(metrics)),
+        ("/sse/environments/{key}/queue-change", post(queue_change)),
+    ];
+    routes
+        .into_iter()
+        .fold(Router::new(), |router, (path, methods)| {
+            router.route(path, methods.clone()).route(&format!("{path}/"), methods)
+        })
+        .fallback(async || detail(StatusCode::NOT_FOUND, "Not Found"))
+        .method_not_allowed_fallback(async || detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(origin)
+}
+
+async fn health() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+async fn metrics(State(origin): State<Origin>) -> impl IntoResponse {
+    let text = format!(
+        "# HELP jackstaff_origin_announcements_total Changes announced.\n\
+         # TYPE jackstaff_origin_announcements_total counter\n\
+         jackstaff_origin_announcements_total {}\n\
+         # HELP jackstaff_origin_announcements_refused_total Announcements refused, for whatever reason.\n\
+         # TYPE jackstaff_origin_announcements_refused_total counter\n\
+         jackstaff_origin_announcements_refused_total {}\n\
+         # HELP jackstaff_origin_environments Environments announced since the start.\n\
+         # TYPE jackstaff_origin_environments gauge\n\
+         jackstaff_origin_environments {}\n",
+        origin.hub().announcements(),
+        origin.refused(),
+        origin.hub().environments(),
+    );
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+}
+
+async fn queue_change(
+    State(origin): State<Origin>,
+    key: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Response {
+    match announce(&origin, key, request).await {
+        Ok(()) => Json(Value::Null).into_response(),
+        Err(refusal) => {
+            origin.count_refusal();
+            refusal.into_response()
+        }
+    }
+}
+
+/// The token first: who has none learns nothing else, and nobody waits for their body.
+async fn announce(
+    origin: &Origin,
+    key: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<(), Refusal> {
+    let header = request.headers().get(AUTHORIZATION);
+    if !origin.token().is_none_or(|token| header.is_some_and(|header| token.is_carried_by(header))) {
+        return Err(Refusal::Unauthorized);
+    }
+    // The one way in which a single text of a path that matched can be refused.
+    let Path(key) = key.map_err(|_| KeyError::NotUtf8)?;
+    let key = EnvironmentKey::parse(&key)?;
+    let body = Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge(BODY_LIMIT),
+        _ => Refusal::Unread,
+    })?;
+    origin.hub().announce(&key, announcement::parse(&body)?, origin.now())?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use http::header::{ALLOW, CONTENT_LENGTH, WWW_AUTHENTICATE};
+    use jiff::Timestamp;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::{Settings, Token};
+
+    /// 2026-03-02T11:22:33.25Z
+    const NOW: i64 = 1_772_450_553_250;
+    const CHANGE: &str = r#"{"updated_at":"2026-03-02T11:22:30.123456"}"#;
+    const QUEUE_CHANGE: &str = "/sse/environments/demo/queue-change";
+
+    fn origin(token: Option<&str>) -> Origin {
+        let settings =
+            Settings { token: token.map(|token| Token::parse(token).unwrap()), max_environments: 2 };
+        Origin::with_clock(settings, || Timestamp::from_millisecond(NOW).unwrap())
+    }
+
+    async fn send(origin: &Origin, request: Request) -> (u16, Response<String>) {
+        let (parts, body) = app(origin.clone()).oneshot(request).await.unwrap().into_parts();
+        let body = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().into()).unwrap();
+        (parts.status.as_u16(), Response::from_parts(parts, body))
+    }
+
+    fn request(method: &str, path: &str, authorization: Option<&str>, body: impl Into<Body>) -> Request {
+        let request = Request::builder().method(method).uri(path);
+        let request =
+            authorization.into_iter().fold(request, |request, it| request.header(AUTHORIZATION, it));
+        request.body(body.into()).unwrap()
+    }
+
+    /// Status and body of the answer.
+    async fn answer(origin: &Origin, request: Request) -> (u16, String) {
+        let (status, response) = send(origin, request).await;
+        (status, response.into_body())
+    }
+
+    /// What stands for `demo`: an announcement of the epoch changes nothing.
+    fn stands(origin: &Origin) -> u64 {
+        origin.hub().announce(&EnvironmentKey::parse("demo").unwrap(), 0, 0).unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_route_answers_with_and_without_a_slash() {
+        let origin = origin(None);
+        for (method, path, body) in [
+            ("GET", "/health", r#"{"status":"ok"}"#),
+            ("GET", "/health/liveness", r#"{"status":"ok"}"#),
+            ("GET", "/health/readiness", r#"{"status":"ok"}"#),
+            ("POST", QUEUE_CHANGE, "null"),
+        ] {
+            for path in [path.to_owned(), format!("{path}/"), format!("{path}?a=b")] {
+                let (status, response) = send(&origin, request(method, &path, None, CHANGE)).await;
+                assert_eq!((status, response.body().as_str()), (200, body), "{path}");
+                assert_eq!(response.headers()[CONTENT_TYPE], "application/json", "{path}");
+            }
+        }
+        assert_eq!(stands(&origin), 1_772_450_551);
+    }
+
+    #[tokio::test]
+    async fn other_paths_and_methods_are_refused_in_json() {
+        let origin = origin(None);
+        for (method, path, status, allow, body) in [
+            ("GET", "/", 404, None, r#"{"detail":"Not Found"}"#),
+            ("GET", "/health/other", 404, None, r#"{"detail":"Not Found"}"#),
+            ("GET", "/health//", 404, None, r#"{"detail":"Not Found"}"#),
+            ("POST", "/sse/environments/a/b/queue-change", 404, None, r#"{"detail":"Not Found"}"#),
+            ("POST", "/health", 405, Some("GET,HEAD"), r#"{"detail":"Method Not Allowed"}"#),
+            ("DELETE", "/metrics/", 405, Some("GET,HEAD"), r#"{"detail":"Method Not Allowed"}"#),
+            ("GET", QUEUE_CHANGE, 405, Some("POST"), r#"{"detail":"Method Not Allowed"}"#),
+            ("PUT", QUEUE_CHANGE, 405, Some("POST"), r#"{"detail":"Method Not Allowed"}"#),
+        ] {
+            let (got, response) = send(&origin, request(method, path, None, "")).await;
+            let allowed = response.headers().get(ALLOW).map(|value| value.to_str().unwrap());
+            assert_eq!((got, allowed, response.body().as_str()), (status, allow, body), "{method} {path}");
+        }
+        assert_eq!((origin.hub().announcements(), origin.refused()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_token_lets_only_its_bearer_announce() {
+        let origin = origin(Some("s3cret"));
+        assert!(!origin.accepts_everyone());
+        for (authorization, status) in [
+            (None, 401),
+            (Some("Token wrong"), 401),
+            (Some("Bearer s3cret"), 401),
+            (Some("Token s3cret"), 200),
+        ] {
+            // A bad key and a bad body are not even looked at.
+            let bad = request("POST", "/sse/environments/a%20b/queue-change", authorization, "");
+            let (got, response) = send(&origin, bad).await;
+            if status == 401 {
+                let body = r#"{"detail":"Invalid authorization header"}"#;
+                assert_eq!((got, response.body().as_str()), (401, body), "{authorization:?}");
+                assert_eq!(response.headers()[WWW_AUTHENTICATE], "Token", "{authorization:?}");
+            }
+            let good = request("POST", QUEUE_CHANGE, authorization, CHANGE);
+            assert_eq!(answer(&origin, good).await.0, status, "{authorization:?}");
+        }
+        assert_eq!((origin.hub().announcements(), origin.hub().environments()), (1, 1));
+        assert_eq!(answer(&origin, request("GET", "/health", None, "")).await.0, 200);
+    }
+
+    #[tokio::test]
+    async fn an_origin_without_a_token_takes_whatever_header() {
+        let origin = origin(None);
+        assert!(origin.accepts_everyone());
+        for authorization in [None, Some("Token any"), Some("Bearer other")] {
+            let request = request("POST", QUEUE_CHANGE, authorization, CHANGE);
+            assert_eq!(answer(&origin, request).await, (200, "null".to_owned()), "{authorization:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_latest_change_stands_and_the_future_is_now() {
+        let origin = origin(None);
+        for (updated_at, revision) in [
+            ("2026-03-02T11:22:31+00:00", 1_772_450_551),
+            ("2026-03-02T11:22:30Z", 1_772_450_551),
+            ("2026-03-02T12:22:32+01:00", 1_772_450_552),
+            // Within the present second: rounded up, and the bound is as well.
+            ("2026-03-02T11:22:33.2", 1_772_450_554),
+            ("2126-03-02T11:22:33", 1_772_450_554),
+        ] {
+            let body = json!({ "updated_at": updated_at }).to_string();
+            assert_eq!(
+                answer(&origin, request("POST", QUEUE_CHANGE, None, body)).await.0,
+                200,
+                "{updated_at}"
+            );
+            assert_eq!(stands(&origin), revision, "{updated_at}");
+        }
+    }
+
+    #[tokio::test]
+    async fn bad_announcements_are_refused_with_the_reason() {
+        let origin = origin(None);
+        for (environment, body, status, reason) in [
+            ("a%20b", CHANGE, 422, "environment key contains ' ', which is none of A-Z a-z 0-9 _ . : -"),
+            ("a%2Fb", CHANGE, 422, "environment key contains '/', which is none of A-Z a-z 0-9 _ . : -"),
+            ("", CHANGE, 422, "environment key is empty"),
+            ("%FF", CHANGE, 422, "environment key is not UTF-8"),
+            (&*"k".repeat(257), CHANGE, 422, "environment key has 257 characters, more than 256"),
+            ("demo", "", 422, r#"body is empty, expected {"updated_at": "<ISO 8601 time>"}"#),
+            ("demo", "{}", 422, "body has no member `updated_at`"),
+            ("demo", &*" ".repeat(BODY_LIMIT + 1), 413, "body is larger than 16384 bytes"),
+        ] {
+            let path = format!("/sse/environments/{environment}/queue-change");
+            let got = answer(&origin, request("POST", &path, None, body.to_owned())).await;
+            assert_eq!(got, (status, json!({ "detail": reason }).to_string()), "{environment} {body}");
+        }
+        assert_eq!((origin.hub().announcements(), origin.refused()), (0, 8));
+
+        let padded = format!("{CHANGE:BODY_LIMIT$}");
+        assert_eq!(padded.len(), BODY_LIMIT);
+        assert_eq!(answer(&origin, request("POST", QUEUE_CHANGE, None, padded)).await.0, 200);
+    }
+
+    #[tokio::test]
+    async fn a_full_origin_says_so_and_serves_the_others() {
+        let origin = origin(None);
+        let full = "environment c is new, and this origin already has 2 environments, its limit";
+        for (environment, status, body) in [
+            ("a", 200, "null".to_owned()),
+            ("b", 200, "null".to_owned()),
+            ("c", 503, json!({ "detail": full }).to_string()),
+            ("a", 200, "null".to_owned()),
+        ] {
+            let path = format!("/sse/environments/{environment}/queue-change");
+            let got = answer(&origin, request("POST", &path, None, CHANGE)).await;
+            assert_eq!(got, (status, body), "{environment}");
+        }
+    }
+
+    #[tokio::test]
+    async fn metrics_count() {
+        let origin = origin(None);
+        for (path, body) in [(QUEUE_CHANGE, CHANGE), (QUEUE_CHANGE, CHANGE), (QUEUE_CHANGE, "?")] {
+            answer(&origin, request("POST", path, None, body)).await;
+        }
+        let (status, response) = send(&origin, request("GET", "/metrics", None, "")).await;
+        let samples: Vec<_> = response.body().lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(
+            (status, samples),
+            (
+                200,
+                vec![
+                    "jackstaff_origin_announcements_total 2",
+                    "jackstaff_origin_announcements_refused_total 1",
+                    "jackstaff_origin_environments 1",
+                ]
+            )
+        );
+        assert_eq!(response.headers()[CONTENT_TYPE], "text/plain; version=0.0.4; charset=utf-8");
+        assert_eq!(response.headers()[CONTENT_LENGTH], response.body().len().to_string().as_str());
+    }
+}
