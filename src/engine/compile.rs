@@ -1,0 +1,383 @@
+//! Compiles the wire types into an [`Environment`]: names become indices, texts become tests, and whatever will never
+//! match is named in a warning.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::condition::Test;
+use crate::context::{ConditionContext, Context, FeatureContext, RuleContext, SegmentContext, VariantContext};
+use crate::environment::{
+    Condition, Environment, Feature, IdentityOverride, Override, Quantifier, Rule, Segment, Span, State, Variant,
+};
+use crate::error::{Refusal, Warning};
+use crate::json::Json;
+use crate::limits;
+use crate::number::Number;
+use crate::pattern::Pattern;
+use crate::property::{Path, Property, Target};
+
+/// How regular expressions are matched, the one thing on which engines differ and an environment may choose
+/// (engine semantics, section 9, row 1).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Anchoring {
+    /// At the start of the text, as Flagsmith's API and its Python SDK do.
+    #[default]
+    Start,
+    /// Anywhere in the text, as Flagsmith's other SDKs and its newer edge proxy do.
+    Search,
+}
+
+/// What the publisher of an environment chooses.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    pub anchoring: Anchoring,
+}
+
+/// What is compiled: a context without its identity, or a document.
+pub(crate) struct Source<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) features: Vec<FeatureSource<'a>>,
+    pub(crate) segments: Vec<&'a SegmentContext>,
+    /// Identifiers and what is overridden for them; the first one of an identifier and feature counts.
+    pub(crate) identity_overrides: Vec<(&'a str, Vec<FeatureContext>)>,
+}
+
+pub(crate) struct FeatureSource<'a> {
+    pub(crate) context: &'a FeatureContext,
+    pub(crate) presentation: String,
+    pub(crate) server_only: bool,
+}
+
+impl Context {
+    /// Compiles the environment of this context; its identity is [`Context::identity`].
+    ///
+    /// # Errors
+    /// A [`Refusal`] that names the limit that was passed.
+    pub fn compile(&self, options: Options) -> Result<(Environment, Vec<Warning>), Refusal> {
+        // A feature is known by its name, whatever label it stands under.
+        let mut features = BTreeMap::new();
+        for (index, feature) in self.features.values().enumerate() {
+            features.insert(feature.name.as_str(), index);
+        }
+        let features = self.features.values().enumerate();
+        let by_name: BTreeMap<&str, usize> =
+            features.clone().map(|(index, feature)| (feature.name.as_str(), index)).collect();
+        let last_of_its_name =
+            features.filter(|(index, feature)| by_name.get(feature.name.as_str()) == Some(index));
+        compile(
+            &Source {
+                key: &self.environment.key,
+                name: &self.environment.name,
+                features: last_of_its_name
+                    .map(|(_, context)| FeatureSource {
+                        context,
+                        presentation: String::new(),
+                        server_only: false,
+                    })
+                    .collect(),
+                segments: self.segments.values().collect(),
+                identity_overrides: Vec::new(),
+            },
+            options,
+        )
+    }
+}
+
+/// Compiles a whole source.
+pub(crate) fn compile(
+    source: &Source<'_>,
+    options: Options,
+) -> Result<(Environment, Vec<Warning>), Refusal> {
+    check_limits(source)?;
+    let features = source.features.iter().zip(0..);
+    let mut compiler = Compiler {
+        options,
+        ranks: Ranks::new(source),
+        by_name: features.map(|(feature, index)| (feature.context.name.clone(), index)).collect(),
+        properties: Interned::default(),
+        patterns: Interned::default(),
+        rules: Vec::new(),
+        conditions: Vec::new(),
+        warnings: Vec::new(),
+    };
+    let segments: Vec<Segment> = source.segments.iter().map(|segment| compiler.segment(segment)).collect();
+    let identity_overrides = compiler.identity_overrides(&source.identity_overrides);
+    let features = source.features.iter().zip(0..);
+    let features = features.map(|(feature, index)| {
+        let overrides_it = |overrides: &[Override]| overrides.iter().any(|o| o.feature == index);
+        let overriding: Vec<u32> =
+            segments.iter().zip(0..).filter(|(s, _)| overrides_it(&s.overrides)).map(|(_, at)| at).collect();
+        Feature {
+            name: feature.context.name.clone(),
+            presentation: feature.presentation.clone(),
+            server_only: feature.server_only,
+            targeted: !overriding.is_empty() || identity_overrides.iter().any(|i| overrides_it(&i.overrides)),
+            default: state(feature.context),
+            overriding,
+        }
+    });
+    let environment = Environment {
+        key: source.key.to_string(),
+        name: source.name.to_string(),
+        features: features.collect(),
+        segments,
+        rules: compiler.rules,
+        conditions: compiler.conditions,
+        properties: compiler.properties.values,
+        patterns: compiler.patterns.values,
+        identity_overrides,
+    };
+    Ok((environment, compiler.warnings))
+}
+
+struct Compiler {
+    options: Options,
+    ranks: Ranks,
+    by_name: BTreeMap<String, u32>,
+    properties: Interned<Property>,
+    patterns: Interned<Pattern>,
+    rules: Vec<Rule>,
+    conditions: Vec<Condition>,
+    warnings: Vec<Warning>,
+}
+
+impl Compiler {
+    fn segment(&mut self, segment: &SegmentContext) -> Segment {
+        let first_condition = self.conditions.len();
+        let rules = self.rules(segment);
+        let reads_flags = self.conditions[first_condition..].iter().any(|condition| {
+            let property = &self.properties.values[condition.property as usize];
+            matches!(property.target, Some(Target::Flag { .. }))
+        });
+        let overrides = segment.overrides.iter().filter_map(|feature| {
+            let index = self.by_name.get(&feature.name)?;
+            Some(Override { feature: *index, rank: self.ranks.of(feature), state: state(feature) })
+        });
+        Segment {
+            key: segment.key.clone(),
+            name: segment.name.clone(),
+            metadata: metadata(segment.metadata.as_ref()),
+            rules,
+            overrides: overrides.collect(),
+            reads_flags,
+        }
+    }
+
+    /// Lays the rules of a segment out level by level, each level behind the one above.
+    fn rules(&mut self, segment: &SegmentContext) -> Span {
+        let base = self.rules.len();
+        let mut pending: Vec<&RuleContext> = segment.rules.iter().collect();
+        let mut at = 0;
+        while let Some(rule) = pending.get(at).copied() {
+            let conditions = span(self.conditions.len(), rule.conditions.len());
+            for condition in &rule.conditions {
+                self.condition(segment, base, condition);
+            }
+            let rules = span(base + pending.len(), rule.rules.len());
+            pending.extend(&rule.rules);
+            let quantifier = self.quantifier(segment, &rule.kind);
+            self.rules.push(Rule { quantifier, conditions, rules });
+            at += 1;
+        }
+        span(base, segment.rules.len())
+    }
+
+    fn quantifier(&mut self, segment: &SegmentContext, kind: &str) -> Quantifier {
+        match kind {
+            "ALL" => Quantifier::All,
+            "ANY" => Quantifier::Any,
+            "NONE" => Quantifier::None,
+            _ => {
+                let place = format!("segment `{}`", segment.name);
+                self.warnings.push(Warning { place, fault: format!("unknown rule type {kind:?}") });
+                Quantifier::Never
+            }
+        }
+    }
+
+    fn condition(&mut self, segment: &SegmentContext, base: usize, condition: &ConditionContext) {
+        let number = 1 + self.conditions.len()
+            - self.rules.get(base).map_or(self.conditions.len(), |rule| rule.conditions.start as usize);
+        let mut warn = |fault| {
+            let place = format!("segment `{}`, condition {number}", segment.name);
+            self.warnings.push(Warning { place, fault });
+        };
+        let property = if condition.operator == "PERCENTAGE_SPLIT" && condition.property.is_empty() {
+            Property::identity_key()
+        } else {
+            let (property, path) = Property::parse(&condition.property);
+            let name = &condition.property;
+            match path {
+                Some(Path::Nowhere) => warn(format!("the path {name:?} leads to no value")),
+                Some(Path::NotAPath) => warn(format!("{name:?} is no path, and taken for a trait")),
+                Some(Path::Leads(_)) | None => {}
+            }
+            property
+        };
+        let patterns = &mut self.patterns;
+        let anchoring = self.options.anchoring;
+        let pattern = |text: &str| Pattern::new(text, anchoring).map(|pattern| patterns.index(pattern));
+        let test = Test::new(&condition.operator, &condition.value, pattern).unwrap_or_else(|fault| {
+            warn(fault);
+            Test::Never
+        });
+        let property = self.properties.index(property);
+        self.conditions.push(Condition { property, test });
+    }
+
+    fn identity_overrides(&self, identities: &[(&str, Vec<FeatureContext>)]) -> Vec<IdentityOverride> {
+        let mut by_identifier: BTreeMap<&str, BTreeMap<u32, State>> = BTreeMap::new();
+        for (identifier, features) in identities {
+            for feature in features {
+                if let Some(index) = self.by_name.get(&feature.name) {
+                    let states = by_identifier.entry(identifier).or_default();
+                    states.entry(*index).or_insert_with(|| state(feature));
+                }
+            }
+        }
+        let identities = by_identifier.into_iter().map(|(identifier, states)| IdentityOverride {
+            identifier: identifier.to_string(),
+            overrides: states
+                .into_iter()
+                .map(|(feature, state)| Override { feature, rank: Ranks::IDENTITY, state })
+                .collect(),
+        });
+        identities.collect()
+    }
+}
+
+fn state(feature: &FeatureContext) -> State {
+    let mut variants: Vec<&VariantContext> = feature.variants.iter().collect();
+    // Stable, and without a priority last.
+    variants.sort_by(|a, b| match (&a.priority, &b.priority) {
+        (Some(a), Some(b)) => a.compare(b),
+        (a, b) => a.is_none().cmp(&b.is_none()),
+    });
+    let variants = variants.into_iter().map(|variant| Variant {
+        key: variant.key.clone(),
+        value: variant.value.text().to_string(),
+        weight: variant.weight.to_f64(),
+    });
+    State {
+        key: feature.key.clone(),
+        enabled: feature.enabled,
+        value: feature.value.text().to_string(),
+        variants: variants.collect(),
+        metadata: metadata(feature.metadata.as_ref()),
+    }
+}
+
+/// Metadata that is `null` or `{}` is left out of results.
+fn metadata(metadata: Option<&Json>) -> Option<String> {
+    let text = metadata?.text();
+    let empty = serde_json::from_str::<serde_json::Value>(text)
+        .is_ok_and(|value| value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty));
+    if empty { None } else { Some(text.to_string()) }
+}
+
+/// The places of all priorities in their order: numbers of any size and kind become small integers.
+struct Ranks(Vec<Number>);
+
+impl Ranks {
+    /// Stronger than any priority.
+    const IDENTITY: u32 = 0;
+    /// Weaker than any priority.
+    const ABSENT: u32 = u32::MAX;
+
+    fn new(source: &Source<'_>) -> Ranks {
+        let overrides = source.segments.iter().flat_map(|segment| &segment.overrides);
+        let mut priorities: Vec<Number> = overrides.filter_map(|o| o.priority.clone()).collect();
+        priorities.sort_by(Number::compare);
+        priorities.dedup_by(|a, b| a.compare(b).is_eq());
+        Ranks(priorities)
+    }
+
+    fn of(&self, feature: &FeatureContext) -> u32 {
+        let Some(priority) = &feature.priority else { return Ranks::ABSENT };
+        let place = self.0.partition_point(|other| other.compare(priority).is_lt());
+        index(place + 1)
+    }
+}
+
+/// Values that are kept once and named by their index.
+struct Interned<T> {
+    values: Vec<T>,
+    indices: BTreeMap<T, u32>,
+}
+
+impl<T> Default for Interned<T> {
+    fn default() -> Self {
+        Interned { values: Vec::new(), indices: BTreeMap::new() }
+    }
+}
+
+impl<T: Ord + Clone> Interned<T> {
+    fn index(&mut self, value: T) -> u32 {
+        let next = index(self.values.len());
+        *self.indices.entry(value.clone()).or_insert_with(|| {
+            self.values.push(value);
+            next
+        })
+    }
+}
+
+fn span(start: usize, length: usize) -> Span {
+    Span { start: index(start), length: index(length) }
+}
+
+/// The limits keep every list far below four thousand million.
+fn index(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+fn check_limits(source: &Source<'_>) -> Result<(), Refusal> {
+    let at_most = |place: &str, what: &str, count: usize, limit: usize| {
+        if count <= limit {
+            return Ok(());
+        }
+        Err(Refusal::new(place, format!("{count} {what}, more than the {limit} that are accepted")))
+    };
+    at_most("features", "features", source.features.len(), limits::FEATURES)?;
+    at_most("segments", "segments", source.segments.len(), limits::SEGMENTS)?;
+    let identities = source.identity_overrides.len();
+    at_most("identity_overrides", "identities", identities, limits::IDENTITY_OVERRIDES)?;
+    let mut conditions = 0;
+    for segment in &source.segments {
+        let place = format!("segment `{}`", segment.name);
+        at_most(&place, "levels of rules", depth(&segment.rules), limits::RULE_DEPTH)?;
+        conditions += rules_and_conditions(&segment.rules, &place)?;
+        at_most("segments", "rules and conditions", conditions, limits::CONDITIONS)?;
+    }
+    let overrides = source.segments.iter().flat_map(|segment| &segment.overrides);
+    for feature in source.features.iter().map(|feature| feature.context).chain(overrides) {
+        let place = format!("feature `{}`", feature.name);
+        at_most(&place, "variants", feature.variants.len(), limits::VARIANTS)?;
+    }
+    Ok(())
+}
+
+fn depth(rules: &[RuleContext]) -> usize {
+    rules.iter().map(|rule| 1 + depth(&rule.rules)).max().unwrap_or(0)
+}
+
+fn rules_and_conditions(rules: &[RuleContext], place: &str) -> Result<usize, Refusal> {
+    let mut count = 0;
+    for rule in rules {
+        for condition in &rule.conditions {
+            let bytes = match &condition.value {
+                crate::context::Operand::Text(text) => text.len(),
+                crate::context::Operand::List(list) => list.iter().map(String::len).sum(),
+                _ => 0,
+            };
+            if bytes > limits::CONDITION_VALUE {
+                let fault = format!("a condition value of more than {} bytes", limits::CONDITION_VALUE);
+                return Err(Refusal::new(place, fault));
+            }
+        }
+        count += 1 + rule.conditions.len() + rules_and_conditions(&rule.rules, place)?;
+    }
+    Ok(count)
+}

@@ -1,0 +1,251 @@
+//! The operators: how a condition is compiled, and when it matches (engine semantics, section 5).
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+
+use rkyv::{Archive, Serialize};
+
+use crate::context::{Operand, list_texts};
+use crate::number::{ArchivedInteger, Integer, IntegerRef, cast_float};
+use crate::split;
+use crate::value::Value;
+
+/// What a condition asks of a value.
+#[derive(Debug, Clone, Archive, Serialize)]
+pub enum Test {
+    Compare(Comparison),
+    Contains(String),
+    NotContains(String),
+    /// The index of the environment's pattern.
+    Regex(u32),
+    Modulo {
+        divisor: f64,
+        remainder: f64,
+    },
+    /// Sorted.
+    In(Vec<String>),
+    /// A percentage.
+    Split(f64),
+    IsSet,
+    IsNotSet,
+    /// A condition that can match nothing; the document's warnings say why.
+    Never,
+}
+
+/// One of the six comparisons. The condition's text is cast to the type of the value it meets, so it is kept in all.
+#[derive(Debug, Clone, Archive, Serialize)]
+pub struct Comparison {
+    relation: Relation,
+    text: String,
+    int: Option<Integer>,
+    float: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, Archive, Serialize)]
+pub enum Relation {
+    Equal,
+    NotEqual,
+    Greater,
+    GreaterOrEqual,
+    Less,
+    LessOrEqual,
+}
+
+impl Test {
+    /// Compiles a condition; `pattern` takes a regular expression in and gives its index.
+    ///
+    /// # Errors
+    /// Why the condition will never match.
+    pub(crate) fn new(
+        operator: &str,
+        operand: &Operand,
+        pattern: impl FnOnce(&str) -> Result<u32, String>,
+    ) -> Result<Test, String> {
+        match operator {
+            "IS_SET" => return Ok(Test::IsSet),
+            "IS_NOT_SET" => return Ok(Test::IsNotSet),
+            "IN" => return members(operand).map(Test::In),
+            _ => {}
+        }
+        let text = || match operand {
+            Operand::Text(text) => Ok(text.as_str()),
+            Operand::Absent => Err(format!("{operator} without a value")),
+            Operand::List(_) | Operand::Unusable => {
+                Err(format!("the value of {operator} is neither text nor number"))
+            }
+        };
+        let compare = |relation| text().map(|text| Test::Compare(Comparison::new(relation, text)));
+        match operator {
+            "EQUAL" => compare(Relation::Equal),
+            "NOT_EQUAL" => compare(Relation::NotEqual),
+            "GREATER_THAN" => compare(Relation::Greater),
+            "GREATER_THAN_INCLUSIVE" => compare(Relation::GreaterOrEqual),
+            "LESS_THAN" => compare(Relation::Less),
+            "LESS_THAN_INCLUSIVE" => compare(Relation::LessOrEqual),
+            "CONTAINS" => contains(text()?),
+            "NOT_CONTAINS" => text().map(|text| Test::NotContains(text.to_string())),
+            "REGEX" => pattern(text()?).map(Test::Regex),
+            "MODULO" => modulo(text()?),
+            "PERCENTAGE_SPLIT" => percentage_split(text()?),
+            _ => Err(format!("unknown operator {operator:?}")),
+        }
+    }
+}
+
+impl Comparison {
+    fn new(relation: Relation, text: &str) -> Comparison {
+        Comparison { relation, text: text.to_string(), int: Integer::cast(text), float: cast_float(text) }
+    }
+}
+
+fn contains(text: &str) -> Result<Test, String> {
+    // The reference engine takes the value for a version then, and a version contains nothing.
+    if text.ends_with(VERSION) {
+        return Err(format!("CONTAINS with a value ending in {VERSION:?} matches nothing"));
+    }
+    Ok(Test::Contains(text.to_string()))
+}
+
+fn modulo(text: &str) -> Result<Test, String> {
+    let parts = text.split_once('|').filter(|(_, remainder)| !remainder.contains('|'));
+    let numbers = parts.and_then(|(divisor, remainder)| Some((cast_float(divisor)?, cast_float(remainder)?)));
+    let (divisor, remainder) =
+        numbers.ok_or_else(|| format!("the value of MODULO is not \"divisor|remainder\": {text:?}"))?;
+    if divisor == 0.0 {
+        return Err("MODULO by zero".to_string());
+    }
+    Ok(Test::Modulo { divisor, remainder })
+}
+
+fn percentage_split(text: &str) -> Result<Test, String> {
+    cast_float(text)
+        .map(Test::Split)
+        .ok_or_else(|| format!("the value of PERCENTAGE_SPLIT is not a number: {text:?}"))
+}
+
+fn members(operand: &Operand) -> Result<Vec<String>, String> {
+    let split = |text: &str| text.split(',').map(ToString::to_string).collect::<Vec<_>>();
+    let mut members = match operand {
+        Operand::List(list) => list.clone(),
+        Operand::Text(text) if text.starts_with('[') => list_texts(text).unwrap_or_else(|| split(text)),
+        Operand::Text(text) => split(text),
+        Operand::Absent => return Err("IN without a value".to_string()),
+        Operand::Unusable => return Err("the value of IN is neither text nor list".to_string()),
+    };
+    members.sort_unstable();
+    members.dedup();
+    Ok(members)
+}
+
+/// What a condition looks at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    /// As it was given.
+    pub(crate) raw: &'a Value,
+    /// The number that it stands for if it is a numeric-looking string, else as it was given.
+    pub(crate) typed: &'a Value,
+}
+
+impl ArchivedTest {
+    /// Whether the test matches a value (none: not set). `regex` matches a pattern of the environment.
+    pub(crate) fn matches(
+        &self,
+        subject: Option<Subject<'_>>,
+        segment_key: &str,
+        regex: impl FnOnce(u32, &str) -> bool,
+    ) -> bool {
+        let Some(Subject { raw, typed }) = subject else { return matches!(self, ArchivedTest::IsNotSet) };
+        match self {
+            ArchivedTest::Compare(comparison) => comparison.matches(typed),
+            ArchivedTest::Contains(part) => string(raw).is_some_and(|text| text.contains(part.as_str())),
+            ArchivedTest::NotContains(part) => string(raw).is_some_and(|text| !text.contains(part.as_str())),
+            ArchivedTest::Regex(index) => raw.text().is_some_and(|text| regex(index.to_native(), &text)),
+            ArchivedTest::Modulo { divisor, remainder } => {
+                modulo_matches(typed, divisor.to_native(), remainder.to_native())
+            }
+            ArchivedTest::In(members) => is_member(raw, members),
+            ArchivedTest::Split(share) => raw
+                .text()
+                .is_some_and(|text| split::percentage([segment_key, &text]) <= share.to_native()),
+            ArchivedTest::IsSet => true,
+            ArchivedTest::IsNotSet | ArchivedTest::Never => false,
+        }
+    }
+}
+
+fn string(value: &Value) -> Option<&str> {
+    if let Value::Str(text) = value { Some(text) } else { None }
+}
+
+/// The remainder takes the sign of the divisor, as in Python.
+fn modulo_matches(value: &Value, divisor: f64, remainder: f64) -> bool {
+    let value = match value {
+        Value::Bool(bool) => f64::from(u8::from(*bool)),
+        Value::Int(integer) => integer.to_f64(),
+        Value::Float(float) => *float,
+        Value::Null | Value::Str(_) => return false,
+    };
+    let rest = value % divisor;
+    let floored = if rest != 0.0 && (rest < 0.0) != (divisor < 0.0) { rest + divisor } else { rest };
+    floored == remainder
+}
+
+/// Integers are members by their decimal text; booleans and floats never are.
+fn is_member(value: &Value, members: &[rkyv::string::ArchivedString]) -> bool {
+    let found = |text: &str| members.binary_search_by(|member| member.as_str().cmp(text)).is_ok();
+    match value {
+        Value::Str(text) => found(text),
+        Value::Int(integer) => found(&integer.to_string()),
+        Value::Null | Value::Bool(_) | Value::Float(_) => false,
+    }
+}
+
+const VERSION: &str = ":semver";
+
+impl ArchivedComparison {
+    fn matches(&self, value: &Value) -> bool {
+        let text = self.text.as_str();
+        let ordering = match value {
+            Value::Null => None,
+            Value::Bool(bool) => Some(bool.cmp(&!matches!(text, "false" | "False"))),
+            Value::Int(integer) => self.compare_int(integer),
+            Value::Float(float) => return self.compare_float(*float),
+            Value::Str(value) => match text.strip_suffix(VERSION) {
+                Some(version) => compare_versions(value, version),
+                None => Some(value.as_str().cmp(text)),
+            },
+        };
+        // A failed cast is no match, for NOT_EQUAL neither.
+        ordering.is_some_and(|ordering| self.holds(Some(ordering)))
+    }
+
+    fn compare_int(&self, integer: &Integer) -> Option<Ordering> {
+        let int: &ArchivedInteger = self.int.as_ref()?;
+        Some(IntegerRef::from(integer).compare(int.into()))
+    }
+
+    fn compare_float(&self, float: f64) -> bool {
+        self.float.as_ref().is_some_and(|cast| self.holds(float.partial_cmp(&cast.to_native())))
+    }
+
+    /// `None` is how NaN compares.
+    fn holds(&self, ordering: Option<Ordering>) -> bool {
+        match self.relation {
+            ArchivedRelation::Equal => ordering == Some(Ordering::Equal),
+            ArchivedRelation::NotEqual => ordering != Some(Ordering::Equal),
+            ArchivedRelation::Greater => ordering == Some(Ordering::Greater),
+            ArchivedRelation::GreaterOrEqual => ordering.is_some_and(Ordering::is_ge),
+            ArchivedRelation::Less => ordering == Some(Ordering::Less),
+            ArchivedRelation::LessOrEqual => ordering.is_some_and(Ordering::is_le),
+        }
+    }
+}
+
+/// By SemVer 2.0.0 precedence, which ignores build metadata; none if either side is no such version.
+fn compare_versions(value: &str, version: &str) -> Option<Ordering> {
+    let value = semver::Version::parse(value).ok()?;
+    let version = semver::Version::parse(version).ok()?;
+    Some(value.cmp_precedence(&version))
+}

@@ -1,0 +1,525 @@
+//! The environment document: what Flagsmith publishes and local-evaluation SDKs read (wire protocol reference,
+//! section 5). Reading is lenient, as exports and older servers demand; writing gives every member that some SDK
+//! cannot do without, and no member that is not known here, since those may hold secrets.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::compile::{self, FeatureSource, Options, Source};
+use crate::context::{
+    ConditionContext, FeatureContext, Operand, RuleContext, SegmentContext, VariantContext,
+};
+use crate::environment::Environment;
+use crate::error::{Refusal, Warning};
+use crate::json::{self, Json};
+use crate::limits;
+use crate::number::{Integer, Number};
+
+/// An environment document. Needed are `api_key`, `feature_states` (each with `feature.name`) and `project` with
+/// `segments`; every other member may be missing:
+///
+/// | member | default |
+/// |---|---|
+/// | `allow_client_traits`, `use_identity_composite_key_for_hashing`, `use_identity_overrides_in_local_eval`, `persist_trait_data` | `true` |
+/// | `hide_disabled_flags` of the environment | `null`: the project's |
+/// | every other switch | `false` |
+/// | `enabled`, `feature_state_value` | `false`, `null` |
+/// | ids of features and segments | the next free number |
+/// | `django_id` where there is no `featurestate_uuid` either | the feature's id |
+/// | `id` of a variant without `mv_fs_value_uuid` | its place in the list |
+/// | `feature.type` | `MULTIVARIATE` with variants, else `STANDARD` |
+/// | names | empty |
+/// | lists | empty |
+///
+/// Numbers may be written as strings. Members that are not listed in the reference are left out.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub struct Document {
+    #[serde(default, deserialize_with = "json::optional_number")]
+    id: Option<i64>,
+    #[serde(alias = "environment_api_key")]
+    api_key: String,
+    #[serde(default, deserialize_with = "json::or_default")]
+    name: String,
+    #[serde(default)]
+    updated_at: Option<String>,
+    #[serde(default = "yes")]
+    allow_client_traits: bool,
+    #[serde(default, deserialize_with = "json::or_default")]
+    hide_sensitive_data: bool,
+    #[serde(default)]
+    hide_disabled_flags: Option<bool>,
+    #[serde(default = "yes")]
+    use_identity_composite_key_for_hashing: bool,
+    #[serde(default = "yes")]
+    use_identity_overrides_in_local_eval: bool,
+    project: Project,
+    feature_states: Vec<FeatureState>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    identity_overrides: Vec<IdentityOverride>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+struct Project {
+    #[serde(default, deserialize_with = "json::optional_number")]
+    id: Option<i64>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    name: String,
+    #[serde(default, deserialize_with = "json::or_default")]
+    organisation: Organisation,
+    #[serde(default, deserialize_with = "json::or_default")]
+    hide_disabled_flags: bool,
+    #[serde(default, deserialize_with = "json::or_default")]
+    enable_realtime_updates: bool,
+    #[serde(default, deserialize_with = "json::or_default")]
+    server_key_only_feature_ids: Vec<i64>,
+    segments: Vec<Segment>,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default)]
+struct Organisation {
+    #[serde(deserialize_with = "json::optional_number")]
+    id: Option<i64>,
+    #[serde(deserialize_with = "json::or_default")]
+    name: String,
+    #[serde(deserialize_with = "json::or_default")]
+    feature_analytics: bool,
+    #[serde(deserialize_with = "json::or_default")]
+    stop_serving_flags: bool,
+    persist_trait_data: bool,
+}
+
+impl Default for Organisation {
+    fn default() -> Self {
+        Organisation {
+            id: None,
+            name: String::new(),
+            feature_analytics: false,
+            stop_serving_flags: false,
+            persist_trait_data: true,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+struct Segment {
+    #[serde(default, deserialize_with = "json::optional_number")]
+    id: Option<i64>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    name: String,
+    #[serde(default, deserialize_with = "json::or_default")]
+    rules: Vec<Rule>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    feature_states: Vec<FeatureState>,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+struct Rule {
+    #[serde(rename = "type", default = "all")]
+    kind: String,
+    #[serde(default, deserialize_with = "json::or_default")]
+    rules: Vec<Rule>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    conditions: Vec<Condition>,
+}
+
+fn all() -> String {
+    "ALL".to_string()
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+struct Condition {
+    operator: String,
+    #[serde(default, alias = "property")]
+    property_: Option<String>,
+    #[serde(default)]
+    value: Operand,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+struct FeatureState {
+    feature: Feature,
+    #[serde(default, deserialize_with = "json::or_default")]
+    enabled: bool,
+    #[serde(default, deserialize_with = "json::optional_number")]
+    django_id: Option<i64>,
+    #[serde(default)]
+    feature_segment: Option<FeatureSegment>,
+    #[serde(default)]
+    featurestate_uuid: Option<String>,
+    #[serde(default = "Json::null")]
+    feature_state_value: Json,
+    #[serde(default, deserialize_with = "json::or_default")]
+    multivariate_feature_state_values: Vec<MultivariateValue>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    metadata: Option<Json>,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+struct Feature {
+    #[serde(default, deserialize_with = "json::optional_number")]
+    id: Option<i64>,
+    name: String,
+    #[serde(rename = "type", default)]
+    kind: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    metadata: Option<Json>,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+struct FeatureSegment {
+    #[serde(default, deserialize_with = "json::optional_number")]
+    priority: Option<Number>,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+struct MultivariateValue {
+    #[serde(default, deserialize_with = "json::optional_number")]
+    id: Option<i64>,
+    #[serde(default)]
+    mv_fs_value_uuid: Option<String>,
+    #[serde(deserialize_with = "json::optional_number")]
+    percentage_allocation: Option<f64>,
+    multivariate_feature_option: MultivariateOption,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+struct MultivariateOption {
+    #[serde(default, deserialize_with = "json::optional_number")]
+    id: Option<i64>,
+    #[serde(default = "Json::null")]
+    value: Json,
+    #[serde(default)]
+    key: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize, Serialize)]
+struct IdentityOverride {
+    identifier: String,
+    #[serde(default, deserialize_with = "json::or_default")]
+    environment_api_key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    identity_uuid: Option<String>,
+    #[serde(default)]
+    created_date: Option<String>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    composite_key: String,
+    #[serde(default, deserialize_with = "json::optional_number")]
+    django_id: Option<i64>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    identity_features: Vec<FeatureState>,
+    /// Never filled: traits of identities are nobody else's business.
+    #[serde(skip_deserializing)]
+    identity_traits: [(); 0],
+}
+
+/// A feature's default in the environment: what it is where nobody is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DefaultFlag<'a> {
+    pub id: i64,
+    pub name: &'a str,
+    /// `STANDARD` or `MULTIVARIATE`.
+    pub kind: &'a str,
+    pub enabled: bool,
+    /// JSON.
+    pub value: &'a str,
+    /// Not for client-side keys.
+    pub server_only: bool,
+}
+
+/// The switches of an environment that decide what is answered, and to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Switches {
+    pub allow_client_traits: bool,
+    pub hide_sensitive_data: bool,
+    /// The environment's, or else the project's.
+    pub hide_disabled_flags: bool,
+    /// Identities are hashed as `<environment key>_<identifier>`; otherwise by their bare identifier.
+    pub composite_key: bool,
+    /// The organisation is blocked.
+    pub stop_serving_flags: bool,
+}
+
+impl Document {
+    /// Parses a document, and fills in every default.
+    ///
+    /// # Errors
+    /// A [`Refusal`] that names the member at fault.
+    pub fn parse(text: &str) -> Result<Document, Refusal> {
+        if text.len() > limits::TEXT {
+            return Err(Refusal::new("the whole", format!("more than {} bytes", limits::TEXT)));
+        }
+        let mut document: Document = json::parse(text)?;
+        if document.api_key.is_empty() {
+            return Err(Refusal::new("api_key", "empty"));
+        }
+        document.fill_defaults();
+        Ok(document)
+    }
+
+    /// The client-side key.
+    pub fn key(&self) -> &str {
+        &self.api_key
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// When the source says that it changed last, as it wrote it.
+    pub fn updated_at(&self) -> Option<&str> {
+        self.updated_at.as_deref()
+    }
+
+    pub fn switches(&self) -> Switches {
+        Switches {
+            allow_client_traits: self.allow_client_traits,
+            hide_sensitive_data: self.hide_sensitive_data,
+            hide_disabled_flags: self.hide_disabled_flags.unwrap_or(self.project.hide_disabled_flags),
+            composite_key: self.use_identity_composite_key_for_hashing,
+            stop_serving_flags: self.project.organisation.stop_serving_flags,
+        }
+    }
+
+    /// The defaults of all features, in order.
+    pub fn default_flags(&self) -> impl Iterator<Item = DefaultFlag<'_>> {
+        self.feature_states.iter().map(|state| DefaultFlag {
+            id: state.feature.id.unwrap_or_default(),
+            name: &state.feature.name,
+            kind: state.feature.kind.as_deref().unwrap_or_default(),
+            enabled: state.enabled,
+            value: state.feature_state_value.text(),
+            server_only: self.is_server_only(state),
+        })
+    }
+
+    fn is_server_only(&self, state: &FeatureState) -> bool {
+        let hidden = &self.project.server_key_only_feature_ids;
+        state.feature.id.is_some_and(|id| hidden.contains(&id))
+    }
+
+    /// The document's JSON, with the time that its revision stands for.
+    pub fn stamped(&self, updated_at: &str) -> String {
+        let stamped = Document { updated_at: Some(updated_at.to_string()), ..self.clone() };
+        serde_json::to_string(&stamped).unwrap_or_default()
+    }
+
+    /// Compiles the document; `presentation` is what [`crate::Flag::presentation`] will give for a feature.
+    ///
+    /// # Errors
+    /// A [`Refusal`] that names the limit that was passed.
+    pub fn compile(
+        &self,
+        options: Options,
+        presentation: impl Fn(DefaultFlag<'_>) -> String,
+    ) -> Result<(Environment, Vec<Warning>), Refusal> {
+        let features: Vec<FeatureContext> = self.feature_states.iter().map(FeatureState::context).collect();
+        let segments: Vec<SegmentContext> = self.project.segments.iter().map(Segment::context).collect();
+        let sources = features.iter().zip(self.default_flags()).map(|(context, flag)| FeatureSource {
+            context,
+            presentation: presentation(flag),
+            server_only: flag.server_only,
+        });
+        let identity_overrides = self.identity_overrides.iter().map(|identity| {
+            let features = identity.identity_features.iter().map(FeatureState::identity_context);
+            (identity.identifier.as_str(), features.collect())
+        });
+        let source = Source {
+            key: &self.api_key,
+            name: &self.name,
+            features: sources.collect(),
+            segments: segments.iter().collect(),
+            identity_overrides: identity_overrides.collect(),
+        };
+        compile::compile(&source, options)
+    }
+
+    fn fill_defaults(&mut self) {
+        self.id.get_or_insert(1);
+        self.project.id.get_or_insert(1);
+        self.project.organisation.id.get_or_insert(1);
+        keep_last_of_each_name(&mut self.feature_states);
+        let mut ids = FeatureIds::new(&self.feature_states);
+        let segment_states = self.project.segments.iter_mut().flat_map(|s| &mut s.feature_states);
+        let identity_states = self.identity_overrides.iter_mut().flat_map(|i| &mut i.identity_features);
+        for state in self.feature_states.iter_mut().chain(segment_states).chain(identity_states) {
+            state.fill_defaults(&mut ids);
+        }
+        let given: Vec<i64> = self.project.segments.iter().filter_map(|segment| segment.id).collect();
+        let missing = self.project.segments.iter_mut().filter(|segment| segment.id.is_none());
+        for (segment, id) in missing.zip((1..).filter(|id| !given.contains(id))) {
+            segment.id = Some(id);
+        }
+        for identity in &mut self.identity_overrides {
+            identity.environment_api_key.clone_from(&self.api_key);
+            identity.composite_key = format!("{}_{}", self.api_key, identity.identifier);
+            // The Rust SDK reads no document without it.
+            identity.created_date.get_or_insert_with(|| "1970-01-01T00:00:00.000000+00:00".to_string());
+        }
+    }
+}
+
+/// The environment has one state a feature: of several, the last one counts, in the place of the first.
+fn keep_last_of_each_name(states: &mut Vec<FeatureState>) {
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut kept: Vec<FeatureState> = Vec::with_capacity(states.len());
+    for state in states.drain(..) {
+        match places.get(&state.feature.name) {
+            Some(place) => kept[*place] = state,
+            None => {
+                places.insert(state.feature.name.clone(), kept.len());
+                kept.push(state);
+            }
+        }
+    }
+    *states = kept;
+}
+
+/// The ids of features by name, and those still free.
+struct FeatureIds {
+    by_name: BTreeMap<String, i64>,
+    taken: BTreeSet<i64>,
+    next: i64,
+}
+
+impl FeatureIds {
+    fn new(states: &[FeatureState]) -> FeatureIds {
+        let named = |state: &FeatureState| {
+            Some((state.feature.name.clone(), state.feature.id.filter(|id| *id != 0)?))
+        };
+        let by_name: BTreeMap<String, i64> = states.iter().filter_map(named).collect();
+        let taken = by_name.values().copied().collect();
+        FeatureIds { by_name, taken, next: 1 }
+    }
+
+    fn of(&mut self, name: &str) -> i64 {
+        if let Some(id) = self.by_name.get(name) {
+            return *id;
+        }
+        while !self.taken.insert(self.next) {
+            self.next += 1;
+        }
+        self.by_name.insert(name.to_string(), self.next);
+        self.next
+    }
+}
+
+impl FeatureState {
+    fn fill_defaults(&mut self, ids: &mut FeatureIds) {
+        let id = *match &mut self.feature.id {
+            Some(0) | None => self.feature.id.insert(ids.of(&self.feature.name)),
+            Some(id) => id,
+        };
+        let variants = !self.multivariate_feature_state_values.is_empty();
+        let kind = if variants { "MULTIVARIATE" } else { "STANDARD" };
+        self.feature.kind.get_or_insert_with(|| kind.to_string());
+        self.django_id = self.django_id.filter(|id| *id != 0);
+        if self.django_id.is_none() && self.featurestate_uuid.is_none() {
+            self.django_id = Some(id);
+        }
+        // An object without a priority is one that some SDKs cannot read, and means the same as none.
+        self.feature_segment = self.feature_segment.take().filter(|segment| segment.priority.is_some());
+        for (variant, place) in self.multivariate_feature_state_values.iter_mut().zip(1..) {
+            variant.id = variant.id.filter(|id| *id != 0);
+            if variant.id.is_none() && variant.uuid().is_none() {
+                variant.id = Some(place);
+            }
+            variant.percentage_allocation.get_or_insert(0.0);
+        }
+    }
+
+    fn context(&self) -> FeatureContext {
+        let key = match (self.django_id, &self.featurestate_uuid) {
+            (Some(id), _) => id.to_string(),
+            (None, uuid) => uuid.clone().unwrap_or_default(),
+        };
+        FeatureContext {
+            key,
+            name: self.feature.name.clone(),
+            enabled: self.enabled,
+            value: self.feature_state_value.clone(),
+            variants: self.multivariate_feature_state_values.iter().map(MultivariateValue::context).collect(),
+            priority: self.feature_segment.as_ref().and_then(|segment| segment.priority.clone()),
+            metadata: Some(Json::number_member("id", self.feature.id.unwrap_or_default())),
+        }
+    }
+
+    /// Overrides of identities carry a plain value only, as in every SDK's own evaluation.
+    fn identity_context(&self) -> FeatureContext {
+        FeatureContext { key: String::new(), variants: Vec::new(), priority: None, ..self.context() }
+    }
+}
+
+impl MultivariateValue {
+    fn uuid(&self) -> Option<u128> {
+        let hexadecimal = self.mv_fs_value_uuid.as_deref()?.replace('-', "");
+        if hexadecimal.len() == 32 { u128::from_str_radix(&hexadecimal, 16).ok() } else { None }
+    }
+
+    fn context(&self) -> VariantContext {
+        let priority = match self.id {
+            Some(id) => Some(Integer::Small(id)),
+            None => self.uuid().and_then(|uuid| Integer::parse(&uuid.to_string())),
+        };
+        VariantContext {
+            value: self.multivariate_feature_option.value.clone(),
+            weight: Number::Float(self.percentage_allocation.unwrap_or_default()),
+            priority: priority.map(Number::Int),
+            key: self.multivariate_feature_option.key.clone(),
+        }
+    }
+}
+
+impl Segment {
+    fn context(&self) -> SegmentContext {
+        let id = self.id.unwrap_or_default();
+        SegmentContext {
+            key: id.to_string(),
+            name: self.name.clone(),
+            rules: self.rules.iter().map(Rule::context).collect(),
+            overrides: self.feature_states.iter().map(FeatureState::context).collect(),
+            metadata: Some(Json::segment_metadata(id)),
+        }
+    }
+}
+
+impl Rule {
+    fn context(&self) -> RuleContext {
+        RuleContext {
+            kind: self.kind.clone(),
+            conditions: self.conditions.iter().map(Condition::context).collect(),
+            rules: self.rules.iter().map(Rule::context).collect(),
+        }
+    }
+}
+
+impl Condition {
+    fn context(&self) -> ConditionContext {
+        ConditionContext {
+            property: self.property_.clone().unwrap_or_default(),
+            operator: self.operator.clone(),
+            value: self.value.clone(),
+        }
+    }
+}
+
+impl Serialize for Operand {
+    /// As text, since some SDKs read nothing else; a list as the JSON text that `IN` understands.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Operand::Absent | Operand::Unusable => serializer.serialize_unit(),
+            Operand::Text(text) => serializer.serialize_str(text),
+            Operand::List(list) => {
+                serializer.serialize_str(&serde_json::to_string(list).map_err(serde::ser::Error::custom)?)
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! JSON values that are passed through unread, and lenient readers for the members of wire types.
+
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::fmt;
+
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer};
+use serde::ser::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::error::Refusal;
+use crate::number::Number;
+
+/// The text of one JSON value, on one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Json(String);
+
+impl Json {
+    pub fn null() -> Json {
+        Json("null".to_owned())
+    }
+
+    /// `{"<member>":<number>}`
+    pub(crate) fn number_member(member: &str, number: i64) -> Json {
+        Json(alloc::format!("{{\"{member}\":{number}}}"))
+    }
+
+    /// What SDKs call a segment that they got from a document.
+    pub(crate) fn segment_metadata(id: i64) -> Json {
+        Json(alloc::format!("{{\"id\":{id},\"source\":\"api\"}}"))
+    }
+
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let text = raw.get();
+        // Only objects and arrays can hold line breaks; those are written anew.
+        if text.contains(['\n', '\r']) {
+            let value: serde_json::Value = serde_json::from_str(text).map_err(de::Error::custom)?;
+            return serde_json::to_string(&value).map(Json).map_err(de::Error::custom);
+        }
+        Ok(Json(text.to_owned()))
+    }
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match serde_json::from_str::<&RawValue>(&self.0) {
+            Ok(raw) => raw.serialize(serializer),
+            Err(_) => serializer.serialize_unit(),
+        }
+    }
+}
+
+/// Parses one JSON text; what is wrong with it is named with its place.
+///
+/// # Errors
+/// A [`Refusal`] that names the member at fault, or the line and column where the text stops being JSON.
+pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_owned();
+        let cause = error.into_inner();
+        let fault = alloc::format!("{cause}");
+        let place = if cause.is_data() && path.iter().next().is_some() {
+            alloc::format!("{path}")
+        } else if cause.is_data() {
+            "the whole".to_owned()
+        } else {
+            "invalid JSON".to_owned()
+        };
+        Refusal::new(place, fault)
+    })?;
+    deserializer.end().map_err(|error| Refusal::new("invalid JSON", alloc::format!("{error}")))?;
+    Ok(value)
+}
+
+/// `null` reads as the default, as does an absent member with `#[serde(default)]`.
+pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// A string, or an integer as its text.
+pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    deserializer.deserialize_any(TextVisitor)
+}
+
+/// As [`text`], `null` and an absent member being none.
+pub(crate) fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(serde::Deserialize)]
+    struct Text(#[serde(deserialize_with = "text")] String);
+    Ok(Option::<Text>::deserialize(deserializer)?.map(|text| text.0))
+}
+
+struct TextVisitor;
+
+impl de::Visitor<'_> for TextVisitor {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string or an integer")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
+        Ok(text.to_owned())
+    }
+
+    fn visit_i64<E: de::Error>(self, integer: i64) -> Result<String, E> {
+        Ok(alloc::format!("{integer}"))
+    }
+
+    fn visit_u64<E: de::Error>(self, integer: u64) -> Result<String, E> {
+        Ok(alloc::format!("{integer}"))
+    }
+}
+
+/// A number of the wanted kind, also one that was exported as a string ("30", "30.0"), as DynamoDB exports are.
+struct LenientNumber<T>(Option<T>);
+
+impl<'de, T: FromNumber> Deserialize<'de> for LenientNumber<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let text = raw.get();
+        if text == "null" {
+            return Ok(LenientNumber(None));
+        }
+        let bare = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
+        match Number::from_json(bare).and_then(|number| T::from_number(&number)) {
+            Some(number) => Ok(LenientNumber(Some(number))),
+            None => Err(de::Error::custom(format_args!("expected {}, found {text}", T::EXPECTED))),
+        }
+    }
+}
+
+pub(crate) trait FromNumber: Sized {
+    const EXPECTED: &'static str;
+    fn from_number(number: &Number) -> Option<Self>;
+}
+
+impl FromNumber for i64 {
+    const EXPECTED: &'static str = "an integer";
+    fn from_number(number: &Number) -> Option<Self> {
+        match number {
+            Number::Int(crate::number::Integer::Small(small)) => Some(*small),
+            Number::Int(_) => None,
+            #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
+            Number::Float(float) => {
+                let whole = float.abs() < 9e15 && float % 1.0 == 0.0;
+                whole.then_some(*float as i64)
+            }
+        }
+    }
+}
+
+impl FromNumber for Number {
+    const EXPECTED: &'static str = "a number";
+    fn from_number(number: &Number) -> Option<Self> {
+        Some(number.clone())
+    }
+}
+
+impl FromNumber for f64 {
+    const EXPECTED: &'static str = "a number";
+    fn from_number(number: &Number) -> Option<Self> {
+        Some(number.to_f64())
+    }
+}
+
+/// A number or its text; `null` is none.
+pub(crate) fn optional_number<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromNumber,
+{
+    Ok(LenientNumber::deserialize(deserializer)?.0)
+}

@@ -1,0 +1,20 @@
+//! Bounds of what is accepted. They lie far above what Flagsmith's own limits allow (500 segments, 1,000 features,
+//! 100 conditions a segment), and low enough that no document can exhaust a guest's stack or memory.
+
+/// Levels of rules within rules. Flagsmith's own screens write two.
+pub(crate) const RULE_DEPTH: usize = 32;
+/// Flags read by conditions of segments that override flags read by …, at one stretch.
+pub(crate) const DEPENDENCY_DEPTH: usize = 64;
+pub(crate) const FEATURES: usize = 20_000;
+pub(crate) const SEGMENTS: usize = 20_000;
+/// Conditions and rules of all segments together.
+pub(crate) const CONDITIONS: usize = 500_000;
+pub(crate) const VARIANTS: usize = 1_000;
+pub(crate) const IDENTITY_OVERRIDES: usize = 200_000;
+/// Bytes of a condition's value. Flagsmith allows 1,000; lists of identifiers grow longer.
+pub(crate) const CONDITION_VALUE: usize = 1 << 20;
+/// Bytes of a regular expression, and of its compiled program.
+pub(crate) const PATTERN: usize = 4_096;
+pub(crate) const PATTERN_PROGRAM: usize = 1 << 20;
+/// Bytes of a document or context: what a KV value can hold.
+pub(crate) const TEXT: usize = 25_000_000;

@@ -1,0 +1,214 @@
+//! What a condition looks at: a trait, or a member path such as `$.identity.identifier` (engine semantics, 3).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::iter::Peekable;
+use core::str::Chars;
+
+use rkyv::{Archive, Serialize};
+
+/// A property, resolved once for all conditions that name it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Archive, Serialize)]
+pub struct Property {
+    /// The trait of that very name comes first, whatever else the name may mean.
+    pub(crate) trait_name: Option<String>,
+    /// Where a path leads.
+    pub(crate) target: Option<Target>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Archive, Serialize)]
+pub enum Target {
+    EnvironmentKey,
+    EnvironmentName,
+    Identifier,
+    IdentityKey,
+    Trait(String),
+    Flag { feature: String, field: Field },
+}
+
+/// A member of a flag's result.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Archive, Serialize)]
+pub enum Field {
+    Enabled,
+    Value,
+    Variant,
+    Name,
+    Reason,
+    /// A path into the feature's metadata.
+    Metadata(Vec<String>),
+}
+
+/// What a text that starts with `$.` turned out to be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Path {
+    Leads(Target),
+    /// A path, but of no member that can hold a value here.
+    Nowhere,
+    /// No path at all: only a trait can have such a name.
+    NotAPath,
+}
+
+impl Property {
+    /// The property that a percentage split without one looks at.
+    pub(crate) fn identity_key() -> Property {
+        Property { trait_name: None, target: Some(Target::IdentityKey) }
+    }
+
+    /// Reads a condition's property, with the verdict on its path if it looks like one.
+    pub(crate) fn parse(text: &str) -> (Property, Option<Path>) {
+        let trait_name = Some(String::from(text));
+        if !text.starts_with("$.") {
+            return (Property { trait_name, target: None }, None);
+        }
+        let path = parse_path(text);
+        let target = if let Path::Leads(target) = &path { Some(target.clone()) } else { None };
+        (Property { trait_name, target }, Some(path))
+    }
+}
+
+fn parse_path(text: &str) -> Path {
+    let Some(members) = members(text) else {
+        return if other_selectors(text) { Path::Nowhere } else { Path::NotAPath };
+    };
+    let names: Vec<&str> = members.iter().map(String::as_str).collect();
+    let owned = |name: &str| String::from(name);
+    let target = match names.as_slice() {
+        ["environment", "key"] => Target::EnvironmentKey,
+        ["environment", "name"] => Target::EnvironmentName,
+        ["identity", "identifier"] => Target::Identifier,
+        ["identity", "key"] => Target::IdentityKey,
+        ["identity", "traits", name] => Target::Trait(owned(name)),
+        ["flags", feature, field, rest @ ..] => {
+            let field = match (*field, rest) {
+                ("enabled", []) => Field::Enabled,
+                ("value", []) => Field::Value,
+                ("variant", []) => Field::Variant,
+                ("name", []) => Field::Name,
+                ("reason", []) => Field::Reason,
+                ("metadata", [_, ..]) => Field::Metadata(rest.iter().map(|name| owned(name)).collect()),
+                _ => return Path::Nowhere,
+            };
+            Target::Flag { feature: owned(feature), field }
+        }
+        _ => return Path::Nowhere,
+    };
+    Path::Leads(target)
+}
+
+/// The member names of a path of names only (RFC 9535: `$`, then `.name` or `['name']`, blanks between them).
+fn members(text: &str) -> Option<Vec<String>> {
+    let mut rest = text.strip_prefix('$')?.chars().peekable();
+    let mut names = Vec::new();
+    while rest.peek().is_some() {
+        skip_blanks(&mut rest);
+        match rest.next() {
+            Some('.') => names.push(shorthand(&mut rest)?),
+            Some('[') => {
+                skip_blanks(&mut rest);
+                names.push(quoted(&mut rest)?);
+                skip_blanks(&mut rest);
+                if rest.next() != Some(']') {
+                    return None;
+                }
+            }
+            _ => return None,
+        }
+    }
+    Some(names)
+}
+
+fn skip_blanks(rest: &mut Peekable<Chars<'_>>) {
+    while rest.next_if(|c| matches!(c, ' ' | '\t' | '\n' | '\r')).is_some() {}
+}
+
+fn shorthand(rest: &mut Peekable<Chars<'_>>) -> Option<String> {
+    let first = |c: &char| c.is_ascii_alphabetic() || *c == '_' || !c.is_ascii();
+    let mut name = String::from(rest.next_if(first)?);
+    while let Some(c) = rest.next_if(|c| first(c) || c.is_ascii_digit()) {
+        name.push(c);
+    }
+    Some(name)
+}
+
+fn quoted(rest: &mut Peekable<Chars<'_>>) -> Option<String> {
+    let quote = rest.next_if(|c| matches!(c, '\'' | '"'))?;
+    let mut name = String::new();
+    loop {
+        match rest.next()? {
+            c if c == quote => return Some(name),
+            '\\' => name.push(escaped(quote, rest)?),
+            c if c < ' ' => return None,
+            c => name.push(c),
+        }
+    }
+}
+
+fn escaped(quote: char, rest: &mut Peekable<Chars<'_>>) -> Option<char> {
+    Some(match rest.next()? {
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        c @ ('/' | '\\') => c,
+        c if c == quote => c,
+        'u' => match hexadecimal(rest)? {
+            high @ 0xd800..=0xdbff => {
+                let low = (rest.next()? == '\\' && rest.next()? == 'u').then(|| hexadecimal(rest))??;
+                char::decode_utf16([high, low]).next()?.ok()?
+            }
+            unit => char::from_u32(u32::from(unit))?,
+        },
+        _ => return None,
+    })
+}
+
+fn hexadecimal(rest: &mut Peekable<Chars<'_>>) -> Option<u16> {
+    let mut unit = 0_u16;
+    for _ in 0..4 {
+        unit = unit << 4 | u16::try_from(rest.next()?.to_digit(16)?).ok()?;
+    }
+    Some(unit)
+}
+
+/// Whether the text has the look of a path with selectors beyond names: for the words of a warning only.
+fn other_selectors(text: &str) -> bool {
+    text.contains("..") || text.contains('*') || text.contains('[')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths() {
+        let leads = |target| Path::Leads(target);
+        let flag = |feature: &str, field| leads(Target::Flag { feature: feature.into(), field });
+        for (text, expected) in [
+            ("$.identity.identifier", leads(Target::Identifier)),
+            ("$.identity.key", leads(Target::IdentityKey)),
+            ("$.identity['key']", leads(Target::IdentityKey)),
+            ("$.identity [ \"key\" ]", leads(Target::IdentityKey)),
+            ("$.identity .key", leads(Target::IdentityKey)),
+            ("$.environment.name", leads(Target::EnvironmentName)),
+            ("$.identity.traits.tamaño", leads(Target::Trait("tamaño".into()))),
+            ("$.identity.traits['[$the.size$]']", leads(Target::Trait("[$the.size$]".into()))),
+            (r"$.identity.traits['it\'s \u00e9\ud83d\ude00']", leads(Target::Trait("it's é😀".into()))),
+            ("$.flags.x['enabled']", flag("x", Field::Enabled)),
+            ("$.flags['my feature'].variant", flag("my feature", Field::Variant)),
+            ("$.flags.x.metadata.id", flag("x", Field::Metadata(alloc::vec!["id".into()]))),
+            ("$.flags.x", Path::Nowhere),
+            ("$.identity", Path::Nowhere),
+            ("$.identity.traits", Path::Nowhere),
+            ("$.leads.to.nowhere", Path::Nowhere),
+            ("$.identity.traits.*", Path::Nowhere),
+            ("$.identity.traits.my-trait", Path::NotAPath),
+            ("$.  i am not\" a valid jsonpath", Path::NotAPath),
+            ("$. identity", Path::NotAPath),
+            ("$.identity.key ", Path::NotAPath),
+            ("$.", Path::NotAPath),
+        ] {
+            assert_eq!(Property::parse(text).1, Some(expected), "{text}");
+        }
+    }
+}
