@@ -1,1 +1,32 @@
+//! The HTTP contract of the edge: routes, keys, bodies, CORS, errors, the bundle format, and what to answer.
+//!
+//! What this crate never does: send, read a store by itself, or look at a clock. [`respond`] takes a request and a
+//! [`Store`], and gives a [`Reply`] for somebody else to send.
 
+pub mod bundle;
+mod cors;
+mod document;
+mod failure;
+mod flags;
+mod identities;
+mod key;
+mod pop;
+mod reply;
+mod respond;
+mod revision;
+mod route;
+mod server_key;
+mod settings;
+mod store;
+mod traits;
+
+pub use bundle::{BundleFault, Header, Label, Section};
+pub use flags::{presentation, write_flag};
+pub use key::{EnvironmentKey, KeyFault, ServerKeyHash};
+pub use pop::{KvAnswer, Note, PopCopy, Refresh, Source, refresh};
+pub use reply::Reply;
+pub use respond::{BODY_LIMIT, respond, unavailable};
+pub use revision::Revision;
+pub use server_key::ServerKey;
+pub use settings::{Fault, Settings};
+pub use store::{Lookup, Store, Unavailable};

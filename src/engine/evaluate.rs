@@ -25,6 +25,8 @@ pub struct Identity {
     pub key: Option<String>,
     /// Names and values, each name once.
     pub traits: Vec<(String, Value)>,
+    /// Whether overrides of this very identifier are left aside.
+    pub bare: bool,
 }
 
 impl Context {
@@ -35,6 +37,7 @@ impl Context {
             identifier: identity.identifier.clone(),
             key: identity.key.clone(),
             traits: identity.traits.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            bare: false,
         })
     }
 }
@@ -104,7 +107,7 @@ impl<'e> Run<'e> {
             Some(key) if !key.is_empty() => String::from(key),
             _ => format!("{}_{}", environment.key, identity.identifier),
         });
-        let identity_overrides = identity.and_then(|identity| {
+        let identity_overrides = identity.filter(|identity| !identity.bare).and_then(|identity| {
             let identities = &environment.identity_overrides;
             let at = identities
                 .binary_search_by(|entry| entry.identifier.as_str().cmp(identity.identifier.as_str()))

@@ -124,7 +124,8 @@ fn skip_blanks(rest: &mut Peekable<Chars<'_>>) {
 fn shorthand(rest: &mut Peekable<Chars<'_>>) -> Option<String> {
     let first = |c: &char| c.is_ascii_alphabetic() || *c == '_' || !c.is_ascii();
     let mut name = String::from(rest.next_if(first)?);
-    while let Some(c) = rest.next_if(|c| first(c) || c.is_ascii_digit()) {
+    // RFC 9535 has no hyphen here; the reference engine takes it, and names of features are full of them.
+    while let Some(c) = rest.next_if(|c| first(c) || c.is_ascii_digit() || *c == '-') {
         name.push(c);
     }
     Some(name)
@@ -202,7 +203,8 @@ mod tests {
             ("$.identity.traits", Path::Nowhere),
             ("$.leads.to.nowhere", Path::Nowhere),
             ("$.identity.traits.*", Path::Nowhere),
-            ("$.identity.traits.my-trait", Path::NotAPath),
+            ("$.identity.traits.my-trait", leads(Target::Trait("my-trait".into()))),
+            ("$.identity.traits.-trait", Path::NotAPath),
             ("$.  i am not\" a valid jsonpath", Path::NotAPath),
             ("$. identity", Path::NotAPath),
             ("$.identity.key ", Path::NotAPath),

@@ -1,0 +1,316 @@
+//! The bundle: everything that the edge serves of one environment revision, in one KV value, written whole.
+//!
+//! ```text
+//! byte 0      jackstaff-bundle 1\n      magic, and the version of the format
+//! then        {"revision":…}            the header, one line of JSON, spaces up to byte 2048
+//! byte 2048   section, section, …       each where the header says
+//! ```
+//!
+//! The header is also the metadata of the KV value and of the POP's copy, so that a request knows revision, switches
+//! and offsets without touching the body.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use engine::Switches;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::revision::Revision;
+
+/// The version of the format, which includes that of the compiled form. Raised by any change that an older edge
+/// would misread.
+pub const FORMAT: u32 = 1;
+
+const MAGIC: &str = "jackstaff-bundle ";
+
+/// Where sections begin. The header has to fit before it, and a KV value's metadata into 2,000 bytes.
+const BODY: u64 = 2_048;
+const METADATA_LIMIT: usize = 2_000;
+
+/// What a bundle holds. The finished answers come plain and compressed with gzip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Section {
+    /// The compiled environment.
+    Compiled,
+    /// The body of `/api/v1/flags/` for client-side keys.
+    FlagsClient,
+    FlagsClientGzip,
+    /// The body of `/api/v1/flags/` for server-side keys.
+    FlagsServer,
+    FlagsServerGzip,
+    /// The stamped environment document.
+    Document,
+    DocumentGzip,
+}
+
+/// Where a section lies, in bytes from the start of the bundle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    start: u64,
+    length: u64,
+}
+
+impl Span {
+    pub fn range(self) -> Range<u64> {
+        self.start..self.start.saturating_add(self.length)
+    }
+}
+
+/// What a request needs to know of a bundle before it reads any of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    pub revision: Revision,
+    /// The source's own `updated_at`, ISO 8601, never later than the time of publication.
+    pub source_updated_at: Option<String>,
+    /// SHA-256 of the source document, in hexadecimal.
+    pub source_hash: String,
+    /// What the publisher was told beside the document, and the version of the format.
+    pub settings: String,
+    #[serde(flatten)]
+    pub switches: SwitchesOnTheWire,
+    /// The environment was removed; its keys open nothing.
+    #[serde(default)]
+    pub tombstone: bool,
+    /// Bytes of the whole bundle.
+    pub total: u64,
+    /// xxh3 of all bytes behind the header, in hexadecimal.
+    checksum: String,
+    sections: BTreeMap<Section, Span>,
+}
+
+/// The switches that a finished section cannot express.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwitchesOnTheWire {
+    pub allow_client_traits: bool,
+    pub hide_sensitive_data: bool,
+    pub hide_disabled_flags: bool,
+    pub composite_key: bool,
+    pub stop_serving_flags: bool,
+}
+
+impl From<Switches> for SwitchesOnTheWire {
+    fn from(switches: Switches) -> Self {
+        SwitchesOnTheWire {
+            allow_client_traits: switches.allow_client_traits,
+            hide_sensitive_data: switches.hide_sensitive_data,
+            hide_disabled_flags: switches.hide_disabled_flags,
+            composite_key: switches.composite_key,
+            stop_serving_flags: switches.stop_serving_flags,
+        }
+    }
+}
+
+/// What a publisher knows of a bundle before it is laid out.
+#[derive(Debug, Clone)]
+pub struct Label {
+    pub revision: Revision,
+    pub source_updated_at: Option<String>,
+    pub source_hash: String,
+    pub settings: String,
+    pub switches: Switches,
+    pub tombstone: bool,
+}
+
+/// Why a value is no bundle that this edge can serve.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum BundleFault {
+    #[error("not a bundle")]
+    Magic,
+    #[error("format version {0} is not known here, only version {FORMAT}")]
+    Format(u32),
+    #[error("unreadable header: {0}")]
+    Header(String),
+    #[error("{found} bytes long instead of {expected}")]
+    Length { expected: u64, found: u64 },
+    #[error("section {0:?} lies outside of the bundle, or over another")]
+    Section(Section),
+    #[error("checksum does not match")]
+    Checksum,
+    #[error("header of {0} bytes, more than metadata can hold")]
+    HeaderTooLong(usize),
+}
+
+impl Header {
+    /// Where a section lies; none if the bundle has no such section.
+    pub fn span(&self, section: Section) -> Option<Span> {
+        self.sections.get(&section).copied()
+    }
+
+    /// The header as metadata: one line of JSON.
+    pub fn metadata(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Reads metadata back.
+    ///
+    /// # Errors
+    /// If it is no header, or one whose sections overlap or leave the bundle.
+    pub fn parse(metadata: &[u8]) -> Result<Header, BundleFault> {
+        let header: Header =
+            serde_json::from_slice(metadata).map_err(|error| BundleFault::Header(error.to_string()))?;
+        header.check_sections()?;
+        Ok(header)
+    }
+
+    /// No section outside of the bundle, none over another: a byte range taken by this header is that section, and
+    /// nothing else.
+    fn check_sections(&self) -> Result<(), BundleFault> {
+        let mut sections: Vec<(Section, Span)> = self.sections.iter().map(|(s, span)| (*s, *span)).collect();
+        sections.sort_by_key(|(_, span)| (span.start, span.length));
+        let mut end = BODY;
+        for (section, span) in sections {
+            let fits = span.start >= end && span.start.checked_add(span.length).is_some_and(|e| e <= self.total);
+            if !fits {
+                return Err(BundleFault::Section(section));
+            }
+            end = span.range().end;
+        }
+        Ok(())
+    }
+}
+
+/// Lays a bundle out.
+///
+/// # Errors
+/// [`BundleFault::HeaderTooLong`] if the header does not fit into a KV value's metadata.
+pub fn write(label: &Label, sections: &[(Section, Vec<u8>)]) -> Result<(Header, Vec<u8>), BundleFault> {
+    let mut spans = BTreeMap::new();
+    let mut body = Vec::with_capacity(sections.iter().map(|(_, bytes)| bytes.len()).sum());
+    for (section, bytes) in sections {
+        spans.insert(*section, Span { start: BODY + body.len() as u64, length: bytes.len() as u64 });
+        body.extend_from_slice(bytes);
+    }
+    let header = Header {
+        revision: label.revision,
+        source_updated_at: label.source_updated_at.clone(),
+        source_hash: label.source_hash.clone(),
+        settings: label.settings.clone(),
+        switches: label.switches.into(),
+        tombstone: label.tombstone,
+        total: BODY + body.len() as u64,
+        checksum: checksum(&body),
+        sections: spans,
+    };
+    let metadata = header.metadata();
+    if metadata.len() > METADATA_LIMIT {
+        return Err(BundleFault::HeaderTooLong(metadata.len()));
+    }
+    let mut bundle = format!("{MAGIC}{FORMAT}\n{metadata}").into_bytes();
+    bundle.resize(usize::try_from(BODY).unwrap_or_default() - 1, b' ');
+    bundle.push(b'\n');
+    bundle.extend_from_slice(&body);
+    Ok((header, bundle))
+}
+
+/// Checks a whole bundle, as it came from a store.
+///
+/// # Errors
+/// The first [`BundleFault`] found; nothing of such a bundle may be served.
+pub fn check(bundle: &[u8]) -> Result<Header, BundleFault> {
+    let front = bundle.get(..usize::try_from(BODY).unwrap_or_default()).ok_or(BundleFault::Magic)?;
+    let rest = front.strip_prefix(MAGIC.as_bytes()).ok_or(BundleFault::Magic)?;
+    let end = rest.iter().position(|byte| *byte == b'\n').ok_or(BundleFault::Magic)?;
+    let format = std::str::from_utf8(&rest[..end]).ok().and_then(|text| text.parse().ok());
+    match format.ok_or(BundleFault::Magic)? {
+        FORMAT => {}
+        other => return Err(BundleFault::Format(other)),
+    }
+    let header = Header::parse(rest[end + 1..].trim_ascii_end())?;
+    let found = bundle.len() as u64;
+    if header.total != found {
+        return Err(BundleFault::Length { expected: header.total, found });
+    }
+    if checksum(&bundle[front.len()..]) != header.checksum {
+        return Err(BundleFault::Checksum);
+    }
+    Ok(header)
+}
+
+fn checksum(body: &[u8]) -> String {
+    format!("{:016x}", xxh3_64(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn label() -> Label {
+        Label {
+            revision: Revision(1_772_450_553),
+            source_updated_at: Some("2026-03-02T11:22:33Z".into()),
+            source_hash: "0".repeat(64),
+            settings: "anchoring=start".into(),
+            switches: Switches {
+                allow_client_traits: true,
+                hide_sensitive_data: false,
+                hide_disabled_flags: false,
+                composite_key: true,
+                stop_serving_flags: false,
+            },
+            tombstone: false,
+        }
+    }
+
+    fn bundle() -> (Header, Vec<u8>) {
+        write(&label(), &[(Section::FlagsClient, b"[1]".to_vec()), (Section::Document, b"{}".to_vec())]).unwrap()
+    }
+
+    #[test]
+    fn a_bundle_is_read_as_it_was_written() {
+        let (header, bytes) = bundle();
+        assert_eq!(check(&bytes), Ok(header.clone()));
+        assert_eq!(Header::parse(header.metadata().as_bytes()), Ok(header.clone()));
+        let section = |section| {
+            let range = header.span(section).unwrap().range();
+            &bytes[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()]
+        };
+        assert_eq!(section(Section::FlagsClient), b"[1]");
+        assert_eq!(section(Section::Document), b"{}");
+        assert_eq!(header.span(Section::Compiled), None);
+    }
+
+    #[test]
+    fn a_changed_bundle_is_refused() {
+        let (header, bytes) = bundle();
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        for (what, changed, fault) in [
+            ("empty", Vec::new(), BundleFault::Magic),
+            ("something else", vec![b'x'; 4096], BundleFault::Magic),
+            (
+                "of the future",
+                text.replacen("bundle 1\n", "bundle 2\n", 1).into_bytes(),
+                BundleFault::Format(2),
+            ),
+            (
+                "cut short",
+                bytes[..bytes.len() - 1].to_vec(),
+                BundleFault::Length { expected: header.total, found: header.total - 1 },
+            ),
+            ("overwritten", text.replace("[1]", "[2]").into_bytes(), BundleFault::Checksum),
+        ] {
+            assert_eq!(check(&changed), Err(fault), "{what}");
+        }
+    }
+
+    #[test]
+    fn hostile_offsets_are_refused() {
+        let (header, _) = bundle();
+        let with = |section: Section, start: u64, length: u64| {
+            let mut header = header.clone();
+            header.sections.insert(section, Span { start, length });
+            header.check_sections()
+        };
+        assert_eq!(with(Section::Compiled, header.total, 0), Ok(()));
+        for (what, start, length) in [
+            ("into the header", 0, 10),
+            ("beyond the end", BODY, header.total),
+            ("over another", BODY + 1, 1),
+            ("around the address space", u64::MAX, 2),
+        ] {
+            assert!(with(Section::Compiled, start, length).is_err(), "{what}");
+        }
+    }
+}

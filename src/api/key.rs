@@ -1,0 +1,119 @@
+//! Environment keys. A key is parsed once, where it enters; whatever has another shape is unknown without a look at
+//! any store.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+/// A client-side key: the `api_key` of an environment. Letters, digits, `_`, `.`, `:` and `-`, at most 256, so that
+/// it is a KV key and a surrogate key as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EnvironmentKey(String);
+
+/// Why a text is no environment key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum KeyFault {
+    #[error("empty")]
+    Empty,
+    #[error("longer than {} characters", EnvironmentKey::LIMIT)]
+    TooLong,
+    #[error("only letters, digits, `_`, `.`, `:` and `-` may stand in it")]
+    Character,
+    #[error("starts with `ser.`, which is how server-side keys start")]
+    ServerSide,
+}
+
+impl EnvironmentKey {
+    const LIMIT: usize = 256;
+
+    /// # Errors
+    /// A [`KeyFault`] that says which rule the text breaks.
+    pub fn parse(text: &str) -> Result<EnvironmentKey, KeyFault> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte);
+        if text.is_empty() {
+            Err(KeyFault::Empty)
+        } else if text.len() > Self::LIMIT {
+            Err(KeyFault::TooLong)
+        } else if !text.bytes().all(allowed) || text.starts_with('.') {
+            Err(KeyFault::Character)
+        } else if text.starts_with(ServerKeyHash::PREFIX) {
+            Err(KeyFault::ServerSide)
+        } else {
+            Ok(EnvironmentKey(text.to_owned()))
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name of the environment's bundle in the KV store, of its copy in a POP, and of its surrogate key.
+    pub fn store_key(&self) -> String {
+        format!("environment/{}", self.0)
+    }
+}
+
+impl fmt::Display for EnvironmentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What is kept of a server-side key: its SHA-256 in hexadecimal. The key itself is never stored or logged.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServerKeyHash(String);
+
+impl ServerKeyHash {
+    /// How every server-side key starts.
+    pub const PREFIX: &str = "ser.";
+    const LIMIT: usize = 512;
+
+    /// Hashes a server-side key; none if the text is not shaped like one.
+    pub fn of(key: &str) -> Option<ServerKeyHash> {
+        let shaped = key.starts_with(Self::PREFIX) && key.len() <= Self::LIMIT && key.len() > Self::PREFIX.len();
+        shaped.then(|| ServerKeyHash(hexadecimal(&Sha256::digest(key))))
+    }
+
+    /// The name of the key's record in the KV store, of its copy in a POP, and of its surrogate key.
+    pub fn store_key(&self) -> String {
+        format!("server-key/{}", self.0)
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn environment_keys() {
+        for (text, expected) in [
+            ("n3xVq8wTtClientKey01", None),
+            ("demo-1_2.3:4", None),
+            ("", Some(KeyFault::Empty)),
+            ("a/b", Some(KeyFault::Character)),
+            ("..", Some(KeyFault::Character)),
+            ("schlüssel", Some(KeyFault::Character)),
+            ("ser.abc", Some(KeyFault::ServerSide)),
+        ] {
+            assert_eq!(EnvironmentKey::parse(text).err(), expected, "{text:?}");
+        }
+        assert_eq!(EnvironmentKey::parse(&"x".repeat(257)), Err(KeyFault::TooLong));
+    }
+
+    #[test]
+    fn server_keys_are_hashed() {
+        let hash = ServerKeyHash::of("ser.abc").unwrap();
+        let sha256 = "313647aab0735b3cd7a5922a531e9ea3f9a7789253c0fffd2e2c1669a2e3f4d8";
+        assert_eq!(hash.store_key(), format!("server-key/{sha256}"));
+        assert_eq!(ServerKeyHash::of("abc"), None);
+        assert_eq!(ServerKeyHash::of("ser."), None);
+    }
+}

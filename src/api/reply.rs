@@ -1,0 +1,33 @@
+//! What is to be answered.
+
+use http::{HeaderValue, Response};
+
+use crate::bundle::Section;
+
+/// An answer, decided but not sent.
+#[derive(Debug)]
+pub enum Reply {
+    /// With its whole body.
+    Full(Response<Vec<u8>>),
+    /// With a section of the POP's copy for a body, which nobody needs to have read.
+    Section(Response<()>, Section),
+}
+
+impl Reply {
+    pub(crate) fn headers_mut(&mut self) -> &mut http::HeaderMap<HeaderValue> {
+        match self {
+            Reply::Full(response) => response.headers_mut(),
+            Reply::Section(response, _) => response.headers_mut(),
+        }
+    }
+
+    /// A JSON answer.
+    pub(crate) fn json(status: http::StatusCode, body: Vec<u8>) -> Reply {
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        response.headers_mut().insert(http::header::CONTENT_TYPE, JSON);
+        Reply::Full(response)
+    }
+}
+
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");

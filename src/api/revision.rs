@@ -1,0 +1,91 @@
+//! The revision of an environment: whole seconds since the epoch, strictly increasing. One number, and the four texts
+//! in which SDKs meet it; a whole second is exact in all of them.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Revision(pub u64);
+
+impl Revision {
+    /// The revision after `stored`, at `now`: later than both, as far as seconds tell.
+    pub fn next(stored: Option<Revision>, now: Timestamp) -> Revision {
+        let now = u64::try_from(now.as_second()).unwrap_or_default();
+        Revision(stored.map_or(0, |Revision(stored)| stored + 1).max(now))
+    }
+
+    /// `2026-03-02T11:22:33.000000+00:00`: the `updated_at` of a document.
+    pub fn iso(self) -> String {
+        self.format("%Y-%m-%dT%H:%M:%S.000000+00:00")
+    }
+
+    /// `Mon, 02 Mar 2026 11:22:33 GMT`: `Last-Modified`.
+    pub fn http_date(self) -> String {
+        self.format("%a, %d %b %Y %H:%M:%S GMT")
+    }
+
+    /// `1772450553.0`: `x-flagsmith-document-updated-at`. The fraction makes it a float to those who care.
+    pub fn float(self) -> String {
+        format!("{}.0", self.0)
+    }
+
+    /// Whether a document of this revision was already there at the time of an HTTP date. `GMT` and `+0000` are both
+    /// in use; what is no date says nothing.
+    pub fn is_known_since(self, http_date: &str) -> bool {
+        let since = rfc2822::DateTimeParser::new().parse_timestamp(http_date);
+        since.is_ok_and(|since| i64::try_from(self.0).is_ok_and(|revision| revision <= since.as_second()))
+    }
+
+    fn format(self, format: &str) -> String {
+        let second = i64::try_from(self.0).ok().and_then(|second| Timestamp::from_second(second).ok());
+        second.unwrap_or_default().to_zoned(TimeZone::UTC).strftime(format).to_string()
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REVISION: Revision = Revision(1_772_450_553);
+
+    #[test]
+    fn the_texts_of_a_revision() {
+        assert_eq!(REVISION.iso(), "2026-03-02T11:22:33.000000+00:00");
+        assert_eq!(REVISION.http_date(), "Mon, 02 Mar 2026 11:22:33 GMT");
+        assert_eq!(REVISION.float(), "1772450553.0");
+        assert_eq!(REVISION.to_string(), "1772450553");
+    }
+
+    #[test]
+    fn conditions_on_dates() {
+        for (date, known) in [
+            ("Mon, 02 Mar 2026 11:22:33 GMT", true),
+            ("Mon, 02 Mar 2026 11:22:33 +0000", true),
+            ("Mon, 02 Mar 2026 11:22:32 GMT", false),
+            ("Mon, 02 Mar 2026 13:22:33 +0200", true),
+            ("yesterday", false),
+            ("", false),
+        ] {
+            assert_eq!(REVISION.is_known_since(date), known, "{date}");
+        }
+    }
+
+    #[test]
+    fn revisions_only_grow() {
+        let now = Timestamp::from_second(1_000).unwrap();
+        assert_eq!(Revision::next(None, now), Revision(1_000));
+        assert_eq!(Revision::next(Some(Revision(999)), now), Revision(1_000));
+        assert_eq!(Revision::next(Some(Revision(1_000)), now), Revision(1_001));
+        assert_eq!(Revision::next(Some(Revision(5_000)), now), Revision(5_001));
+    }
+}

@@ -1,0 +1,100 @@
+//! The settings of the edge: one JSON object in the config store. A bad value is reported, and the default used.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// What can be set, with the member's name, its default and its range.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// `fresh`: seconds for which a POP's copy is served without a look at the KV store; 60, from 1 to 3600.
+    pub fresh: Duration,
+    /// `allowed_origins`: the origins whose pages may read answers; all by default.
+    pub allowed_origins: Option<Vec<String>>,
+    /// `fault`: see [`Fault`].
+    pub fault: Fault,
+}
+
+/// Faults that the local flavour of the edge produces on purpose, so that tests can see what Viceroy cannot do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fault {
+    /// `kv_error`: every read of the KV store fails.
+    pub kv_error: bool,
+    /// `kv_delay_ms`: every read of the KV store takes so much longer.
+    pub kv_delay: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { fresh: Duration::from_secs(60), allowed_origins: None, fault: Fault::default() }
+    }
+}
+
+impl Settings {
+    /// Reads the settings' JSON; with them come the complaints, each naming the member.
+    pub fn parse(text: &str) -> (Settings, Vec<String>) {
+        let mut settings = Settings::default();
+        let mut complaints = Vec::new();
+        let members = match serde_json::from_str::<Value>(text) {
+            Ok(Value::Object(members)) => members,
+            Ok(_) => return (settings, vec!["settings: not an object, so all defaults are used".to_owned()]),
+            Err(error) => return (settings, vec![format!("settings: {error}, so all defaults are used")]),
+        };
+        for (name, value) in &members {
+            let taken = match name.as_str() {
+                "fresh" => integer(value, 1, 3600).map(|s| settings.fresh = Duration::from_secs(s)),
+                "allowed_origins" => {
+                    strings(value).map(|origins| settings.allowed_origins = origins)
+                }
+                "fault" => fault(value).map(|fault| settings.fault = fault),
+                _ => Err("unknown"),
+            };
+            if let Err(complaint) = taken {
+                complaints.push(format!("settings: `{name}`: {complaint}"));
+            }
+        }
+        (settings, complaints)
+    }
+}
+
+fn integer(value: &Value, from: u64, to: u64) -> Result<u64, &'static str> {
+    value.as_u64().filter(|n| (from..=to).contains(n)).ok_or("not an integer in its range, so the default is used")
+}
+
+/// A list that holds `*` allows everybody, as none does.
+fn strings(value: &Value) -> Result<Option<Vec<String>>, &'static str> {
+    let list = value.as_array().ok_or("not a list, so every origin is allowed")?;
+    let strings: Option<Vec<String>> = list.iter().map(|item| item.as_str().map(str::to_owned)).collect();
+    let strings = strings.ok_or("not a list of strings, so every origin is allowed")?;
+    Ok(if strings.iter().any(|origin| origin == "*") { None } else { Some(strings) })
+}
+
+fn fault(value: &Value) -> Result<Fault, &'static str> {
+    let members = value.as_object().ok_or("not an object")?;
+    let delay = members.get("kv_delay_ms").map_or(Ok(0), |delay| integer(delay, 0, 60_000))?;
+    Ok(Fault {
+        kv_error: members.get("kv_error").and_then(Value::as_bool).unwrap_or_default(),
+        kv_delay: Duration::from_millis(delay),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn good_values_are_taken_and_bad_ones_named() {
+        let (settings, complaints) =
+            Settings::parse(r#"{"fresh": 5, "allowed_origins": ["https://a.example"], "speed": 9}"#);
+        let origins = Some(vec!["https://a.example".to_owned()]);
+        let expected =
+            Settings { fresh: Duration::from_secs(5), allowed_origins: origins, ..Settings::default() };
+        assert_eq!(settings, expected);
+        assert_eq!(complaints, ["settings: `speed`: unknown"]);
+
+        for bad in [r#"{"fresh": 0}"#, r#"{"fresh": "60"}"#, r#"{"allowed_origins": [1]}"#, "[]", "{"] {
+            let (settings, complaints) = Settings::parse(bad);
+            assert_eq!((settings, complaints.len()), (Settings::default(), 1), "{bad}");
+        }
+    }
+}

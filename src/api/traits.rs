@@ -1,0 +1,175 @@
+//! The body of `POST /api/v1/identities/` (wire protocol reference, 2.3 and 4): what was sent, checked, with Flagsmith's
+//! own words for what is wrong.
+
+use engine::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value as Json, json};
+
+use crate::failure::Failure;
+
+/// Characters of an identifier and of a text value, and of a trait's key.
+const TEXT_LIMIT: usize = 2_000;
+const KEY_LIMIT: usize = 200;
+
+/// Whom a request asks about.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Asked {
+    /// Empty for somebody without a name.
+    pub(crate) identifier: String,
+    pub(crate) traits: Vec<Trait>,
+}
+
+/// A trait that is set. One that is deleted (`null`) leaves no trace.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Trait {
+    pub(crate) key: String,
+    pub(crate) value: Value,
+    /// The value as it was sent.
+    pub(crate) json: String,
+    pub(crate) transient: bool,
+}
+
+/// Reads an identifier from a query or a body.
+pub(crate) fn identifier(text: &str) -> Result<String, Failure> {
+    if text.chars().count() > TEXT_LIMIT {
+        let message = format!("Ensure this field has no more than {TEXT_LIMIT} characters.");
+        return Err(Failure::Invalid(json!({ "identifier": [message] })));
+    }
+    Ok(text.to_owned())
+}
+
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow, default)]
+    identifier: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    traits: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct RawTrait<'a> {
+    #[serde(borrow, default)]
+    trait_key: Option<&'a RawValue>,
+    /// `Some` of `null` is a trait to be deleted; none is a mistake.
+    #[serde(borrow, default, deserialize_with = "present")]
+    trait_value: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    transient: Option<&'a RawValue>,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// Reads the body of a request.
+pub(crate) fn parse(body: &[u8]) -> Result<Asked, Failure> {
+    let text = std::str::from_utf8(body)
+        .map_err(|error| Failure::detail(format!("JSON parse error - {error}")))?;
+    let whole: &RawValue = serde_json::from_str(text)
+        .map_err(|error| Failure::detail(format!("JSON parse error - {error}")))?;
+    if !whole.get().starts_with('{') {
+        let message = format!("Invalid data. Expected a dictionary, but got {}.", kind(whole));
+        return Err(Failure::Invalid(json!({ "non_field_errors": [message] })));
+    }
+    let body: Body<'_> = serde_json::from_str(whole.get())
+        .map_err(|error| Failure::detail(format!("JSON parse error - {error}")))?;
+    let name = match body.identifier.map(|raw| Value::from_json(raw.get())) {
+        None | Some(Some(Value::Null)) => String::new(),
+        Some(Some(Value::Str(text))) => identifier(&text)?,
+        Some(Some(Value::Int(integer))) => integer.to_string(),
+        Some(_) => return Err(Failure::Invalid(json!({ "identifier": ["Not a valid string."] }))),
+    };
+    Ok(Asked { identifier: name, traits: body.traits.map_or(Ok(Vec::new()), traits)? })
+}
+
+/// Reads the list of traits; of several with one key the last one counts. The errors stand in a list of the same
+/// order, empty where a trait is sound.
+fn traits(raw: &RawValue) -> Result<Vec<Trait>, Failure> {
+    if raw.get() == "null" {
+        return Ok(Vec::new());
+    }
+    let items: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| {
+        let message = format!("Expected a list of items but got type \"{}\".", kind(raw));
+        Failure::Invalid(json!({ "traits": [message] }))
+    })?;
+    let mut traits: Vec<Trait> = Vec::with_capacity(items.len());
+    let mut places = std::collections::BTreeMap::new();
+    let mut errors = Vec::with_capacity(items.len());
+    for item in items {
+        match one(item) {
+            Ok((key, sent)) => {
+                errors.push(json!({}));
+                let next = places.len();
+                let place = *places.entry(key).or_insert(next);
+                if place == traits.len() {
+                    traits.push(sent);
+                } else {
+                    traits[place] = sent;
+                }
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.iter().any(|error| error != &json!({})) {
+        return Err(Failure::Invalid(json!({ "traits": errors })));
+    }
+    traits.retain(|sent| sent.value != Value::Null);
+    Ok(traits)
+}
+
+fn one(item: &RawValue) -> Result<(String, Trait), Json> {
+    let raw: RawTrait<'_> = if item.get().starts_with('{') {
+        serde_json::from_str(item.get()).map_err(|error| json!({ "non_field_errors": [error.to_string()] }))?
+    } else {
+        let message = format!("Invalid data. Expected a dictionary, but got {}.", kind(item));
+        return Err(json!({ "non_field_errors": [message] }));
+    };
+    let required = || "This field is required.".to_owned();
+    let key = match raw.trait_key.map(|key| Value::from_json(key.get())) {
+        None => Err(required()),
+        Some(Some(Value::Str(key))) if key.is_empty() => Err("This field may not be blank.".to_owned()),
+        Some(Some(Value::Str(key))) if key.chars().count() > KEY_LIMIT => {
+            Err(format!("Ensure this field has no more than {KEY_LIMIT} characters."))
+        }
+        Some(Some(Value::Str(key))) => Ok(key),
+        Some(Some(Value::Int(integer))) => Ok(integer.to_string()),
+        Some(_) => Err("Not a valid string.".to_owned()),
+    };
+    let key = key.map_err(|message| json!({ "trait_key": [message] }))?;
+    let value = match raw.trait_value {
+        None => Err(required()),
+        Some(value) => trait_value(value),
+    };
+    let (value, json) = value.map_err(|message| json!({ "trait_value": [message] }))?;
+    let transient = match raw.transient.map(RawValue::get) {
+        None | Some("null" | "false") => false,
+        Some("true") => true,
+        Some(_) => return Err(json!({ "transient": ["Must be a valid boolean."] })),
+    };
+    Ok((key.clone(), Trait { key, value, json, transient }))
+}
+
+fn trait_value(raw: &RawValue) -> Result<(Value, String), String> {
+    let value = Value::from_json(raw.get())
+        .ok_or_else(|| format!("A trait is a string, a number or a boolean, not a {}.", kind(raw)))?;
+    match &value {
+        Value::Str(text) if text.chars().count() > TEXT_LIMIT => {
+            Err(format!("Value string is too long. Must be less than {TEXT_LIMIT} character"))
+        }
+        Value::Float(float) if !float.is_finite() => Err("The number is too large.".to_owned()),
+        _ => Ok((value, raw.get().to_owned())),
+    }
+}
+
+/// What Python calls a JSON value.
+fn kind(raw: &RawValue) -> &'static str {
+    match raw.get().as_bytes().first() {
+        Some(b'{') => "dict",
+        Some(b'[') => "list",
+        Some(b'"') => "str",
+        Some(b't' | b'f') => "bool",
+        Some(b'n') => "NoneType",
+        _ => "number",
+    }
+}
