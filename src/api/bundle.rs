@@ -162,7 +162,8 @@ impl Header {
         sections.sort_by_key(|(_, span)| (span.start, span.length));
         let mut end = BODY;
         for (section, span) in sections {
-            let fits = span.start >= end && span.start.checked_add(span.length).is_some_and(|e| e <= self.total);
+            let fits =
+                span.start >= end && span.start.checked_add(span.length).is_some_and(|e| e <= self.total);
             if !fits {
                 return Err(BundleFault::Section(section));
             }
@@ -255,7 +256,8 @@ mod tests {
     }
 
     fn bundle() -> (Header, Vec<u8>) {
-        write(&label(), &[(Section::FlagsClient, b"[1]".to_vec()), (Section::Document, b"{}".to_vec())]).unwrap()
+        write(&label(), &[(Section::FlagsClient, b"[1]".to_vec()), (Section::Document, b"{}".to_vec())])
+            .unwrap()
     }
 
     #[test]

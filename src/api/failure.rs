@@ -12,13 +12,18 @@ use crate::route::Route;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Failure {
     NotFound,
-    MethodNotAllowed { method: String, route: Route },
+    MethodNotAllowed {
+        method: String,
+        route: Route,
+    },
     MissingKey,
     UnknownKey,
     OrganisationBlocked,
     FeatureNotFound,
     MissingIdentifier,
-    TooLarge { limit: usize },
+    TooLarge {
+        limit: usize,
+    },
     MediaType(String),
     /// A body that is wrong, with what is wrong as JSON.
     Invalid(serde_json::Value),

@@ -71,7 +71,8 @@ impl ServerKeyHash {
 
     /// Hashes a server-side key; none if the text is not shaped like one.
     pub fn of(key: &str) -> Option<ServerKeyHash> {
-        let shaped = key.starts_with(Self::PREFIX) && key.len() <= Self::LIMIT && key.len() > Self::PREFIX.len();
+        let shaped =
+            key.starts_with(Self::PREFIX) && key.len() <= Self::LIMIT && key.len() > Self::PREFIX.len();
         shaped.then(|| ServerKeyHash(hexadecimal(&Sha256::digest(key))))
     }
 

@@ -92,7 +92,10 @@ pub enum Refresh {
     /// What the KV store has replaces it.
     Insert,
     /// It stays, for so long; confirmed, or past its time.
-    Renew { lifetime: Duration, confirmed: bool },
+    Renew {
+        lifetime: Duration,
+        confirmed: bool,
+    },
     /// There is nothing, and for so long nobody needs to look again.
     NoteUnknown(Duration),
     NoteUnavailable(Duration),

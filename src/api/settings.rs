@@ -43,9 +43,7 @@ impl Settings {
         for (name, value) in &members {
             let taken = match name.as_str() {
                 "fresh" => integer(value, 1, 3600).map(|s| settings.fresh = Duration::from_secs(s)),
-                "allowed_origins" => {
-                    strings(value).map(|origins| settings.allowed_origins = origins)
-                }
+                "allowed_origins" => strings(value).map(|origins| settings.allowed_origins = origins),
                 "fault" => fault(value).map(|fault| settings.fault = fault),
                 _ => Err("unknown"),
             };
@@ -58,7 +56,10 @@ impl Settings {
 }
 
 fn integer(value: &Value, from: u64, to: u64) -> Result<u64, &'static str> {
-    value.as_u64().filter(|n| (from..=to).contains(n)).ok_or("not an integer in its range, so the default is used")
+    value
+        .as_u64()
+        .filter(|n| (from..=to).contains(n))
+        .ok_or("not an integer in its range, so the default is used")
 }
 
 /// A list that holds `*` allows everybody, as none does.

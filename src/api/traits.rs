@@ -64,10 +64,10 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&
 
 /// Reads the body of a request.
 pub(crate) fn parse(body: &[u8]) -> Result<Asked, Failure> {
-    let text = std::str::from_utf8(body)
-        .map_err(|error| Failure::detail(format!("JSON parse error - {error}")))?;
-    let whole: &RawValue = serde_json::from_str(text)
-        .map_err(|error| Failure::detail(format!("JSON parse error - {error}")))?;
+    let text =
+        std::str::from_utf8(body).map_err(|error| Failure::detail(format!("JSON parse error - {error}")))?;
+    let whole: &RawValue =
+        serde_json::from_str(text).map_err(|error| Failure::detail(format!("JSON parse error - {error}")))?;
     if !whole.get().starts_with('{') {
         let message = format!("Invalid data. Expected a dictionary, but got {}.", kind(whole));
         return Err(Failure::Invalid(json!({ "non_field_errors": [message] })));
@@ -120,7 +120,8 @@ fn traits(raw: &RawValue) -> Result<Vec<Trait>, Failure> {
 
 fn one(item: &RawValue) -> Result<(String, Trait), Json> {
     let raw: RawTrait<'_> = if item.get().starts_with('{') {
-        serde_json::from_str(item.get()).map_err(|error| json!({ "non_field_errors": [error.to_string()] }))?
+        serde_json::from_str(item.get())
+            .map_err(|error| json!({ "non_field_errors": [error.to_string()] }))?
     } else {
         let message = format!("Invalid data. Expected a dictionary, but got {}.", kind(item));
         return Err(json!({ "non_field_errors": [message] }));

@@ -1,1 +1,40 @@
-fn main() {}
+//! The `jackstaff` command-line program: arguments to calls.
+
+mod evaluate;
+mod origin;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Feature flags evaluated inside the CDN: the programs around the edge service.
+#[derive(Parser)]
+#[command(name = "jackstaff", version, propagate_version = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Evaluate(evaluate::Arguments),
+    Origin(origin::Arguments),
+}
+
+/// Exit code of a wrong command line (`EX_USAGE`).
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Printing help or a usage error fails only if nobody can read it any more.
+            let _ = error.print();
+            return if error.use_stderr() { USAGE.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    match arguments.command {
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Origin(arguments) => origin::run(&arguments),
+    }
+}

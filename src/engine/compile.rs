@@ -7,9 +7,12 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::condition::Test;
-use crate::context::{ConditionContext, Context, FeatureContext, RuleContext, SegmentContext, VariantContext};
+use crate::context::{
+    ConditionContext, Context, FeatureContext, RuleContext, SegmentContext, VariantContext,
+};
 use crate::environment::{
-    Condition, Environment, Feature, IdentityOverride, Override, Quantifier, Rule, Segment, Span, State, Variant,
+    Condition, Environment, Feature, IdentityOverride, Override, Quantifier, Rule, Segment, Span, State,
+    Variant,
 };
 use crate::error::{Refusal, Warning};
 use crate::json::Json;
@@ -87,10 +90,7 @@ impl Context {
 }
 
 /// Compiles a whole source.
-pub(crate) fn compile(
-    source: &Source<'_>,
-    options: Options,
-) -> Result<(Environment, Vec<Warning>), Refusal> {
+pub(crate) fn compile(source: &Source<'_>, options: Options) -> Result<(Environment, Vec<Warning>), Refusal> {
     check_limits(source)?;
     let features = source.features.iter().zip(0..);
     let mut compiler = Compiler {

@@ -166,9 +166,9 @@ impl ArchivedTest {
                 modulo_matches(typed, divisor.to_native(), remainder.to_native())
             }
             ArchivedTest::In(members) => is_member(raw, members),
-            ArchivedTest::Split(share) => raw
-                .text()
-                .is_some_and(|text| split::percentage([segment_key, &text]) <= share.to_native()),
+            ArchivedTest::Split(share) => {
+                raw.text().is_some_and(|text| split::percentage([segment_key, &text]) <= share.to_native())
+            }
             ArchivedTest::IsSet => true,
             ArchivedTest::IsNotSet | ArchivedTest::Never => false,
         }

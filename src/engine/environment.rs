@@ -158,8 +158,8 @@ impl Compiled {
     /// # Errors
     /// [`Broken`] if they are not what [`Environment::encode`] makes, whoever made them.
     pub fn decode(bytes: Vec<u8>) -> Result<Compiled, Broken> {
-        let environment = rkyv::access::<ArchivedEnvironment, Error>(&bytes)
-            .map_err(|error| Broken(format!("{error}")))?;
+        let environment =
+            rkyv::access::<ArchivedEnvironment, Error>(&bytes).map_err(|error| Broken(format!("{error}")))?;
         check_rules(environment)?;
         check_references(environment)?;
         let programs = Programs::new(environment.patterns.len());

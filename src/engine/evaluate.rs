@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 use crate::condition::Subject;
 use crate::context::Context;
 use crate::environment::{
-    ArchivedCondition, ArchivedEnvironment, ArchivedFeature, ArchivedOverride, ArchivedQuantifier, ArchivedRule,
-    ArchivedSegment, ArchivedState, Compiled,
+    ArchivedCondition, ArchivedEnvironment, ArchivedFeature, ArchivedOverride, ArchivedQuantifier,
+    ArchivedRule, ArchivedSegment, ArchivedState, Compiled,
 };
 use crate::evaluation::{Evaluation, Flag, Picked, Reason, SegmentMatch};
 use crate::property::{ArchivedProperty, ArchivedTarget};

@@ -88,9 +88,13 @@ pub enum Reason<'e> {
     Static,
     /// The environment's default; what overrides the feature did not match.
     Default,
-    TargetingMatch { segment: &'e str },
+    TargetingMatch {
+        segment: &'e str,
+    },
     /// A variant, with its weight in percent.
-    Split { weight: f64 },
+    Split {
+        weight: f64,
+    },
     CircularDependency,
 }
 

@@ -34,7 +34,6 @@ impl Json {
     pub fn text(&self) -> &str {
         &self.0
     }
-
 }
 
 impl<'de> Deserialize<'de> for Json {

@@ -128,7 +128,8 @@ mod tests {
 
     #[test]
     fn what_is_refused() {
-        for text in ["(", r"\p{L}", "a(?=b)", r"(a)\1", "(?P<n>a)(?P=n)", "a{2,1}", "(((a{100}){100}){100})"] {
+        for text in ["(", r"\p{L}", "a(?=b)", r"(a)\1", "(?P<n>a)(?P=n)", "a{2,1}", "(((a{100}){100}){100})"]
+        {
             assert!(Pattern::new(text, Anchoring::Start).is_err(), "{text}");
         }
     }

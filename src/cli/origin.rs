@@ -1,0 +1,76 @@
+//! `jackstaff origin`: the origin of change signals.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use origin::{Origin, Settings, Token};
+use tokio::net::TcpListener;
+use tokio::signal;
+
+/// Run the origin of change signals, which holds no flags
+///
+/// Takes announcements (`POST /sse/environments/KEY/queue-change`), and answers `/health` and `/metrics`. Ends on
+/// Ctrl-C or TERM.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  jackstaff origin
+  jackstaff origin --listen 0.0.0.0:8080 --token-file /run/secrets/origin-token")]
+pub(crate) struct Arguments {
+    /// Where to listen
+    #[arg(long, value_name = "ADDR", env = "ORIGIN_ADDR", default_value = "127.0.0.1:7678")]
+    listen: SocketAddr,
+    /// The file that holds the token which announcements have to bring; without it, everybody may announce
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    match serve(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("jackstaff origin: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(arguments: &Arguments) -> Result<()> {
+    let token = arguments.token_file.as_ref().map(|file| -> Result<Token> {
+        let name = file.display();
+        let text = fs::read_to_string(file).with_context(|| format!("{name} could not be read"))?;
+        Token::parse(text.trim_end()).with_context(|| name.to_string())
+    });
+    let origin = Origin::new(Settings { token: token.transpose()?, ..Settings::default() });
+    if origin.accepts_everyone() {
+        eprintln!("jackstaff origin: no --token-file, so everybody who reaches it may announce changes");
+    }
+    let runtime = tokio::runtime::Runtime::new().context("no runtime could be started")?;
+    runtime.block_on(async {
+        let address = arguments.listen;
+        let listener =
+            TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+        println!("jackstaff origin: listening on http://{}", listener.local_addr()?);
+        origin::run(listener, origin, end()).await.context("the listener failed")
+    })
+}
+
+/// Ctrl-C, or TERM where there is such a thing.
+async fn end() {
+    let interrupt = async {
+        // Without a handler the process ends by the signal itself.
+        let _ = signal::ctrl_c().await;
+    };
+    #[cfg(unix)]
+    if let Ok(mut terminate) = signal::unix::signal(signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            () = interrupt => {}
+            _ = terminate.recv() => {}
+        }
+        return;
+    }
+    interrupt.await;
+}
