@@ -35,11 +35,13 @@ pub enum Note<T> {
     Unavailable,
 }
 
-impl<T: Serialize + for<'a> Deserialize<'a>> Note<T> {
+impl<T: Serialize> Note<T> {
     pub fn to_metadata(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
+}
 
+impl<T: for<'a> Deserialize<'a>> Note<T> {
     /// What cannot be read counts as not there.
     pub fn from_metadata(metadata: &[u8]) -> Option<Note<T>> {
         serde_json::from_slice(metadata).ok()

@@ -1,1 +1,47 @@
-fn main() {}
+//! The Compute service: translates between the platform and `api`, which decides everything.
+//!
+//! What this crate never does: decide what a request is answered, or keep anything about a client.
+
+mod kv;
+#[cfg(feature = "local-api")]
+mod local_api;
+mod names;
+mod pop;
+mod sandbox;
+mod send;
+mod server_keys;
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use fastly::Request;
+use fastly::http::serve::Serve;
+
+use sandbox::Sandbox;
+
+fn main() -> Result<(), Infallible> {
+    Serve::new()
+        .with_max_requests(1_000)
+        .with_timeout(Duration::from_millis(500))
+        .with_max_lifetime(Duration::from_secs(60))
+        // MiB, of the 128 that a guest has: room for one more request with the largest bundle.
+        .with_max_memory(64)
+        .run_with_context(handle, &mut Sandbox::default())
+        .into_result()
+}
+
+/// One request. Always an answer, never an error: an error would end the sandbox.
+fn handle(
+    #[cfg_attr(not(feature = "local-api"), allow(unused_mut))] mut request: Request,
+    sandbox: &mut Sandbox,
+) -> fastly::Response {
+    #[cfg(feature = "local-api")]
+    if let Some(answer) = local_api::answer(&mut request) {
+        return answer;
+    }
+    sandbox.load_settings();
+    let request = send::receive(request);
+    let settings = sandbox.settings();
+    let reply = api::respond(&request, sandbox, &settings);
+    send::response(reply, &request, sandbox)
+}

@@ -1,0 +1,104 @@
+//! The calls of Fastly's REST API that a publisher makes, answered by the edge itself, since Viceroy's KV store cannot
+//! be written from outside. Only for requests whose `Fastly-Key` the local runtime holds valid.
+
+use fastly::http::purge::{purge_surrogate_key, soft_purge_surrogate_key};
+use fastly::http::{Method, StatusCode};
+use fastly::kv_store::{InsertMode, KVStoreError};
+use fastly::{KVStore, Request, Response};
+use percent_encoding::percent_decode_str;
+
+use crate::names::KV_STORE;
+
+/// The answer, if the request is one of those calls.
+pub(crate) fn answer(request: &mut Request) -> Option<Response> {
+    let parts: Vec<&str> = request.get_path().split('/').skip(1).collect();
+    let call = match (request.get_method(), parts.as_slice()) {
+        (method, ["resources", "stores", "kv", _store, "keys", key]) => Call::Kv(method.clone(), decode(key)),
+        (&Method::POST, ["service", _service, "purge", key]) => Call::Purge(decode(key)),
+        _ => return None,
+    };
+    if !request.fastly_key_is_valid() {
+        return Some(problem(StatusCode::UNAUTHORIZED, "the Fastly-Key is not valid"));
+    }
+    Some(match call {
+        Call::Kv(method, key) => kv(request, &method, &key),
+        Call::Purge(key) => purge(request, &key),
+    })
+}
+
+enum Call {
+    Kv(Method, String),
+    Purge(String),
+}
+
+fn decode(part: &str) -> String {
+    percent_decode_str(part).decode_utf8_lossy().into_owned()
+}
+
+fn problem(status: StatusCode, detail: &str) -> Response {
+    Response::from_status(status).with_body(format!("{{\"title\":{status:?},\"detail\":{detail:?}}}"))
+}
+
+fn kv(request: &mut Request, method: &Method, key: &str) -> Response {
+    let store = match KVStore::open(KV_STORE) {
+        Ok(Some(store)) => store,
+        Ok(None) => return problem(StatusCode::NOT_FOUND, "there is no such KV store"),
+        Err(error) => return failure(&error),
+    };
+    let result = match *method {
+        Method::GET => get(&store, key),
+        Method::PUT => put(&store, key, request),
+        Method::DELETE => store.delete(key).map(|()| Response::from_status(StatusCode::NO_CONTENT)),
+        _ => return problem(StatusCode::METHOD_NOT_ALLOWED, "GET, PUT or DELETE"),
+    };
+    result.unwrap_or_else(|error| failure(&error))
+}
+
+fn get(store: &KVStore, key: &str) -> Result<Response, KVStoreError> {
+    let mut item = store.lookup(key)?;
+    let mut response = Response::new().with_header("generation", item.current_generation().to_string());
+    if let Some(metadata) = item.metadata() {
+        response.set_header("metadata", metadata.as_ref());
+    }
+    response.set_body(item.take_body());
+    Ok(response)
+}
+
+fn put(store: &KVStore, key: &str, request: &mut Request) -> Result<Response, KVStoreError> {
+    let header = |name: &str| request.get_header_str(name).map(str::to_owned);
+    let mut insert = store.build_insert();
+    if let Some(metadata) = header("metadata") {
+        insert = insert.metadata(&metadata);
+    }
+    if request.get_query_parameter("add") == Some("true") {
+        insert = insert.mode(InsertMode::Add);
+    }
+    if let Some(generation) = header("if-generation-match").and_then(|text| text.parse().ok()) {
+        // The local runtime takes a missing item for a match.
+        store.lookup(key).map_err(|_| KVStoreError::ItemPreconditionFailed)?;
+        insert = insert.if_generation_match(generation);
+    }
+    insert.execute(key, request.take_body_bytes())?;
+    Ok(Response::from_status(StatusCode::OK))
+}
+
+fn purge(request: &Request, key: &str) -> Response {
+    let soft = request.get_header_str("fastly-soft-purge") == Some("1");
+    let result = if soft { soft_purge_surrogate_key(key) } else { purge_surrogate_key(key) };
+    match result {
+        Ok(()) => Response::from_body("{\"status\":\"ok\",\"id\":\"local\"}"),
+        Err(error) => problem(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+fn failure(error: &KVStoreError) -> Response {
+    let status = match error {
+        KVStoreError::ItemNotFound => StatusCode::NOT_FOUND,
+        KVStoreError::ItemPreconditionFailed => StatusCode::PRECONDITION_FAILED,
+        KVStoreError::ItemPayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        KVStoreError::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+        KVStoreError::InvalidKey | KVStoreError::ItemBadRequest => StatusCode::BAD_REQUEST,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    problem(status, &error.to_string())
+}

@@ -1,0 +1,8 @@
+//! The names of the service's stores, and of what lies in them under a fixed name.
+
+/// KV store: `environment/<client-side key>` and `server-key/<hash>`.
+pub(crate) const KV_STORE: &str = "jackstaff";
+
+/// Config store, with one key.
+pub(crate) const CONFIG_STORE: &str = "jackstaff";
+pub(crate) const SETTINGS: &str = "settings";
