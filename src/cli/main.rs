@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod origin;
+mod publish;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,7 @@ struct Arguments {
 enum Command {
     Evaluate(evaluate::Arguments),
     Origin(origin::Arguments),
+    Publish(publish::Arguments),
 }
 
 /// Exit code of a wrong command line (`EX_USAGE`).
@@ -36,5 +38,6 @@ fn main() -> ExitCode {
     match arguments.command {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Origin(arguments) => origin::run(&arguments),
+        Command::Publish(arguments) => publish::run(&arguments),
     }
 }

@@ -1,0 +1,130 @@
+//! What to do about a document, given what is stored (design, section 3). A decision, and nothing else.
+
+use std::fmt;
+
+use api::{Header, Revision};
+use jiff::Timestamp;
+
+/// What is wanted, as far as it takes part in the decision.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) hash: &'a str,
+    pub(crate) settings: &'a str,
+    pub(crate) updated_at: Option<Timestamp>,
+}
+
+/// What happens to an environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plan {
+    /// The store has it already: nothing is written, and it is announced again.
+    Unchanged(Revision),
+    /// It is written, with this revision.
+    Publish { revision: Revision, warning: Option<PlanWarning> },
+    /// The store has a later state of the source.
+    Refuse { stored: Timestamp, given: Timestamp },
+}
+
+/// What is odd about a document that is published all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlanWarning {
+    InTheFuture(Timestamp),
+    OlderThanStored(Timestamp),
+}
+
+impl fmt::Display for PlanWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PlanWarning::InTheFuture(at) => write!(f, "updated_at is in the future: {at}"),
+            PlanWarning::OlderThanStored(at) => {
+                write!(f, "what is stored has a later updated_at, {at}, and is replaced all the same")
+            }
+        }
+    }
+}
+
+/// Decides. With `force`, an older document replaces a newer one.
+pub(crate) fn plan(stored: Option<&Header>, wanted: Wanted<'_>, now: Timestamp, force: bool) -> Plan {
+    let revision = Revision::next(stored.map(|stored| stored.revision), now);
+    let in_the_future = wanted.updated_at.filter(|at| *at > now).map(PlanWarning::InTheFuture);
+    let publish = Plan::Publish { revision, warning: in_the_future };
+    let Some(stored) = stored else { return publish };
+    let same = stored.source_hash == wanted.hash && stored.settings == wanted.settings && !stored.tombstone;
+    if same {
+        return Plan::Unchanged(stored.revision);
+    }
+    let stored_at: Option<Timestamp> = stored.source_updated_at.as_deref().and_then(|at| at.parse().ok());
+    match (stored_at, wanted.updated_at) {
+        (Some(stored), Some(given)) if given < stored => {
+            if !force {
+                return Plan::Refuse { stored, given };
+            }
+            Plan::Publish { revision, warning: Some(PlanWarning::OlderThanStored(stored)) }
+        }
+        _ => publish,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use api::{Label, bundle};
+    use engine::Switches;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn stored(updated_at: Option<i64>, tombstone: bool) -> Header {
+        let label = Label {
+            revision: Revision(500),
+            source_updated_at: updated_at.map(|second| at(second).to_string()),
+            source_hash: "old".into(),
+            settings: "settings".into(),
+            switches: Switches {
+                allow_client_traits: true,
+                hide_sensitive_data: false,
+                hide_disabled_flags: false,
+                composite_key: true,
+                stop_serving_flags: false,
+            },
+            tombstone,
+        };
+        bundle::write(&label, &[]).unwrap().0
+    }
+
+    #[test]
+    fn the_decision_table() {
+        let now = at(1_000);
+        let publish = |revision| Plan::Publish { revision: Revision(revision), warning: None };
+        let future =
+            Plan::Publish { revision: Revision(1_000), warning: Some(PlanWarning::InTheFuture(at(2_000))) };
+        let (old, newer) = (("old", "settings"), ("new", "settings"));
+        let refuse = Plan::Refuse { stored: at(100), given: at(99) };
+        for (situation, stored, (hash, settings), updated_at, expected) in [
+            ("nothing stored", None, newer, None, publish(1_000)),
+            ("the same", Some(stored(Some(100), false)), old, Some(100), Plan::Unchanged(Revision(500))),
+            ("the same, once removed", Some(stored(Some(100), true)), old, Some(100), publish(1_000)),
+            ("other settings", Some(stored(Some(100), false)), ("old", "other"), Some(100), publish(1_000)),
+            ("changed, same time", Some(stored(Some(100), false)), newer, Some(100), publish(1_000)),
+            ("changed, later", Some(stored(Some(100), false)), newer, Some(101), publish(1_000)),
+            ("changed, no time stored", Some(stored(None, false)), newer, Some(1), publish(1_000)),
+            ("changed, no time given", Some(stored(Some(100), false)), newer, None, publish(1_000)),
+            ("changed, earlier", Some(stored(Some(100), false)), newer, Some(99), refuse.clone()),
+            ("earlier than its removal", Some(stored(Some(100), true)), newer, Some(99), refuse),
+            ("from the future", Some(stored(Some(100), false)), newer, Some(2_000), future),
+        ] {
+            let wanted = Wanted { hash, settings, updated_at: updated_at.map(at) };
+            assert_eq!(plan(stored.as_ref(), wanted, now, false), expected, "{situation}");
+        }
+    }
+
+    #[test]
+    fn an_older_document_can_be_forced() {
+        let wanted = Wanted { hash: "new", settings: "settings", updated_at: Some(at(99)) };
+        let stored = stored(Some(100), false);
+        let expected =
+            Plan::Publish { revision: Revision(501), warning: Some(PlanWarning::OlderThanStored(at(100))) };
+        assert_eq!(plan(Some(&stored), wanted, at(400), true), expected);
+    }
+}

@@ -1,0 +1,120 @@
+//! What is to be published: a document from a file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use api::{EnvironmentKey, KeyFault};
+use engine::{Document, Refusal};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+/// A document that was read and understood.
+#[derive(Debug, Clone)]
+pub struct Source {
+    pub key: EnvironmentKey,
+    pub document: Document,
+    /// When the source says that it changed last.
+    pub updated_at: Option<Timestamp>,
+    /// SHA-256 of what the document says, however it is formatted.
+    pub hash: String,
+}
+
+/// Why a file gives nothing to publish. Each message names the file.
+#[derive(Debug, Error)]
+pub enum SourceFault {
+    #[error("{file}: could not be read: {error}")]
+    Unreadable { file: PathBuf, error: std::io::Error },
+    #[error("{file}: {refusal}")]
+    Refused { file: PathBuf, refusal: Refusal },
+    #[error("{file}: api_key: {fault}")]
+    Key { file: PathBuf, fault: KeyFault },
+    #[error("{file}: updated_at: not an ISO 8601 time: {text:?}")]
+    UpdatedAt { file: PathBuf, text: String },
+}
+
+impl Source {
+    /// # Errors
+    /// A [`SourceFault`] that names the file, the place in it and what is wrong there.
+    pub fn read(file: &Path) -> Result<Source, SourceFault> {
+        let text = fs::read_to_string(file)
+            .map_err(|error| SourceFault::Unreadable { file: file.to_owned(), error })?;
+        Source::parse(file, &text)
+    }
+
+    /// As [`Source::read`], of a text that is at hand.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub fn parse(file: &Path, text: &str) -> Result<Source, SourceFault> {
+        let file = file.to_owned();
+        let document = match Document::parse(text) {
+            Ok(document) => document,
+            Err(refusal) => return Err(SourceFault::Refused { file, refusal }),
+        };
+        let key = match EnvironmentKey::parse(document.key()) {
+            Ok(key) => key,
+            Err(fault) => return Err(SourceFault::Key { file, fault }),
+        };
+        let updated_at = match document.updated_at() {
+            None => None,
+            Some(text) => match time(text) {
+                Some(time) => Some(time),
+                None => return Err(SourceFault::UpdatedAt { file, text: text.to_owned() }),
+            },
+        };
+        let content = document.stamped(document.updated_at().unwrap_or_default());
+        Ok(Source { key, document, updated_at, hash: sha256(content.as_bytes()) })
+    }
+}
+
+/// A time with a zone, or without one in UTC.
+fn time(text: &str) -> Option<Timestamp> {
+    text.parse().ok().or_else(|| {
+        let time: DateTime = text.parse().ok()?;
+        Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    })
+}
+
+/// SHA-256, in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Source, String> {
+        Source::parse(Path::new("a.json"), text).map_err(|fault| fault.to_string())
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_file_and_place() {
+        let missing_name =
+            r#"{"api_key": "e", "project": {"segments": []}, "feature_states": [{"feature": {}}]}"#;
+        let bad_key = r#"{"api_key": "a/b", "project": {"segments": []}, "feature_states": []}"#;
+        let bad_time =
+            r#"{"api_key": "e", "updated_at": "noon", "project": {"segments": []}, "feature_states": []}"#;
+        for (text, expected) in [
+            ("{", "a.json: invalid JSON: EOF while parsing an object at line 1 column 1"),
+            ("{}", "a.json: the whole: missing field `api_key` at line 1 column 2"),
+            (missing_name, "a.json: feature_states[0].feature: missing field `name` at line 1 column 80"),
+            (bad_key, "a.json: api_key: only letters, digits, `_`, `.`, `:` and `-` may stand in it"),
+            (bad_time, "a.json: updated_at: not an ISO 8601 time: \"noon\""),
+        ] {
+            assert_eq!(parse(text).unwrap_err(), expected);
+        }
+    }
+
+    #[test]
+    fn formatting_does_not_change_the_hash() {
+        let compact = r#"{"api_key":"e","project":{"segments":[]},"feature_states":[]}"#;
+        let spread = r#"{ "feature_states": [], "api_key": "e", "project": { "segments": [] } }"#;
+        let other = r#"{"api_key":"f","project":{"segments":[]},"feature_states":[]}"#;
+        assert_eq!(parse(compact).unwrap().hash, parse(spread).unwrap().hash);
+        assert_ne!(parse(compact).unwrap().hash, parse(other).unwrap().hash);
+    }
+}
