@@ -1,4 +1,31 @@
-//! The vocabulary of the end-to-end tests.
+//! The vocabulary of the end-to-end tests and benches: a running edge, and what publishes to it.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
 #[path = "../fixtures/mod.rs"]
 pub mod fixtures;
+
+mod edge;
+mod files;
+mod jackstaff;
+mod tools;
+
+pub use edge::{Answer, Edge, edge};
+pub use files::{fixture, folder, workspace};
+pub use jackstaff::{Finished, jackstaff};
+pub use tools::{Tools, tools};
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Waits until something holds, and panics with what was awaited if it does not within the time.
+#[track_caller]
+pub fn eventually<T>(what: &str, within: Duration, mut check: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + within;
+    loop {
+        if let Some(found) = check() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited {within:?} in vain: {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}

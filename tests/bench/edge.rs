@@ -1,0 +1,91 @@
+//! The edge under Viceroy: requests per second of each route against `/health` of the same module, in the same run.
+
+use std::fs;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::{Tools, fixtures, workspace};
+
+use crate::engine::median;
+use crate::figure;
+use crate::load::{Load, requests_per_second};
+
+const CONNECTIONS: usize = 16;
+const ROUND: Duration = Duration::from_secs(3);
+const ROUNDS: usize = 5;
+const IDENTITIES: usize = 500;
+const SERVER_KEY: &str = "ser.bench";
+
+pub(crate) fn routes(tools: &Tools) {
+    let edge = tests::edge(tools, &json!({}));
+    edge.publish(&fixtures::large(), SERVER_KEY);
+    let key = "large-environment";
+    let get = |name, path: &str, key| Load {
+        name,
+        method: "GET",
+        requests: vec![(path.into(), String::new())],
+        key,
+    };
+    let loads = [
+        get("health", "/health", key),
+        get("flags", "/api/v1/flags/", key),
+        identities(key),
+        get("environment_document", "/api/v1/environment-document/", SERVER_KEY),
+    ];
+    let mut rates: Vec<Vec<f64>> = vec![Vec::new(); loads.len()];
+    for _ in 0..ROUNDS {
+        for (load, rates) in loads.iter().zip(&mut rates) {
+            rates.push(requests_per_second(edge.address, load, CONNECTIONS, ROUND));
+        }
+    }
+    let rates: Vec<f64> = rates.into_iter().map(median).collect();
+    for (load, rate) in loads.iter().zip(&rates) {
+        let (path, body) = &load.requests[0];
+        let bytes = edge
+            .call(
+                load.method,
+                path,
+                &[("x-environment-key", load.key), ("content-type", "application/json")],
+                body.as_bytes(),
+            )
+            .body
+            .len();
+        let details = details(bytes);
+        figure(&format!("edge_{}_requests", load.name), *rate, "requests/s", &details);
+        if load.name != "health" {
+            figure(&format!("edge_{}_to_health", load.name), rate / rates[0], "ratio", &details);
+        }
+    }
+}
+
+fn details(bytes: usize) -> Value {
+    json!({
+        "environment": "large",
+        "connections": CONNECTIONS,
+        "answer_bytes": bytes,
+        "measured": "requests per second under Viceroy over kept-alive connections; median of rounds that take turns with /health",
+    })
+}
+
+/// As many different identities as there are requests, with traits.
+fn identities(key: &'static str) -> Load {
+    let request = |(identifier, traits): (String, serde_json::Map<String, Value>)| {
+        let traits: Vec<Value> =
+            traits.iter().map(|(key, value)| json!({ "trait_key": key, "trait_value": value })).collect();
+        ("/api/v1/identities/".to_owned(), json!({ "identifier": identifier, "traits": traits }).to_string())
+    };
+    let requests = fixtures::identities(IDENTITIES).map(request).collect();
+    Load { name: "identities", method: "POST", requests, key }
+}
+
+/// The size of what is deployed.
+pub(crate) fn package() {
+    let file = workspace().join("target/wasm32-wasip1/release/edge.wasm");
+    let Ok(wasm) = fs::read(&file) else {
+        eprintln!("not run: {} is not there; scripts/setup builds it", file.display());
+        return;
+    };
+    #[expect(clippy::cast_precision_loss, reason = "a size of this order is exact")]
+    let size = wasm.len() as f64;
+    figure("edge_package_wasm", size, "bytes", &json!({ "measured": "release, without local-api" }));
+}

@@ -1,0 +1,180 @@
+//! A running edge: Viceroy with the local flavour of the service, on a port of its own, ended on drop.
+
+use std::fs::{self, File};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use ureq::Agent;
+use ureq::http::{HeaderMap, Request};
+
+use crate::eventually;
+use crate::files::{fixture, workspace};
+use crate::jackstaff::{Finished, jackstaff};
+use crate::tools::Tools;
+
+/// An edge that answers.
+pub struct Edge {
+    pub address: SocketAddr,
+    tools: Tools,
+    process: Child,
+    folder: TempDir,
+    agent: Agent,
+}
+
+/// What an edge, or anybody, answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as JSON; panics, showing it, if it is none.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in {:?}", String::from_utf8_lossy(&self.body)))
+    }
+
+    /// A header's text; empty if it is absent.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+/// Starts an edge with these settings, and waits until it answers.
+#[track_caller]
+pub fn edge(tools: &Tools, settings: &Value) -> Edge {
+    let folder = TempDir::new().unwrap();
+    let edge_folder = folder.path();
+    write_settings(&edge_folder.join("settings.json"), settings);
+    let template = fs::read_to_string(workspace().join("scripts/viceroy.toml")).unwrap();
+    let settings_file = edge_folder.join("settings.json").display().to_string();
+    let config = edge_folder.join("viceroy.toml");
+    fs::write(&config, template.replace("@SETTINGS@", &settings_file)).unwrap();
+    let address = free_address();
+    let log = File::create(edge_folder.join("log")).unwrap();
+    let process = Command::new(&tools.viceroy)
+        .arg("-C")
+        .arg(&config)
+        .arg("--addr")
+        .arg(address.to_string())
+        .arg(&tools.edge)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let agent = Agent::config_builder()
+        .http_status_as_error(false)
+        .allow_non_standard_methods(true)
+        .max_redirects(0)
+        .timeout_global(Some(Duration::from_secs(30)))
+        .build()
+        .into();
+    let edge = Edge { address, tools: tools.clone(), process, folder, agent };
+    eventually("the edge answers /health", Duration::from_secs(60), || {
+        let request = Request::get(edge.url("/health")).body(()).unwrap();
+        edge.agent.run(request).ok().filter(|response| response.status() == 200)
+    });
+    edge
+}
+
+/// An address that nobody listens on at the moment.
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn write_settings(file: &std::path::Path, settings: &Value) {
+    fs::write(file, json!({ "settings": settings.to_string() }).to_string()).unwrap();
+}
+
+impl Edge {
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Changes the settings; sandboxes that are waiting for a request may hold on to the old ones for a moment.
+    pub fn set(&self, settings: &Value) {
+        write_settings(&self.folder.path().join("settings.json"), settings);
+    }
+
+    /// What the edge wrote to its log.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// A file in the edge's own folder.
+    pub fn file(&self, name: &str, content: &str) -> PathBuf {
+        let file = self.folder.path().join(name);
+        fs::write(&file, content).unwrap();
+        file
+    }
+
+    /// Publishes a document of `tests/fixtures`, with a server-side key.
+    #[track_caller]
+    pub fn publish_fixture(&self, name: &str, server_key: &str) {
+        self.publish(&fixture(name), server_key);
+    }
+
+    /// Publishes a document, with a server-side key.
+    #[track_caller]
+    pub fn publish(&self, document: &Value, server_key: &str) {
+        let file = self.file("document.json", &document.to_string());
+        let finished = self.run_publish(&[&file.display().to_string(), "--server-key", server_key]);
+        assert_eq!(finished.code, 0, "{finished:?}");
+    }
+
+    /// Runs `jackstaff publish` against this edge.
+    #[track_caller]
+    pub fn run_publish(&self, arguments: &[&str]) -> Finished {
+        let api = self.url("");
+        let base = ["publish", "--api", &api, "--store", "local", "--service", "local"];
+        jackstaff(&self.tools, &[&base, arguments].concat(), "")
+    }
+
+    /// `GET`, with an environment key (none if it is empty).
+    #[track_caller]
+    pub fn get(&self, path: &str, key: &str) -> Answer {
+        self.call("GET", path, &[("x-environment-key", key)], b"")
+    }
+
+    /// `POST` of JSON, with an environment key.
+    #[track_caller]
+    pub fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
+        let headers = [("x-environment-key", key), ("content-type", "application/json")];
+        self.call("POST", path, &headers, body.to_string().as_bytes())
+    }
+
+    /// Any request; headers with an empty value are left out.
+    #[track_caller]
+    pub fn call(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut request = Request::builder().method(method).uri(self.url(path));
+        for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
+            request = request.header(*name, *value);
+        }
+        let result = match body {
+            [] => self.agent.run(request.body(()).unwrap()),
+            body => self.agent.run(request.body(body).unwrap()),
+        };
+        let mut response = result.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        let body = response.body_mut().with_config().limit(64 << 20).read_to_vec().unwrap();
+        Answer { status: response.status().as_u16(), headers: response.headers().clone(), body }
+    }
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if std::thread::panicking() {
+            eprintln!("--- log of the edge at {}\n{}", self.address, self.log());
+        }
+    }
+}
