@@ -85,10 +85,8 @@ fn decide(
 }
 
 fn authenticate(headers: &HeaderMap, store: &mut dyn Store) -> Result<Access, Failure> {
-    let key = headers.get(ENVIRONMENT_KEY).and_then(|key| key.to_str().ok()).unwrap_or_default();
-    if key.is_empty() {
-        return Err(Failure::MissingKey);
-    }
+    let key = headers.get(ENVIRONMENT_KEY).filter(|key| !key.is_empty()).ok_or(Failure::MissingKey)?;
+    let key = key.to_str().map_err(|_| Failure::UnknownKey)?;
     let (kind, environment) = match ServerKeyHash::of(key) {
         Some(hash) => {
             let record = found(store.server_key(&hash))?;
