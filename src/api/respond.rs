@@ -156,7 +156,8 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
         let mut parts = coding.split(';').map(str::trim);
         let gzip = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
         let refused = parts.any(|part| {
-            let weight = part.strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
+            let weight = part.strip_prefix(['q', 'Q']).and_then(|rest| rest.strip_prefix('='));
+            let weight = weight.and_then(|weight| weight.parse::<f32>().ok());
             weight.is_some_and(|weight| weight <= 0.0)
         });
         gzip && !refused
