@@ -29,9 +29,11 @@ pub(crate) fn preflight(request: &HeaderMap, route: Route) -> Reply {
     headers.insert(ALLOW, methods.clone());
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
     headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
-    if let Some(asked) = request.get(ACCESS_CONTROL_REQUEST_HEADERS) {
-        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+    if request.contains_key(ACCESS_CONTROL_REQUEST_HEADERS) {
         headers.append(VARY, HeaderValue::from_static("access-control-request-headers"));
+    }
+    for asked in request.get_all(ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.append(ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
     }
     Reply::Full(response)
 }

@@ -39,13 +39,14 @@ fn etag(revision: Revision) -> String {
 
 /// An entity tag counts before a date (RFC 9110, 13.2.2).
 fn is_known(request: &HeaderMap, revision: Revision) -> bool {
-    let text = |name| request.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    if let Some(tags) = text(IF_NONE_MATCH) {
+    if request.contains_key(IF_NONE_MATCH) {
         let own = format!("\"{revision}\"");
-        return tags.split(',').any(|tag| {
+        let lines = request.get_all(IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+        return lines.flat_map(|line| line.split(',')).any(|tag| {
             let tag = tag.trim();
             tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == own
         });
     }
-    text(IF_MODIFIED_SINCE).is_some_and(|date| revision.is_known_since(date))
+    let date = request.get(IF_MODIFIED_SINCE).and_then(|date| date.to_str().ok());
+    date.is_some_and(|date| revision.is_known_since(date))
 }
