@@ -152,8 +152,11 @@ fn one(item: &RawValue) -> Result<(String, Trait), Json> {
 }
 
 fn trait_value(raw: &RawValue) -> Result<(Value, String), String> {
-    let value = Value::from_json(raw.get())
-        .ok_or_else(|| format!("A trait is a string, a number or a boolean, not a {}.", kind(raw)))?;
+    let value = Value::from_json(raw.get()).ok_or_else(|| match kind(raw) {
+        // Half of a surrogate pair.
+        "str" => "Not a valid string.".to_owned(),
+        other => format!("A trait is a string, a number or a boolean, not a {other}."),
+    })?;
     match &value {
         Value::Str(text) if text.chars().count() > TEXT_LIMIT => {
             Err(format!("Value string is too long. Must be less than {TEXT_LIMIT} character"))
@@ -171,6 +174,7 @@ fn kind(raw: &RawValue) -> &'static str {
         Some(b'"') => "str",
         Some(b't' | b'f') => "bool",
         Some(b'n') => "NoneType",
-        _ => "number",
+        _ if raw.get().contains(['.', 'e', 'E']) => "float",
+        _ => "int",
     }
 }
