@@ -34,10 +34,14 @@ impl Revision {
         format!("{}.0", self.0)
     }
 
-    /// Whether a document of this revision was already there at the time of an HTTP date. Some proxies write `+0000`
-    /// for `GMT`; what is no date says nothing.
+    /// Whether a document of this revision was already there at the time of an HTTP date. Flagsmith's edge proxy
+    /// writes `+0000` for `GMT`, and the first nine days of a month with one digit; what is no date says nothing.
     pub fn is_known_since(self, http_date: &str) -> bool {
         let date = http_date.replace("+0000", "GMT");
+        let date = match date.split_once(", ") {
+            Some((weekday, rest)) if rest.as_bytes().get(1) == Some(&b' ') => format!("{weekday}, 0{rest}"),
+            _ => date,
+        };
         httpdate::parse_http_date(&date).is_ok_and(|since| self.time() <= since)
     }
 
@@ -73,7 +77,9 @@ mod tests {
         for (date, known) in [
             ("Mon, 02 Mar 2026 11:22:33 GMT", true),
             ("Mon, 02 Mar 2026 11:22:33 +0000", true),
+            ("Mon, 2 Mar 2026 11:22:33 +0000", true),
             ("Mon, 02 Mar 2026 11:22:32 GMT", false),
+            ("Mon, 2 Mar 2026 11:22:32 +0000", false),
             ("yesterday", false),
             ("", false),
         ] {
