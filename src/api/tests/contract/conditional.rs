@@ -1,0 +1,112 @@
+//! `GET /api/v1/environment-document/` (2.7), and asking whether it changed (1.6).
+
+use api::Section;
+use serde_json::{Value, json};
+
+use crate::ask::DOCUMENT;
+use crate::compare::compare;
+use crate::documents::shop;
+use crate::edge::{Read, SERVER, edge};
+
+#[test]
+fn the_document_is_the_stamped_one() {
+    let answer = edge(&shop()).get(DOCUMENT).key(SERVER).answer();
+    let (status, document) = answer.json();
+    let header = |name| answer.header(name);
+    assert_eq!((status, answer.section), (200, Some(Section::Document)));
+    assert_eq!(answer.read, [Read::ServerKey, Read::Environment]);
+    assert_eq!(document["updated_at"], "2026-03-02T11:22:33.000000+00:00");
+    assert_eq!(
+        [&document["api_key"], &document["feature_states"][3]["feature"]["name"]],
+        ["client", "admin"]
+    );
+    assert_eq!(header("content-type"), "application/json");
+    assert_eq!(header("last-modified"), "Mon, 02 Mar 2026 11:22:33 GMT");
+    assert_eq!(header("etag"), "W/\"1772450553\"");
+    assert_eq!(header("x-flagsmith-document-updated-at"), "1772450553.0");
+    assert_eq!(header("link"), "", "never a second page");
+}
+
+const SINCE: &str = "if-modified-since";
+const TAG: &str = "if-none-match";
+
+type Headers = &'static [(&'static str, &'static str)];
+
+#[test]
+fn asking_whether_it_changed() {
+    let edge = edge(&shop());
+    let situations: [(&str, Headers, u16); 32] = [
+        ("its own date", &[(SINCE, "Mon, 02 Mar 2026 11:22:33 GMT")], 304),
+        ("its own date, +0000", &[(SINCE, "Mon, 02 Mar 2026 11:22:33 +0000")], 304),
+        ("of another zone, which HTTP does not know", &[(SINCE, "Mon, 02 Mar 2026 13:22:33 +0200")], 200),
+        ("a later date", &[(SINCE, "Tue, 03 Mar 2026 11:22:33 GMT")], 304),
+        ("a later date, +0000", &[(SINCE, "Mon, 02 Mar 2026 11:22:34 +0000")], 304),
+        ("one digit for the day", &[(SINCE, "Mon, 2 Mar 2026 11:22:33 +0000")], 304),
+        ("one digit, a second earlier", &[(SINCE, "Mon, 2 Mar 2026 11:22:32 +0000")], 200),
+        ("as RFC 850 wrote it", &[(SINCE, "Monday, 02-Mar-26 11:22:33 GMT")], 304),
+        ("as C writes it", &[(SINCE, "Mon Mar  2 11:22:33 2026")], 304),
+        ("a second earlier", &[(SINCE, "Mon, 02 Mar 2026 11:22:32 GMT")], 200),
+        ("a second earlier, +0000", &[(SINCE, "Mon, 02 Mar 2026 11:22:32 +0000")], 200),
+        ("a year earlier", &[(SINCE, "Sun, 02 Mar 2025 11:22:33 GMT")], 200),
+        ("no date", &[(SINCE, "yesterday")], 200),
+        ("a timestamp", &[(SINCE, "1772450553")], 200),
+        ("ISO", &[(SINCE, "2026-03-02T11:22:33Z")], 200),
+        ("empty", &[(SINCE, "")], 200),
+        ("its own tag", &[(TAG, "W/\"1772450553\"")], 304),
+        ("its own tag, made strong", &[(TAG, "\"1772450553\"")], 304),
+        ("its own tag, bare", &[(TAG, "1772450553")], 200),
+        ("another tag", &[(TAG, "W/\"1772450552\"")], 200),
+        ("a longer tag", &[(TAG, "W/\"17724505533\"")], 200),
+        ("any tag", &[(TAG, "*")], 304),
+        ("one of many", &[(TAG, "\"a\", W/\"1772450553\" , \"b\"")], 304),
+        ("one of many lines", &[(TAG, "\"a\""), (TAG, "W/\"1772450553\"")], 304),
+        ("none of many", &[(TAG, "\"a\", \"b\"")], 200),
+        ("a tag counts before a date", &[(TAG, "\"a\""), (SINCE, "Mon, 02 Mar 2026 11:22:33 GMT")], 200),
+        ("and so does one that matches", &[(TAG, "*"), (SINCE, "Sun, 02 Mar 2025 11:22:33 GMT")], 304),
+        ("with gzip", &[(TAG, "W/\"1772450553\""), ("accept-encoding", "gzip")], 304),
+        ("with gzip, by date", &[(SINCE, "Mon, 02 Mar 2026 11:22:33 GMT"), ("accept-encoding", "gzip")], 304),
+        ("no condition", &[], 200),
+        ("another header", &[("if-range", "W/\"1772450553\"")], 200),
+        ("a range", &[("range", "bytes=0-1")], 200),
+    ];
+    let whole = edge.get(DOCUMENT).key(SERVER).answer().body;
+    compare(situations.map(|(situation, headers, status)| {
+        let ask =
+            headers.iter().fold(edge.get(DOCUMENT).key(SERVER), |ask, (name, value)| ask.header(name, value));
+        let answer = ask.answer();
+        let section = (status == 200).then_some(Section::Document);
+        let body = if status == 200 { whole.clone() } else { Vec::new() };
+        let same = answer.body == body;
+        let validators = [answer.header("etag"), answer.header("last-modified")];
+        let expected = ["W/\"1772450553\"".to_owned(), "Mon, 02 Mar 2026 11:22:33 GMT".to_owned()];
+        (situation, (answer.status, answer.section, same, validators), (status, section, true, expected))
+    }));
+}
+
+#[test]
+fn an_unchanged_answer_says_nothing_of_a_body() {
+    let ask = edge(&shop());
+    let answer =
+        ask.get(DOCUMENT).key(SERVER).header("if-none-match", "*").header("accept-encoding", "gzip").answer();
+    let bodily = ["content-type", "content-encoding", "content-length"].map(|name| answer.header(name));
+    assert_eq!((answer.status, answer.body, bodily), (304, Vec::new(), [const { String::new() }; 3]));
+}
+
+#[test]
+fn conditions_are_for_the_document_only() {
+    let edge = edge(&shop());
+    let paths = ["/api/v1/flags/", "/api/v1/identities/?identifier=ann"];
+    compare(paths.map(|path| {
+        let ask = edge.get(path).key(SERVER).header("if-none-match", "*");
+        (path, ask.header("if-modified-since", "Tue, 03 Mar 2026 11:22:33 GMT").status(), 200)
+    }));
+}
+
+#[test]
+fn a_page_that_somebody_asks_for_is_the_whole() {
+    let edge = edge(&shop());
+    let whole: (u16, Value) = edge.get(DOCUMENT).key(SERVER).json();
+    assert_eq!(edge.get("/api/v1/environment-document/?page_id=2").key(SERVER).json(), whole);
+    assert_eq!(whole.1["identity_overrides"].as_array().map(Vec::len), Some(7));
+    assert_eq!(whole.1["identity_overrides"][0]["identifier"], json!("ann"));
+}

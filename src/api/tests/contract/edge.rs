@@ -1,0 +1,226 @@
+//! An edge in memory: environments published from their documents, server-side keys, and a store that notes
+//! what is read from it.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use api::bundle::{self, Label};
+use api::{
+    EnvironmentKey, Header, Lookup, PopCopy, Revision, Section, ServerKey, ServerKeyHash, Settings, Source,
+    Store, Unavailable, presentation, write_flag,
+};
+use engine::{Compiled, Document, Options};
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// `Mon, 02 Mar 2026 11:22:33 GMT`
+pub(crate) const REVISION: u64 = 1_772_450_553;
+pub(crate) const NOW: &str = "2026-03-02T12:00:00Z";
+/// Opens the environment of [`edge`], as `client` does for pages and apps.
+pub(crate) const SERVER: &str = "ser.shop";
+pub(crate) const CLIENT: &str = "client";
+/// What chance gives.
+pub(crate) const RANDOM: u128 = 0x00c0_ffee;
+
+/// An edge that serves one environment to [`SERVER`] and to the document's own key.
+pub(crate) fn edge(document: &Value) -> Edge {
+    let empty = Edge {
+        environments: BTreeMap::new(),
+        server_keys: BTreeMap::new(),
+        settings: Settings::default(),
+        source: Source::Pop,
+        age: 0,
+        broken: None,
+    };
+    let key = document["api_key"].as_str().unwrap();
+    empty
+        .publish(document)
+        .server_key(SERVER, ServerKey { environment: key.into(), active: true, expires_at: None })
+}
+
+pub(crate) struct Edge {
+    environments: BTreeMap<String, Rc<Published>>,
+    /// By the names of their records in the KV store.
+    server_keys: BTreeMap<String, ServerKey>,
+    pub(crate) settings: Settings,
+    source: Source,
+    age: u64,
+    broken: Option<Broken>,
+}
+
+/// What of an edge does not answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    Environments,
+    ServerKeys,
+    Sections,
+}
+
+pub(crate) struct Published {
+    header: Rc<Header>,
+    bytes: Vec<u8>,
+    /// None of a tombstone.
+    compiled: Option<Rc<Compiled>>,
+}
+
+impl Edge {
+    /// Publishes one more environment.
+    pub(crate) fn publish(self, document: &Value) -> Edge {
+        self.store(document, false)
+    }
+
+    /// Removes an environment, as a publisher does.
+    pub(crate) fn unpublish(self, document: &Value) -> Edge {
+        self.store(document, true)
+    }
+
+    fn store(mut self, document: &Value, tombstone: bool) -> Edge {
+        let document = Document::parse(&document.to_string()).unwrap();
+        self.environments.insert(document.key().to_owned(), Rc::new(Published::new(&document, tombstone)));
+        self
+    }
+
+    pub(crate) fn server_key(mut self, key: &str, record: ServerKey) -> Edge {
+        self.server_keys.insert(ServerKeyHash::of(key).unwrap().store_key(), record);
+        self
+    }
+
+    /// Only pages of these origins may read answers.
+    pub(crate) fn allow(mut self, origins: &[&str]) -> Edge {
+        self.settings.allowed_origins = Some(origins.iter().map(ToString::to_string).collect());
+        self
+    }
+
+    pub(crate) fn serving_from(mut self, source: Source, age: u64) -> Edge {
+        (self.source, self.age) = (source, age);
+        self
+    }
+
+    pub(crate) fn without(mut self, broken: Broken) -> Edge {
+        self.broken = Some(broken);
+        self
+    }
+
+    pub(crate) fn shelf(&self) -> Shelf<'_> {
+        Shelf { edge: self, opened: None, read: Vec::new() }
+    }
+}
+
+impl Published {
+    fn new(document: &Document, tombstone: bool) -> Published {
+        let revision = Revision(REVISION);
+        let (environment, warnings) = document.compile(Options::default(), presentation).unwrap();
+        assert!(warnings.is_empty(), "{warnings:?}");
+        let fake = |what: &str| format!("gzip of {what} of {}", document.key()).into_bytes();
+        let sections = [
+            (Section::Compiled, environment.encode().unwrap()),
+            (Section::FlagsClient, flags(document, false)),
+            (Section::FlagsClientGzip, fake("flags-client")),
+            (Section::FlagsServer, flags(document, true)),
+            (Section::FlagsServerGzip, fake("flags-server")),
+            (Section::Document, document.stamped(&revision.iso()).into_bytes()),
+            (Section::DocumentGzip, fake("document")),
+        ];
+        let label = Label {
+            revision,
+            source_updated_at: document.updated_at().map(Into::into),
+            source_hash: String::new(),
+            settings: String::new(),
+            switches: document.switches(),
+            tombstone,
+        };
+        let (header, bytes) = bundle::write(&label, if tombstone { &[] } else { &sections }).unwrap();
+        assert_eq!(bundle::check(&bytes), Ok(header.clone()));
+        let mut published = Published { header: Rc::new(header), bytes, compiled: None };
+        let compiled =
+            published.section(Section::Compiled).map(|bytes| Compiled::decode(bytes.to_vec()).unwrap());
+        published.compiled = compiled.map(Rc::new);
+        published
+    }
+
+    pub(crate) fn section(&self, section: Section) -> Option<&[u8]> {
+        let range = self.header.span(section)?.range();
+        self.bytes.get(usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap())
+    }
+}
+
+/// The publisher's rule for the finished body of `/api/v1/flags/`: disabled flags are left out for every key
+/// where they are hidden, and client-side keys get nothing that is for server-side ones only.
+fn flags(document: &Document, server: bool) -> Vec<u8> {
+    let mut list = b"[".to_vec();
+    for flag in document.default_flags() {
+        let hidden = document.switches().hide_disabled_flags && !flag.enabled;
+        if !hidden && (server || !flag.server_only) {
+            write_flag(&mut list, &presentation(flag), flag.enabled, flag.value);
+        }
+    }
+    list.push(b']');
+    list
+}
+
+/// What was read while a request was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Read {
+    Environment,
+    ServerKey,
+    Section(Section),
+    Compiled,
+    Random,
+}
+
+/// The store of one request.
+pub(crate) struct Shelf<'e> {
+    edge: &'e Edge,
+    pub(crate) opened: Option<Rc<Published>>,
+    pub(crate) read: Vec<Read>,
+}
+
+impl Shelf<'_> {
+    fn readable(&self) -> Result<&Published, Unavailable> {
+        let works = self.edge.broken != Some(Broken::Sections);
+        self.opened.as_deref().filter(|_| works).ok_or(Unavailable)
+    }
+}
+
+impl Store for Shelf<'_> {
+    fn environment(&mut self, key: &EnvironmentKey) -> Lookup<PopCopy> {
+        self.read.push(Read::Environment);
+        if self.edge.broken == Some(Broken::Environments) {
+            return Lookup::Unavailable;
+        }
+        self.opened = self.edge.environments.get(key.as_str()).cloned();
+        let copy = |published: &Rc<Published>| PopCopy {
+            header: Rc::clone(&published.header),
+            source: self.edge.source,
+            age: self.edge.age,
+        };
+        self.opened.as_ref().map_or(Lookup::Unknown, |published| Lookup::Found(copy(published)))
+    }
+
+    fn server_key(&mut self, key: &ServerKeyHash) -> Lookup<ServerKey> {
+        self.read.push(Read::ServerKey);
+        if self.edge.broken == Some(Broken::ServerKeys) {
+            return Lookup::Unavailable;
+        }
+        self.edge.server_keys.get(&key.store_key()).cloned().map_or(Lookup::Unknown, Lookup::Found)
+    }
+
+    fn section(&mut self, section: Section) -> Result<Vec<u8>, Unavailable> {
+        self.read.push(Read::Section(section));
+        self.readable()?.section(section).map(<[u8]>::to_vec).ok_or(Unavailable)
+    }
+
+    fn compiled(&mut self) -> Result<Rc<Compiled>, Unavailable> {
+        self.read.push(Read::Compiled);
+        self.readable()?.compiled.clone().ok_or(Unavailable)
+    }
+
+    fn now(&self) -> Timestamp {
+        NOW.parse().unwrap()
+    }
+
+    fn random(&mut self) -> u128 {
+        self.read.push(Read::Random);
+        RANDOM
+    }
+}

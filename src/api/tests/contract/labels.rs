@@ -1,0 +1,121 @@
+//! The headers of whole answers, and where an answer says it comes from (1.6; design, 3 and 5).
+
+use std::collections::BTreeMap;
+
+use api::Source;
+
+use crate::ask::{Answer, DOCUMENT, FLAGS, IDENTITIES};
+use crate::compare::compare;
+use crate::documents::{With, shop};
+use crate::edge::{Broken, CLIENT, SERVER, edge};
+
+const EXPOSED: &str = "x-flagsmith-document-updated-at, retry-after, link, etag, last-modified, age, \
+    jackstaff-revision, jackstaff-source";
+
+/// What every answer has, and then some.
+fn headers(more: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let all = [
+        ("access-control-allow-origin", "*"),
+        ("access-control-expose-headers", EXPOSED),
+        ("cache-control", "no-store"),
+        ("vary", "accept-encoding"),
+    ];
+    all.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+const LABELS: [(&str, &str); 4] = [
+    ("x-flagsmith-document-updated-at", "1772450553.0"),
+    ("jackstaff-revision", "1772450553"),
+    ("jackstaff-source", "pop"),
+    ("age", "7"),
+];
+
+#[test]
+fn all_headers_of_answers() {
+    let up = edge(&shop()).serving_from(Source::Pop, 7);
+    let down = edge(&shop()).without(Broken::Environments);
+    let labelled = |more: &[(&str, &str)]| headers(&[&LABELS[..], &[JSON], more].concat());
+    let unlabelled = |more: &[(&str, &str)]| headers(&[&[JSON], more].concat());
+    let validators = [("etag", "W/\"1772450553\""), ("last-modified", "Mon, 02 Mar 2026 11:22:33 GMT")];
+    let situations = [
+        ("flags", up.get(FLAGS).key(CLIENT), labelled(&[])),
+        (
+            "flags, gzip",
+            up.get(FLAGS).key(CLIENT).header("accept-encoding", "gzip"),
+            labelled(&[("content-encoding", "gzip")]),
+        ),
+        ("one flag", up.get("/api/v1/flags/?feature=banner").key(CLIENT), labelled(&[])),
+        ("unknown flag", up.get("/api/v1/flags/?feature=x").key(CLIENT), labelled(&[])),
+        ("identity", up.get("/api/v1/identities/?identifier=ann").key(CLIENT), labelled(&[])),
+        (
+            "unknown flag of an identity",
+            up.get("/api/v1/identities/?identifier=a&feature=x").key(CLIENT),
+            labelled(&[]),
+        ),
+        ("posted identity", up.post(IDENTITIES, "{}").key(CLIENT), labelled(&[])),
+        ("malformed body", up.post(IDENTITIES, "{").key(CLIENT), labelled(&[])),
+        ("document", up.get(DOCUMENT).key(SERVER), labelled(&validators)),
+        (
+            "known document",
+            up.get(DOCUMENT).key(SERVER).header("if-none-match", "*"),
+            headers(&[&LABELS[..], &validators].concat()),
+        ),
+        ("no key", up.get(FLAGS), unlabelled(&[])),
+        ("unknown key", up.get(FLAGS).key("nobody"), unlabelled(&[])),
+        ("other path", up.get("/other"), unlabelled(&[])),
+        ("other method", up.ask("PUT", FLAGS), unlabelled(&[("allow", "GET, HEAD, OPTIONS")])),
+        ("health", up.get("/health"), unlabelled(&[])),
+        ("unavailable", down.get(FLAGS).key(CLIENT), unlabelled(&[("retry-after", "1")])),
+        (
+            "preflight",
+            up.ask("OPTIONS", FLAGS).header("access-control-request-headers", "x-environment-key"),
+            headers(&[
+                ("access-control-allow-headers", "x-environment-key"),
+                ("access-control-allow-methods", "GET, HEAD, OPTIONS"),
+                ("access-control-max-age", "600"),
+                ("allow", "GET, HEAD, OPTIONS"),
+                ("vary", "access-control-request-headers, accept-encoding"),
+            ]),
+        ),
+    ];
+    compare(situations.map(|(situation, ask, expected)| (situation, ask.answer().all_headers(), expected)));
+}
+
+#[test]
+fn an_answer_says_where_it_comes_from() {
+    let outline = |answer: &Answer| (answer.status, answer.header("jackstaff-source"), answer.header("age"));
+    let situations = [
+        (Source::Pop, "pop", 0),
+        (Source::Pop, "pop", 59),
+        (Source::Kv, "kv", 0),
+        (Source::Stale, "stale", 86_399),
+    ];
+    compare(situations.into_iter().flat_map(|(source, name, age)| {
+        let edge = edge(&shop()).serving_from(source, age);
+        let asks = [
+            edge.get(FLAGS).key(CLIENT).answer(),
+            edge.get(DOCUMENT).key(SERVER).answer(),
+            edge.identify(&serde_json::json!({ "identifier": "ann" })),
+        ];
+        asks.map(|answer| {
+            (format!("{name} {age}"), outline(&answer), (200, name.to_owned(), age.to_string()))
+        })
+    }));
+}
+
+/// A number, or else the JavaScript SDK rejects the whole answer; and the same one as in the document.
+#[test]
+fn the_header_is_the_documents_own_time() {
+    let edge = edge(&shop().with("/updated_at", "2020-01-01T00:00:00Z".into()));
+    let header = |answer: &Answer| answer.header("x-flagsmith-document-updated-at").parse::<f64>().ok();
+    let document = edge.get(DOCUMENT).key(SERVER).answer();
+    let updated_at =
+        document.json().1["updated_at"].as_str().map(|at| at.parse::<jiff::Timestamp>().unwrap());
+    let seconds = updated_at.map(|at| at.as_second() as f64);
+    compare([
+        ("document", header(&document), seconds),
+        ("flags", header(&edge.get(FLAGS).key(CLIENT).answer()), seconds),
+        ("identity", header(&edge.identify(&serde_json::json!({}))), seconds),
+    ]);
+}

@@ -1,0 +1,26 @@
+//! The HTTP contract, situation by situation, through the crate's public face alone: a request goes to
+//! [`api::respond`] over a store in memory, and whole answers are compared.
+//!
+//! The numbers in the modules' first lines are sections of the wire protocol reference.
+
+#![cfg(test)]
+
+mod ask;
+mod compare;
+mod documents;
+mod edge;
+
+mod bodies;
+mod conditional;
+mod cors;
+mod evaluation;
+mod flags;
+mod gzip;
+mod identifiers;
+mod keys;
+mod labels;
+mod routes;
+mod secrecy;
+mod switches;
+mod traits;
+mod transient;

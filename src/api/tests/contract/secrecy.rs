@@ -1,0 +1,145 @@
+//! Whatever is asked with a client-side key, no byte is answered that is for server-side keys, or of another
+//! environment.
+
+use api::Section;
+use serde_json::json;
+
+use crate::ask::{Answer, DOCUMENT, FLAGS, IDENTITIES};
+use crate::compare::compare;
+use crate::documents::{With, shop};
+use crate::edge::{CLIENT, Edge, Read, SERVER, edge};
+
+/// The shop, and beside it one whose every value is foreign.
+fn two_environments() -> Edge {
+    let foreign = shop().to_string().replace("\"client\"", "\"foreign\"").replace("blue", "foreign blue");
+    let foreign = serde_json::from_str(&foreign).unwrap();
+    edge(&shop().with("/feature_states/3/feature_state_value", json!("secret"))).publish(&foreign)
+}
+
+/// Requests by every method, to every route, odd in every way that a client may think of.
+fn odd_requests(edge: &Edge, key: &str) -> Vec<(String, Answer)> {
+    let queries = [
+        "",
+        "?",
+        "?feature=admin",
+        "?feature=ADMIN",
+        "?feature=admin%20beta",
+        "?feature=%61dmin",
+        "?feature=banner&feature=admin",
+        "?feature=admin&feature=banner",
+        "?feature=*",
+        "?identifier=ann",
+        "?identifier=ann&feature=admin",
+        "?identifier=ann&transient=true",
+        "?identifier=foreign",
+        "?identifier=client_ann",
+        "?page_id=1",
+        "?key=ser.shop",
+        "?x-environment-key=ser.shop",
+    ];
+    let headers: [&[(&str, &str)]; 12] = [
+        &[],
+        &[("accept-encoding", "gzip")],
+        &[("accept-encoding", "gzip;q=0")],
+        &[("range", "bytes=0-4")],
+        &[("range", "bytes=-1000000")],
+        &[("range", "bytes=999999999-")],
+        &[("if-none-match", "*")],
+        &[("if-modified-since", "Mon, 02 Mar 2026 11:22:33 GMT")],
+        &[("x-environment-key", SERVER)],
+        &[("authorization", "Token ser.shop"), ("x-forwarded-host", "foreign")],
+        &[("x-http-method-override", "POST"), ("x-original-url", DOCUMENT)],
+        &[("origin", "https://evil.example"), ("accept", "text/html")],
+    ];
+    let bodies = [
+        "",
+        "{}",
+        "[]",
+        r#"{"identifier":"ann"}"#,
+        r#"{"identifier":"ann","environment":"foreign","key":"ser.shop"}"#,
+    ];
+    let paths = [
+        FLAGS,
+        IDENTITIES,
+        DOCUMENT,
+        "/api/v1//flags",
+        "/health",
+        "/api/v1/flags/admin",
+        "/environment/foreign",
+    ];
+    let mut answers = Vec::new();
+    let mut ask = |method: &str, path: String, more: &[(&str, &str)], body: &str| {
+        let ask = edge.post(&path, body).method(method).key(key);
+        let ask = more.iter().fold(ask, |ask, (name, value)| ask.header(name, value));
+        answers.push((format!("{method} {path} {more:?} {body}"), ask.answer()));
+    };
+    for path in paths {
+        for query in queries {
+            for more in headers {
+                ask("GET", format!("{path}{query}"), more, "");
+            }
+            for method in ["HEAD", "PUT", "OPTIONS", "CONNECT"] {
+                ask(method, format!("{path}{query}"), &[], "");
+            }
+            for body in bodies {
+                ask("POST", format!("{path}{query}"), &[], body);
+            }
+        }
+    }
+    answers
+}
+
+#[test]
+fn a_client_side_key_gets_its_own_sections_only() {
+    let edge = two_environments();
+    compare(odd_requests(&edge, CLIENT).into_iter().map(|(request, answer)| {
+        let own = |section: &Section| matches!(section, Section::FlagsClient | Section::FlagsClientGzip);
+        let sent = answer.section.as_ref().is_none_or(own);
+        let read = answer.read.iter().all(|read| match read {
+            Read::Section(section) => own(section),
+            Read::Environment | Read::Compiled | Read::Random => true,
+            Read::ServerKey => false,
+        });
+        let text = answer.text();
+        let secrets: Vec<&str> = [
+            "secret",
+            "hidden",
+            "ann's",
+            "foreign blue",
+            "server_key_only",
+            "flags-server",
+            "gzip of document",
+        ]
+        .into_iter()
+        .filter(|secret| text.contains(secret))
+        .collect();
+        (request, (sent, read, secrets), (true, true, Vec::new()))
+    }));
+}
+
+#[test]
+fn a_key_of_nobody_gets_nothing() {
+    let edge = two_environments();
+    for key in ["nobody", "ser.nobody"] {
+        compare(odd_requests(&edge, key).into_iter().map(|(request, answer)| {
+            let touched = answer.section.is_some()
+                || answer
+                    .read
+                    .iter()
+                    .any(|read| matches!(read, Read::Section(_) | Read::Compiled | Read::Random));
+            (format!("{key}: {request}"), (touched, answer.text().contains("banner")), (false, false))
+        }));
+    }
+}
+
+/// So that the test above is known to see what it looks for.
+#[test]
+fn a_server_side_key_gets_the_others() {
+    let edge = two_environments();
+    let mut sections: Vec<Section> =
+        odd_requests(&edge, SERVER).iter().filter_map(|(_, answer)| answer.section).collect();
+    sections.sort();
+    sections.dedup();
+    let expected = [Section::FlagsServer, Section::FlagsServerGzip, Section::Document, Section::DocumentGzip];
+    assert_eq!(sections, expected);
+}
