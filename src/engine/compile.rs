@@ -94,11 +94,10 @@ pub(crate) fn compile(source: &Source<'_>, options: Options) -> Result<(Environm
     check_limits(source)?;
     let features = source.features.iter().zip(0..);
     let mut compiler = Compiler {
-        options,
         ranks: Ranks::new(source),
         by_name: features.map(|(feature, index)| (feature.context.name.clone(), index)).collect(),
         properties: Interned::default(),
-        patterns: Interned::default(),
+        patterns: Patterns::new(options.anchoring),
         rules: Vec::new(),
         conditions: Vec::new(),
         warnings: Vec::new(),
@@ -134,11 +133,10 @@ pub(crate) fn compile(source: &Source<'_>, options: Options) -> Result<(Environm
 }
 
 struct Compiler {
-    options: Options,
     ranks: Ranks,
     by_name: BTreeMap<String, u32>,
     properties: Interned<Property>,
-    patterns: Interned<Pattern>,
+    patterns: Patterns,
     rules: Vec<Rule>,
     conditions: Vec<Condition>,
     warnings: Vec<Warning>,
@@ -217,13 +215,11 @@ impl Compiler {
             }
             property
         };
-        let patterns = &mut self.patterns;
-        let anchoring = self.options.anchoring;
-        let pattern = |text: &str| Pattern::new(text, anchoring).map(|pattern| patterns.index(pattern));
-        let test = Test::new(&condition.operator, &condition.value, pattern).unwrap_or_else(|fault| {
-            warn(fault);
-            Test::Never
-        });
+        let test = Test::new(&condition.operator, &condition.value, |text| self.patterns.index(text))
+            .unwrap_or_else(|fault| {
+                warn(fault);
+                Test::Never
+            });
         let property = self.properties.index(property);
         self.conditions.push(Condition { property, test });
     }
@@ -321,6 +317,33 @@ impl<T: Ord + Clone> Interned<T> {
             self.values.push(value);
             next
         })
+    }
+}
+
+/// The patterns of an environment, each compiled once.
+struct Patterns {
+    anchoring: Anchoring,
+    values: Vec<Pattern>,
+    by_text: BTreeMap<String, Result<u32, String>>,
+    /// Bytes that are left for automata.
+    budget: usize,
+}
+
+impl Patterns {
+    fn new(anchoring: Anchoring) -> Patterns {
+        Patterns { anchoring, values: Vec::new(), by_text: BTreeMap::new(), budget: limits::AUTOMATA }
+    }
+
+    fn index(&mut self, text: &str) -> Result<u32, String> {
+        if let Some(known) = self.by_text.get(text) {
+            return known.clone();
+        }
+        let result = Pattern::new(text, self.anchoring, &mut self.budget).map(|pattern| {
+            self.values.push(pattern);
+            index(self.values.len() - 1)
+        });
+        self.by_text.insert(text.to_string(), result.clone());
+        result
     }
 }
 

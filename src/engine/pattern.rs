@@ -1,14 +1,18 @@
 //! Regular expressions, matched in linear time.
 //!
-//! Two engines of one family stand behind a pattern. `regex-lite` compiles fifty times faster, which counts in a
-//! guest that lives for a few requests; it knows no Unicode, so it is asked only where pattern and text are
-//! ASCII, which is where both agree. `regex` does the rest, and is compiled when first needed.
+//! Two engines of one family stand behind a pattern. Where pattern and text are ASCII, a finite automaton answers, which
+//! was built when the document was published: nothing is left to compile in a guest that lives for a few requests, and
+//! most texts are turned down at their first bytes. `regex` does the rest, compiled when first needed.
 
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::cell::OnceCell;
 
+use regex_automata::dfa::{Automaton, StartKind, dense, sparse};
+use regex_automata::nfa::thompson::{self, WhichCaptures};
+use regex_automata::util::syntax;
+use regex_automata::{Anchored, Input};
 use rkyv::{Archive, Serialize};
 
 use crate::compile::Anchoring;
@@ -19,13 +23,16 @@ use crate::limits;
 pub struct Pattern {
     /// Ready to be searched for: anchored, where the environment wants that.
     source: String,
-    /// Whether `regex-lite` reads it too, and means the same on ASCII text.
-    lite: bool,
+    /// Whether a match has to start where the text does.
+    anchored: bool,
+    /// The automaton for ASCII texts, in the words of `regex-automata`; empty if there is none.
+    automaton: Vec<u8>,
 }
 
 impl Pattern {
-    /// Compiles a condition's value; the error is the reason it will never match.
-    pub(crate) fn new(text: &str, anchoring: Anchoring) -> Result<Pattern, String> {
+    /// Compiles a condition's value; the error is the reason it will never match. The automaton is taken out of the
+    /// `budget` of bytes.
+    pub(crate) fn new(text: &str, anchoring: Anchoring, budget: &mut usize) -> Result<Pattern, String> {
         if text.len() > limits::PATTERN {
             return Err(format!("regular expression of more than {} bytes", limits::PATTERN));
         }
@@ -40,8 +47,10 @@ impl Pattern {
             Anchoring::Start => format!("\\A(?:{text})"),
         };
         full(&source).map_err(|_| "invalid regular expression once anchored".to_string())?;
-        let lite = means_the_same_to_both(text) && lite(&source).is_ok();
-        Ok(Pattern { source, lite })
+        let anchored = anchoring == Anchoring::Start;
+        let automaton = automaton(text, anchored).filter(|bytes| bytes.len() <= *budget).unwrap_or_default();
+        *budget -= automaton.len();
+        Ok(Pattern { source, anchored, automaton })
     }
 }
 
@@ -51,44 +60,45 @@ fn verbose(text: &str) -> bool {
     })
 }
 
-/// Whether both engines are known to agree on the pattern for ASCII texts. Class set operations, nested classes and
-/// Unicode classes are beyond `regex-lite`; patterns with a hint of them are left to `regex`.
-fn means_the_same_to_both(text: &str) -> bool {
-    text.is_ascii()
-        && !["&&", "--", "~~", "\\p", "\\P", "\\b{", "(?u", "(?-u"].iter().any(|hint| text.contains(hint))
-        && !nested_class(text)
-}
-
-fn nested_class(text: &str) -> bool {
-    let (mut inside, mut escaped) = (false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = true,
-            b'[' if inside => return true,
-            b'[' => inside = true,
-            b']' => inside = false,
-            _ => {}
-        }
-    }
-    false
-}
-
 fn full(source: &str) -> Result<regex::Regex, regex::Error> {
     regex::RegexBuilder::new(source).size_limit(limits::PATTERN_PROGRAM).build()
 }
 
-fn lite(source: &str) -> Result<regex_lite::Regex, regex_lite::Error> {
-    regex_lite::RegexBuilder::new(source).size_limit(limits::PATTERN_PROGRAM).build()
+/// Builds the automaton that takes ASCII texts; none for patterns that are not ASCII themselves, and for those few
+/// whose automaton is large.
+fn automaton(text: &str, anchored: bool) -> Option<Vec<u8>> {
+    if !text.is_ascii() {
+        return None;
+    }
+    let start = if anchored { StartKind::Anchored } else { StartKind::Unanchored };
+    let dense = dense::Builder::new()
+        .syntax(syntax::Config::new().unicode(false).utf8(false))
+        .thompson(
+            thompson::Config::new()
+                .utf8(false)
+                .which_captures(WhichCaptures::None)
+                .nfa_size_limit(Some(limits::AUTOMATON_WORK)),
+        )
+        .configure(
+            dense::Config::new()
+                .start_kind(start)
+                .minimize(true)
+                .dfa_size_limit(Some(limits::AUTOMATON_WORK))
+                .determinize_size_limit(Some(limits::AUTOMATON_WORK)),
+        )
+        .build(text)
+        .ok()?;
+    let bytes = dense.to_sparse().ok()?.to_bytes_little_endian();
+    (bytes.len() <= limits::AUTOMATON).then_some(bytes)
 }
 
-/// The compiled programs of an environment's patterns, each made when first needed.
+/// The programs of an environment's patterns, each made ready when first needed.
 #[derive(Debug)]
 pub(crate) struct Programs(Vec<Program>);
 
 #[derive(Debug, Default)]
 struct Program {
-    lite: OnceCell<Option<regex_lite::Regex>>,
+    automaton: OnceCell<Option<sparse::DFA<Vec<u8>>>>,
     full: OnceCell<Option<regex::Regex>>,
 }
 
@@ -99,12 +109,26 @@ impl Programs {
 
     pub(crate) fn matches(&self, index: usize, pattern: &ArchivedPattern, text: &str) -> bool {
         let Some(program) = self.0.get(index) else { return false };
-        if pattern.lite && text.is_ascii() {
-            let lite = program.lite.get_or_init(|| lite(&pattern.source).ok());
-            return lite.as_ref().is_some_and(|regex| regex.is_match(text));
+        program.run(pattern, text).unwrap_or_else(|| {
+            let full = program.full.get_or_init(|| full(&pattern.source).ok());
+            full.as_ref().is_some_and(|regex| regex.is_match(text))
+        })
+    }
+}
+
+impl Program {
+    /// The automaton's verdict; none if it is not for this text.
+    fn run(&self, pattern: &ArchivedPattern, text: &str) -> Option<bool> {
+        if pattern.automaton.is_empty() || !text.is_ascii() {
+            return None;
         }
-        let full = program.full.get_or_init(|| full(&pattern.source).ok());
-        full.as_ref().is_some_and(|regex| regex.is_match(text))
+        let automaton = self.automaton.get_or_init(|| {
+            let (automaton, _) = sparse::DFA::from_bytes(&pattern.automaton).ok()?;
+            Some(automaton.to_owned())
+        });
+        let anchored = if pattern.anchored { Anchored::Yes } else { Anchored::No };
+        let input = Input::new(text).anchored(anchored).earliest(true);
+        automaton.as_ref()?.try_search_fwd(&input).ok().map(|found| found.is_some())
     }
 }
 
@@ -112,31 +136,85 @@ impl Programs {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_goes_to_the_small_engine() {
-        for (text, expected) in [
-            (r"^user-[0-9]+@example\.com$", true),
-            (r"[\[\]a-z]+", true),
-            (r"(?i)abc", true),
-            (r"é+", false),
-            (r"[a-z&&[^b]]", false),
-            (r"[[:alpha:]]+", false),
-        ] {
-            assert_eq!(Pattern::new(text, Anchoring::Start).unwrap().lite, expected, "{text}");
-        }
+    fn pattern(text: &str, anchoring: Anchoring) -> Result<Pattern, String> {
+        Pattern::new(text, anchoring, &mut 1_000_000)
     }
 
     #[test]
     fn what_is_refused() {
         for text in ["(", r"\p{L}", "a(?=b)", r"(a)\1", "(?P<n>a)(?P=n)", "a{2,1}", "(((a{100}){100}){100})"]
         {
-            assert!(Pattern::new(text, Anchoring::Start).is_err(), "{text}");
+            assert!(pattern(text, Anchoring::Start).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_has_an_automaton() {
+        for (text, expected) in
+            [(r"^user-[0-9]+@example\.com$", true), (r"(?i)abc\b", true), ("é+", false), (".{900}", false)]
+        {
+            assert_eq!(!pattern(text, Anchoring::Start).unwrap().automaton.is_empty(), expected, "{text}");
+        }
+        let spent = Pattern::new("abc", Anchoring::Start, &mut 10).unwrap();
+        assert!(spent.automaton.is_empty());
+    }
+
+    /// Flags, boundaries, classes and anchors, on texts that hit and miss each of them.
+    #[test]
+    fn the_automaton_and_the_full_engine_agree() {
+        let patterns = [
+            "",
+            "a",
+            "^a",
+            "a$",
+            "^a$",
+            "ab|b",
+            "a*b",
+            "(a|b)+c?",
+            r"\d+",
+            r"^v\d+\.(\d+)$",
+            "[^a]",
+            r"\w+\b",
+            r"\bb",
+            r"\Ba",
+            r"(?i)AB",
+            "(?m)^b",
+            "(?s)a.b",
+            "a.b",
+            r"\s",
+            "[a-c]{2,3}",
+            "a??",
+            "(?x) a b # c",
+            r"\x41",
+            r"[[:upper:]]",
+            "[a-z&&[^b]]",
+            r"\z",
+            r"\A",
+            "x{0}",
+            "(?R)a$",
+            r"\.",
+        ];
+        let texts = [
+            "", "a", "b", "ab", "ba", "aab", "abc", "cab", "AB", "a\nb", "b\n", "\nb", "a b", "a.b", "v1.2",
+            "v12.", "007", " ", "-a-", "a\r\n", "ccc", "A",
+        ];
+        for anchoring in [Anchoring::Start, Anchoring::Search] {
+            for text in patterns {
+                let owned = pattern(text, anchoring).unwrap();
+                let bytes = rkyv::to_bytes::<rkyv::rancor::Error>(&owned).unwrap();
+                let archived = rkyv::access::<ArchivedPattern, rkyv::rancor::Error>(&bytes).unwrap();
+                for subject in texts {
+                    let expected = full(&owned.source).unwrap().is_match(subject);
+                    let found = Program::default().run(archived, subject);
+                    assert_eq!(found, Some(expected), "{text:?} on {subject:?}, {anchoring:?}");
+                }
+            }
         }
     }
 
     #[test]
     fn a_comment_at_the_end_does_not_swallow_the_anchor() {
-        let pattern = Pattern::new("(?x) a # the letter", Anchoring::Start).unwrap();
+        let pattern = pattern("(?x) a # the letter", Anchoring::Start).unwrap();
         assert!(full(&pattern.source).unwrap().is_match("ab"));
         assert!(!full(&pattern.source).unwrap().is_match("ba"));
     }

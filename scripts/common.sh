@@ -1,0 +1,28 @@
+# What the scripts share. Sourced, not run.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+
+EDGE_ADDR=${EDGE_ADDR:-127.0.0.1:7676}
+ORIGIN_ADDR=${ORIGIN_ADDR:-127.0.0.1:7678}
+export EDGE_ADDR ORIGIN_ADDR
+
+viceroy_version=0.22.0
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/jackstaff
+
+viceroy=$root/target/tools/viceroy
+jackstaff=$root/target/release/jackstaff
+local_edge=$root/target/local-edge/wasm32-wasip1/release/edge.wasm
+
+# What the stack that serve runs leaves for publish: keys of its environments.
+stack=$root/target/serve
+
+if [ -t 2 ]; then bold=$'\e[1m' plain=$'\e[0m'; else bold='' plain=''; fi
+
+say() { printf '%s==> %s%s\n' "$bold" "$*" "$plain" >&2; }
+fail() { printf 'scripts/%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
+need() { command -v "$1" >/dev/null 2>&1 || fail "needs $1: $2"; }
+
+# The --help of a script: the comment at its top.
+usage() { sed -n '2,/^[^#]/{/^#/!d;s/^# \{0,1\}//;p}' "$0"; }
