@@ -36,6 +36,11 @@ impl Pattern {
         if text.len() > limits::PATTERN {
             return Err(format!("regular expression of more than {} bytes", limits::PATTERN));
         }
+        if names_unicode_class(text) {
+            return Err(
+                "invalid regular expression: there are no classes by Unicode property (`\\p`)".to_string()
+            );
+        }
         full(text).map_err(|error| {
             let error = error.to_string();
             format!("invalid regular expression: {}", error.lines().last().unwrap_or_default().trim())
@@ -52,6 +57,18 @@ impl Pattern {
         *budget -= automaton.len();
         Ok(Pattern { source, anchored, automaton })
     }
+}
+
+/// The edge does without their tables, and the reference engine has none. They are refused by name, since other crates
+/// of a build may well switch the tables on.
+fn names_unicode_class(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte == b'\\' && matches!(bytes.next(), Some(b'p' | b'P')) {
+            return true;
+        }
+    }
+    false
 }
 
 fn verbose(text: &str) -> bool {
@@ -146,6 +163,11 @@ mod tests {
         {
             assert!(pattern(text, Anchoring::Start).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_escaped_backslash_is_no_class() {
+        assert!(pattern(r"\\path", Anchoring::Start).is_ok());
     }
 
     #[test]
