@@ -19,7 +19,7 @@ use crate::json::Json;
 use crate::limits;
 use crate::number::Number;
 use crate::pattern::Pattern;
-use crate::property::{Path, Property, Target};
+use crate::property::{Field, Path, Property, Target};
 
 /// How regular expressions are matched, the one thing on which engines differ and an environment may choose
 /// (engine semantics, section 9, row 1).
@@ -211,7 +211,9 @@ impl Compiler {
             let (property, path) = Property::parse(&condition.property);
             let name = &condition.property;
             match path {
-                Some(Path::Nowhere) => warn(format!("the path {name:?} leads to no value")),
+                Some(Path::Nowhere | Path::Leads(Target::Flag { field: Field::Nothing, .. })) => {
+                    warn(format!("the path {name:?} leads to no value"));
+                }
                 Some(Path::NotAPath) => warn(format!("{name:?} is no path, and taken for a trait")),
                 Some(Path::Leads(_)) | None => {}
             }

@@ -36,6 +36,8 @@ pub enum Field {
     Reason,
     /// A path into the feature's metadata.
     Metadata(Vec<String>),
+    /// Anything else: no value, but the flag is read all the same, and may close a cycle.
+    Nothing,
 }
 
 /// What a text that starts with `$.` turned out to be.
@@ -78,15 +80,17 @@ fn parse_path(text: &str) -> Path {
         ["identity", "identifier"] => Target::Identifier,
         ["identity", "key"] => Target::IdentityKey,
         ["identity", "traits", name] => Target::Trait(owned(name)),
-        ["flags", feature, field, rest @ ..] => {
-            let field = match (*field, rest) {
-                ("enabled", []) => Field::Enabled,
-                ("value", []) => Field::Value,
-                ("variant", []) => Field::Variant,
-                ("name", []) => Field::Name,
-                ("reason", []) => Field::Reason,
-                ("metadata", [_, ..]) => Field::Metadata(rest.iter().map(|name| owned(name)).collect()),
-                _ => return Path::Nowhere,
+        ["flags", feature, field @ ..] => {
+            let field = match field {
+                ["enabled"] => Field::Enabled,
+                ["value"] => Field::Value,
+                ["variant"] => Field::Variant,
+                ["name"] => Field::Name,
+                ["reason"] => Field::Reason,
+                ["metadata", path @ ..] if !path.is_empty() => {
+                    Field::Metadata(path.iter().map(|name| owned(name)).collect())
+                }
+                _ => Field::Nothing,
             };
             Target::Flag { feature: owned(feature), field }
         }
@@ -198,7 +202,9 @@ mod tests {
             ("$.flags.x['enabled']", flag("x", Field::Enabled)),
             ("$.flags['my feature'].variant", flag("my feature", Field::Variant)),
             ("$.flags.x.metadata.id", flag("x", Field::Metadata(alloc::vec!["id".into()]))),
-            ("$.flags.x", Path::Nowhere),
+            ("$.flags.x", flag("x", Field::Nothing)),
+            ("$.flags.x.value.y", flag("x", Field::Nothing)),
+            ("$.flags", Path::Nowhere),
             ("$.identity", Path::Nowhere),
             ("$.identity.traits", Path::Nowhere),
             ("$.leads.to.nowhere", Path::Nowhere),

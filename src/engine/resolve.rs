@@ -82,6 +82,7 @@ impl<'e> Run<'e> {
                 let member = path.iter().try_fold(&metadata, |value, name| value.get(name.as_str()))?;
                 Value::from_json(&serde_json::to_string(member).ok()?)
             }
+            ArchivedField::Nothing => None,
         }
     }
 
