@@ -214,7 +214,7 @@ impl Compiler {
                 Some(Path::Nowhere | Path::Leads(Target::Flag { field: Field::Nothing, .. })) => {
                     warn(format!("the path {name:?} leads to no value"));
                 }
-                Some(Path::NotAPath) => warn(format!("{name:?} is no path, and taken for a trait")),
+                Some(Path::Invalid) => warn(format!("{name:?} is no path, and taken for a trait")),
                 Some(Path::Leads(_)) | None => {}
             }
             property

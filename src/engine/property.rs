@@ -47,7 +47,7 @@ pub(crate) enum Path {
     /// A path, but of no member that can hold a value here.
     Nowhere,
     /// No path at all: only a trait can have such a name.
-    NotAPath,
+    Invalid,
 }
 
 impl Property {
@@ -70,7 +70,7 @@ impl Property {
 
 fn parse_path(text: &str) -> Path {
     let Some(members) = members(text) else {
-        return if other_selectors(text) { Path::Nowhere } else { Path::NotAPath };
+        return if other_selectors(text) { Path::Nowhere } else { Path::Invalid };
     };
     let names: Vec<&str> = members.iter().map(String::as_str).collect();
     let owned = |name: &str| String::from(name);
@@ -210,11 +210,11 @@ mod tests {
             ("$.leads.to.nowhere", Path::Nowhere),
             ("$.identity.traits.*", Path::Nowhere),
             ("$.identity.traits.my-trait", leads(Target::Trait("my-trait".into()))),
-            ("$.identity.traits.-trait", Path::NotAPath),
-            ("$.  i am not\" a valid jsonpath", Path::NotAPath),
-            ("$. identity", Path::NotAPath),
-            ("$.identity.key ", Path::NotAPath),
-            ("$.", Path::NotAPath),
+            ("$.identity.traits.-trait", Path::Invalid),
+            ("$.  i am not\" a valid jsonpath", Path::Invalid),
+            ("$. identity", Path::Invalid),
+            ("$.identity.key ", Path::Invalid),
+            ("$.", Path::Invalid),
         ] {
             assert_eq!(Property::parse(text).1, Some(expected), "{text}");
         }
