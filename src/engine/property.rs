@@ -126,7 +126,8 @@ fn skip_blanks(rest: &mut Peekable<Chars<'_>>) {
 }
 
 fn shorthand(rest: &mut Peekable<Chars<'_>>) -> Option<String> {
-    let first = |c: &char| c.is_ascii_alphabetic() || *c == '_' || !c.is_ascii();
+    // Nor does the reference engine take what lies beyond the basic plane, emoji for example.
+    let first = |c: &char| c.is_ascii_alphabetic() || matches!(c, '_' | '\u{80}'..='\u{ffff}');
     let mut name = String::from(rest.next_if(first)?);
     // RFC 9535 has no hyphen here; the reference engine takes it, and names of features are full of them.
     while let Some(c) = rest.next_if(|c| first(c) || c.is_ascii_digit() || *c == '-') {
@@ -211,6 +212,7 @@ mod tests {
             ("$.identity.traits.*", Path::Nowhere),
             ("$.identity.traits.my-trait", leads(Target::Trait("my-trait".into()))),
             ("$.identity.traits.-trait", Path::Invalid),
+            ("$.identity.traits.😀", Path::Invalid),
             ("$.  i am not\" a valid jsonpath", Path::Invalid),
             ("$. identity", Path::Invalid),
             ("$.identity.key ", Path::Invalid),
