@@ -40,7 +40,7 @@ impl Integer {
 
     /// Python's `int(text)`: white space around, a sign, single underscores between digits.
     pub fn cast(text: &str) -> Option<Integer> {
-        let text = strip(text);
+        let text = text.trim();
         let text = text.strip_prefix('+').filter(|rest| !rest.starts_with('-')).unwrap_or(text);
         Integer::parse(&without_underscores(text)?)
     }
@@ -170,7 +170,7 @@ impl serde::Serialize for Number {
 
 /// Python's `float(text)`: white space around, underscores between digits, `inf` and `nan` by name.
 pub(crate) fn cast_float(text: &str) -> Option<f64> {
-    without_underscores(strip(text))?.parse().ok()
+    without_underscores(text.trim())?.parse().ok()
 }
 
 /// Python's `repr` of a float: the shortest digits that read back the same, with an exponent below 1e-4 and from
@@ -191,11 +191,6 @@ pub fn float_text(float: f64) -> String {
     }
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
-}
-
-/// Python's `str.strip()`, whose white space includes four separators that Unicode does not call so.
-fn strip(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}'))
 }
 
 /// Removes underscores that stand between two digits; any other underscore makes the text no number.
