@@ -208,7 +208,8 @@ impl Compiler {
         let property = if condition.operator == "PERCENTAGE_SPLIT" && condition.property.is_empty() {
             Property::identity_key()
         } else {
-            let (property, path) = Property::parse(&condition.property);
+            let feature = |name: &str| self.by_name.get(name).copied();
+            let (property, path) = Property::parse(&condition.property, feature);
             let name = &condition.property;
             match path {
                 Some(Path::Nowhere | Path::Leads(Target::Flag { field: Field::Nothing, .. })) => {

@@ -23,7 +23,7 @@ pub enum Target {
     Identifier,
     IdentityKey,
     Trait(String),
-    Flag { feature: String, field: Field },
+    Flag { feature: u32, field: Field },
 }
 
 /// A member of a flag's result.
@@ -56,19 +56,20 @@ impl Property {
         Property { trait_name: None, target: Some(Target::IdentityKey) }
     }
 
-    /// Reads a condition's property, with the verdict on its path if it looks like one.
-    pub(crate) fn parse(text: &str) -> (Property, Option<Path>) {
+    /// Reads a condition's property, with the verdict on its path if it looks like one; `feature` gives the index of a
+    /// feature's name.
+    pub(crate) fn parse(text: &str, feature: impl Fn(&str) -> Option<u32>) -> (Property, Option<Path>) {
         let trait_name = Some(String::from(text));
         if !text.starts_with("$.") {
             return (Property { trait_name, target: None }, None);
         }
-        let path = parse_path(text);
+        let path = parse_path(text, feature);
         let target = if let Path::Leads(target) = &path { Some(target.clone()) } else { None };
         (Property { trait_name, target }, Some(path))
     }
 }
 
-fn parse_path(text: &str) -> Path {
+fn parse_path(text: &str, feature: impl Fn(&str) -> Option<u32>) -> Path {
     let Some(members) = members(text) else {
         return if other_selectors(text) { Path::Nowhere } else { Path::Invalid };
     };
@@ -80,7 +81,8 @@ fn parse_path(text: &str) -> Path {
         ["identity", "identifier"] => Target::Identifier,
         ["identity", "key"] => Target::IdentityKey,
         ["identity", "traits", name] => Target::Trait(owned(name)),
-        ["flags", feature, field @ ..] => {
+        ["flags", name, field @ ..] => {
+            let Some(feature) = feature(name) else { return Path::Nowhere };
             let field = match field {
                 ["enabled"] => Field::Enabled,
                 ["value"] => Field::Value,
@@ -92,7 +94,7 @@ fn parse_path(text: &str) -> Path {
                 }
                 _ => Field::Nothing,
             };
-            Target::Flag { feature: owned(feature), field }
+            Target::Flag { feature, field }
         }
         _ => return Path::Nowhere,
     };
@@ -189,7 +191,10 @@ mod tests {
     #[test]
     fn paths() {
         let leads = |target| Path::Leads(target);
-        let flag = |feature: &str, field| leads(Target::Flag { feature: feature.into(), field });
+        let features = ["x", "my feature"];
+        let index =
+            |name: &str| features.into_iter().zip(0..).find(|(known, _)| *known == name).map(|(_, at)| at);
+        let flag = |name: &str, field| leads(Target::Flag { feature: index(name).unwrap(), field });
         for (text, expected) in [
             ("$.identity.identifier", leads(Target::Identifier)),
             ("$.identity.key", leads(Target::IdentityKey)),
@@ -205,6 +210,7 @@ mod tests {
             ("$.flags.x.metadata.id", flag("x", Field::Metadata(alloc::vec!["id".into()]))),
             ("$.flags.x", flag("x", Field::Nothing)),
             ("$.flags.x.value.y", flag("x", Field::Nothing)),
+            ("$.flags.y.enabled", Path::Nowhere),
             ("$.flags", Path::Nowhere),
             ("$.identity", Path::Nowhere),
             ("$.identity.traits", Path::Nowhere),
@@ -218,7 +224,7 @@ mod tests {
             ("$.identity.key ", Path::Invalid),
             ("$.", Path::Invalid),
         ] {
-            assert_eq!(Property::parse(text).1, Some(expected), "{text}");
+            assert_eq!(Property::parse(text, index).1, Some(expected), "{text}");
         }
     }
 }

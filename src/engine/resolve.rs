@@ -71,9 +71,7 @@ impl<'e> Run<'e> {
     pub(crate) fn read_flag(&mut self, property: usize) -> Option<Value> {
         let property = self.environment.properties.get(property)?;
         let ArchivedTarget::Flag { feature, field } = property.target.as_ref()? else { return None };
-        let name = feature.as_str();
-        let feature = self.environment.features.iter().position(|feature| feature.name == name)?;
-        let flag = self.resolve(feature)?;
+        let flag = self.resolve(feature.to_native() as usize)?;
         match field {
             ArchivedField::Enabled => Some(Value::Bool(flag.enabled())),
             ArchivedField::Value => Value::from_json(flag.value()),
