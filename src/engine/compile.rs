@@ -19,7 +19,7 @@ use crate::json::Json;
 use crate::limits;
 use crate::number::Number;
 use crate::pattern::Pattern;
-use crate::property::{Path, Property, Target};
+use crate::property::{Field, Path, Property, Target};
 
 /// How regular expressions are matched, the one thing on which engines differ and an environment may choose
 /// (engine semantics, section 9, row 1).
@@ -206,11 +206,14 @@ impl Compiler {
         let property = if condition.operator == "PERCENTAGE_SPLIT" && condition.property.is_empty() {
             Property::identity_key()
         } else {
-            let (property, path) = Property::parse(&condition.property);
+            let feature = |name: &str| self.by_name.get(name).copied();
+            let (property, path) = Property::parse(&condition.property, feature);
             let name = &condition.property;
             match path {
-                Some(Path::Nowhere) => warn(format!("the path {name:?} leads to no value")),
-                Some(Path::NotAPath) => warn(format!("{name:?} is no path, and taken for a trait")),
+                Some(Path::Nowhere | Path::Leads(Target::Flag { field: Field::Nothing, .. })) => {
+                    warn(format!("the path {name:?} leads to no value"));
+                }
+                Some(Path::Invalid) => warn(format!("{name:?} is no path, and taken for a trait")),
                 Some(Path::Leads(_)) | None => {}
             }
             property

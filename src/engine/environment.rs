@@ -14,7 +14,7 @@ use crate::condition::Test;
 use crate::error::Broken;
 use crate::limits;
 use crate::pattern::{Pattern, Programs};
-use crate::property::Property;
+use crate::property::{ArchivedTarget, Property};
 
 /// A compiled environment at hand, as the publisher makes it.
 #[derive(Debug, Archive, Serialize)]
@@ -223,7 +223,12 @@ fn check_references(environment: &ArchivedEnvironment) -> Result<(), Broken> {
     let known = |overridden: &ArchivedOverride| (overridden.feature.to_native() as usize) < features;
     let overrides = environment.segments.iter().map(|segment| &segment.overrides);
     let identity_overrides = environment.identity_overrides.iter().map(|identity| &identity.overrides);
+    let flags = environment.properties.iter().filter_map(|property| match property.target.as_ref()? {
+        ArchivedTarget::Flag { feature, .. } => Some(feature.to_native() as usize),
+        _ => None,
+    });
     let sound = overrides.chain(identity_overrides).all(|overrides| overrides.iter().all(known))
+        && { flags }.all(|feature| feature < features)
         && conditions_in_order(environment)
         && environment
             .conditions

@@ -40,7 +40,7 @@ impl Integer {
 
     /// Python's `int(text)`: white space around, a sign, single underscores between digits.
     pub fn cast(text: &str) -> Option<Integer> {
-        let text = strip(text);
+        let text = text.trim();
         let text = text.strip_prefix('+').filter(|rest| !rest.starts_with('-')).unwrap_or(text);
         Integer::parse(&without_underscores(text)?)
     }
@@ -134,12 +134,28 @@ impl Number {
         }
     }
 
-    /// Orders numbers; two integers of any size exactly, anything else as doubles.
+    /// Orders numbers exactly, whatever their size and kind: priorities are sorted by this, and a sort wants an order
+    /// without contradictions.
     pub(crate) fn compare(&self, other: &Number) -> Ordering {
         match (self, other) {
             (Number::Int(a), Number::Int(b)) => IntegerRef::from(a).compare(b.into()),
-            _ => self.to_f64().partial_cmp(&other.to_f64()).unwrap_or(Ordering::Equal),
+            (Number::Int(a), Number::Float(b)) => compare_mixed(a, *b),
+            (Number::Float(a), Number::Int(b)) => compare_mixed(b, *a).reverse(),
+            // JSON has no NaN.
+            (Number::Float(a), Number::Float(b)) => a.partial_cmp(b).unwrap_or(Ordering::Equal),
         }
+    }
+}
+
+fn compare_mixed(integer: &Integer, float: f64) -> Ordering {
+    match integer.to_f64().partial_cmp(&float) {
+        // Rounding keeps the order, but two that differ may have met: the float's exact digits tell. An infinity has none.
+        Some(Ordering::Equal) => match Integer::parse(&format!("{float:.0}")) {
+            Some(float) => IntegerRef::from(integer).compare((&float).into()),
+            None if float < 0.0 => Ordering::Greater,
+            None => Ordering::Less,
+        },
+        other => other.unwrap_or(Ordering::Equal),
     }
 }
 
@@ -154,7 +170,7 @@ impl serde::Serialize for Number {
 
 /// Python's `float(text)`: white space around, underscores between digits, `inf` and `nan` by name.
 pub(crate) fn cast_float(text: &str) -> Option<f64> {
-    without_underscores(strip(text))?.parse().ok()
+    without_underscores(text.trim())?.parse().ok()
 }
 
 /// Python's `repr` of a float: the shortest digits that read back the same, with an exponent below 1e-4 and from
@@ -175,11 +191,6 @@ pub fn float_text(float: f64) -> String {
     }
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
-}
-
-/// Python's `str.strip()`, whose white space includes four separators that Unicode does not call so.
-fn strip(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}'))
 }
 
 /// Removes underscores that stand between two digits; any other underscore makes the text no number.
@@ -238,6 +249,34 @@ mod tests {
             for (j, b) in ordered.iter().enumerate() {
                 let (a, b) = (Integer::parse(a).unwrap(), Integer::parse(b).unwrap());
                 assert_eq!(IntegerRef::from(&a).compare((&b).into()), i.cmp(&j), "{a} {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn integers_and_floats_are_ordered_together() {
+        let googol_and_more = "1".repeat(400);
+        let ordered = [
+            "-1e400",
+            "-9007199254740993",
+            "-9007199254740992.0",
+            "-1",
+            "-0.5",
+            "0",
+            "0.5",
+            "1",
+            "9007199254740992.0",
+            "9007199254740993",
+            "9007199254740994.0",
+            "100000000000000000000000",
+            "1e24",
+            &googol_and_more,
+            "1e400",
+        ];
+        for (i, a) in ordered.iter().enumerate() {
+            for (j, b) in ordered.iter().enumerate() {
+                let (a, b) = (Number::from_json(a).unwrap(), Number::from_json(b).unwrap());
+                assert_eq!(a.compare(&b), i.cmp(&j), "{a:?} {b:?}");
             }
         }
     }

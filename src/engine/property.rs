@@ -23,7 +23,7 @@ pub enum Target {
     Identifier,
     IdentityKey,
     Trait(String),
-    Flag { feature: String, field: Field },
+    Flag { feature: u32, field: Field },
 }
 
 /// A member of a flag's result.
@@ -36,6 +36,8 @@ pub enum Field {
     Reason,
     /// A path into the feature's metadata.
     Metadata(Vec<String>),
+    /// Anything else: no value, but the flag is read all the same, and may close a cycle.
+    Nothing,
 }
 
 /// What a text that starts with `$.` turned out to be.
@@ -45,7 +47,7 @@ pub(crate) enum Path {
     /// A path, but of no member that can hold a value here.
     Nowhere,
     /// No path at all: only a trait can have such a name.
-    NotAPath,
+    Invalid,
 }
 
 impl Property {
@@ -54,21 +56,22 @@ impl Property {
         Property { trait_name: None, target: Some(Target::IdentityKey) }
     }
 
-    /// Reads a condition's property, with the verdict on its path if it looks like one.
-    pub(crate) fn parse(text: &str) -> (Property, Option<Path>) {
+    /// Reads a condition's property, with the verdict on its path if it looks like one; `feature` gives the index of a
+    /// feature's name.
+    pub(crate) fn parse(text: &str, feature: impl Fn(&str) -> Option<u32>) -> (Property, Option<Path>) {
         let trait_name = Some(String::from(text));
         if !text.starts_with("$.") {
             return (Property { trait_name, target: None }, None);
         }
-        let path = parse_path(text);
+        let path = parse_path(text, feature);
         let target = if let Path::Leads(target) = &path { Some(target.clone()) } else { None };
         (Property { trait_name, target }, Some(path))
     }
 }
 
-fn parse_path(text: &str) -> Path {
+fn parse_path(text: &str, feature: impl Fn(&str) -> Option<u32>) -> Path {
     let Some(members) = members(text) else {
-        return if other_selectors(text) { Path::Nowhere } else { Path::NotAPath };
+        return if other_selectors(text) { Path::Nowhere } else { Path::Invalid };
     };
     let names: Vec<&str> = members.iter().map(String::as_str).collect();
     let owned = |name: &str| String::from(name);
@@ -78,17 +81,20 @@ fn parse_path(text: &str) -> Path {
         ["identity", "identifier"] => Target::Identifier,
         ["identity", "key"] => Target::IdentityKey,
         ["identity", "traits", name] => Target::Trait(owned(name)),
-        ["flags", feature, field, rest @ ..] => {
-            let field = match (*field, rest) {
-                ("enabled", []) => Field::Enabled,
-                ("value", []) => Field::Value,
-                ("variant", []) => Field::Variant,
-                ("name", []) => Field::Name,
-                ("reason", []) => Field::Reason,
-                ("metadata", [_, ..]) => Field::Metadata(rest.iter().map(|name| owned(name)).collect()),
-                _ => return Path::Nowhere,
+        ["flags", name, field @ ..] => {
+            let Some(feature) = feature(name) else { return Path::Nowhere };
+            let field = match field {
+                ["enabled"] => Field::Enabled,
+                ["value"] => Field::Value,
+                ["variant"] => Field::Variant,
+                ["name"] => Field::Name,
+                ["reason"] => Field::Reason,
+                ["metadata", path @ ..] if !path.is_empty() => {
+                    Field::Metadata(path.iter().map(|name| owned(name)).collect())
+                }
+                _ => Field::Nothing,
             };
-            Target::Flag { feature: owned(feature), field }
+            Target::Flag { feature, field }
         }
         _ => return Path::Nowhere,
     };
@@ -122,7 +128,8 @@ fn skip_blanks(rest: &mut Peekable<Chars<'_>>) {
 }
 
 fn shorthand(rest: &mut Peekable<Chars<'_>>) -> Option<String> {
-    let first = |c: &char| c.is_ascii_alphabetic() || *c == '_' || !c.is_ascii();
+    // Nor does the reference engine take what lies beyond the basic plane, emoji for example.
+    let first = |c: &char| c.is_ascii_alphabetic() || matches!(c, '_' | '\u{80}'..='\u{ffff}');
     let mut name = String::from(rest.next_if(first)?);
     // RFC 9535 has no hyphen here; the reference engine takes it, and names of features are full of them.
     while let Some(c) = rest.next_if(|c| first(c) || c.is_ascii_digit() || *c == '-') {
@@ -184,7 +191,10 @@ mod tests {
     #[test]
     fn paths() {
         let leads = |target| Path::Leads(target);
-        let flag = |feature: &str, field| leads(Target::Flag { feature: feature.into(), field });
+        let features = ["x", "my feature"];
+        let index =
+            |name: &str| features.into_iter().zip(0..).find(|(known, _)| *known == name).map(|(_, at)| at);
+        let flag = |name: &str, field| leads(Target::Flag { feature: index(name).unwrap(), field });
         for (text, expected) in [
             ("$.identity.identifier", leads(Target::Identifier)),
             ("$.identity.key", leads(Target::IdentityKey)),
@@ -198,19 +208,23 @@ mod tests {
             ("$.flags.x['enabled']", flag("x", Field::Enabled)),
             ("$.flags['my feature'].variant", flag("my feature", Field::Variant)),
             ("$.flags.x.metadata.id", flag("x", Field::Metadata(alloc::vec!["id".into()]))),
-            ("$.flags.x", Path::Nowhere),
+            ("$.flags.x", flag("x", Field::Nothing)),
+            ("$.flags.x.value.y", flag("x", Field::Nothing)),
+            ("$.flags.y.enabled", Path::Nowhere),
+            ("$.flags", Path::Nowhere),
             ("$.identity", Path::Nowhere),
             ("$.identity.traits", Path::Nowhere),
             ("$.leads.to.nowhere", Path::Nowhere),
             ("$.identity.traits.*", Path::Nowhere),
             ("$.identity.traits.my-trait", leads(Target::Trait("my-trait".into()))),
-            ("$.identity.traits.-trait", Path::NotAPath),
-            ("$.  i am not\" a valid jsonpath", Path::NotAPath),
-            ("$. identity", Path::NotAPath),
-            ("$.identity.key ", Path::NotAPath),
-            ("$.", Path::NotAPath),
+            ("$.identity.traits.-trait", Path::Invalid),
+            ("$.identity.traits.😀", Path::Invalid),
+            ("$.  i am not\" a valid jsonpath", Path::Invalid),
+            ("$. identity", Path::Invalid),
+            ("$.identity.key ", Path::Invalid),
+            ("$.", Path::Invalid),
         ] {
-            assert_eq!(Property::parse(text).1, Some(expected), "{text}");
+            assert_eq!(Property::parse(text, index).1, Some(expected), "{text}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Flags that depend on flags (engine semantics, section 8): a condition that reads `$.flags.x.enabled` has `x`
 //! resolved there and then. A cycle is cut where it closes; every flag on it is cyclic, can be read by nobody, and
-//! no segment that came upon the cut matches.
+//! no segment that came upon the cut matches. A cyclic flag is resolved anew each time it is read, as in the reference
+//! engine, which decides what tangled cycles come to; but only so often, or the ways through a dense graph would never end.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -19,8 +20,10 @@ pub(crate) struct Dependencies<'e> {
     segments: Vec<Option<bool>>,
     /// The features being resolved, outermost first.
     stack: Vec<usize>,
-    /// How often a cycle was cut, or a cyclic flag asked for.
+    /// How often a cycle was cut.
     cuts: usize,
+    /// How often a flag was resolved again that had been found on a cycle.
+    second_looks: usize,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -68,9 +71,7 @@ impl<'e> Run<'e> {
     pub(crate) fn read_flag(&mut self, property: usize) -> Option<Value> {
         let property = self.environment.properties.get(property)?;
         let ArchivedTarget::Flag { feature, field } = property.target.as_ref()? else { return None };
-        let name = feature.as_str();
-        let feature = self.environment.features.iter().position(|feature| feature.name == name)?;
-        let flag = self.resolve(feature)?;
+        let flag = self.resolve(feature.to_native() as usize)?;
         match field {
             ArchivedField::Enabled => Some(Value::Bool(flag.enabled())),
             ArchivedField::Value => Value::from_json(flag.value()),
@@ -82,6 +83,7 @@ impl<'e> Run<'e> {
                 let member = path.iter().try_fold(&metadata, |value, name| value.get(name.as_str()))?;
                 Value::from_json(&serde_json::to_string(member).ok()?)
             }
+            ArchivedField::Nothing => None,
         }
     }
 
@@ -92,6 +94,10 @@ impl<'e> Run<'e> {
         }
         match self.dependencies.features.get(feature)? {
             Progress::Resolved(flag) => return Some(*flag),
+            // The next look takes another way through the graph, and may not come upon the cycle.
+            Progress::Cyclic if self.dependencies.second_looks < limits::SECOND_LOOKS => {
+                self.dependencies.second_looks += 1;
+            }
             Progress::Cyclic => {
                 self.dependencies.cuts += 1;
                 return None;

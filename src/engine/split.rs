@@ -34,9 +34,7 @@ fn remainder(ids: [&str; 2], repeats: usize) -> u16 {
     let (high, low) = ((n >> 64) as u64, n as u64);
     const TWO_TO_64: u64 = ((1_u128 << 64) % 9999) as u64;
     let n = ((high % 9999) * TWO_TO_64 + low % 9999) % 9999;
-    #[expect(clippy::cast_possible_truncation, reason = "below 9999")]
-    let n = n as u16;
-    n
+    n as u16
 }
 
 #[cfg(test)]
