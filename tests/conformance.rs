@@ -2,6 +2,7 @@
 //!
 //! The project's own cases are the files of `tests/conformance`; Flagsmith's public ones are read from
 //! `../shared/engine-test-data` (or the folder that `ENGINE_TEST_DATA` names) where they are present.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};

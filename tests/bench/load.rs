@@ -21,7 +21,6 @@ pub(crate) struct Load {
 }
 
 /// Requests per second over so many connections. Panics if any answer is not 200, for a wrong answer is no figure.
-#[expect(clippy::cast_precision_loss, reason = "counts of this size are exact")]
 pub(crate) fn requests_per_second(edge: SocketAddr, load: &Load, connections: usize, time: Duration) -> f64 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let start = Instant::now();

@@ -7,11 +7,13 @@ pub mod fixtures;
 mod edge;
 mod files;
 mod jackstaff;
+mod origin;
 mod tools;
 
 pub use edge::{Answer, Edge, edge};
 pub use files::{fixture, folder, workspace};
 pub use jackstaff::{Finished, jackstaff};
+pub use origin::{Origin, origin};
 pub use tools::{Tools, tools};
 
 use std::thread;

@@ -1,0 +1,49 @@
+//! A running origin of change signals, on a port of its own, ended on drop.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use crate::tools::Tools;
+
+/// An origin that listens.
+pub struct Origin {
+    process: Child,
+    url: String,
+}
+
+/// Starts an origin.
+#[track_caller]
+pub fn origin(tools: &Tools) -> Origin {
+    let mut process = Command::new(&tools.jackstaff)
+        .args(["origin", "--listen", "127.0.0.1:0"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.split_whitespace().next_back().unwrap_or_default().to_owned();
+    assert!(url.starts_with("http://"), "{line:?}");
+    Origin { process, url }
+}
+
+impl Origin {
+    pub fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// The Prometheus text of its metrics.
+    pub fn metrics(&self) -> String {
+        let mut response = ureq::get(format!("{}/metrics", self.url)).call().unwrap();
+        response.body_mut().read_to_string().unwrap()
+    }
+}
+
+impl Drop for Origin {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
