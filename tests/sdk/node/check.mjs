@@ -1,0 +1,252 @@
+// The Node SDK of Flagsmith, as published, against an edge that serves `tests/fixtures/sdk.json`.
+//
+//     node tests/sdk/node/check.mjs --client-key K --server-key ser.S [--edge URL] [--modules DIR]
+//
+// Needs the packages of `package-lock.json`. They are looked for in DIR, the directory where `npm ci` was run
+// (`target/sdk/node` if not said), since a module's own imports are looked for only beside and above its file.
+// Uses the SDK's public interface alone; every request passes a tap (`tap.mjs`).
+// Prints every failure; the last line says how many checks passed and failed, and the exit code is 1 if any failed.
+
+import { createRequire } from "node:module";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { inspect, isDeepStrictEqual, parseArgs } from "node:util";
+import { CASES, DEFAULTS, DOCUMENT, SERVER_ONLY, population, possibleOutcomes } from "./cases.mjs";
+import { withTap } from "./tap.mjs";
+
+const MODULES = fileURLToPath(new URL("../../../target/sdk/node", import.meta.url));
+const FLAGS = "/api/v1/flags/";
+const IDENTITIES = "/api/v1/identities/";
+const ENVIRONMENT_DOCUMENT = "/api/v1/environment-document/";
+const WRONG_KEYS = ["no-such-environment", "ser.no-such-key"];
+
+const options = readOptions();
+const { Flagsmith, FlagsmithAPIError } = loadSdk(options.modules);
+
+const checks = { passed: 0, failed: 0, equal, fail };
+const clients = [];
+
+for (const part of [
+  environmentFlags,
+  situationsEvaluatedRemotely,
+  situationsEvaluatedLocally,
+  remoteEqualsLocal,
+  wrongKeys,
+]) {
+  try {
+    await part();
+  } catch (error) {
+    checks.fail(`${part.name}: broken off`, `${error}`, `because of ${error?.cause}`);
+  }
+}
+// The timer of a client that evaluates locally would keep this process alive.
+await Promise.all(clients.map((sdk) => sdk.close()));
+console.log(`${checks.passed} passed, ${checks.failed} failed`);
+process.exitCode = checks.failed ? 1 : 0;
+
+async function environmentFlags() {
+  const { edge, "client-key": clientKey, "server-key": serverKey } = options;
+  const everything = Object.fromEntries(
+    DOCUMENT.feature_states.map(({ feature, enabled, feature_state_value: value }) => [
+      feature.name,
+      [feature.id, enabled, value],
+    ]),
+  );
+  for (const [key, expected] of [
+    [clientKey, without(SERVER_ONLY, everything)],
+    [serverKey, everything],
+  ]) {
+    await withTap({ edge }, async (tap) => {
+      const flags = await client(tap, key).getEnvironmentFlags();
+      const got = flags.allFlags().map((flag) => [flag.featureName, [flag.featureId, flag.enabled, plain(flag.value)]]);
+      checks.equal(`environment flags with ${key}`, Object.fromEntries(got), expected);
+      for (const name of SERVER_ONLY.filter((name) => !(name in expected))) {
+        // The SDK's answer for a feature that is not there.
+        const absent = { enabled: false, isDefault: true, value: undefined };
+        checks.equal(`\`${name}\` with ${key}`, flags.getFlag(name), absent);
+      }
+      checks.equal(`requests for environment flags with ${key}`, tap.requests, [`GET ${FLAGS}`]);
+    });
+  }
+}
+
+async function situationsEvaluatedRemotely() {
+  const { edge, "client-key": clientKey, "server-key": serverKey } = options;
+  for (const key of [clientKey, serverKey]) {
+    await withTap({ edge }, async (tap) => {
+      const sdk = client(tap, key);
+      for (const { situation, identifier, traits, transient, differs } of CASES.situations) {
+        const flags = await sdk.getIdentityFlags(identifier, traits, transient);
+        const expected = without(key === clientKey ? SERVER_ONLY : [], { ...DEFAULTS, ...differs });
+        checks.equal(`${situation}, with ${key}`, outcomes(flags), expected);
+      }
+      const expected = CASES.situations.map(() => `POST ${IDENTITIES}`);
+      checks.equal(`requests for identities with ${key}`, tap.requests, expected);
+    });
+  }
+}
+
+async function situationsEvaluatedLocally() {
+  const { sdk, requests } = await withTap({ edge: options.edge, only: ENVIRONMENT_DOCUMENT }, async (tap) => {
+    const sdk = client(tap, options["server-key"], true);
+    checks.equal("environment flags, locally", outcomes(await sdk.getEnvironmentFlags()), DEFAULTS);
+    for (const { situation, identifier, traits, differs } of CASES.situations) {
+      const flags = await sdk.getIdentityFlags(identifier, traits);
+      checks.equal(`${situation}, locally`, outcomes(flags), { ...DEFAULTS, ...differs });
+    }
+    return { sdk, requests: tap.requests };
+  });
+  checks.equal("local evaluation asks for the document alone", requests, [`GET ${ENVIRONMENT_DOCUMENT}`]);
+
+  const [{ identifier, traits, differs }] = CASES.situations;
+  const flags = await sdk.getIdentityFlags(identifier, traits);
+  checks.equal("local evaluation goes on without an edge", outcomes(flags), { ...DEFAULTS, ...differs });
+}
+
+async function remoteEqualsLocal() {
+  const { edge, "client-key": clientKey, "server-key": serverKey } = options;
+  const seen = Object.fromEntries(Object.keys(DEFAULTS).map((name) => [name, new Set()]));
+  const members = Object.fromEntries(DOCUMENT.project.segments.map((segment) => [segment.name, 0]));
+  const identities = [...population()];
+  await withTap({ edge }, (line) =>
+    withTap({ edge, only: ENVIRONMENT_DOCUMENT }, async (localLine) => {
+      const local = client(localLine, serverKey, true);
+      const withServerKey = client(line, serverKey);
+      const withClientKey = client(line, clientKey);
+      for (const [identifier, traits] of identities) {
+        const expected = outcomes(await local.getIdentityFlags(identifier, traits));
+        const who = `${identifier} ${JSON.stringify(traits)}`;
+        let got = outcomes(await withServerKey.getIdentityFlags(identifier, traits));
+        checks.equal(`remote equals local, server key: ${who}`, got, expected);
+        got = outcomes(await withClientKey.getIdentityFlags(identifier, traits));
+        checks.equal(`remote equals local, client key: ${who}`, got, without(SERVER_ONLY, expected));
+        for (const segment of await local.getIdentitySegments(identifier, traits)) members[segment.name] += 1;
+        for (const [name, outcome] of Object.entries(expected)) seen[name].add(JSON.stringify(outcome));
+      }
+      const expected = Array(2 * identities.length).fill(`POST ${IDENTITIES}`);
+      checks.equal("requests of the remote half", line.requests, expected);
+      checks.equal("requests of the local half", localLine.requests, [`GET ${ENVIRONMENT_DOCUMENT}`]);
+    }),
+  );
+
+  // Else the comparison would be of nothing much: all that the document can give has been given to somebody.
+  for (const [name, possible] of Object.entries(possibleOutcomes())) {
+    checks.equal(`outcomes of \`${name}\` among the identities`, [...seen[name]].sort(), [...possible].sort());
+  }
+  const shares = Object.entries(members).map(([name, count]) => [name, Math.round((100 * count) / identities.length)]);
+  for (const [name, share] of shares) {
+    checks.equal(`segment \`${name}\` has ${share}% of the identities: from 5% to 80%`, share >= 5 && share <= 80, true);
+  }
+  const different = Object.values(seen).reduce((sum, outcomes) => sum + outcomes.size, 0);
+  const listed = shares.map(([name, share]) => `${name} ${share}%`).join(", ");
+  console.log(`${identities.length} identities; ${different} outcomes; segments: ${listed}`);
+}
+
+async function wrongKeys() {
+  await withTap({ edge: options.edge }, async (tap) => {
+    for (const [key, local] of [
+      [WRONG_KEYS[0], false],
+      [WRONG_KEYS[1], false],
+      [WRONG_KEYS[1], true],
+    ]) {
+      const sdk = client(tap, key, local);
+      for (const [call, ask] of [
+        ["getEnvironmentFlags", () => sdk.getEnvironmentFlags()],
+        ["getIdentityFlags", () => sdk.getIdentityFlags("anna", { plan: "gold" })],
+      ]) {
+        const error = await ask().then(() => undefined, (error) => error);
+        const got = [error?.message, error?.cause instanceof FlagsmithAPIError, error?.cause?.message];
+        checks.equal(`${call} with ${key}${local ? ", locally" : ""}`, got, [
+          `${call} failed and no default flag handler was provided`,
+          true,
+          "Invalid request made to Flagsmith API. Response status code: 403",
+        ]);
+      }
+    }
+  });
+}
+
+/** One that evaluates locally keeps the traits of identities with overrides from call to call: ask it once about each. */
+function client(tap, environmentKey, enableLocalEvaluation = false) {
+  // One hour: a check is over before the document is asked for again.
+  const environmentRefreshIntervalSeconds = 3600;
+  const apiUrl = `${tap.url}/api/v1/`;
+  const sdk = new Flagsmith({ environmentKey, apiUrl, enableLocalEvaluation, environmentRefreshIntervalSeconds });
+  clients.push(sdk);
+  return sdk;
+}
+
+function outcomes(flags) {
+  return Object.fromEntries(flags.allFlags().map((flag) => [flag.featureName, [flag.enabled, plain(flag.value)]]));
+}
+
+/** The SDK hands out a remote null as `undefined`, a local one as `null`. */
+function plain(value) {
+  return value ?? null;
+}
+
+function without(names, flags) {
+  return Object.fromEntries(Object.entries(flags).filter(([name]) => !names.includes(name)));
+}
+
+function equal(what, got, expected) {
+  if (isDeepStrictEqual(got, expected)) {
+    checks.passed += 1;
+    return;
+  }
+  const isRecord = (value) => value instanceof Object && !Array.isArray(value);
+  const difference = (of, to) =>
+    Object.fromEntries(Object.entries(of).filter(([key, value]) => !isDeepStrictEqual(value, to[key])));
+  if (isRecord(got) && isRecord(expected)) [got, expected] = [difference(got, expected), difference(expected, got)];
+  checks.fail(what, `got ${shown(got)}`, `expected ${shown(expected)}`);
+}
+
+function fail(what, ...why) {
+  checks.failed += 1;
+  console.log([`FAIL ${what}`, ...why].join("\n     "));
+}
+
+function shown(value) {
+  return inspect(value, { breakLength: Infinity, depth: null });
+}
+
+function loadSdk(directory) {
+  try {
+    return createRequire(resolve(directory, "package.json"))("flagsmith-nodejs");
+  } catch (error) {
+    if (error.code !== "MODULE_NOT_FOUND") throw error;
+    console.error(`no flagsmith-nodejs in ${directory}: copy package.json and package-lock.json there and run \`npm ci\``);
+    process.exit(2);
+  }
+}
+
+function readOptions() {
+  const help = `usage: check.mjs --client-key K --server-key ser.S [--edge URL] [--modules DIR]
+
+Check an edge that serves tests/fixtures/sdk.json with the Node SDK.
+
+  --edge URL        where the edge answers (http://127.0.0.1:7676)
+  --client-key K    the environment's client-side key
+  --server-key S    a server-side key of it, ser.…
+  --modules DIR     where \`npm ci\` was run (target/sdk/node)`;
+  const leave = (code, ...lines) => {
+    (code ? console.error : console.log)([...lines, help].join("\n"));
+    process.exit(code);
+  };
+  try {
+    const { values } = parseArgs({
+      options: {
+        edge: { type: "string", default: "http://127.0.0.1:7676" },
+        "client-key": { type: "string" },
+        "server-key": { type: "string" },
+        modules: { type: "string", default: MODULES },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+    if (values.help) leave(0);
+    for (const name of ["client-key", "server-key"]) if (!values[name]) leave(2, `--${name} is missing`);
+    return values;
+  } catch (error) {
+    return leave(2, error.message);
+  }
+}

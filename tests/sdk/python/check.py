@@ -1,0 +1,192 @@
+"""The Python SDK of Flagsmith, as published, against an edge that serves `tests/fixtures/sdk.json`.
+
+    target/sdk/python/bin/python tests/sdk/python/check.py --client-key K --server-key ser.S [--edge URL]
+
+Needs the packages of `requirements.txt`. Uses the SDK's public interface alone; every request passes a tap (`tap.py`).
+Prints every failure; the last line says how many checks passed and failed, and the exit code is 1 if any failed.
+"""
+
+import argparse
+import logging
+from collections import Counter
+from typing import Any, Callable
+
+from flagsmith import Flagsmith
+from flagsmith.exceptions import FlagsmithAPIError, FlagsmithFeatureDoesNotExistError
+from flagsmith.models import Flags
+
+from cases import CASES, DEFAULTS, DOCUMENT, SERVER_ONLY, as_json, population, possible_outcomes
+from tap import Tap
+
+FLAGS = "/api/v1/flags/"
+IDENTITIES = "/api/v1/identities/"
+ENVIRONMENT_DOCUMENT = "/api/v1/environment-document/"
+WRONG_KEYS = ["no-such-environment", "ser.no-such-key"]
+
+
+class Checks:
+    passed = 0
+    failed = 0
+
+    def equal(self, what: str, got: Any, expected: Any) -> None:
+        """Compared as JSON: in Python 1, 1.0 and True are equal, in an answer they are not."""
+        if as_json(got) == as_json(expected):
+            self.passed += 1
+            return
+        if isinstance(got, dict) and isinstance(expected, dict):
+            got, expected = difference(got, expected), difference(expected, got)
+        self.fail(what, f"got {as_json(got)}", f"expected {as_json(expected)}")
+
+    def fail(self, what: str, *why: str) -> None:
+        self.failed += 1
+        print("\n     ".join([f"FAIL {what}", *why]))
+
+
+def environment_flags(checks: Checks, options: argparse.Namespace) -> None:
+    own = {state["feature"]["name"]: state for state in DOCUMENT["feature_states"]}
+    everything = {
+        name: [state["feature"]["id"], state["enabled"], state["feature_state_value"]] for name, state in own.items()
+    }
+    public = {name: flag for name, flag in everything.items() if name not in SERVER_ONLY}
+    for key, expected in (options.client_key, public), (options.server_key, everything):
+        with Tap(options.edge) as tap:
+            flags = client(tap, key).get_environment_flags()
+            got = {flag.feature_name: [flag.feature_id, flag.enabled, flag.value] for flag in flags.all_flags()}
+            checks.equal(f"environment flags with {key}", got, expected)
+            for name in SERVER_ONLY - expected.keys():
+                raised = error_of(lambda: flags.get_flag(name))
+                checks.equal(f"`{name}` with {key}", type(raised), FlagsmithFeatureDoesNotExistError)
+            checks.equal(f"requests for environment flags with {key}", tap.requests, [f"GET {FLAGS}"])
+
+
+def situations_evaluated_remotely(checks: Checks, options: argparse.Namespace) -> None:
+    for key in options.client_key, options.server_key:
+        with Tap(options.edge) as tap:
+            sdk = client(tap, key)
+            for case in CASES["situations"]:
+                transient = case.get("transient", False)
+                flags = sdk.get_identity_flags(case["identifier"], case["traits"], transient=transient)
+                hidden = SERVER_ONLY if key == options.client_key else set()
+                checks.equal(f"{case['situation']}, with {key}", outcomes(flags), without(hidden, expected_in(case)))
+            expected = [f"POST {IDENTITIES}"] * len(CASES["situations"])
+            checks.equal(f"requests for identities with {key}", tap.requests, expected)
+
+
+def situations_evaluated_locally(checks: Checks, options: argparse.Namespace) -> None:
+    with Tap(options.edge, only=ENVIRONMENT_DOCUMENT) as tap:
+        sdk = client(tap, options.server_key, local=True)
+        checks.equal("environment flags, locally", outcomes(sdk.get_environment_flags()), DEFAULTS)
+        for case in CASES["situations"]:
+            flags = sdk.get_identity_flags(case["identifier"], case["traits"])
+            checks.equal(f"{case['situation']}, locally", outcomes(flags), expected_in(case))
+    asked = sorted(set(tap.requests))
+    checks.equal("local evaluation asks for the document alone", asked, [f"GET {ENVIRONMENT_DOCUMENT}"])
+
+    case = CASES["situations"][0]
+    flags = sdk.get_identity_flags(case["identifier"], case["traits"])
+    checks.equal("local evaluation goes on without an edge", outcomes(flags), expected_in(case))
+
+
+def remote_equals_local(checks: Checks, options: argparse.Namespace) -> None:
+    seen: dict[str, set[str]] = {name: set() for name in DEFAULTS}
+    members: Counter[str] = Counter({segment["name"]: 0 for segment in DOCUMENT["project"]["segments"]})
+    identities = list(population())
+    with Tap(options.edge) as line, Tap(options.edge, only=ENVIRONMENT_DOCUMENT) as local_line:
+        local = client(local_line, options.server_key, local=True)
+        with_server_key, with_client_key = client(line, options.server_key), client(line, options.client_key)
+        for identifier, traits in identities:
+            expected = outcomes(local.get_identity_flags(identifier, traits))
+            who = f"{identifier} {as_json(traits)}"
+            got = outcomes(with_server_key.get_identity_flags(identifier, traits))
+            checks.equal(f"remote equals local, server key: {who}", got, expected)
+            got = outcomes(with_client_key.get_identity_flags(identifier, traits))
+            checks.equal(f"remote equals local, client key: {who}", got, without(SERVER_ONLY, expected))
+            members.update(segment.name for segment in local.get_identity_segments(identifier, traits))
+            for name, outcome in expected.items():
+                seen[name].add(as_json(outcome))
+    checks.equal("requests of the remote half", Counter(line.requests), {f"POST {IDENTITIES}": 2 * len(identities)})
+    asked = sorted(set(local_line.requests))
+    checks.equal("requests of the local half", asked, [f"GET {ENVIRONMENT_DOCUMENT}"])
+
+    # Else the comparison would be of nothing much: all that the document can give has been given to somebody.
+    for name, possible in possible_outcomes().items():
+        checks.equal(f"outcomes of `{name}` among the identities", sorted(seen[name]), sorted(possible))
+    for name, count in members.items():
+        share = count / len(identities)
+        checks.equal(f"segment `{name}` has {share:.0%} of the identities: from 5% to 80%", 0.05 <= share <= 0.8, True)
+    shares = ", ".join(f"{name} {count / len(identities):.0%}" for name, count in members.items())
+    print(f"{len(identities)} identities; {sum(map(len, seen.values()))} outcomes; segments: {shares}")
+
+
+def wrong_keys(checks: Checks, options: argparse.Namespace) -> None:
+    # The SDK logs a refused document with its traceback, as it should.
+    logging.getLogger("flagsmith").setLevel(logging.CRITICAL + 1)
+    with Tap(options.edge) as tap:
+        for key, local in (WRONG_KEYS[0], False), (WRONG_KEYS[1], False), (WRONG_KEYS[1], True):
+            sdk = client(tap, key, local=local)
+            for what, ask in (
+                ("environment flags", sdk.get_environment_flags),
+                ("identity flags", lambda: sdk.get_identity_flags("anna", {"plan": "gold"})),
+            ):
+                raised = error_of(ask)
+                answer = getattr(getattr(raised, "__cause__", None), "response", None)
+                got = [type(raised), getattr(answer, "status_code", None)]
+                checks.equal(f"{what} with {key}{', locally' if local else ''}", got, [FlagsmithAPIError, 403])
+
+
+def client(tap: Tap, key: str, local: bool = False) -> Flagsmith:
+    # One hour: a check is over before the document is asked for again.
+    return Flagsmith(
+        key, f"{tap.url}/api/v1/", enable_local_evaluation=local, environment_refresh_interval_seconds=3600
+    )
+
+
+def outcomes(flags: Flags) -> dict[str, list]:
+    return {flag.feature_name: [flag.enabled, flag.value] for flag in flags.all_flags()}
+
+
+def expected_in(case: dict[str, Any]) -> dict[str, list]:
+    return {**DEFAULTS, **case["differs"]}
+
+
+def without(names: set[str], flags: dict[str, list]) -> dict[str, list]:
+    return {name: flag for name, flag in flags.items() if name not in names}
+
+
+def difference(of: dict, to: dict) -> dict:
+    return {key: value for key, value in of.items() if key not in to or as_json(value) != as_json(to[key])}
+
+
+def error_of(call: Callable[[], object]) -> BaseException | None:
+    try:
+        call()
+    except Exception as error:
+        return error
+    return None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Check an edge that serves tests/fixtures/sdk.json with the Python SDK.")
+    parser.add_argument("--edge", default="http://127.0.0.1:7676", help="where the edge answers (%(default)s)")
+    parser.add_argument("--client-key", required=True, help="the environment's client-side key")
+    parser.add_argument("--server-key", required=True, help="a server-side key of it, ser.…")
+    options = parser.parse_args()
+
+    checks = Checks()
+    for part in (
+        environment_flags,
+        situations_evaluated_remotely,
+        situations_evaluated_locally,
+        remote_equals_local,
+        wrong_keys,
+    ):
+        try:
+            part(checks, options)
+        except Exception as error:
+            checks.fail(f"{part.__name__}: broken off", repr(error), f"because of {error.__cause__!r}")
+    print(f"{checks.passed} passed, {checks.failed} failed")
+    return 1 if checks.failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
