@@ -177,14 +177,14 @@ fn decorate(reply: &mut Reply, request: &HeaderMap, settings: &Settings) {
         reply,
         Reply::Section(_, Section::FlagsClientGzip | Section::FlagsServerGzip | Section::DocumentGzip)
     );
-    let section = matches!(reply, Reply::Section(..));
+    let made_anew = matches!(reply, Reply::Full(response) if !response.body().is_empty());
     let headers = reply.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.append(VARY, HeaderValue::from_static("accept-encoding"));
     if gzip {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    if !section && accepts_gzip(request) {
+    if made_anew && accepts_gzip(request) {
         headers.insert(COMPRESS_HINT, HeaderValue::from_static("on"));
     }
     cors::decorate(headers, request, settings);

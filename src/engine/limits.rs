@@ -21,6 +21,8 @@ pub(crate) const PATTERN_PROGRAM: usize = 1 << 20;
 /// Bytes of a document or context: what a KV value can hold.
 pub(crate) const TEXT: usize = 25_000_000;
 /// Bytes of the automaton of one pattern, of those of an environment together, and of what building one may take.
+#[cfg(feature = "automata")]
 pub(crate) const AUTOMATON: usize = 16 << 10;
 pub(crate) const AUTOMATA: usize = 2 << 20;
+#[cfg(feature = "automata")]
 pub(crate) const AUTOMATON_WORK: usize = 256 << 10;

@@ -9,9 +9,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::cell::OnceCell;
 
-use regex_automata::dfa::{Automaton, StartKind, dense, sparse};
-use regex_automata::nfa::thompson::{self, WhichCaptures};
-use regex_automata::util::syntax;
+use regex_automata::dfa::{Automaton, sparse};
 use regex_automata::{Anchored, Input};
 use rkyv::{Archive, Serialize};
 
@@ -83,30 +81,38 @@ fn full(source: &str) -> Result<regex::Regex, regex::Error> {
 
 /// Builds the automaton that takes ASCII texts; none for patterns that are not ASCII themselves, and for those few
 /// whose automaton is large.
+#[cfg(feature = "automata")]
 fn automaton(text: &str, anchored: bool) -> Option<Vec<u8>> {
+    use regex_automata::dfa::{StartKind, dense};
+    use regex_automata::nfa::thompson::{self, WhichCaptures};
+    use regex_automata::util::syntax;
+
     if !text.is_ascii() {
         return None;
     }
     let start = if anchored { StartKind::Anchored } else { StartKind::Unanchored };
+    let nfa = thompson::Config::new()
+        .utf8(false)
+        .which_captures(WhichCaptures::None)
+        .nfa_size_limit(Some(limits::AUTOMATON_WORK));
+    let dfa = dense::Config::new()
+        .start_kind(start)
+        .minimize(true)
+        .dfa_size_limit(Some(limits::AUTOMATON_WORK))
+        .determinize_size_limit(Some(limits::AUTOMATON_WORK));
     let dense = dense::Builder::new()
         .syntax(syntax::Config::new().unicode(false).utf8(false))
-        .thompson(
-            thompson::Config::new()
-                .utf8(false)
-                .which_captures(WhichCaptures::None)
-                .nfa_size_limit(Some(limits::AUTOMATON_WORK)),
-        )
-        .configure(
-            dense::Config::new()
-                .start_kind(start)
-                .minimize(true)
-                .dfa_size_limit(Some(limits::AUTOMATON_WORK))
-                .determinize_size_limit(Some(limits::AUTOMATON_WORK)),
-        )
+        .thompson(nfa)
+        .configure(dfa)
         .build(text)
         .ok()?;
     let bytes = dense.to_sparse().ok()?.to_bytes_little_endian();
     (bytes.len() <= limits::AUTOMATON).then_some(bytes)
+}
+
+#[cfg(not(feature = "automata"))]
+fn automaton(_text: &str, _anchored: bool) -> Option<Vec<u8>> {
+    None
 }
 
 /// The programs of an environment's patterns, each made ready when first needed.

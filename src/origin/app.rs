@@ -1,5 +1,6 @@
 //! The HTTP face: routes and handlers. It redirects nobody: a path means the same with a slash at its end.
 
+use api::EnvironmentKey;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
@@ -11,7 +12,6 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::{Value, json};
 
 use crate::announcement;
-use crate::key::{EnvironmentKey, KeyError};
 use crate::refusal::{Refusal, detail};
 use crate::state::Origin;
 
@@ -93,7 +93,7 @@ async fn announce(
         return Err(Refusal::Unauthorized);
     }
     // The one way in which a single text of a path that matched can be refused.
-    let Path(key) = key.map_err(|_| KeyError::NotUtf8)?;
+    let Path(key) = key.map_err(|_| Refusal::KeyNotUtf8)?;
     let key = EnvironmentKey::parse(&key)?;
     let body = Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge(BODY_LIMIT),
@@ -246,11 +246,21 @@ mod tests {
     async fn bad_announcements_are_refused_with_the_reason() {
         let origin = origin(None);
         for (environment, body, status, reason) in [
-            ("a%20b", CHANGE, 422, "environment key contains ' ', which is none of A-Z a-z 0-9 _ . : -"),
-            ("a%2Fb", CHANGE, 422, "environment key contains '/', which is none of A-Z a-z 0-9 _ . : -"),
-            ("", CHANGE, 422, "environment key is empty"),
-            ("%FF", CHANGE, 422, "environment key is not UTF-8"),
-            (&*"k".repeat(257), CHANGE, 422, "environment key has 257 characters, more than 256"),
+            (
+                "a%20b",
+                CHANGE,
+                422,
+                "environment key: only letters, digits, `_`, `.`, `:` and `-` may stand in it",
+            ),
+            (
+                "a%2Fb",
+                CHANGE,
+                422,
+                "environment key: only letters, digits, `_`, `.`, `:` and `-` may stand in it",
+            ),
+            ("", CHANGE, 422, "environment key: empty"),
+            ("%FF", CHANGE, 422, "environment key: not UTF-8"),
+            (&*"k".repeat(257), CHANGE, 422, "environment key: longer than 256 characters"),
             ("demo", "", 422, r#"body is empty, expected {"updated_at": "<ISO 8601 time>"}"#),
             ("demo", "{}", 422, "body has no member `updated_at`"),
             ("demo", &*" ".repeat(BODY_LIMIT + 1), 413, "body is larger than 16384 bytes"),

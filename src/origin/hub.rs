@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::key::EnvironmentKey;
+use api::EnvironmentKey;
 
 /// What was announced: one revision per environment, the greatest, and how many announcements there were.
 ///

@@ -23,7 +23,6 @@
 mod announcement;
 mod app;
 mod hub;
-mod key;
 mod refusal;
 mod state;
 mod token;

@@ -1,5 +1,6 @@
 //! Why an announcement was not taken, and how that is said over HTTP.
 
+use api::KeyFault;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::WWW_AUTHENTICATE;
@@ -8,15 +9,16 @@ use serde_json::json;
 
 use crate::announcement::AnnouncementError;
 use crate::hub::Full;
-use crate::key::KeyError;
 
 /// The text of each is the `detail` of its answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("Invalid authorization header")]
     Unauthorized,
-    #[error(transparent)]
-    Key(#[from] KeyError),
+    #[error("environment key: {0}")]
+    Key(#[from] KeyFault),
+    #[error("environment key: not UTF-8")]
+    KeyNotUtf8,
     #[error("body is larger than {0} bytes")]
     TooLarge(usize),
     #[error("body could not be read to its end")]
@@ -31,7 +33,7 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Key(_) | Self::Announcement(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Key(_) | Self::KeyNotUtf8 | Self::Announcement(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unread => StatusCode::BAD_REQUEST,
             // The caller did nothing wrong and may try again, on an origin with a greater limit.

@@ -15,7 +15,7 @@ pub(crate) struct Wanted<'a> {
 
 /// What happens to an environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Plan {
+pub(crate) enum Plan {
     /// The store has it already: nothing is written, and it is announced again.
     Unchanged(Revision),
     /// It is written, with this revision.
