@@ -1,9 +1,10 @@
 //! Compiles the wire types into an [`Environment`]: names become indices, texts become tests, and whatever will never
 //! match is named in a warning.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::condition::Test;
@@ -61,10 +62,6 @@ impl Context {
     /// A [`Refusal`] that names the limit that was passed.
     pub fn compile(&self, options: Options) -> Result<(Environment, Vec<Warning>), Refusal> {
         // A feature is known by its name, whatever label it stands under.
-        let mut features = BTreeMap::new();
-        for (index, feature) in self.features.values().enumerate() {
-            features.insert(feature.name.as_str(), index);
-        }
         let features = self.features.values().enumerate();
         let by_name: BTreeMap<&str, usize> =
             features.clone().map(|(index, feature)| (feature.name.as_str(), index)).collect();
@@ -104,19 +101,25 @@ pub(crate) fn compile(source: &Source<'_>, options: Options) -> Result<(Environm
     };
     let segments: Vec<Segment> = source.segments.iter().map(|segment| compiler.segment(segment)).collect();
     let identity_overrides = compiler.identity_overrides(&source.identity_overrides);
-    let features = source.features.iter().zip(0..);
-    let features = features.map(|(feature, index)| {
-        let overrides_it = |overrides: &[Override]| overrides.iter().any(|o| o.feature == index);
-        let overriding: Vec<u32> =
-            segments.iter().zip(0..).filter(|(s, _)| overrides_it(&s.overrides)).map(|(_, at)| at).collect();
-        Feature {
-            name: feature.context.name.clone(),
-            presentation: feature.presentation.clone(),
-            server_only: feature.server_only,
-            targeted: !overriding.is_empty() || identity_overrides.iter().any(|i| overrides_it(&i.overrides)),
-            default: state(feature.context),
-            overriding,
+    let mut overriding: Vec<Vec<u32>> = vec![Vec::new(); source.features.len()];
+    for (segment, index) in segments.iter().zip(0..) {
+        for overridden in &segment.overrides {
+            let overriding = &mut overriding[overridden.feature as usize];
+            if overriding.last() != Some(&index) {
+                overriding.push(index);
+            }
         }
+    }
+    let of_identities = identity_overrides.iter().flat_map(|identity| &identity.overrides);
+    let of_identities: BTreeSet<u32> = of_identities.map(|overridden| overridden.feature).collect();
+    let features = source.features.iter().zip(overriding).zip(0..);
+    let features = features.map(|((feature, overriding), index)| Feature {
+        name: feature.context.name.clone(),
+        presentation: feature.presentation.clone(),
+        server_only: feature.server_only,
+        targeted: !overriding.is_empty() || of_identities.contains(&index),
+        default: state(feature.context),
+        overriding,
     });
     let environment = Environment {
         key: source.key.to_string(),
