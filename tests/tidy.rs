@@ -61,6 +61,7 @@ fn the_engine_knows_no_input_output_clock_or_chance() {
         "md-5",
         "regex",
         "regex-automata",
+        "regex-syntax",
         "rkyv",
         "semver",
         "serde",

@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::compile::{self, FeatureSource, Options, Source};
 use crate::context::{
@@ -19,8 +19,8 @@ use crate::json::{self, Json};
 use crate::limits;
 use crate::number::{Integer, Number};
 
-/// An environment document. Needed are `api_key`, `feature_states` (each with `feature.name`) and `project` with
-/// `segments`; every other member may be missing:
+/// An environment document. Needed are `api_key`, `feature_states` (each with `feature.name`), `project` with
+/// `segments`, and the `identifier` of identities; every other member may be missing or `null`:
 ///
 /// | member | default |
 /// |---|---|
@@ -28,6 +28,8 @@ use crate::number::{Integer, Number};
 /// | `hide_disabled_flags` of the environment | `null`: the project's |
 /// | every other switch | `false` |
 /// | `enabled`, `feature_state_value` | `false`, `null` |
+/// | `percentage_allocation`, the value of a variant | 0, `null` |
+/// | `type` of a rule, `operator` of a condition | `ALL`, one that matches nothing |
 /// | ids of features and segments | the next free number |
 /// | `django_id` where there is no `featurestate_uuid` either | the feature's id |
 /// | `id` of a variant without `mv_fs_value_uuid` | its place in the list |
@@ -46,15 +48,15 @@ pub struct Document {
     name: String,
     #[serde(default)]
     updated_at: Option<String>,
-    #[serde(default = "yes")]
+    #[serde(default = "yes", deserialize_with = "or_yes")]
     allow_client_traits: bool,
     #[serde(default, deserialize_with = "json::or_default")]
     hide_sensitive_data: bool,
     #[serde(default)]
     hide_disabled_flags: Option<bool>,
-    #[serde(default = "yes")]
+    #[serde(default = "yes", deserialize_with = "or_yes")]
     use_identity_composite_key_for_hashing: bool,
-    #[serde(default = "yes")]
+    #[serde(default = "yes", deserialize_with = "or_yes")]
     use_identity_overrides_in_local_eval: bool,
     project: Project,
     feature_states: Vec<FeatureState>,
@@ -64,6 +66,10 @@ pub struct Document {
 
 fn yes() -> bool {
     true
+}
+
+fn or_yes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(true))
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -94,6 +100,7 @@ struct Organisation {
     feature_analytics: bool,
     #[serde(deserialize_with = "json::or_default")]
     stop_serving_flags: bool,
+    #[serde(deserialize_with = "or_yes")]
     persist_trait_data: bool,
 }
 
@@ -123,7 +130,7 @@ struct Segment {
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
 struct Rule {
-    #[serde(rename = "type", default = "all")]
+    #[serde(rename = "type", default = "all", deserialize_with = "or_all")]
     kind: String,
     #[serde(default, deserialize_with = "json::or_default")]
     rules: Vec<Rule>,
@@ -135,8 +142,13 @@ fn all() -> String {
     "ALL".to_string()
 }
 
+fn or_all<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_else(all))
+}
+
 #[derive(Debug, Clone, Deserialize, Serialize)]
 struct Condition {
+    #[serde(default, deserialize_with = "json::or_default")]
     operator: String,
     #[serde(default, alias = "property")]
     property_: Option<String>,
@@ -155,7 +167,7 @@ struct FeatureState {
     feature_segment: Option<FeatureSegment>,
     #[serde(default)]
     featurestate_uuid: Option<String>,
-    #[serde(default = "Json::null")]
+    #[serde(default)]
     feature_state_value: Json,
     #[serde(default, deserialize_with = "json::or_default")]
     multivariate_feature_state_values: Vec<MultivariateValue>,
@@ -186,18 +198,18 @@ struct MultivariateValue {
     id: Option<i64>,
     #[serde(default)]
     mv_fs_value_uuid: Option<String>,
-    #[serde(deserialize_with = "json::optional_number")]
+    #[serde(default, deserialize_with = "json::optional_number")]
     percentage_allocation: Option<f64>,
+    #[serde(default, deserialize_with = "json::or_default")]
     multivariate_feature_option: MultivariateOption,
 }
 
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default)]
 struct MultivariateOption {
-    #[serde(default, deserialize_with = "json::optional_number")]
+    #[serde(deserialize_with = "json::optional_number")]
     id: Option<i64>,
-    #[serde(default = "Json::null")]
     value: Json,
-    #[serde(default)]
     key: Option<String>,
 }
 
@@ -520,6 +532,31 @@ impl Serialize for Operand {
             Operand::List(list) => {
                 serializer.serialize_str(&serde_json::to_string(list).map_err(serde::ser::Error::custom)?)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_and_a_variant_of_nothing() {
+        for member in ["{}", r#"{"operator": null}"#] {
+            let text = format!(
+                r#"{{
+                    "api_key": "key",
+                    "allow_client_traits": null,
+                    "feature_states": [{{"feature": {{"name": "f"}}, "multivariate_feature_state_values": [{{}}]}}],
+                    "project": {{"segments": [{{"name": "s", "rules": [{{"type": null, "conditions": [{member}]}}]}}]}}
+                }}"#
+            );
+            let document = Document::parse(&text).unwrap();
+            assert!(document.switches().allow_client_traits);
+            let (_, warnings) = document.compile(Options::default(), |_| String::new()).unwrap();
+            let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+            assert_eq!(warnings, ["segment `s`, condition 1: unknown operator \"\""]);
+            Document::parse(&document.stamped("2026-01-01T00:00:00Z")).unwrap();
         }
     }
 }

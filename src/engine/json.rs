@@ -16,11 +16,14 @@ use crate::number::Number;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Json(String);
 
-impl Json {
-    pub fn null() -> Json {
+impl Default for Json {
+    /// `null`
+    fn default() -> Self {
         Json("null".to_owned())
     }
+}
 
+impl Json {
     /// `{"<member>":<number>}`
     pub(crate) fn number_member(member: &str, number: i64) -> Json {
         Json(alloc::format!("{{\"{member}\":{number}}}"))

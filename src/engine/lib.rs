@@ -18,9 +18,11 @@
 
 extern crate alloc;
 
+mod automaton;
 mod compile;
 mod condition;
 mod context;
+mod dialect;
 mod document;
 mod environment;
 mod error;

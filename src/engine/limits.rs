@@ -26,3 +26,6 @@ pub(crate) const AUTOMATON: usize = 16 << 10;
 pub(crate) const AUTOMATA: usize = 2 << 20;
 #[cfg(feature = "automata")]
 pub(crate) const AUTOMATON_WORK: usize = 256 << 10;
+/// Texts that a subject must have one of.
+#[cfg(feature = "automata")]
+pub(crate) const HINTS: usize = 32;

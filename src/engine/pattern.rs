@@ -3,6 +3,10 @@
 //! Two engines of one family stand behind a pattern. Where pattern and text are ASCII, a finite automaton answers, which
 //! was built when the document was published: nothing is left to compile in a guest that lives for a few requests, and
 //! most texts are turned down at their first bytes. `regex` does the rest, compiled when first needed.
+//!
+//! Patterns are written for Python. What stays different: look-around, back-references, octal escapes and `(?#comments)`
+//! are refused; a possessive quantifier is taken for a greedy one; `$` does not match before a last line break; `\w` and
+//! `\s` are Unicode's, which leaves Python's `²` out of the one and its separators U+001C to U+001F out of the other.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -13,7 +17,9 @@ use regex_automata::dfa::{Automaton, sparse};
 use regex_automata::{Anchored, Input};
 use rkyv::{Archive, Serialize};
 
+use crate::automaton::{self, Hint};
 use crate::compile::Anchoring;
+use crate::dialect::{names_unicode_class, translate, verbose};
 use crate::limits;
 
 /// A pattern that compiled when its document was published.
@@ -25,6 +31,8 @@ pub struct Pattern {
     anchored: bool,
     /// The automaton for ASCII texts, in the words of `regex-automata`; empty if there is none.
     automaton: Vec<u8>,
+    /// What an ASCII text must have for a look at the automaton to be worth while.
+    hint: Hint,
 }
 
 impl Pattern {
@@ -39,80 +47,31 @@ impl Pattern {
                 "invalid regular expression: there are no classes by Unicode property (`\\p`)".to_string()
             );
         }
-        full(text).map_err(|error| {
+        let translated = if verbose(text) { text.to_string() } else { translate(text) };
+        full(&translated).map_err(|error| {
             let error = error.to_string();
             format!("invalid regular expression: {}", error.lines().last().unwrap_or_default().trim())
         })?;
         let source = match anchoring {
-            Anchoring::Search => text.to_string(),
-            // A verbose pattern may end in a comment, which would swallow the bracket: hence the line break.
-            Anchoring::Start if verbose(text) => format!("\\A(?:{text}\n)"),
-            Anchoring::Start => format!("\\A(?:{text})"),
+            Anchoring::Search => Some(translated.clone()),
+            // A verbose pattern may end in a comment, which swallows the bracket unless the line ends before it.
+            Anchoring::Start => ["", "\n"]
+                .map(|end| format!("\\A(?:{translated}{end})"))
+                .into_iter()
+                .find(|source| full(source).is_ok()),
         };
-        full(&source).map_err(|_| "invalid regular expression once anchored".to_string())?;
+        let source = source.ok_or("invalid regular expression once anchored")?;
         let anchored = anchoring == Anchoring::Start;
-        let automaton = automaton(text, anchored).filter(|bytes| bytes.len() <= *budget).unwrap_or_default();
+        let (automaton, hint) = automaton::build(&translated, anchored)
+            .filter(|(bytes, _)| bytes.len() <= *budget)
+            .unwrap_or((Vec::new(), Hint::Nothing));
         *budget -= automaton.len();
-        Ok(Pattern { source, anchored, automaton })
+        Ok(Pattern { source, anchored, automaton, hint })
     }
-}
-
-/// The edge does without their tables, and the reference engine has none. They are refused by name, since other crates
-/// of a build may well switch the tables on.
-fn names_unicode_class(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte == b'\\' && matches!(bytes.next(), Some(b'p' | b'P')) {
-            return true;
-        }
-    }
-    false
-}
-
-fn verbose(text: &str) -> bool {
-    text.match_indices("(?").any(|(at, _)| {
-        text[at + 2..].chars().take_while(|c| c.is_ascii_alphabetic() || *c == '-').any(|c| c == 'x')
-    })
 }
 
 fn full(source: &str) -> Result<regex::Regex, regex::Error> {
     regex::RegexBuilder::new(source).size_limit(limits::PATTERN_PROGRAM).build()
-}
-
-/// Builds the automaton that takes ASCII texts; none for patterns that are not ASCII themselves, and for those few
-/// whose automaton is large.
-#[cfg(feature = "automata")]
-fn automaton(text: &str, anchored: bool) -> Option<Vec<u8>> {
-    use regex_automata::dfa::{StartKind, dense};
-    use regex_automata::nfa::thompson::{self, WhichCaptures};
-    use regex_automata::util::syntax;
-
-    if !text.is_ascii() {
-        return None;
-    }
-    let start = if anchored { StartKind::Anchored } else { StartKind::Unanchored };
-    let nfa = thompson::Config::new()
-        .utf8(false)
-        .which_captures(WhichCaptures::None)
-        .nfa_size_limit(Some(limits::AUTOMATON_WORK));
-    let dfa = dense::Config::new()
-        .start_kind(start)
-        .minimize(true)
-        .dfa_size_limit(Some(limits::AUTOMATON_WORK))
-        .determinize_size_limit(Some(limits::AUTOMATON_WORK));
-    let dense = dense::Builder::new()
-        .syntax(syntax::Config::new().unicode(false).utf8(false))
-        .thompson(nfa)
-        .configure(dfa)
-        .build(text)
-        .ok()?;
-    let bytes = dense.to_sparse().ok()?.to_bytes_little_endian();
-    (bytes.len() <= limits::AUTOMATON).then_some(bytes)
-}
-
-#[cfg(not(feature = "automata"))]
-fn automaton(_text: &str, _anchored: bool) -> Option<Vec<u8>> {
-    None
 }
 
 /// The programs of an environment's patterns, each made ready when first needed.
@@ -144,6 +103,9 @@ impl Program {
     fn run(&self, pattern: &ArchivedPattern, text: &str) -> Option<bool> {
         if pattern.automaton.is_empty() || !text.is_ascii() {
             return None;
+        }
+        if !pattern.hint.allows(text) {
+            return Some(false);
         }
         let automaton = self.automaton.get_or_init(|| {
             let (automaton, _) = sparse::DFA::from_bytes(&pattern.automaton).ok()?;
@@ -185,6 +147,22 @@ mod tests {
         }
         let spent = Pattern::new("abc", Anchoring::Start, &mut 10).unwrap();
         assert!(spent.automaton.is_empty());
+    }
+
+    #[test]
+    #[cfg(feature = "automata")]
+    fn what_a_subject_must_have() {
+        let starts = |texts: &[&str]| Hint::StartsWith(texts.iter().map(ToString::to_string).collect());
+        let contains = |texts: &[&str]| Hint::Contains(texts.iter().map(ToString::to_string).collect());
+        for (text, anchoring, expected) in [
+            (r"^user-7-[0-9]+$", Anchoring::Start, starts(&["user-7-"])),
+            (r"(foo|bar)+\d", Anchoring::Start, starts(&["foo", "bar"])),
+            (r"foo\d", Anchoring::Search, contains(&["foo"])),
+            (r".*@corp\.(com|org)$", Anchoring::Start, contains(&["@corp.com", "@corp.org"])),
+            (r"a*", Anchoring::Start, Hint::Nothing),
+        ] {
+            assert_eq!(pattern(text, anchoring).unwrap().hint, expected, "{text}");
+        }
     }
 
     /// Flags, boundaries, classes and anchors, on texts that hit and miss each of them.
@@ -242,8 +220,10 @@ mod tests {
 
     #[test]
     fn a_comment_at_the_end_does_not_swallow_the_anchor() {
-        let pattern = pattern("(?x) a # the letter", Anchoring::Start).unwrap();
-        assert!(full(&pattern.source).unwrap().is_match("ab"));
-        assert!(!full(&pattern.source).unwrap().is_match("ba"));
+        let commented = pattern("(?x) a # the letter", Anchoring::Start).unwrap();
+        assert!(full(&commented.source).unwrap().is_match("ab"));
+        assert!(!full(&commented.source).unwrap().is_match("ba"));
+        let scoped = pattern("(?x: a ) # b", Anchoring::Start).unwrap();
+        assert!(full(&scoped.source).unwrap().is_match("a # b"));
     }
 }
