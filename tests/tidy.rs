@@ -63,7 +63,6 @@ fn the_engine_knows_no_input_output_clock_or_chance() {
         "regex-automata",
         "regex-syntax",
         "rkyv",
-        "semver",
         "serde",
         "serde_json",
         "serde_path_to_error",

@@ -46,16 +46,23 @@ pub enum Section {
     DocumentGzip,
 }
 
-/// Where a section lies, in bytes from the start of the bundle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Where a section lies, in bytes from the start of the bundle, and what it sums up to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     start: u64,
     length: u64,
+    /// xxh3 of its bytes, in hexadecimal.
+    checksum: String,
 }
 
 impl Span {
-    pub fn range(self) -> Range<u64> {
+    pub fn range(&self) -> Range<u64> {
         self.start..self.start.saturating_add(self.length)
+    }
+
+    /// Whether bytes are those of the section.
+    pub fn matches(&self, bytes: &[u8]) -> bool {
+        bytes.len() as u64 == self.length && checksum(bytes) == self.checksum
     }
 }
 
@@ -76,8 +83,6 @@ pub struct Header {
     pub tombstone: bool,
     /// Bytes of the whole bundle.
     pub total: u64,
-    /// xxh3 of all bytes behind the header, in hexadecimal.
-    checksum: String,
     sections: BTreeMap<Section, Span>,
 }
 
@@ -127,16 +132,16 @@ pub enum BundleFault {
     Length { expected: u64, found: u64 },
     #[error("section {0:?} lies outside of the bundle, or over another")]
     Section(Section),
-    #[error("checksum does not match")]
-    Checksum,
+    #[error("the checksum of section {0:?} does not match")]
+    Checksum(Section),
     #[error("header of {0} bytes, more than metadata can hold")]
     HeaderTooLong(usize),
 }
 
 impl Header {
     /// Where a section lies; none if the bundle has no such section.
-    pub fn span(&self, section: Section) -> Option<Span> {
-        self.sections.get(&section).copied()
+    pub fn span(&self, section: Section) -> Option<&Span> {
+        self.sections.get(&section)
     }
 
     /// The header as metadata: one line of JSON.
@@ -158,14 +163,14 @@ impl Header {
     /// No section outside of the bundle, none over another: a byte range taken by this header is that section, and
     /// nothing else.
     fn check_sections(&self) -> Result<(), BundleFault> {
-        let mut sections: Vec<(Section, Span)> = self.sections.iter().map(|(s, span)| (*s, *span)).collect();
+        let mut sections: Vec<(&Section, &Span)> = self.sections.iter().collect();
         sections.sort_by_key(|(_, span)| (span.start, span.length));
         let mut end = BODY;
         for (section, span) in sections {
             let fits =
                 span.start >= end && span.start.checked_add(span.length).is_some_and(|e| e <= self.total);
             if !fits {
-                return Err(BundleFault::Section(section));
+                return Err(BundleFault::Section(*section));
             }
             end = span.range().end;
         }
@@ -181,7 +186,8 @@ pub fn write(label: &Label, sections: &[(Section, Vec<u8>)]) -> Result<(Header, 
     let mut spans = BTreeMap::new();
     let mut body = Vec::with_capacity(sections.iter().map(|(_, bytes)| bytes.len()).sum());
     for (section, bytes) in sections {
-        spans.insert(*section, Span { start: BODY + body.len() as u64, length: bytes.len() as u64 });
+        let (start, length) = (BODY + body.len() as u64, bytes.len() as u64);
+        spans.insert(*section, Span { start, length, checksum: checksum(bytes) });
         body.extend_from_slice(bytes);
     }
     let header = Header {
@@ -192,7 +198,6 @@ pub fn write(label: &Label, sections: &[(Section, Vec<u8>)]) -> Result<(Header, 
         switches: label.switches.into(),
         tombstone: label.tombstone,
         total: BODY + body.len() as u64,
-        checksum: checksum(&body),
         sections: spans,
     };
     let metadata = header.metadata();
@@ -224,14 +229,23 @@ pub fn check(bundle: &[u8]) -> Result<Header, BundleFault> {
     if header.total != found {
         return Err(BundleFault::Length { expected: header.total, found });
     }
-    if checksum(&bundle[front.len()..]) != header.checksum {
-        return Err(BundleFault::Checksum);
+    for (section, span) in &header.sections {
+        if !span.matches(section_of(bundle, span)) {
+            return Err(BundleFault::Checksum(*section));
+        }
     }
     Ok(header)
 }
 
-fn checksum(body: &[u8]) -> String {
-    format!("{:016x}", xxh3_64(body))
+/// The bytes of a section in a whole bundle; none beyond its end.
+pub fn section_of<'a>(bundle: &'a [u8], span: &Span) -> &'a [u8] {
+    let range = span.range();
+    let range = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+    range.and_then(|(start, end)| bundle.get(start..end)).unwrap_or_default()
+}
+
+fn checksum(bytes: &[u8]) -> String {
+    format!("{:016x}", xxh3_64(bytes))
 }
 
 #[cfg(test)]
@@ -265,10 +279,7 @@ mod tests {
         let (header, bytes) = bundle();
         assert_eq!(check(&bytes), Ok(header.clone()));
         assert_eq!(Header::parse(header.metadata().as_bytes()), Ok(header.clone()));
-        let section = |section| {
-            let range = header.span(section).unwrap().range();
-            &bytes[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()]
-        };
+        let section = |section| section_of(&bytes, header.span(section).unwrap());
         assert_eq!(section(Section::FlagsClient), b"[1]");
         assert_eq!(section(Section::Document), b"{}");
         assert_eq!(header.span(Section::Compiled), None);
@@ -291,7 +302,11 @@ mod tests {
                 bytes[..bytes.len() - 1].to_vec(),
                 BundleFault::Length { expected: header.total, found: header.total - 1 },
             ),
-            ("overwritten", text.replace("[1]", "[2]").into_bytes(), BundleFault::Checksum),
+            (
+                "overwritten",
+                text.replace("[1]", "[2]").into_bytes(),
+                BundleFault::Checksum(Section::FlagsClient),
+            ),
         ] {
             assert_eq!(check(&changed), Err(fault), "{what}");
         }
@@ -302,7 +317,7 @@ mod tests {
         let (header, _) = bundle();
         let with = |section: Section, start: u64, length: u64| {
             let mut header = header.clone();
-            header.sections.insert(section, Span { start, length });
+            header.sections.insert(section, Span { start, length, checksum: String::new() });
             header.check_sections()
         };
         assert_eq!(with(Section::Compiled, header.total, 0), Ok(()));

@@ -74,11 +74,16 @@ impl Store for Sandbox {
             return Ok(Rc::clone(&decoded.compiled));
         }
         let bytes = opened.read(Section::Compiled).ok_or(Unavailable)?;
-        let compiled = Compiled::decode(bytes).map_err(|fault| {
-            eprintln!("jackstaff: {}: {fault}", opened.key);
-            Unavailable
-        })?;
-        let compiled = Rc::new(compiled);
+        if !opened.header.span(Section::Compiled).is_some_and(|span| span.matches(&bytes)) {
+            eprintln!("jackstaff: {}: the compiled environment in the cache is damaged", opened.key);
+            return Err(Unavailable);
+        }
+        // SAFETY: a copy is inserted after `check` has decoded these bytes; their checksum is still the same.
+        #[expect(
+            unsafe_code,
+            reason = "checking the structure again in each sandbox costs more than evaluating"
+        )]
+        let compiled = Rc::new(unsafe { Compiled::decode_checked(bytes) });
         self.decoded = Some(Decoded { key: opened.key.clone(), revision, compiled: Rc::clone(&compiled) });
         Ok(compiled)
     }
@@ -234,10 +239,8 @@ impl Sandbox {
 fn check(bytes: &[u8]) -> Result<Header, String> {
     let header = bundle::check(bytes).map_err(|fault| fault.to_string())?;
     if let Some(span) = header.span(Section::Compiled) {
-        let range = span.range();
-        let range = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
-        let compiled = range.and_then(|(start, end)| bytes.get(start..end)).unwrap_or_default();
-        Compiled::decode(compiled.to_vec()).map_err(|broken| broken.to_string())?;
+        let compiled = bundle::section_of(bytes, span).to_vec();
+        Compiled::decode(compiled).map_err(|broken| broken.to_string())?;
     }
     Ok(header)
 }

@@ -11,6 +11,7 @@ use crate::context::{Operand, list_texts};
 use crate::number::{ArchivedInteger, Integer, IntegerRef, cast_float};
 use crate::split;
 use crate::value::Value;
+use crate::version::Version;
 
 /// What a condition asks of a value.
 #[derive(Debug, Clone, Archive, Serialize)]
@@ -245,7 +246,5 @@ impl ArchivedComparison {
 
 /// By SemVer 2.0.0 precedence, which ignores build metadata; none if either side is no such version.
 fn compare_versions(value: &str, version: &str) -> Option<Ordering> {
-    let value = semver::Version::parse(value).ok()?;
-    let version = semver::Version::parse(version).ok()?;
-    Some(value.cmp_precedence(&version))
+    Some(Version::parse(value)?.compare(&Version::parse(version)?))
 }

@@ -166,8 +166,20 @@ impl Compiled {
         Ok(Compiled { bytes, programs })
     }
 
+    /// As [`Compiled::decode`], without the check.
+    ///
+    /// # Safety
+    /// [`Compiled::decode`] has accepted the very same bytes before.
+    #[expect(unsafe_code, reason = "the caller vouches for the bytes")]
+    pub unsafe fn decode_checked(bytes: Vec<u8>) -> Compiled {
+        // SAFETY: the caller says that `decode` validated these bytes.
+        let environment = unsafe { rkyv::access_unchecked::<ArchivedEnvironment>(&bytes) };
+        let programs = Programs::new(environment.patterns.len());
+        Compiled { bytes, programs }
+    }
+
     pub(crate) fn environment(&self) -> &ArchivedEnvironment {
-        // SAFETY: `decode`, the only maker, validated these very bytes, and nothing can change them since.
+        // SAFETY: both makers have these very bytes validated, and nothing can change them since.
         #[expect(unsafe_code, reason = "validating again on each request would cost more than evaluating")]
         unsafe {
             rkyv::access_unchecked::<ArchivedEnvironment>(&self.bytes)

@@ -36,6 +36,7 @@ mod property;
 mod resolve;
 mod split;
 mod value;
+mod version;
 
 use alloc::string::{String, ToString};
 

@@ -139,6 +139,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "automata")]
     fn what_has_an_automaton() {
         for (text, expected) in
             [(r"^user-[0-9]+@example\.com$", true), (r"(?i)abc\b", true), ("é+", false), (".{900}", false)]
@@ -167,6 +168,7 @@ mod tests {
 
     /// Flags, boundaries, classes and anchors, on texts that hit and miss each of them.
     #[test]
+    #[cfg(feature = "automata")]
     fn the_automaton_and_the_full_engine_agree() {
         let patterns = [
             "",

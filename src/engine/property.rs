@@ -165,7 +165,8 @@ fn escaped(quote: char, rest: &mut Peekable<Chars<'_>>) -> Option<char> {
                 let low = (rest.next()? == '\\' && rest.next()? == 'u').then(|| hexadecimal(rest))??;
                 char::decode_utf16([high, low]).next()?.ok()?
             }
-            unit => char::from_u32(u32::from(unit))?,
+            // The reference engine takes control characters by their letters only.
+            unit => char::from_u32(u32::from(unit)).filter(|c| *c >= ' ')?,
         },
         _ => return None,
     })
@@ -219,6 +220,8 @@ mod tests {
             ("$.identity.traits.my-trait", leads(Target::Trait("my-trait".into()))),
             ("$.identity.traits.-trait", Path::Invalid),
             ("$.identity.traits.😀", Path::Invalid),
+            (r"$.identity.traits['\n']", leads(Target::Trait("\n".into()))),
+            (r"$.identity.traits['\u000a']", Path::Nowhere),
             ("$.  i am not\" a valid jsonpath", Path::Invalid),
             ("$. identity", Path::Invalid),
             ("$.identity.key ", Path::Invalid),

@@ -1,0 +1,123 @@
+//! Semantic versions (SemVer 2.0.0) with numbers of any size, as the reference engine has them.
+
+use core::cmp::Ordering;
+
+/// A version as far as precedence goes: build metadata has to be well-formed, and is dropped.
+#[derive(Debug)]
+pub(crate) struct Version<'a> {
+    release: [&'a str; 3],
+    prerelease: Option<&'a str>,
+}
+
+impl<'a> Version<'a> {
+    pub(crate) fn parse(text: &'a str) -> Option<Version<'a>> {
+        let (text, build) = split_off(text, '+');
+        let (release, prerelease) = split_off(text, '-');
+        let mut numbers = release.split('.');
+        let release = [numbers.next()?, numbers.next()?, numbers.next()?];
+        let sound = numbers.next().is_none()
+            && release.into_iter().all(is_number)
+            && prerelease.is_none_or(|ids| ids.split('.').all(|id| is_number(id) || is_text(id)))
+            && build.is_none_or(|ids| ids.split('.').all(|id| is_digits(id) || is_text(id)));
+        sound.then_some(Version { release, prerelease })
+    }
+
+    pub(crate) fn compare(&self, other: &Version<'_>) -> Ordering {
+        let release = self.release.map(Identifier::new).cmp(&other.release.map(Identifier::new));
+        release.then_with(|| match (self.prerelease, other.prerelease) {
+            (Some(a), Some(b)) => a.split('.').map(Identifier::new).cmp(b.split('.').map(Identifier::new)),
+            // What comes before a release is less than it.
+            (a, b) => a.is_none().cmp(&b.is_none()),
+        })
+    }
+}
+
+/// One of the parts between dots; numbers are less than texts.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Identifier<'a> {
+    /// Without leading zeros, so the longer one is the greater.
+    Number {
+        length: usize,
+        digits: &'a str,
+    },
+    Text(&'a str),
+}
+
+impl<'a> Identifier<'a> {
+    fn new(id: &'a str) -> Identifier<'a> {
+        if is_digits(id) { Identifier::Number { length: id.len(), digits: id } } else { Identifier::Text(id) }
+    }
+}
+
+fn split_off(text: &str, mark: char) -> (&str, Option<&str>) {
+    text.split_once(mark).map_or((text, None), |(text, rest)| (text, Some(rest)))
+}
+
+fn is_digits(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn is_number(id: &str) -> bool {
+    is_digits(id) && (id == "0" || !id.starts_with('0'))
+}
+
+fn is_text(id: &str) -> bool {
+    !is_digits(id) && !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn precedence() {
+        let ordered = [
+            "0.0.0",
+            "1.0.0-0",
+            "1.0.0-2",
+            "1.0.0-10",
+            "1.0.0-99999999999999999999",
+            "1.0.0--",
+            "1.0.0-1a",
+            "1.0.0-alpha",
+            "1.0.0-alpha.1",
+            "1.0.0-alpha.beta",
+            "1.0.0",
+            "1.2.0",
+            "1.10.0",
+            "18446744073709551616.0.0",
+        ];
+        for (i, a) in ordered.iter().enumerate() {
+            for (j, b) in ordered.iter().enumerate() {
+                let (a, b) = (Version::parse(a).unwrap(), Version::parse(b).unwrap());
+                assert_eq!(a.compare(&b), i.cmp(&j), "{a:?} {b:?}");
+            }
+        }
+        let [a, b] = ["1.0.0+01.b-c", "1.0.0"].map(|text| Version::parse(text).unwrap());
+        assert_eq!(a.compare(&b), Ordering::Equal);
+    }
+
+    #[test]
+    fn what_is_no_version() {
+        for text in [
+            "",
+            "1",
+            "1.2",
+            "1.2.3.4",
+            "v1.2.3",
+            "01.2.3",
+            "1.2.3-",
+            "1.2.3-01",
+            "1.2.3-a..b",
+            "1.2.3-a_b",
+            "1.2.3+",
+            "1.2.3+a+b",
+            " 1.2.3",
+            "1.2.3\n",
+            "-1.2.3",
+            "1.2.3-é",
+        ] {
+            assert!(Version::parse(text).is_none(), "{text:?}");
+        }
+    }
+}
