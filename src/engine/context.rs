@@ -25,6 +25,7 @@ pub(crate) type Ordered<T> = IndexMap<String, T, core::hash::BuildHasherDefault<
 /// priority; conditions whose value is a number, a boolean, `null` or absent; unknown operators, rule types and
 /// members. A `flags` member is ignored: nobody may bring the results that conditions read.
 #[derive(Debug, Clone, serde::Deserialize)]
+#[serde(expecting = "an object")]
 pub struct Context {
     pub(crate) environment: EnvironmentContext,
     #[serde(default)]
@@ -49,6 +50,7 @@ impl Context {
 }
 
 #[derive(Debug, Clone, serde::Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct EnvironmentContext {
     #[serde(deserialize_with = "json::text")]
     pub(crate) key: String,
@@ -57,6 +59,7 @@ pub(crate) struct EnvironmentContext {
 }
 
 #[derive(Debug, Clone, serde::Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct IdentityContext {
     pub(crate) identifier: String,
     #[serde(default, deserialize_with = "json::optional_text")]
@@ -66,6 +69,7 @@ pub(crate) struct IdentityContext {
 }
 
 #[derive(Debug, Clone, serde::Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct SegmentContext {
     #[serde(deserialize_with = "json::text")]
     pub(crate) key: String,
@@ -79,6 +83,7 @@ pub(crate) struct SegmentContext {
 }
 
 #[derive(Debug, Clone, serde::Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct RuleContext {
     #[serde(rename = "type")]
     pub(crate) kind: String,
@@ -89,6 +94,7 @@ pub(crate) struct RuleContext {
 }
 
 #[derive(Debug, Clone, serde::Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct ConditionContext {
     #[serde(default, deserialize_with = "json::or_default")]
     pub(crate) property: String,
@@ -98,6 +104,7 @@ pub(crate) struct ConditionContext {
 }
 
 #[derive(Debug, Clone, serde::Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct FeatureContext {
     #[serde(deserialize_with = "json::text")]
     pub(crate) key: String,
@@ -113,6 +120,7 @@ pub(crate) struct FeatureContext {
 }
 
 #[derive(Debug, Clone, serde::Deserialize)]
+#[serde(expecting = "an object")]
 pub(crate) struct VariantContext {
     pub(crate) value: Json,
     pub(crate) weight: Number,

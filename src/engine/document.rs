@@ -39,6 +39,7 @@ use crate::number::{Integer, Number};
 ///
 /// Numbers may be written as strings. Members that are not listed in the reference are left out.
 #[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(expecting = "an object")]
 pub struct Document {
     #[serde(default, deserialize_with = "json::optional_number")]
     id: Option<i64>,
@@ -73,6 +74,7 @@ fn or_yes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> 
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(expecting = "an object")]
 struct Project {
     #[serde(default, deserialize_with = "json::optional_number")]
     id: Option<i64>,
@@ -90,6 +92,7 @@ struct Project {
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(expecting = "an object")]
 #[serde(default)]
 struct Organisation {
     #[serde(deserialize_with = "json::optional_number")]
@@ -117,6 +120,7 @@ impl Default for Organisation {
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(expecting = "an object")]
 struct Segment {
     #[serde(default, deserialize_with = "json::optional_number")]
     id: Option<i64>,
@@ -129,6 +133,7 @@ struct Segment {
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(expecting = "an object")]
 struct Rule {
     #[serde(rename = "type", default = "all", deserialize_with = "or_all")]
     kind: String,
@@ -147,6 +152,7 @@ fn or_all<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(expecting = "an object")]
 struct Condition {
     #[serde(default, deserialize_with = "json::or_default")]
     operator: String,
@@ -157,6 +163,7 @@ struct Condition {
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(expecting = "an object")]
 struct FeatureState {
     feature: Feature,
     #[serde(default, deserialize_with = "json::or_default")]
@@ -176,6 +183,7 @@ struct FeatureState {
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(expecting = "an object")]
 struct Feature {
     #[serde(default, deserialize_with = "json::optional_number")]
     id: Option<i64>,
@@ -187,12 +195,14 @@ struct Feature {
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(expecting = "an object")]
 struct FeatureSegment {
     #[serde(default, deserialize_with = "json::optional_number")]
     priority: Option<Number>,
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(expecting = "an object")]
 struct MultivariateValue {
     #[serde(default, deserialize_with = "json::optional_number")]
     id: Option<i64>,
@@ -205,6 +215,7 @@ struct MultivariateValue {
 }
 
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(expecting = "an object")]
 #[serde(default)]
 struct MultivariateOption {
     #[serde(deserialize_with = "json::optional_number")]
@@ -214,6 +225,7 @@ struct MultivariateOption {
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(expecting = "an object")]
 struct IdentityOverride {
     identifier: String,
     #[serde(default, deserialize_with = "json::or_default")]
