@@ -163,7 +163,7 @@ fn a_broken_bundle_never_replaces_a_good_copy() {
     let future = [&format, &bundle[20..]].concat();
     for (what, broken, complaint) in [
         ("cut short", bundle[..bundle.len() / 2].to_vec(), "bytes long instead of"),
-        ("overwritten", overwritten, "checksum does not match"),
+        ("overwritten", overwritten, "checksum of section Document does not match"),
         ("of a newer format", future, "format version 2 is not known here"),
         ("something else", b"not a bundle".to_vec(), "not a bundle"),
         ("empty", Vec::new(), "not a bundle"),

@@ -11,10 +11,9 @@ fn a_line_in_a_line_out() {
         "environment": { "key": "e", "name": "E" },
         "features": { "f": { "key": "1", "name": "f", "enabled": true, "value": "x" } },
     });
+    let rules = format!("{}{}", r#"{"type":"ALL","rules":["#.repeat(5000), "]}".repeat(5000));
     let nested = format!(
-        "{{\"environment\":{{\"key\":\"e\",\"name\":\"E\"}},\"x\":{}1{}}}",
-        "[".repeat(5000),
-        "]".repeat(5000)
+        r#"{{"environment":{{"key":"e","name":"E"}},"segments":{{"1":{{"key":"1","name":"s","rules":[{rules}]}}}}}}"#
     );
     let input = format!("{good}\nnot json\n{{}}\n{nested}\n\n{good}");
     let finished = jackstaff(&tools, &["evaluate"], &input);

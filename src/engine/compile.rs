@@ -170,12 +170,14 @@ impl Compiler {
     /// Lays the rules of a segment out level by level, each level behind the one above.
     fn rules(&mut self, segment: &SegmentContext) -> Span {
         let base = self.rules.len();
+        let first_condition = self.conditions.len();
         let mut pending: Vec<&RuleContext> = segment.rules.iter().collect();
         let mut at = 0;
         while let Some(rule) = pending.get(at).copied() {
             let conditions = span(self.conditions.len(), rule.conditions.len());
             for condition in &rule.conditions {
-                self.condition(segment, base, condition);
+                let number = 1 + self.conditions.len() - first_condition;
+                self.condition(segment, number, condition);
             }
             let rules = span(base + pending.len(), rule.rules.len());
             pending.extend(&rule.rules);
@@ -199,9 +201,8 @@ impl Compiler {
         }
     }
 
-    fn condition(&mut self, segment: &SegmentContext, base: usize, condition: &ConditionContext) {
-        let number = 1 + self.conditions.len()
-            - self.rules.get(base).map_or(self.conditions.len(), |rule| rule.conditions.start as usize);
+    /// `number`: its place among the conditions of the segment, level by level, from 1.
+    fn condition(&mut self, segment: &SegmentContext, number: usize, condition: &ConditionContext) {
         let mut warn = |fault| {
             let place = format!("segment `{}`, condition {number}", segment.name);
             self.warnings.push(Warning { place, fault });

@@ -121,7 +121,7 @@ mod tests {
         assert!(!keys[1].active && keys[1].expires_at.is_some());
 
         for (text, expected) in [
-            ("[", "not a manifest of server-side keys: line 1, column 1"),
+            ("[", "not a manifest of server-side keys: line 1, column 0"),
             (r#"{"e": ["abc"]}"#, "environment `e`: key 1 does not start with `ser.`, or is too long"),
             (
                 r#"{"e": ["ser.a", {"key": "ser.b", "expires_at": "soon"}]}"#,

@@ -101,7 +101,7 @@ mod tests {
         for (text, expected) in [
             ("{", "a.json: invalid JSON: EOF while parsing an object at line 1 column 1"),
             ("{}", "a.json: the whole: missing field `api_key` at line 1 column 2"),
-            (missing_name, "a.json: feature_states[0].feature: missing field `name` at line 1 column 80"),
+            (missing_name, "a.json: feature_states[0].feature: missing field `name` at line 1 column 79"),
             (bad_key, "a.json: api_key: only letters, digits, `_`, `.`, `:` and `-` may stand in it"),
             (bad_time, "a.json: updated_at: not an ISO 8601 time: \"noon\""),
         ] {
