@@ -76,7 +76,6 @@ pub struct Header {
     pub source_hash: String,
     /// What the publisher was told beside the document, and the version of the format.
     pub settings: String,
-    #[serde(flatten)]
     pub switches: SwitchesOnTheWire,
     /// The environment was removed; its keys open nothing.
     #[serde(default)]

@@ -25,7 +25,6 @@ pub enum Note<T> {
     /// The body is there; with it when the KV store confirmed it last (seconds since the epoch), and whether it
     /// failed to do so since.
     Copy {
-        #[serde(flatten)]
         of: T,
         checked_at: u64,
         #[serde(default)]

@@ -47,13 +47,12 @@ pub(crate) enum RegexAnchor {
     Search,
 }
 
-impl From<RegexAnchor> for Options {
+impl From<RegexAnchor> for Anchoring {
     fn from(anchor: RegexAnchor) -> Self {
-        let anchoring = match anchor {
+        match anchor {
             RegexAnchor::Start => Anchoring::Start,
             RegexAnchor::Search => Anchoring::Search,
-        };
-        Options { anchoring }
+        }
     }
 }
 
@@ -65,7 +64,7 @@ fn parse_trait(text: &str) -> Result<(String, Value)> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let options = arguments.regex_anchor.into();
+    let options = Options { anchoring: arguments.regex_anchor.into(), lean: false };
     let (result, code) = match &arguments.document {
         Some(file) => (evaluate_document(file, arguments, options), 1),
         None => (evaluate_lines(options), 2),

@@ -101,8 +101,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             return USAGE.into();
         }
     };
-    let options =
-        Options { engine: arguments.regex_anchor.into(), force: arguments.force, dry_run: arguments.dry_run };
+    let options = Options {
+        anchoring: arguments.regex_anchor.into(),
+        force: arguments.force,
+        dry_run: arguments.dry_run,
+    };
     if target.origin.is_none() {
         eprintln!("jackstaff publish: no --origin, so open apps are not told");
     }

@@ -37,6 +37,8 @@ pub enum Anchoring {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
     pub anchoring: Anchoring,
+    /// Whether metadata, which only the JSON of a result shows, is left out; not if a condition reads it.
+    pub lean: bool,
 }
 
 /// What is compiled: a context without its identity, or a document.
@@ -121,7 +123,7 @@ pub(crate) fn compile(source: &Source<'_>, options: Options) -> Result<(Environm
         default: state(feature.context),
         overriding,
     });
-    let environment = Environment {
+    let mut environment = Environment {
         key: source.key.to_string(),
         name: source.name.to_string(),
         features: features.collect(),
@@ -132,7 +134,32 @@ pub(crate) fn compile(source: &Source<'_>, options: Options) -> Result<(Environm
         patterns: compiler.patterns.values,
         identity_overrides,
     };
+    if options.lean {
+        environment.forget_metadata();
+    }
     Ok((environment, compiler.warnings))
+}
+
+impl Environment {
+    fn forget_metadata(&mut self) {
+        let reads_metadata = |property: &Property| {
+            matches!(&property.target, Some(Target::Flag { field: Field::Metadata(_), .. }))
+        };
+        if self.properties.iter().any(reads_metadata) {
+            return;
+        }
+        let of_segments = self.segments.iter_mut().flat_map(|segment| {
+            segment.metadata = None;
+            &mut segment.overrides
+        });
+        let of_identities = self.identity_overrides.iter_mut().flat_map(|identity| &mut identity.overrides);
+        for overridden in of_segments.chain(of_identities) {
+            overridden.state.metadata = None;
+        }
+        for feature in &mut self.features {
+            feature.default.metadata = None;
+        }
+    }
 }
 
 struct Compiler {

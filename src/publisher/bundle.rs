@@ -46,7 +46,7 @@ pub(crate) fn build(
     options: &Options,
 ) -> Result<Bundle, BundleRefused> {
     let document = &source.document;
-    let (environment, warnings) = document.compile(options.engine, presentation)?;
+    let (environment, warnings) = document.compile(options.engine(), presentation)?;
     let compiled = environment.encode()?;
     let client = flags(document, Audience::Client);
     let server = flags(document, Audience::Server);

@@ -26,7 +26,7 @@ const READ_BACK_PAUSE: Duration = Duration::from_millis(100);
 /// What the publisher chooses.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    pub engine: engine::Options,
+    pub anchoring: Anchoring,
     /// An older document may replace a newer one.
     pub force: bool,
     /// Nothing is written, purged or announced.
@@ -34,9 +34,14 @@ pub struct Options {
 }
 
 impl Options {
+    /// The edge shows no metadata.
+    pub(crate) fn engine(&self) -> engine::Options {
+        engine::Options { anchoring: self.anchoring, lean: true }
+    }
+
     /// What of it goes into a bundle, with the version of the format: if it changes, so does the bundle.
     pub(crate) fn fingerprint(&self) -> String {
-        let anchoring = match self.engine.anchoring {
+        let anchoring = match self.anchoring {
             Anchoring::Start => "start",
             Anchoring::Search => "search",
         };
