@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 
 use rkyv::{Archive, Serialize};
 
+use crate::condition::contains_text;
+
 /// Texts of which a subject has at least one if the pattern matches it. Comparing them costs less than making an
 /// automaton ready, and turns most subjects down.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Archive, Serialize)]
@@ -19,7 +21,7 @@ impl ArchivedHint {
         match self {
             ArchivedHint::Nothing => true,
             ArchivedHint::StartsWith(hints) => hints.iter().any(|hint| text.starts_with(hint.as_str())),
-            ArchivedHint::Contains(hints) => hints.iter().any(|hint| text.contains(hint.as_str())),
+            ArchivedHint::Contains(hints) => hints.iter().any(|hint| contains_text(text, hint)),
         }
     }
 }

@@ -160,8 +160,8 @@ impl ArchivedTest {
         let Some(Subject { raw, typed }) = subject else { return matches!(self, ArchivedTest::IsNotSet) };
         match self {
             ArchivedTest::Compare(comparison) => comparison.matches(typed),
-            ArchivedTest::Contains(part) => string(raw).is_some_and(|text| text.contains(part.as_str())),
-            ArchivedTest::NotContains(part) => string(raw).is_some_and(|text| !text.contains(part.as_str())),
+            ArchivedTest::Contains(part) => string(raw).is_some_and(|text| contains_text(text, part)),
+            ArchivedTest::NotContains(part) => string(raw).is_some_and(|text| !contains_text(text, part)),
             ArchivedTest::Regex(index) => raw.text().is_some_and(|text| regex(index.to_native(), &text)),
             ArchivedTest::Modulo { divisor, remainder } => {
                 modulo_matches(typed, divisor.to_native(), remainder.to_native())
@@ -174,6 +174,16 @@ impl ArchivedTest {
             ArchivedTest::IsNotSet | ArchivedTest::Never => false,
         }
     }
+}
+
+/// Whether a text contains another. The searcher of the standard library is made for long texts: for the short ones that
+/// traits are, making it ready takes longer than comparing at every place.
+pub(crate) fn contains_text(text: &str, part: &str) -> bool {
+    const SHORT: usize = 128;
+    if text.len() > SHORT || part.is_empty() {
+        return text.contains(part);
+    }
+    text.as_bytes().windows(part.len()).any(|window| window == part.as_bytes())
 }
 
 fn string(value: &Value) -> Option<&str> {
