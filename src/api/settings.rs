@@ -16,12 +16,30 @@ pub struct Settings {
 }
 
 /// Faults that the local flavour of the edge produces on purpose, so that tests can see what Viceroy cannot do.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// `kv_error`: every read of the KV store fails.
+    /// `kv_error`: reads of the KV store fail.
     pub kv_error: bool,
-    /// `kv_delay_ms`: every read of the KV store takes so much longer.
+    /// `kv_older`: reads of the KV store give what was there before the last write.
+    pub kv_older: bool,
+    /// `kv_delay_ms`: reads of the KV store take so much longer.
     pub kv_delay: Duration,
+    /// `hold_ms`: who brings a copy up to date is held for so long between the last look at it and the insertion.
+    pub hold: Duration,
+    /// `percent`: how many of a hundred reads, and of a hundred insertions, are struck; all by default.
+    pub percent: u8,
+}
+
+impl Default for Fault {
+    fn default() -> Self {
+        Fault {
+            kv_error: false,
+            kv_older: false,
+            kv_delay: Duration::ZERO,
+            hold: Duration::ZERO,
+            percent: 100,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -72,10 +90,14 @@ fn strings(value: &Value) -> Result<Option<Vec<String>>, &'static str> {
 
 fn fault(value: &Value) -> Result<Fault, &'static str> {
     let members = value.as_object().ok_or("not an object")?;
-    let delay = members.get("kv_delay_ms").map_or(Ok(0), |delay| integer(delay, 0, 60_000))?;
+    let number = |name: &str, default, to| members.get(name).map_or(Ok(default), |n| integer(n, 0, to));
+    let yes = |name: &str| members.get(name).and_then(Value::as_bool).unwrap_or_default();
     Ok(Fault {
-        kv_error: members.get("kv_error").and_then(Value::as_bool).unwrap_or_default(),
-        kv_delay: Duration::from_millis(delay),
+        kv_error: yes("kv_error"),
+        kv_older: yes("kv_older"),
+        kv_delay: Duration::from_millis(number("kv_delay_ms", 0, 60_000)?),
+        hold: Duration::from_millis(number("hold_ms", 0, 60_000)?),
+        percent: u8::try_from(number("percent", 100, 100)?).unwrap_or(100),
     })
 }
 

@@ -25,12 +25,7 @@ impl Item {
 /// What the store, or a fault on demand, said.
 pub(crate) fn read(key: &str, fault: &Fault) -> Result<Option<Item>, String> {
     #[cfg(feature = "local-api")]
-    {
-        std::thread::sleep(fault.kv_delay);
-        if fault.kv_error {
-            return Err("fault on demand".to_owned());
-        }
-    }
+    let key = &crate::fault::strike_read(key, fault)?;
     #[cfg(not(feature = "local-api"))]
     let _ = fault;
     let store = match KVStore::open(KV_STORE) {

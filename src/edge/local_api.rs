@@ -3,10 +3,11 @@
 
 use fastly::http::purge::{purge_surrogate_key, soft_purge_surrogate_key};
 use fastly::http::{Method, StatusCode};
-use fastly::kv_store::{InsertMode, KVStoreError};
+use fastly::kv_store::{InsertMode, KVStoreError, LookupResponse};
 use fastly::{KVStore, Request, Response};
 use percent_encoding::percent_decode_str;
 
+use crate::fault::previous;
 use crate::names::KV_STORE;
 
 /// The answer, if the request is one of those calls.
@@ -48,7 +49,7 @@ fn kv(request: &mut Request, method: &Method, key: &str) -> Response {
     let result = match *method {
         Method::GET => get(&store, key),
         Method::PUT => put(&store, key, request),
-        Method::DELETE => store.delete(key).map(|()| Response::from_status(StatusCode::NO_CONTENT)),
+        Method::DELETE => delete(&store, key),
         _ => return problem(StatusCode::METHOD_NOT_ALLOWED, "GET, PUT or DELETE"),
     };
     result.unwrap_or_else(|error| failure(&error))
@@ -78,8 +79,32 @@ fn put(store: &KVStore, key: &str, request: &mut Request) -> Result<Response, KV
         store.lookup(key).map_err(|_| KVStoreError::ItemPreconditionFailed)?;
         insert = insert.if_generation_match(generation);
     }
+    let before = store.lookup(key);
     insert.execute(key, request.take_body_bytes())?;
+    keep(store, key, before)?;
     Ok(Response::from_status(StatusCode::OK))
+}
+
+fn delete(store: &KVStore, key: &str) -> Result<Response, KVStoreError> {
+    let before = store.lookup(key);
+    store.delete(key)?;
+    keep(store, key, before)?;
+    Ok(Response::from_status(StatusCode::NO_CONTENT))
+}
+
+/// Keeps what a key held before, for the fault that reads it.
+fn keep(
+    store: &KVStore,
+    key: &str,
+    before: Result<LookupResponse, KVStoreError>,
+) -> Result<(), KVStoreError> {
+    let Ok(mut item) = before else { return Ok(()) };
+    let mut insert = store.build_insert();
+    let metadata = item.metadata().map(|metadata| String::from_utf8_lossy(&metadata).into_owned());
+    if let Some(metadata) = &metadata {
+        insert = insert.metadata(metadata);
+    }
+    insert.execute(&previous(key), item.take_body_bytes())
 }
 
 fn purge(request: &Request, key: &str) -> Response {

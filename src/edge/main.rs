@@ -2,11 +2,15 @@
 //!
 //! What this crate never does: decide what a request is answered, or keep anything about a client.
 
+#[cfg(feature = "local-api")]
+mod fault;
 mod kv;
 #[cfg(feature = "local-api")]
 mod local_api;
 mod names;
+mod opened;
 mod pop;
+mod refresh;
 mod sandbox;
 mod send;
 mod server_keys;

@@ -1,23 +1,19 @@
-//! The POP's copies of environments: carries out what `api::refresh` decides.
-//!
-//! Every byte that leaves a copy goes through [`Opened`], which checks that it got exactly the section that it asked
-//! for: the platform answers a range that it finds invalid with the whole object.
+//! The POP's copies of environments: opens them, and reads what lies beside them.
 
-use std::io::{Read, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
 use api::{
-    EnvironmentKey, Header, KvAnswer, Lookup, Note, PopCopy, Refresh, Section, ServerKey, ServerKeyHash,
-    Source, Store, Unavailable, bundle,
+    EnvironmentKey, Header, Lookup, Note, PopCopy, Section, ServerKey, ServerKeyHash, Source, Store,
+    Unavailable,
 };
 use bytes::Bytes;
 use engine::Compiled;
+use fastly::Error;
 use fastly::cache::core::{self, CacheKey, Found, Transaction};
-use fastly::{Body, Error};
 use jiff::Timestamp;
 
-use crate::kv;
+use crate::opened::Opened;
 use crate::sandbox::Sandbox;
 use crate::server_keys;
 
@@ -31,13 +27,6 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Noted {
     metadata: Bytes,
     note: Note<Rc<Header>>,
-}
-
-/// The copy that a request opened.
-pub(crate) struct Opened {
-    key: EnvironmentKey,
-    found: Found,
-    header: Rc<Header>,
 }
 
 /// A compiled environment, kept from one request to the next.
@@ -116,7 +105,7 @@ impl Sandbox {
     }
 
     /// Answers from a POP object.
-    fn serve(&mut self, key: &EnvironmentKey, found: Found, source: Source) -> Lookup<PopCopy> {
+    pub(crate) fn serve(&mut self, key: &EnvironmentKey, found: Found, source: Source) -> Lookup<PopCopy> {
         match self.note(&found) {
             Some(Note::Copy { of: header, checked_at, stale }) => {
                 let age = seconds(Timestamp::now()).saturating_sub(checked_at);
@@ -129,7 +118,7 @@ impl Sandbox {
     }
 
     /// The note beside a POP object; reading it again costs nothing while it stays the same.
-    fn note(&mut self, found: &Found) -> Option<Note<Rc<Header>>> {
+    pub(crate) fn note(&mut self, found: &Found) -> Option<Note<Rc<Header>>> {
         let metadata = found.user_metadata();
         if let Some(noted) = &self.noted
             && noted.metadata == metadata
@@ -140,150 +129,9 @@ impl Sandbox {
         self.noted = Some(Noted { metadata, note: note.clone() });
         Some(note)
     }
-
-    fn bring_up_to_date(
-        &mut self,
-        key: &EnvironmentKey,
-        name: &str,
-        transaction: Transaction,
-        found: Option<&Found>,
-    ) -> Result<Lookup<PopCopy>, Error> {
-        let held = found.and_then(|found| match self.note(found)? {
-            Note::Copy { of, checked_at, .. } => Some((of, checked_at)),
-            Note::Unknown | Note::Unavailable => None,
-        });
-        let purged = found.is_some_and(|found| found.age() < found.max_age());
-        let (answer, bundle) = self.ask_kv(name, held.as_ref().map(|(header, _)| header));
-        let settings = self.settings();
-        let revision = held.as_ref().map(|(header, _)| header.revision);
-        match (api::refresh(revision, purged, answer, settings.fresh), bundle, held) {
-            (Refresh::Insert, Some((header, bytes)), _) => {
-                if self.is_newer_there(name, &header)? {
-                    transaction.cancel_insert_or_update()?;
-                } else {
-                    let note =
-                        Note::Copy { of: &header, checked_at: seconds(Timestamp::now()), stale: false };
-                    let mut body = transaction
-                        .insert(settings.fresh)
-                        .surrogate_keys([name])
-                        .known_length(header.total)
-                        .user_metadata(note.to_metadata().into())
-                        .stale_while_revalidate(USABLE)
-                        .deliver_node_max_age(Duration::ZERO)
-                        .execute()?;
-                    body.write_all(&bytes)?;
-                    body.finish()?;
-                }
-            }
-            (Refresh::Renew { lifetime, confirmed }, _, Some((header, checked_at))) => {
-                let checked_at = if confirmed { seconds(Timestamp::now()) } else { checked_at };
-                let note = Note::Copy { of: header.as_ref(), checked_at, stale: !confirmed };
-                transaction
-                    .update(lifetime)
-                    .surrogate_keys([name])
-                    .user_metadata(note.to_metadata().into())
-                    .stale_while_revalidate(USABLE)
-                    .deliver_node_max_age(Duration::ZERO)
-                    .execute()?;
-            }
-            (Refresh::NoteUnknown(lifetime), ..) => {
-                insert_note(transaction, name, &Note::<Header>::Unknown, lifetime)?;
-                return Ok(Lookup::Unknown);
-            }
-            (Refresh::NoteUnavailable(lifetime), ..) => {
-                insert_note(transaction, name, &Note::<Header>::Unavailable, lifetime)?;
-                return Ok(Lookup::Unavailable);
-            }
-            (Refresh::Insert | Refresh::Renew { .. }, ..) => return Ok(Lookup::Unavailable),
-        }
-        let found = core::lookup(cache_key(name)).always_use_requested_range().execute()?;
-        Ok(found.map_or(Lookup::Unavailable, |found| self.serve(key, found, Source::Kv)))
-    }
-
-    /// What the KV store has; the bundle comes with the answer if it is newer than what is held, and sound.
-    fn ask_kv(&self, name: &str, held: Option<&Rc<Header>>) -> (KvAnswer, Option<(Header, Vec<u8>)>) {
-        let item = match kv::read(name, &self.settings().fault) {
-            Ok(Some(item)) => item,
-            Ok(None) => return (KvAnswer::Missing, None),
-            Err(error) => {
-                eprintln!("jackstaff: {name} could not be read: {error}");
-                return (KvAnswer::Failed, None);
-            }
-        };
-        // The metadata tells whether the body is worth reading.
-        let announced = item.metadata().and_then(|metadata| Header::parse(&metadata).ok());
-        if let (Some(announced), Some(held)) = (announced, held)
-            && announced.revision <= held.revision
-        {
-            return (KvAnswer::Has(announced.revision), None);
-        }
-        let bytes = item.into_body();
-        match check(&bytes) {
-            Ok(header) => (KvAnswer::Has(header.revision), Some((header, bytes))),
-            Err(fault) => {
-                eprintln!("jackstaff: the bundle {name} in the KV store is refused: {fault}");
-                (KvAnswer::Failed, None)
-            }
-        }
-    }
-
-    /// Whether the POP got something newer while the KV store was read.
-    fn is_newer_there(&mut self, name: &str, header: &Header) -> Result<bool, Error> {
-        let found = core::lookup(cache_key(name)).execute()?;
-        let note = found.and_then(|found| read_note(&found.user_metadata()));
-        Ok(matches!(note, Some(Note::Copy { of, .. }) if of.revision > header.revision))
-    }
 }
 
-/// Checks a bundle from end to end, its compiled environment too: what passes can be served.
-fn check(bytes: &[u8]) -> Result<Header, String> {
-    let header = bundle::check(bytes).map_err(|fault| fault.to_string())?;
-    if let Some(span) = header.span(Section::Compiled) {
-        let compiled = bundle::section_of(bytes, span).to_vec();
-        Compiled::decode(compiled).map_err(|broken| broken.to_string())?;
-    }
-    Ok(header)
-}
-
-impl Opened {
-    pub(crate) fn length(&self, section: Section) -> Option<u64> {
-        let range = self.header.span(section)?.range();
-        Some(range.end - range.start)
-    }
-
-    /// Reads a section; none if it cannot be read, or if what came is anything but its length.
-    pub(crate) fn read(&self, section: Section) -> Option<Vec<u8>> {
-        let length = usize::try_from(self.length(section)?).ok()?;
-        let mut bytes = vec![0; length];
-        if length == 0 {
-            return Some(bytes);
-        }
-        let mut body = self.stream(section)?;
-        let whole = body.read_exact(&mut bytes).and_then(|()| body.read(&mut [0]));
-        match whole {
-            Ok(0) => Some(bytes),
-            Ok(_) => {
-                eprintln!("jackstaff: {}: the cache gave more than section {section:?}", self.key);
-                None
-            }
-            Err(error) => {
-                eprintln!("jackstaff: {}: section {section:?} could not be read: {error}", self.key);
-                None
-            }
-        }
-    }
-
-    /// The stream of a section that is not empty.
-    pub(crate) fn stream(&self, section: Section) -> Option<Body> {
-        let range = self.header.span(section)?.range();
-        if range.is_empty() || range.end > self.header.total {
-            return None;
-        }
-        self.found.to_stream_from_range(Some(range.start), Some(range.end - 1)).ok()
-    }
-}
-
-fn read_note(metadata: &[u8]) -> Option<Note<Rc<Header>>> {
+pub(crate) fn read_note(metadata: &[u8]) -> Option<Note<Rc<Header>>> {
     let note = Note::<Header>::from_metadata(metadata)?;
     Some(match note {
         Note::Copy { of, checked_at, stale } => Note::Copy { of: Rc::new(of), checked_at, stale },
@@ -292,22 +140,39 @@ fn read_note(metadata: &[u8]) -> Option<Note<Rc<Header>>> {
     })
 }
 
-/// Puts a note without a body into the cache.
+/// What every POP object of an environment or a server-side key is given. The platform has a builder of its own for
+/// insertions, for those of an obligation, and for renewals, which forget what is not repeated.
+macro_rules! described {
+    ($builder:expr, $name:expr, $metadata:expr) => {
+        $builder
+            .surrogate_keys([$name])
+            .user_metadata($metadata)
+            .stale_while_revalidate($crate::pop::USABLE)
+            .deliver_node_max_age(std::time::Duration::ZERO)
+    };
+}
+pub(crate) use described;
+
+/// Puts a note without a body into the cache; by the obligation, for who has it.
 pub(crate) fn insert_note<T: serde::Serialize>(
-    transaction: Transaction,
+    obligation: Option<Transaction>,
     name: &str,
     note: &Note<T>,
     lifetime: Duration,
 ) -> Result<(), Error> {
-    transaction
-        .insert(lifetime)
-        .surrogate_keys([name])
-        .known_length(0)
-        .user_metadata(note.to_metadata().into())
-        .stale_while_revalidate(if matches!(note, Note::Copy { .. }) { USABLE } else { Duration::ZERO })
-        .deliver_node_max_age(Duration::ZERO)
-        .execute()?
-        .finish()?;
+    let usable = if matches!(note, Note::Copy { .. }) { USABLE } else { Duration::ZERO };
+    let metadata: Bytes = note.to_metadata().into();
+    let body = match obligation {
+        Some(obligation) => described!(obligation.insert(lifetime), name, metadata)
+            .stale_while_revalidate(usable)
+            .known_length(0)
+            .execute()?,
+        None => described!(core::insert(cache_key(name), lifetime), name, metadata)
+            .stale_while_revalidate(usable)
+            .known_length(0)
+            .execute()?,
+    };
+    body.finish()?;
     Ok(())
 }
 

@@ -8,7 +8,8 @@ use api::Settings;
 use fastly::ConfigStore;
 
 use crate::names::{CONFIG_STORE, SETTINGS};
-use crate::pop::{Decoded, Noted, Opened};
+use crate::opened::Opened;
+use crate::pop::{Decoded, Noted};
 
 /// How long settings are kept: an execution may look into config stores 32 times only.
 const SETTINGS_KEPT: Duration =

@@ -36,7 +36,30 @@ fn open(name: &str, settings: &Settings) -> Result<Note<ServerKey>, Error> {
     if !transaction.must_insert_or_update() {
         return Ok(held.unwrap_or(Note::Unavailable));
     }
-    let (note, lifetime) = match kv::read(name, &settings.fault) {
+    let (note, lifetime) = ask_kv(name, held, settings);
+    insert_note(Some(transaction), name, &note, lifetime)?;
+    if record(&note).is_none() {
+        return Ok(note);
+    }
+    // A revocation and its purge may have passed between the look at the KV store and the insertion.
+    let (afterwards, lifetime) = ask_kv(name, Some(note.clone()), settings);
+    if record(&afterwards) == record(&note) {
+        return Ok(note);
+    }
+    insert_note(None, name, &afterwards, lifetime)?;
+    Ok(afterwards)
+}
+
+fn record(note: &Note<ServerKey>) -> Option<&ServerKey> {
+    match note {
+        Note::Copy { of, .. } => Some(of),
+        Note::Unknown | Note::Unavailable => None,
+    }
+}
+
+/// What the KV store has, and for how long that is good.
+fn ask_kv(name: &str, held: Option<Note<ServerKey>>, settings: &Settings) -> (Note<ServerKey>, Duration) {
+    match kv::read(name, &settings.fault) {
         Ok(Some(item)) => match serde_json::from_slice::<ServerKey>(&item.into_body()) {
             Ok(of) => {
                 let checked_at = seconds(Timestamp::now());
@@ -47,9 +70,7 @@ fn open(name: &str, settings: &Settings) -> Result<Note<ServerKey>, Error> {
         // A record that was taken away is a key that was revoked.
         Ok(None) => (Note::Unknown, UNKNOWN),
         Err(error) => failed(name, held, &error),
-    };
-    insert_note(transaction, name, &note, lifetime)?;
-    Ok(note)
+    }
 }
 
 /// The last good record stays; without one there is nothing to go by.

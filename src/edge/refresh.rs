@@ -1,0 +1,206 @@
+//! Bringing the POP's copies up to date: carries out what `api::refresh` decides.
+//!
+//! A refresher may be slow, and the world goes on beside it. What it finds after its look at the KV store decides:
+//! - Somebody else inserted something newer. So it looks at the copy once more, and looking and inserting happen under a
+//!   lock: nothing ever goes backwards.
+//! - The environment was written and purged before the insertion, which would be taken for fresh all the same. So it
+//!   looks at the KV store once more afterwards.
+
+use std::io::Write as _;
+use std::rc::Rc;
+use std::time::Duration;
+
+use api::bundle;
+use api::{EnvironmentKey, Header, KvAnswer, Lookup, Note, PopCopy, Refresh, Revision, Section, Source};
+use engine::Compiled;
+use fastly::Error;
+use fastly::cache::core::{self, Found, Transaction};
+use jiff::Timestamp;
+
+use crate::kv;
+use crate::pop::{cache_key, described, insert_note, read_note, seconds};
+use crate::sandbox::Sandbox;
+
+/// How often something newer is looked for after an insertion. Once is the rule; a key is written once a second.
+const LOOKS_AFTERWARDS: usize = 3;
+
+/// How long to wait for somebody else's insertion, a matter of milliseconds.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+
+/// A sound bundle, as the KV store gave it.
+struct Bundle {
+    header: Header,
+    bytes: Vec<u8>,
+}
+
+/// What becomes of a POP object.
+enum Change {
+    Insert(Bundle),
+    Renew { header: Rc<Header>, checked_at: u64, stale: bool, lifetime: Duration },
+    Note(Note<Header>, Duration),
+}
+
+impl Sandbox {
+    /// Brings the POP's copy up to date. For the one request whose turn it is: it has the obligation.
+    pub(crate) fn bring_up_to_date(
+        &mut self,
+        key: &EnvironmentKey,
+        name: &str,
+        obligation: Transaction,
+        found: Option<&Found>,
+    ) -> Result<Lookup<PopCopy>, Error> {
+        let held = found.and_then(|found| match self.note(found)? {
+            Note::Copy { of, checked_at, .. } => Some((of, checked_at)),
+            Note::Unknown | Note::Unavailable => None,
+        });
+        let revision = held.as_ref().map(|(header, _)| header.revision);
+        let purged = found.is_some_and(|found| found.age() < found.max_age());
+        let (answer, bundle) = self.ask_kv(name, revision);
+        let change = match (api::refresh(revision, purged, answer, self.settings().fresh), bundle, held) {
+            (Refresh::Insert, Some(bundle), _) => Change::Insert(bundle),
+            (Refresh::Renew { lifetime, confirmed }, _, Some((header, checked_at))) => {
+                let checked_at = if confirmed { seconds(Timestamp::now()) } else { checked_at };
+                Change::Renew { header, checked_at, stale: !confirmed, lifetime }
+            }
+            (Refresh::NoteUnknown(lifetime), ..) => Change::Note(Note::Unknown, lifetime),
+            (Refresh::NoteUnavailable(lifetime), ..) => Change::Note(Note::Unavailable, lifetime),
+            (Refresh::Insert | Refresh::Renew { .. }, ..) => return Ok(Lookup::Unavailable),
+        };
+        self.carry_out(name, &change, Some(obligation))?;
+        // A key that nobody has costs one look at the KV store, not two.
+        if matches!(answer, KvAnswer::Has(_)) {
+            self.look_afterwards(name)?;
+        }
+        let found = core::lookup(cache_key(name)).always_use_requested_range().execute()?;
+        Ok(found.map_or(Lookup::Unavailable, |found| self.serve(key, found, Source::Kv)))
+    }
+
+    /// Inserts what came into the KV store while the POP object was brought up to date.
+    fn look_afterwards(&mut self, name: &str) -> Result<(), Error> {
+        for _ in 0..LOOKS_AFTERWARDS {
+            let (_, Some(newer)) = self.ask_kv(name, revision_there(name)?) else { break };
+            self.carry_out(name, &Change::Insert(newer), None)?;
+        }
+        Ok(())
+    }
+
+    /// Changes the POP object, unless something newer is there by now.
+    fn carry_out(&self, name: &str, change: &Change, obligation: Option<Transaction>) -> Result<(), Error> {
+        let _lock = Lock::take(name);
+        let newer_is_there = revision_there(name)? > change.revision();
+        if newer_is_there {
+            return Ok(obligation.map_or(Ok(()), |obligation| obligation.cancel_insert_or_update())?);
+        }
+        let settings = self.settings();
+        #[cfg(feature = "local-api")]
+        crate::fault::strike_insertion(&settings.fault);
+        match (change, obligation) {
+            (Change::Insert(Bundle { header, bytes }), obligation) => {
+                let note = Note::Copy { of: header, checked_at: seconds(Timestamp::now()), stale: false };
+                let (total, metadata) = (header.total, note.to_metadata().into());
+                let mut body = match obligation {
+                    Some(obligation) => described!(obligation.insert(settings.fresh), name, metadata)
+                        .known_length(total)
+                        .execute()?,
+                    None => described!(core::insert(cache_key(name), settings.fresh), name, metadata)
+                        .known_length(total)
+                        .execute()?,
+                };
+                body.write_all(bytes)?;
+                body.finish()?;
+            }
+            (Change::Renew { header, checked_at, stale, lifetime }, Some(obligation)) => {
+                let note = Note::Copy { of: header.as_ref(), checked_at: *checked_at, stale: *stale };
+                described!(obligation.update(*lifetime), name, note.to_metadata().into()).execute()?;
+            }
+            (Change::Note(note, lifetime), Some(obligation)) => {
+                insert_note(Some(obligation), name, note, *lifetime)?;
+            }
+            // Only who has the obligation renews or notes.
+            (Change::Renew { .. } | Change::Note(..), None) => {}
+        }
+        Ok(())
+    }
+
+    /// What the KV store has; the bundle comes with the answer if it is newer than what is held, and sound.
+    fn ask_kv(&self, name: &str, held: Option<Revision>) -> (KvAnswer, Option<Bundle>) {
+        let item = match kv::read(name, &self.settings().fault) {
+            Ok(Some(item)) => item,
+            Ok(None) => return (KvAnswer::Missing, None),
+            Err(error) => {
+                eprintln!("jackstaff: {name} could not be read: {error}");
+                return (KvAnswer::Failed, None);
+            }
+        };
+        // The metadata tells whether the body is worth reading.
+        let announced = item.metadata().and_then(|metadata| Header::parse(&metadata).ok());
+        if let (Some(announced), Some(held)) = (announced, held)
+            && announced.revision <= held
+        {
+            return (KvAnswer::Has(announced.revision), None);
+        }
+        let bytes = item.into_body();
+        match check(&bytes) {
+            Ok(header) if held.is_some_and(|held| header.revision <= held) => {
+                (KvAnswer::Has(header.revision), None)
+            }
+            Ok(header) => (KvAnswer::Has(header.revision), Some(Bundle { header, bytes })),
+            Err(fault) => {
+                eprintln!("jackstaff: the bundle {name} in the KV store is refused: {fault}");
+                (KvAnswer::Failed, None)
+            }
+        }
+    }
+}
+
+impl Change {
+    fn revision(&self) -> Option<Revision> {
+        match self {
+            Change::Insert(bundle) => Some(bundle.header.revision),
+            Change::Renew { header, .. } => Some(header.revision),
+            Change::Note(..) => None,
+        }
+    }
+}
+
+/// Checks a bundle from end to end, its compiled environment too: what passes can be served.
+fn check(bytes: &[u8]) -> Result<Header, String> {
+    let header = bundle::check(bytes).map_err(|fault| fault.to_string())?;
+    if let Some(span) = header.span(Section::Compiled) {
+        let compiled = bundle::section_of(bytes, span).to_vec();
+        Compiled::decode(compiled).map_err(|broken| broken.to_string())?;
+    }
+    Ok(header)
+}
+
+/// The revision of the POP's copy at this moment.
+fn revision_there(name: &str) -> Result<Option<Revision>, Error> {
+    let found = core::lookup(cache_key(name)).execute()?;
+    let note = found.and_then(|found| read_note(&found.user_metadata()));
+    Ok(match note {
+        Some(Note::Copy { of, .. }) => Some(of.revision),
+        Some(Note::Unknown | Note::Unavailable) | None => None,
+    })
+}
+
+/// The right to change a POP object: the obligation for an object that nobody ever inserts, so that one request after
+/// the other gets it. Given back on drop, or by the platform when a sandbox dies.
+struct Lock(Option<Transaction>);
+
+impl Lock {
+    /// Without it, who has waited too long goes on: what it puts back, if anything, the next look at the KV store mends.
+    fn take(name: &str) -> Lock {
+        let key = cache_key(&format!("lock/{name}"));
+        let transaction = Transaction::lookup(key).timeout(LOCK_PATIENCE).execute();
+        Lock(transaction.inspect_err(|error| eprintln!("jackstaff: no lock for {name}: {error}")).ok())
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Some(transaction) = &self.0 {
+            // What cannot be given back ends with the sandbox.
+            let _ = transaction.cancel_insert_or_update();
+        }
+    }
+}
