@@ -52,10 +52,6 @@ fn demo_with_message(message: &str, updated_at: &str) -> Value {
     demo
 }
 
-fn admin(edge: &Edge, method: &str, path: &str, body: &[u8]) -> Answer {
-    edge.call(method, path, &[("fastly-key", "local-publisher")], body)
-}
-
 #[test]
 fn what_is_published_is_served_and_labelled() {
     let Some(edge) = demo_edge(&json!({})) else { return };
@@ -150,35 +146,6 @@ fn the_last_good_copy_is_served_while_the_kv_store_fails() {
     eventually("the copy is confirmed again", PATIENCE, || {
         (edge.get(FLAGS, CLIENT).header("jackstaff-source") == "pop").then_some(())
     });
-}
-
-#[test]
-fn a_broken_bundle_never_replaces_a_good_copy() {
-    let Some(edge) = demo_edge(&json!({ "fresh": 1 })) else { return };
-    let good = edge.get(FLAGS, CLIENT);
-    let bundle = admin(&edge, "GET", KV, b"").body;
-    let mut overwritten = bundle.clone();
-    *overwritten.last_mut().unwrap() ^= 1;
-    let format = String::from_utf8_lossy(&bundle[..20]).replace("bundle 1", "bundle 2").into_bytes();
-    let future = [&format, &bundle[20..]].concat();
-    for (what, broken, complaint) in [
-        ("cut short", bundle[..bundle.len() / 2].to_vec(), "bytes long instead of"),
-        ("overwritten", overwritten, "checksum of section Document does not match"),
-        ("of a newer format", future, "format version 2 is not known here"),
-        ("something else", b"not a bundle".to_vec(), "not a bundle"),
-        ("empty", Vec::new(), "not a bundle"),
-    ] {
-        assert_eq!(admin(&edge, "PUT", KV, &broken).status, 200, "{what}");
-        eventually(what, PATIENCE, || {
-            let answer = edge.get(FLAGS, CLIENT);
-            assert_eq!((answer.status, &answer.body), (200, &good.body), "{what}");
-            edge.log().contains(complaint).then_some(())
-        });
-    }
-    assert_eq!(admin(&edge, "DELETE", KV, b"").status, 204);
-    std::thread::sleep(Duration::from_secs(6));
-    assert_eq!(edge.get(FLAGS, CLIENT).body, good.body, "vanished");
-    assert_eq!(identity(&edge, CLIENT, &json!({})).status, 200, "vanished");
 }
 
 #[test]

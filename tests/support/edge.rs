@@ -168,6 +168,59 @@ impl Edge {
     }
 }
 
+/// The calls of Fastly's REST API, made by hand: what no publisher would do.
+impl Edge {
+    /// What the KV store holds under a key.
+    #[track_caller]
+    pub fn stored(&self, key: &str) -> Option<Answer> {
+        let answer = self.admin("GET", &kv_path(key), None, b"");
+        assert!([200, 404].contains(&answer.status), "{answer:?}");
+        (answer.status == 200).then_some(answer)
+    }
+
+    /// Writes into the KV store, whatever it is.
+    #[track_caller]
+    pub fn store(&self, key: &str, value: &[u8], metadata: Option<&str>) {
+        let answer = self.admin("PUT", &kv_path(key), metadata, value);
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    #[track_caller]
+    pub fn remove(&self, key: &str) {
+        let answer = self.admin("DELETE", &kv_path(key), None, b"");
+        assert_eq!(answer.status, 204, "{answer:?}");
+    }
+
+    /// Makes the POP's copy due for a look at the KV store.
+    #[track_caller]
+    pub fn soft_purge(&self, key: &str) {
+        let headers = [("fastly-key", KEY), ("fastly-soft-purge", "1")];
+        let path = format!("/service/local/purge/{}", key.replace('/', "%2F"));
+        let answer = self.call("POST", &path, &headers, b"");
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    /// Drops the POP's copy.
+    #[track_caller]
+    pub fn hard_purge(&self, key: &str) {
+        let path = format!("/service/local/purge/{}", key.replace('/', "%2F"));
+        let answer = self.admin("POST", &path, None, b"");
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    fn admin(&self, method: &str, path: &str, metadata: Option<&str>, body: &[u8]) -> Answer {
+        let headers = [("fastly-key", KEY), ("metadata", metadata.unwrap_or_default())];
+        self.call(method, path, &headers, body)
+    }
+}
+
+/// Held valid by `scripts/viceroy.toml`.
+const KEY: &str = "local-publisher";
+
+fn kv_path(key: &str) -> String {
+    format!("/resources/stores/kv/local/keys/{}", key.replace('/', "%2F"))
+}
+
 impl Drop for Edge {
     fn drop(&mut self) {
         // It may have ended by itself.

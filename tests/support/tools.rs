@@ -21,7 +21,7 @@ pub fn tools() -> Option<Tools> {
     let target = workspace().join("target");
     let tools = Tools {
         viceroy: named("JACKSTAFF_VICEROY", target.join("tools/viceroy")),
-        edge: target.join("local-edge/wasm32-wasip1/release/edge.wasm"),
+        edge: named("JACKSTAFF_EDGE", target.join("local-edge/wasm32-wasip1/release/edge.wasm")),
         jackstaff: target.join("release/jackstaff"),
     };
     let missing: Vec<String> = [&tools.viceroy, &tools.edge, &tools.jackstaff]
