@@ -1,7 +1,7 @@
 //! The bundle: everything that the edge serves of one environment revision, in one KV value, written whole.
 //!
 //! ```text
-//! byte 0      jackstaff-bundle 1\n      magic, and the version of the format
+//! byte 0      jackstaff-bundle 2\n      magic, and the version of the format
 //! then        {"revision":…}            the header, one line of JSON, spaces up to byte 2048
 //! byte 2048   section, section, …       each where the header says
 //! ```
@@ -21,7 +21,7 @@ use crate::revision::Revision;
 
 /// The version of the format, which includes that of the compiled form. Raised by any change that an older edge
 /// would misread.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 const MAGIC: &str = "jackstaff-bundle ";
 
@@ -293,8 +293,8 @@ mod tests {
             ("something else", vec![b'x'; 4096], BundleFault::Magic),
             (
                 "of the future",
-                text.replacen("bundle 1\n", "bundle 2\n", 1).into_bytes(),
-                BundleFault::Format(2),
+                text.replacen("bundle 2\n", "bundle 3\n", 1).into_bytes(),
+                BundleFault::Format(3),
             ),
             (
                 "cut short",

@@ -1,6 +1,8 @@
 //! `GET /api/v1/flags/` (wire protocol reference, 2.1): the environment's defaults, finished when they were published.
 
-use engine::DefaultFlag;
+use std::ops::Range;
+
+use engine::{DefaultFlag, Flag, Text};
 use http::Response;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -11,8 +13,9 @@ use crate::reply::{JSON, Reply};
 use crate::respond::{Access, KeyKind};
 use crate::store::Store;
 
-/// What stands in front of the state of every flag of a feature: `{"feature":{"id":…},"enabled":`.
-pub fn presentation(flag: DefaultFlag<'_>) -> String {
+/// A flag's JSON in its feature's default state: `{"feature":{"id":…},"enabled":true,"feature_state_value":"x"}`. What stands
+/// in front of the state is the same in any.
+pub fn text(flag: DefaultFlag<'_>) -> Text {
     #[derive(serde::Serialize)]
     struct Feature<'a> {
         id: i64,
@@ -21,20 +24,68 @@ pub fn presentation(flag: DefaultFlag<'_>) -> String {
     }
     let feature = Feature { id: flag.id, name: flag.name, r#type: flag.kind };
     let feature = serde_json::to_string(&feature).unwrap_or_default();
-    format!(r#"{{"feature":{feature},"enabled":"#)
+    let head = format!(r#"{{"feature":{feature},"enabled":"#);
+    let whole = format!(r#"{head}{},"feature_state_value":{}}}"#, flag.enabled, flag.value);
+    Text { head: head.len(), whole }
 }
 
-/// Appends one flag to a list that `[` began.
-pub fn write_flag(list: &mut Vec<u8>, presentation: &str, enabled: bool, value: &str) {
-    if list.last() != Some(&b'[') {
-        list.push(b',');
+/// Writes flags one after the other, with commas between them. Neighbours in their default state are copied together.
+pub(crate) struct Writer<'a> {
+    texts: &'a str,
+    out: &'a mut Vec<u8>,
+    first: bool,
+    /// What of the texts is to be copied next.
+    pending: Range<usize>,
+}
+
+impl<'a> Writer<'a> {
+    /// `texts` are those of the evaluation whose flags will be written.
+    pub(crate) fn new(texts: &'a str, out: &'a mut Vec<u8>) -> Self {
+        Writer { texts, out, first: true, pending: 0..0 }
     }
-    list.extend_from_slice(presentation.as_bytes());
-    let enabled: &[u8] = if enabled { b"true" } else { b"false" };
-    list.extend_from_slice(enabled);
-    list.extend_from_slice(br#","feature_state_value":"#);
-    list.extend_from_slice(value.as_bytes());
-    list.push(b'}');
+
+    pub(crate) fn write(&mut self, flag: &Flag<'_>) {
+        if let Some(text) = flag.text() {
+            // One byte lies between neighbours, the comma.
+            if !self.pending.is_empty() && text.start == self.pending.end + 1 {
+                self.pending.end = text.end;
+                return;
+            }
+            self.flush();
+            self.pending = text;
+            return;
+        }
+        self.flush();
+        self.comma();
+        self.copy(flag.head());
+        let enabled: &[u8] = if flag.enabled() { b"true" } else { b"false" };
+        self.out.extend_from_slice(enabled);
+        self.out.extend_from_slice(br#","feature_state_value":"#);
+        self.out.extend_from_slice(flag.value().as_bytes());
+        self.out.push(b'}');
+    }
+
+    pub(crate) fn finish(mut self) {
+        self.flush();
+    }
+
+    fn flush(&mut self) {
+        let text = std::mem::take(&mut self.pending);
+        if !text.is_empty() {
+            self.comma();
+            self.copy(text);
+        }
+    }
+
+    fn comma(&mut self) {
+        if !std::mem::take(&mut self.first) {
+            self.out.push(b',');
+        }
+    }
+
+    fn copy(&mut self, text: Range<usize>) {
+        self.out.extend_from_slice(self.texts.get(text).unwrap_or_default().as_bytes());
+    }
 }
 
 pub(crate) fn list(access: &Access, gzip: bool) -> Reply {

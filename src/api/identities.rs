@@ -7,7 +7,7 @@ use http::StatusCode;
 use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
-use crate::flags::{find, write_flag};
+use crate::flags::{Writer, find};
 use crate::key::hexadecimal;
 use crate::reply::Reply;
 use crate::respond::{Access, KeyKind};
@@ -51,12 +51,14 @@ pub(crate) fn answer(access: &Access, question: Question, store: &mut dyn Store)
     }
     body.extend_from_slice(br#"],"flags":["#);
     let list = body.len() - 1;
+    let mut writer = Writer::new(evaluation.texts, &mut body);
     for flag in &evaluation.flags {
         let hidden = flag.server_only() && access.kind == KeyKind::Client;
         if !hidden && (flag.enabled() || !switches.hide_disabled_flags) {
-            write_flag(&mut body, flag.presentation(), flag.enabled(), flag.value());
+            writer.write(flag);
         }
     }
+    writer.finish();
     body.push(b']');
     if let Some(feature) = feature {
         return find(&body[list..], |name| name == feature).ok_or(Failure::FeatureNotFound);

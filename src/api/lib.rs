@@ -21,7 +21,7 @@ mod store;
 mod traits;
 
 pub use bundle::{BundleFault, Header, Label, Section};
-pub use flags::{presentation, write_flag};
+pub use flags::text;
 pub use key::{EnvironmentKey, KeyFault, ServerKeyHash};
 pub use pop::{KvAnswer, Note, PopCopy, Refresh, Source, refresh};
 pub use reply::Reply;

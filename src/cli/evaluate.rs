@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
 use clap::{Args, ValueEnum};
-use engine::{Anchoring, Compiled, Document, Evaluation, Identity, Options, Value};
+use engine::{Anchoring, Compiled, Document, Evaluation, Identity, Options, Text, Value};
 use serde_json::json;
 
 /// Evaluate contexts from standard input, or one document for one identity
@@ -110,7 +110,7 @@ fn evaluate_document(file: &Path, arguments: &Arguments, options: Options) -> Re
     let text = fs::read_to_string(file).with_context(|| format!("{name} could not be read"))?;
     let document = Document::parse(&text).with_context(|| name.to_string())?;
     let (environment, warnings) =
-        document.compile(options, |_| String::new()).with_context(|| name.to_string())?;
+        document.compile(options, |_| Text::default()).with_context(|| name.to_string())?;
     for warning in warnings {
         eprintln!("{name}: warning: {warning}");
     }

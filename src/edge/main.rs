@@ -7,6 +7,8 @@ mod fault;
 mod kv;
 #[cfg(feature = "local-api")]
 mod local_api;
+#[cfg(feature = "local-api")]
+mod measure;
 mod names;
 mod opened;
 mod pop;
@@ -40,7 +42,7 @@ fn handle(
     sandbox: &mut Sandbox,
 ) -> fastly::Response {
     #[cfg(feature = "local-api")]
-    if let Some(answer) = local_api::answer(&mut request) {
+    if let Some(answer) = local_api::answer(&mut request).or_else(|| measure::answer(&mut request, sandbox)) {
         return answer;
     }
     sandbox.load_settings();

@@ -30,6 +30,12 @@ impl Sandbox {
         self.settings.as_ref().map(|(_, settings)| Rc::clone(settings)).unwrap_or_default()
     }
 
+    /// Makes it as it was at its first request, but for the settings.
+    #[cfg(feature = "local-api")]
+    pub(crate) fn forget(&mut self) {
+        *self = Sandbox { settings: self.settings.take(), ..Sandbox::default() };
+    }
+
     /// Reads the settings, if those at hand are too old. A store that fails leaves what was there.
     pub(crate) fn load_settings(&mut self) {
         if self.settings.as_ref().is_some_and(|(read, _)| read.elapsed() < SETTINGS_KEPT) {

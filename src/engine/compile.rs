@@ -19,6 +19,7 @@ use crate::error::{Refusal, Warning};
 use crate::json::Json;
 use crate::limits;
 use crate::number::Number;
+use crate::order;
 use crate::pattern::Pattern;
 use crate::property::{Field, Path, Property, Target};
 
@@ -51,9 +52,17 @@ pub(crate) struct Source<'a> {
     pub(crate) identity_overrides: Vec<(&'a str, Vec<FeatureContext>)>,
 }
 
+/// What the caller writes of a feature in its default state, carried for it unread.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Text {
+    pub whole: String,
+    /// How many bytes of it are the same in any state.
+    pub head: usize,
+}
+
 pub(crate) struct FeatureSource<'a> {
     pub(crate) context: &'a FeatureContext,
-    pub(crate) presentation: String,
+    pub(crate) text: Text,
     pub(crate) server_only: bool,
 }
 
@@ -74,11 +83,7 @@ impl Context {
                 key: &self.environment.key,
                 name: &self.environment.name,
                 features: last_of_its_name
-                    .map(|(_, context)| FeatureSource {
-                        context,
-                        presentation: String::new(),
-                        server_only: false,
-                    })
+                    .map(|(_, context)| FeatureSource { context, text: Text::default(), server_only: false })
                     .collect(),
                 segments: self.segments.values().collect(),
                 identity_overrides: Vec::new(),
@@ -114,19 +119,23 @@ pub(crate) fn compile(source: &Source<'_>, options: Options) -> Result<(Environm
     }
     let of_identities = identity_overrides.iter().flat_map(|identity| &identity.overrides);
     let of_identities: BTreeSet<u32> = of_identities.map(|overridden| overridden.feature).collect();
+    let mut texts = String::new();
     let features = source.features.iter().zip(overriding).zip(0..);
     let features = features.map(|((feature, overriding), index)| Feature {
         name: feature.context.name.clone(),
-        presentation: feature.presentation.clone(),
+        text: append(&mut texts, &feature.text.whole),
+        head: self::index(feature.text.head),
         server_only: feature.server_only,
         targeted: !overriding.is_empty() || of_identities.contains(&index),
         default: state(feature.context),
         overriding,
     });
+    let features = features.collect();
     let mut environment = Environment {
         key: source.key.to_string(),
         name: source.name.to_string(),
-        features: features.collect(),
+        features,
+        texts,
         segments,
         rules: compiler.rules,
         conditions: compiler.conditions,
@@ -194,22 +203,27 @@ impl Compiler {
         }
     }
 
-    /// Lays the rules of a segment out level by level, each level behind the one above.
+    /// Lays the rules of a segment out level by level, each level behind the one above. They are compiled as they stand
+    /// in the document, so that warnings come in its order.
     fn rules(&mut self, segment: &SegmentContext) -> Span {
+        let (nodes, mut pending) = order::nodes(segment);
+        let mut compiled: Vec<(Quantifier, Vec<Condition>)> = Vec::new();
+        for node in &nodes {
+            let conditions = node.rule.conditions.iter().zip(node.first_condition..);
+            let conditions = conditions.map(|(condition, number)| self.condition(segment, number, condition));
+            let conditions = conditions.collect();
+            compiled.push((self.quantifier(segment, &node.rule.kind), conditions));
+        }
         let base = self.rules.len();
-        let first_condition = self.conditions.len();
-        let mut pending: Vec<&RuleContext> = segment.rules.iter().collect();
         let mut at = 0;
-        while let Some(rule) = pending.get(at).copied() {
-            let conditions = span(self.conditions.len(), rule.conditions.len());
-            for condition in &rule.conditions {
-                let number = 1 + self.conditions.len() - first_condition;
-                self.condition(segment, number, condition);
-            }
-            let rules = span(base + pending.len(), rule.rules.len());
-            pending.extend(&rule.rules);
-            let quantifier = self.quantifier(segment, &rule.kind);
-            self.rules.push(Rule { quantifier, conditions, rules });
+        while let Some(index) = pending.get(at).copied() {
+            let node = &nodes[index];
+            let (quantifier, conditions) = &compiled[index];
+            let of_rule = span(self.conditions.len(), conditions.len());
+            self.conditions.extend(node.conditions.iter().map(|place| conditions[*place].clone()));
+            let rules = span(base + pending.len(), node.rules.len());
+            pending.extend(&node.rules);
+            self.rules.push(Rule { quantifier: *quantifier, conditions: of_rule, rules });
             at += 1;
         }
         span(base, segment.rules.len())
@@ -229,7 +243,12 @@ impl Compiler {
     }
 
     /// `number`: its place among the conditions of the segment, level by level, from 1.
-    fn condition(&mut self, segment: &SegmentContext, number: usize, condition: &ConditionContext) {
+    fn condition(
+        &mut self,
+        segment: &SegmentContext,
+        number: usize,
+        condition: &ConditionContext,
+    ) -> Condition {
         let mut warn = |fault| {
             let place = format!("segment `{}`, condition {number}", segment.name);
             self.warnings.push(Warning { place, fault });
@@ -254,8 +273,7 @@ impl Compiler {
                 warn(fault);
                 Test::Never
             });
-        let property = self.properties.index(property);
-        self.conditions.push(Condition { property, test });
+        Condition { property: self.properties.index(property), test }
     }
 
     fn identity_overrides(&self, identities: &[(&str, Vec<FeatureContext>)]) -> Vec<IdentityOverride> {
@@ -379,6 +397,15 @@ impl Patterns {
         self.by_text.insert(text.to_string(), result.clone());
         result
     }
+}
+
+/// Appends a text to those before it, after a comma.
+fn append(texts: &mut String, text: &str) -> Span {
+    if !texts.is_empty() {
+        texts.push(',');
+    }
+    texts.push_str(text);
+    span(texts.len() - text.len(), text.len())
 }
 
 fn span(start: usize, length: usize) -> Span {

@@ -11,7 +11,7 @@ use crate::context::{Operand, list_texts};
 use crate::number::{ArchivedInteger, Integer, IntegerRef, cast_float};
 use crate::split;
 use crate::value::Value;
-use crate::version::Version;
+use crate::version::{self, Version};
 
 /// What a condition asks of a value.
 #[derive(Debug, Clone, Archive, Serialize)]
@@ -42,6 +42,8 @@ pub struct Comparison {
     text: String,
     int: Option<Integer>,
     float: Option<f64>,
+    /// Where the text is a version of the usual kind, its three numbers.
+    plain_version: Option<[u64; 3]>,
 }
 
 #[derive(Debug, Clone, Copy, Archive, Serialize)]
@@ -97,7 +99,13 @@ impl Test {
 
 impl Comparison {
     fn new(relation: Relation, text: &str) -> Comparison {
-        Comparison { relation, text: text.to_string(), int: Integer::cast(text), float: cast_float(text) }
+        Comparison {
+            relation,
+            text: text.to_string(),
+            int: Integer::cast(text),
+            float: cast_float(text),
+            plain_version: text.strip_suffix(VERSION).and_then(version::plain),
+        }
     }
 }
 
@@ -205,7 +213,12 @@ fn modulo_matches(value: &Value, divisor: f64, remainder: f64) -> bool {
 
 /// Integers are members by their decimal text; booleans and floats never are.
 fn is_member(value: &Value, members: &[rkyv::string::ArchivedString]) -> bool {
-    let found = |text: &str| members.binary_search_by(|member| member.as_str().cmp(text)).is_ok();
+    /// Up to so many members are told apart by their lengths faster than by their order.
+    const FEW: usize = 8;
+    let found = |text: &str| match members.len() {
+        0..=FEW => members.iter().any(|member| member.as_str() == text),
+        _ => members.binary_search_by(|member| member.as_str().cmp(text)).is_ok(),
+    };
     match value {
         Value::Str(text) => found(text),
         Value::Int(integer) => found(&integer.to_string()),
@@ -224,12 +237,23 @@ impl ArchivedComparison {
             Value::Int(integer) => self.compare_int(integer),
             Value::Float(float) => return self.compare_float(*float),
             Value::Str(value) => match text.strip_suffix(VERSION) {
-                Some(version) => compare_versions(value, version),
+                Some(version) => self.compare_version(value, version),
+                // Texts of different lengths are told apart without a look at them.
+                None if matches!(self.relation, ArchivedRelation::Equal) => return value == text,
+                None if matches!(self.relation, ArchivedRelation::NotEqual) => return value != text,
                 None => Some(value.as_str().cmp(text)),
             },
         };
         // A failed cast is no match, for NOT_EQUAL neither.
         ordering.is_some_and(|ordering| self.holds(Some(ordering)))
+    }
+
+    /// By SemVer 2.0.0 precedence, which ignores build metadata; none if either side is no such version.
+    fn compare_version(&self, value: &str, version: &str) -> Option<Ordering> {
+        if let (Some(own), Some(value)) = (self.plain_version.as_ref(), version::plain(value)) {
+            return Some(value.cmp(&own.map(rkyv::rend::unaligned::u64_ule::to_native)));
+        }
+        Some(Version::parse(value)?.compare(&Version::parse(version)?))
     }
 
     fn compare_int(&self, integer: &Integer) -> Option<Ordering> {
@@ -252,9 +276,4 @@ impl ArchivedComparison {
             ArchivedRelation::LessOrEqual => ordering.is_some_and(Ordering::is_le),
         }
     }
-}
-
-/// By SemVer 2.0.0 precedence, which ignores build metadata; none if either side is no such version.
-fn compare_versions(value: &str, version: &str) -> Option<Ordering> {
-    Some(Version::parse(value)?.compare(&Version::parse(version)?))
 }

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::compile::{self, FeatureSource, Options, Source};
+use crate::compile::{self, FeatureSource, Options, Source, Text};
 use crate::context::{
     ConditionContext, FeatureContext, Operand, RuleContext, SegmentContext, VariantContext,
 };
@@ -336,21 +336,21 @@ impl Document {
         serde_json::to_string(&stamped).unwrap_or_default()
     }
 
-    /// Compiles the document; `presentation` is what [`crate::Flag::presentation`] will give for a feature.
+    /// Compiles the document; `text` is what the caller writes of a feature, see [`crate::Evaluation::texts`].
     ///
     /// # Errors
     /// A [`Refusal`] that names the limit that was passed.
     pub fn compile(
         &self,
         options: Options,
-        presentation: impl Fn(DefaultFlag<'_>) -> String,
+        text: impl Fn(DefaultFlag<'_>) -> Text,
     ) -> Result<(Environment, Vec<Warning>), Refusal> {
         let features: Vec<FeatureContext> = self.feature_states.iter().map(FeatureState::context).collect();
         let segments: Vec<SegmentContext> = self.project.segments.iter().map(Segment::context).collect();
         let sources = features.iter().zip(self.default_flags()).map(|(context, flag)| FeatureSource {
             context,
-            presentation: presentation(flag),
             server_only: flag.server_only,
+            text: text(flag),
         });
         let identity_overrides = self.identity_overrides.iter().map(|identity| {
             let features = identity.identity_features.iter().map(FeatureState::identity_context);
@@ -565,7 +565,7 @@ mod tests {
             );
             let document = Document::parse(&text).unwrap();
             assert!(document.switches().allow_client_traits);
-            let (_, warnings) = document.compile(Options::default(), |_| String::new()).unwrap();
+            let (_, warnings) = document.compile(Options::default(), |_| Text::default()).unwrap();
             let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
             assert_eq!(warnings, ["segment `s`, condition 1: unknown operator \"\""]);
             Document::parse(&document.stamped("2026-01-01T00:00:00Z")).unwrap();

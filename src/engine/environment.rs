@@ -13,7 +13,7 @@ use rkyv::{Archive, Serialize};
 use crate::condition::Test;
 use crate::error::Broken;
 use crate::limits;
-use crate::pattern::{Pattern, Programs};
+use crate::pattern::{ArchivedPattern, Pattern, Programs};
 use crate::property::{ArchivedTarget, Property};
 
 /// A compiled environment at hand, as the publisher makes it.
@@ -21,6 +21,8 @@ use crate::property::{ArchivedTarget, Property};
 pub struct Environment {
     pub(crate) key: String,
     pub(crate) name: String,
+    /// Carried for the caller, unread: the texts of all features' defaults, in their order, with a comma between them.
+    pub(crate) texts: String,
     /// In the order of the document, which is the order of the answers.
     pub(crate) features: Vec<Feature>,
     pub(crate) segments: Vec<Segment>,
@@ -39,8 +41,10 @@ pub struct Environment {
 #[derive(Debug, Archive, Serialize)]
 pub struct Feature {
     pub(crate) name: String,
-    /// Carried for the caller, unread: what it writes in front of a flag of this feature.
-    pub(crate) presentation: String,
+    /// Where the text of its default lies in the environment's texts.
+    pub(crate) text: Span,
+    /// How many bytes of that text stand in front of the feature in any state.
+    pub(crate) head: u32,
     /// Not for client-side keys.
     pub(crate) server_only: bool,
     /// Whether any segment or identity overrides it, matching or not.
@@ -109,7 +113,7 @@ pub enum Quantifier {
     Never,
 }
 
-#[derive(Debug, Archive, Serialize)]
+#[derive(Debug, Clone, Archive, Serialize)]
 pub struct Condition {
     pub(crate) property: u32,
     pub(crate) test: Test,
@@ -229,7 +233,7 @@ fn claim(depths: &mut [usize], rules: Range<usize>, depth: usize) -> Result<(), 
     Ok(())
 }
 
-/// Every index points into its list.
+/// Every index points into its list, and every automaton is one.
 fn check_references(environment: &ArchivedEnvironment) -> Result<(), Broken> {
     let features = environment.features.len();
     let known = |overridden: &ArchivedOverride| (overridden.feature.to_native() as usize) < features;
@@ -242,6 +246,7 @@ fn check_references(environment: &ArchivedEnvironment) -> Result<(), Broken> {
     let sound = overrides.chain(identity_overrides).all(|overrides| overrides.iter().all(known))
         && { flags }.all(|feature| feature < features)
         && conditions_in_order(environment)
+        && environment.patterns.iter().all(ArchivedPattern::is_sound)
         && environment
             .conditions
             .iter()

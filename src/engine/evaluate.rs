@@ -164,7 +164,7 @@ impl<'e> Run<'e> {
                 }
             })
             .collect();
-        Evaluation { flags, segments }
+        Evaluation { texts: &environment.texts, flags, segments }
     }
 
     /// The result for a feature, given the override in force.

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 use serde_json::value::RawValue;
@@ -11,6 +12,8 @@ use crate::environment::{ArchivedFeature, ArchivedSegment, ArchivedState, Archiv
 /// Every flag of an environment, in the order of its features, and the segments that matched, in theirs.
 #[derive(Debug, Clone)]
 pub struct Evaluation<'e> {
+    /// What the document's caller wrote of all features, see [`crate::Text`].
+    pub texts: &'e str,
     pub flags: Vec<Flag<'e>>,
     pub segments: Vec<SegmentMatch<'e>>,
 }
@@ -64,9 +67,18 @@ impl<'e> Flag<'e> {
         self.state.metadata.as_deref()
     }
 
-    /// What the document wants written in front of a flag of this feature.
-    pub fn presentation(&self) -> &'e str {
-        &self.feature.presentation
+    /// Where the text of the flag lies in [`Evaluation::texts`], if it is as its feature's default. The texts of
+    /// neighbours have one byte between them, a comma.
+    pub fn text(&self) -> Option<Range<usize>> {
+        let default = core::ptr::eq(self.state, &raw const self.feature.default);
+        let varied = matches!(self.picked, Picked::Variant(_));
+        (default && !varied).then(|| self.feature.text.range())
+    }
+
+    /// Where the text lies that stands in front of the flag, whatever its state.
+    pub fn head(&self) -> Range<usize> {
+        let start = self.feature.text.range().start;
+        start..start.saturating_add(self.feature.head.to_native() as usize)
     }
 
     /// Whether client-side keys must not see it.

@@ -31,6 +31,7 @@ mod evaluation;
 mod json;
 mod limits;
 mod number;
+mod order;
 mod pattern;
 mod property;
 mod resolve;
@@ -40,7 +41,7 @@ mod version;
 
 use alloc::string::{String, ToString};
 
-pub use compile::{Anchoring, Options};
+pub use compile::{Anchoring, Options, Text};
 pub use context::Context;
 pub use document::{DefaultFlag, Document, Switches};
 pub use environment::{Compiled, Environment};

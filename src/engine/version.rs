@@ -32,6 +32,24 @@ impl<'a> Version<'a> {
     }
 }
 
+/// The numbers of a version without any tail, as nearly all are; none for every other text, version or not.
+pub(crate) fn plain(text: &str) -> Option<[u64; 3]> {
+    /// Digits that surely fit.
+    const DIGITS: usize = 19;
+    let mut numbers = [0; 3];
+    let mut parts = text.as_bytes().split(|byte| *byte == b'.');
+    for number in &mut numbers {
+        let digits = parts.next()?;
+        if digits.is_empty() || digits.len() > DIGITS || (digits[0] == b'0' && digits.len() > 1) {
+            return None;
+        }
+        for digit in digits {
+            *number = *number * 10 + u64::from(digit.is_ascii_digit().then(|| digit - b'0')?);
+        }
+    }
+    parts.next().is_none().then_some(numbers)
+}
+
 /// One of the parts between dots; numbers are less than texts.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Identifier<'a> {
@@ -95,6 +113,30 @@ mod tests {
         }
         let [a, b] = ["1.0.0+01.b-c", "1.0.0"].map(|text| Version::parse(text).unwrap());
         assert_eq!(a.compare(&b), Ordering::Equal);
+    }
+
+    #[test]
+    fn plain_versions_are_those_without_a_tail() {
+        let texts = ["0.0.0", "1.2.3", "1.2.4", "1.10.0", "10.0.0", "1.0.9999999999999999999", "2.0.0"];
+        for a in texts {
+            for b in texts {
+                let by_text = Version::parse(a).unwrap().compare(&Version::parse(b).unwrap());
+                assert_eq!(plain(a).unwrap().cmp(&plain(b).unwrap()), by_text, "{a} {b}");
+            }
+        }
+        for text in [
+            "",
+            "1.2",
+            "1.2.3.4",
+            "01.2.3",
+            "1.2.3-a",
+            "1.2.3+b",
+            "1..3",
+            "1.2.3 ",
+            "1.2.10000000000000000000",
+        ] {
+            assert_eq!(plain(text), None, "{text:?}");
+        }
     }
 
     #[test]

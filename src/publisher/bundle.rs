@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use api::{Header, Label, Revision, Section, bundle, presentation, write_flag};
+use api::{Header, Label, Revision, Section, bundle, text};
 use engine::{Broken, Document, Refusal, Warning};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -46,7 +46,7 @@ pub(crate) fn build(
     options: &Options,
 ) -> Result<Bundle, BundleRefused> {
     let document = &source.document;
-    let (environment, warnings) = document.compile(options.engine(), presentation)?;
+    let (environment, warnings) = document.compile(options.engine(), text)?;
     let compiled = environment.encode()?;
     let client = flags(document, Audience::Client);
     let server = flags(document, Audience::Server);
@@ -84,15 +84,12 @@ enum Audience {
 /// The body of `/api/v1/flags/`: the defaults of all features that the audience may see.
 fn flags(document: &Document, audience: Audience) -> Vec<u8> {
     let hide_disabled = document.switches().hide_disabled_flags;
-    let mut list = vec![b'['];
-    for flag in document.default_flags() {
+    let shown = document.default_flags().filter(|flag| {
         let hidden = flag.server_only && audience == Audience::Client;
-        if !hidden && (flag.enabled || !hide_disabled) {
-            write_flag(&mut list, &presentation(flag), flag.enabled, flag.value);
-        }
-    }
-    list.push(b']');
-    list
+        !hidden && (flag.enabled || !hide_disabled)
+    });
+    let texts: Vec<String> = shown.map(|flag| text(flag).whole).collect();
+    format!("[{}]", texts.join(",")).into_bytes()
 }
 
 fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use api::bundle::{self, Label};
 use api::{
     EnvironmentKey, Header, Lookup, PopCopy, Revision, Section, ServerKey, ServerKeyHash, Settings, Source,
-    Store, Unavailable, presentation, write_flag,
+    Store, Unavailable, text,
 };
 use engine::{Compiled, Document, Options};
 use jiff::Timestamp;
@@ -109,7 +109,7 @@ impl Edge {
 impl Published {
     fn new(document: &Document, tombstone: bool) -> Published {
         let revision = Revision(REVISION);
-        let (environment, warnings) = document.compile(Options::default(), presentation).unwrap();
+        let (environment, warnings) = document.compile(Options::default(), text).unwrap();
         assert!(warnings.is_empty(), "{warnings:?}");
         let fake = |what: &str| format!("gzip of {what} of {}", document.key()).into_bytes();
         let sections = [
@@ -147,15 +147,12 @@ impl Published {
 /// The publisher's rule for the finished body of `/api/v1/flags/`: disabled flags are left out for every key
 /// where they are hidden, and client-side keys get nothing that is for server-side ones only.
 fn flags(document: &Document, server: bool) -> Vec<u8> {
-    let mut list = b"[".to_vec();
-    for flag in document.default_flags() {
+    let shown = document.default_flags().filter(|flag| {
         let hidden = document.switches().hide_disabled_flags && !flag.enabled;
-        if !hidden && (server || !flag.server_only) {
-            write_flag(&mut list, &presentation(flag), flag.enabled, flag.value);
-        }
-    }
-    list.push(b']');
-    list
+        !hidden && (server || !flag.server_only)
+    });
+    let texts: Vec<String> = shown.map(|flag| text(flag).whole).collect();
+    format!("[{}]", texts.join(",")).into_bytes()
 }
 
 /// What was read while a request was answered.
