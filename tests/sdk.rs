@@ -31,6 +31,16 @@ fn node() {
 }
 
 #[test]
+fn rust() {
+    let Some(tools) = tools() else { return };
+    let Some(program) = installed("rust/debug/sdk-check") else { return };
+    let edge = checked_edge(&tools, &json!({}));
+    let mut check = Command::new(program);
+    check.args(addresses(&edge)).args(["--server-key", SERVER, "--hiding-key", &hiding(&edge)]);
+    run("Rust", &mut check);
+}
+
+#[test]
 fn browser_jsdom() {
     check_browser("jsdom", Path::new("jsdom"));
 }
@@ -116,5 +126,5 @@ fn chromium() -> Option<PathBuf> {
 
 /// Says something even if all passes: what is printed, the test harness keeps to itself then.
 fn say(what: &str) {
-    writeln!(std::io::stderr(), "{what}").unwrap();
+    std::io::stderr().write_all(format!("{what}\n").as_bytes()).unwrap();
 }
