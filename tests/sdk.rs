@@ -1,13 +1,12 @@
 //! Real SDKs, unmodified, as clients of a running edge.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use tests::{Edge, Tools, edge, fixture, folder, tools, workspace};
+use tests::{Edge, Tools, edge, fixture, folder, installed, say, tools};
 
 const CLIENT: &str = "sdk-environment-key";
 const SERVER: &str = "ser.sdk-check";
@@ -15,7 +14,7 @@ const SERVER: &str = "ser.sdk-check";
 #[test]
 fn python() {
     let Some(tools) = tools() else { return };
-    let Some(python) = installed("python/bin/python") else { return };
+    let Some(python) = installed("sdk/python/bin/python") else { return };
     let edge = checked_edge(&tools, &json!({}));
     let mut check = script(&python, "sdk/python/check.py");
     run("Python", check.args(addresses(&edge)).args(["--server-key", SERVER]));
@@ -24,7 +23,7 @@ fn python() {
 #[test]
 fn node() {
     let Some(tools) = tools() else { return };
-    let Some(modules) = installed("node") else { return };
+    let Some(modules) = installed("sdk/node") else { return };
     let edge = checked_edge(&tools, &json!({}));
     let mut check = script(Path::new("node"), "sdk/node/check.mjs");
     run("Node", check.arg("--modules").arg(modules).args(addresses(&edge)).args(["--server-key", SERVER]));
@@ -33,7 +32,7 @@ fn node() {
 #[test]
 fn rust() {
     let Some(tools) = tools() else { return };
-    let Some(program) = installed("rust/debug/sdk-check") else { return };
+    let Some(program) = installed("sdk/rust/debug/sdk-check") else { return };
     let edge = checked_edge(&tools, &json!({}));
     let mut check = Command::new(program);
     check.args(addresses(&edge)).args(["--server-key", SERVER, "--hiding-key", &hiding(&edge)]);
@@ -56,7 +55,7 @@ fn browser_chromium() {
 
 fn check_browser(name: &str, browser: &Path) {
     let Some(tools) = tools() else { return };
-    let Some(modules) = installed("browser") else { return };
+    let Some(modules) = installed("sdk/browser") else { return };
     let edge = checked_edge(&tools, &json!({}));
     let restricted = checked_edge(&tools, &json!({ "allowed_origins": ["http://app.example"] }));
     let mut check = script(Path::new("node"), "sdk/browser/check.mjs");
@@ -101,18 +100,6 @@ fn run(name: &str, check: &mut Command) {
     assert!(output.status.success(), "{name}: {}", output.status);
 }
 
-/// What `scripts/setup` leaves under `target/sdk`; none, said aloud, if it is not there, unless all is demanded.
-fn installed(what: &str) -> Option<PathBuf> {
-    let path = workspace().join("target/sdk").join(what);
-    if path.exists() {
-        return Some(path);
-    }
-    let path = path.display();
-    assert!(std::env::var_os("JACKSTAFF_TEST_ALL").is_none(), "missing, so run scripts/setup: {path}");
-    say(&format!("NOT RUN: scripts/setup makes what is missing: {path}"));
-    None
-}
-
 fn chromium() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("JACKSTAFF_CHROMIUM") {
         return Some(named.into());
@@ -122,9 +109,4 @@ fn chromium() -> Option<PathBuf> {
     std::env::split_paths(&path)
         .flat_map(|folder| names.map(|name| folder.join(name)))
         .find(|program| program.is_file())
-}
-
-/// Says something even if all passes: what is printed, the test harness keeps to itself then.
-fn say(what: &str) {
-    std::io::stderr().write_all(format!("{what}\n").as_bytes()).unwrap();
 }
