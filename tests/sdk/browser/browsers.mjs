@@ -16,7 +16,8 @@ export async function launch(which, modules) {
     "/flagsmith.js": readFileSync(require.resolve("@flagsmith/flagsmith"), "utf8"),
     "/page.js": readFileSync(new URL("page.js", import.meta.url), "utf8"),
   };
-  return which === "jsdom" ? jsdom(require("jsdom"), scripts) : chromium(require("playwright-core").chromium, which, scripts);
+  if (which === "jsdom") return jsdom(require("jsdom"), scripts);
+  return chromium(require("playwright-core").chromium, which, scripts);
 }
 
 function jsdom({ JSDOM, VirtualConsole }, scripts) {

@@ -10,24 +10,32 @@
 
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { CASES, DEFAULTS, DOCUMENT, SERVER_ONLY, without } from "../javascript/cases.mjs";
+import { CASES, SERVER_ONLY } from "../javascript/cases.mjs";
 import { Checks } from "../javascript/checks.mjs";
 import { withTap } from "../javascript/tap.mjs";
 import { launch } from "./browsers.mjs";
+import {
+  ANALYTICS,
+  FLAGS,
+  IDENTITIES,
+  IDS,
+  PUBLIC,
+  REFUSED,
+  comparable,
+  expectedIn,
+  identified,
+  identityRequests,
+  loaded,
+  withoutPreflights,
+} from "./expected.mjs";
 
 const MODULES = fileURLToPath(new URL("../../../target/sdk/browser", import.meta.url));
-const FLAGS = "/api/v1/flags/";
-const IDENTITIES = "/api/v1/identities/";
-const ANALYTICS = "/api/v1/analytics/flags/";
 const OWN = "http://app.example";
 const OTHER = "http://other.example";
-/** What a page may read of an answer that its browser keeps from it. */
-const REFUSED = { status: 0, body: "", headers: [] };
+const GOLDEN_ANNA = { identity: "anna", traits: { plan: "gold" } };
 
 const options = readOptions();
 const key = options["client-key"];
-const IDS = Object.fromEntries(DOCUMENT.feature_states.map((state) => [state.feature.name, state.feature.id]));
-const PUBLIC = without(SERVER_ONLY, DEFAULTS);
 
 // A browser that hangs would hang forever. Leaving ends it too.
 setTimeout(() => {
@@ -37,7 +45,8 @@ setTimeout(() => {
 
 const checks = new Checks();
 const browser = await launch(options.browser, options.modules).catch((error) => {
-  console.error(`${error.message}\n\nPackages: copy package.json and package-lock.json to ${options.modules} and run \`npm ci\``);
+  const { modules } = options;
+  console.error(`${error.message}\n\nPackages: copy package.json and package-lock.json to ${modules} and run \`npm ci\``);
   process.exit(2);
 });
 await checks.run([
@@ -122,7 +131,11 @@ async function aVisit() {
       comparable(await page("call", "identify", "anna")),
       identified({ ...PUBLIC, ...(await evaluated("anna", {})) }, "anna", {}),
     );
-    checks.equal("with a trait", comparable(await page("call", "setTrait", "plan", "gold")), identified(gold, "anna", { plan: "gold" }));
+    checks.equal(
+      "with a trait",
+      comparable(await page("call", "setTrait", "plan", "gold")),
+      identified(gold, "anna", { plan: "gold" }),
+    );
     const spaced = { plan: "gold", "Favourite Colour": "red", visits: 3, ratio: 0.5, new: false };
     checks.equal(
       "with traits of every type",
@@ -177,7 +190,7 @@ async function disabledFlagsAreHidden() {
 async function wrongKeys() {
   await withTap(options, async (tap) => {
     const page = await browser.open(OWN);
-    for (const [name, identity] of [["environment flags", {}], ["an identity", { identity: "anna", traits: { plan: "gold" } }]]) {
+    for (const [name, identity] of [["environment flags", {}], ["an identity", GOLDEN_ANNA]]) {
       const got = await page("start", { ...init(tap), environmentID: "no-such-environment", ...identity });
       // This SDK (12.4.0) makes its message of the answer's body as a whole, which is an object.
       const message = "[object Object]";
@@ -248,11 +261,12 @@ async function allowedOrigins() {
     const [{ identifier, traits, differs }] = CASES.situations.filter(({ traits }) => Object.keys(traits).length);
     const got = await page("call", "identify", identifier, traits);
     checks.equal("and its visitor", comparable(got), identified({ ...PUBLIC, ...differs }, identifier, traits));
-    checks.equal("with cookies", await page("read", "GET", `${tap.url}${FLAGS}`, { "x-environment-key": key }, true), REFUSED);
+    const withCookies = await page("read", "GET", `${tap.url}${FLAGS}`, { "x-environment-key": key }, true);
+    checks.equal("with cookies", withCookies, REFUSED);
   });
   await withTap({ edge }, async (tap) => {
     const page = await browser.open(OTHER);
-    for (const [name, identity] of [["a page", {}], ["a visitor", { identity: "anna", traits: { plan: "gold" } }]]) {
+    for (const [name, identity] of [["a page", {}], ["a visitor", GOLDEN_ANNA]]) {
       const got = await page("start", { ...init(tap), ...identity });
       const seen = [got.flags, got.timestamp, typeof got.rejected, got.reported.length];
       checks.equal(`${name} of another origin`, seen, [{}, null, "string", 1]);
@@ -271,27 +285,6 @@ function init(tap) {
   return { environmentID: key, api: `${tap.url}/api/v1/` };
 }
 
-/** What a page sees once these flags came from the edge, to nobody in particular. */
-function loaded(flags) {
-  const listed = Object.entries(flags).map(([name, [enabled, value]]) => [name, [IDS[name], enabled, value]]);
-  const nobody = { identity: null, traits: {} };
-  return { ...nobody, flags: Object.fromEntries(listed), source: "SERVER", rejected: null, reported: [] };
-}
-
-/** The same for an identity. A trait that is null is not there. */
-function identified(flags, identity, traits) {
-  const plain = Object.entries(traits).map(([name, value]) => [name, value?.value ?? value]);
-  return { ...loaded(flags), identity, traits: Object.fromEntries(plain.filter(([, value]) => value !== null)) };
-}
-
-function comparable({ timestamp: _, ...seen }) {
-  return seen;
-}
-
-function expectedIn(situation) {
-  return { ...PUBLIC, ...CASES.situations.find((one) => one.situation === situation).differs };
-}
-
 /** What the edge says without an SDK in between. */
 async function evaluated(identifier, traits) {
   const list = Object.entries(traits).map(([trait_key, trait_value]) => ({ trait_key, trait_value }));
@@ -302,15 +295,6 @@ async function evaluated(identifier, traits) {
   });
   const { flags } = await answer.json();
   return Object.fromEntries(flags.map((flag) => [flag.feature.name, [flag.enabled, flag.feature_state_value]]));
-}
-
-function identityRequests(identifier, traits, transient) {
-  if (Object.keys(traits).length) return [`POST ${IDENTITIES}`];
-  return [`GET ${IDENTITIES}?identifier=${encodeURIComponent(identifier)}${transient ? "&transient=true" : ""}`];
-}
-
-function withoutPreflights(tap) {
-  return tap.requests.filter((request) => !request.startsWith("OPTIONS "));
 }
 
 function readOptions() {
