@@ -1,52 +1,114 @@
 //! Real SDKs, unmodified, as clients of a running edge.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
-use serde_json::json;
-use tests::{Edge, edge, folder, tools, workspace};
+use serde_json::{Value, json};
+use tests::{Edge, Tools, edge, fixture, folder, installed, say, tools};
 
-fn check(program: &Path, arguments: &[String]) {
-    let Some(tools) = tools() else { return };
-    if !program.is_absolute() || program.is_file() {
-        let edge = edge(&tools, &json!({}));
-        edge.publish_fixture("sdk.json", "ser.sdk-check");
-        run(program, arguments, &edge);
-        return;
-    }
-    let program = program.display();
-    assert!(std::env::var_os("JACKSTAFF_TEST_ALL").is_none(), "missing, so run scripts/setup: {program}");
-    println!("not run: scripts/setup makes what is missing: {program}");
-}
-
-fn run(program: &Path, arguments: &[String], edge: &Edge) {
-    let output = Command::new(program)
-        .args(arguments)
-        .args([
-            "--edge",
-            &edge.url(""),
-            "--client-key",
-            "sdk-environment-key",
-            "--server-key",
-            "ser.sdk-check",
-        ])
-        .output()
-        .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    println!("{text}");
-    assert!(output.status.success(), "{text}");
-}
+const CLIENT: &str = "sdk-environment-key";
+const SERVER: &str = "ser.sdk-check";
 
 #[test]
 fn python() {
-    let script = folder("sdk/python/check.py").display().to_string();
-    check(&workspace().join("target/sdk/python/bin/python"), &[script]);
+    let Some(tools) = tools() else { return };
+    let Some(python) = installed("sdk/python/bin/python") else { return };
+    let edge = checked_edge(&tools, &json!({}));
+    let mut check = script(&python, "sdk/python/check.py");
+    run("Python", check.args(addresses(&edge)).args(["--server-key", SERVER]));
 }
 
 #[test]
 fn node() {
-    let script = folder("sdk/node/check.mjs").display().to_string();
-    let modules = workspace().join("target/sdk/node").display().to_string();
-    check(Path::new("node"), &[script, "--modules".to_owned(), modules]);
+    let Some(tools) = tools() else { return };
+    let Some(modules) = installed("sdk/node") else { return };
+    let edge = checked_edge(&tools, &json!({}));
+    let mut check = script(Path::new("node"), "sdk/node/check.mjs");
+    run("Node", check.arg("--modules").arg(modules).args(addresses(&edge)).args(["--server-key", SERVER]));
+}
+
+#[test]
+fn rust() {
+    let Some(tools) = tools() else { return };
+    let Some(program) = installed("sdk/rust/debug/sdk-check") else { return };
+    let edge = checked_edge(&tools, &json!({}));
+    let mut check = Command::new(program);
+    check.args(addresses(&edge)).args(["--server-key", SERVER, "--hiding-key", &hiding(&edge)]);
+    run("Rust", &mut check);
+}
+
+#[test]
+fn web_in_jsdom() {
+    check_browser("jsdom", Path::new("jsdom"));
+}
+
+/// Chromium is a package of the operating system, so `scripts/setup` cannot see to it.
+#[test]
+fn web_in_real_chromium() {
+    match chromium() {
+        Some(program) => check_browser("Chromium", &program),
+        None => say("NOT RUN: the browser SDK in Chromium: none is installed (JACKSTAFF_CHROMIUM names one)"),
+    }
+}
+
+fn check_browser(name: &str, browser: &Path) {
+    let Some(tools) = tools() else { return };
+    let Some(modules) = installed("sdk/browser") else { return };
+    let edge = checked_edge(&tools, &json!({}));
+    let restricted = checked_edge(&tools, &json!({ "allowed_origins": ["http://app.example"] }));
+    let mut check = script(Path::new("node"), "sdk/browser/check.mjs");
+    check.arg("--browser").arg(browser).arg("--modules").arg(modules).args(addresses(&edge));
+    run(name, check.args(["--hiding-key", &hiding(&edge)]).args(["--restricted-edge", &restricted.url("")]));
+}
+
+/// An edge that serves the environment of the checks.
+fn checked_edge(tools: &Tools, settings: &Value) -> Edge {
+    let edge = edge(tools, settings);
+    edge.publish_fixture("sdk.json", SERVER);
+    edge
+}
+
+/// Publishes a copy of the environment that hides disabled flags, and returns its client-side key.
+fn hiding(edge: &Edge) -> String {
+    let mut document = fixture("sdk.json");
+    document["api_key"] = json!("sdk-hiding-key");
+    document["hide_disabled_flags"] = json!(true);
+    edge.publish(&document, "ser.sdk-hiding");
+    "sdk-hiding-key".to_owned()
+}
+
+fn addresses(edge: &Edge) -> [String; 4] {
+    ["--edge".to_owned(), edge.url(""), "--client-key".to_owned(), CLIENT.to_owned()]
+}
+
+fn script(interpreter: &Path, file: &str) -> Command {
+    let mut command = Command::new(interpreter);
+    command.arg(folder(file));
+    command
+}
+
+/// Runs a check, and says how many of its comparisons passed. If any failed, all that did are shown.
+fn run(name: &str, check: &mut Command) {
+    let start = Instant::now();
+    // Some SDKs heed the environment's proxy, which knows nothing of this machine.
+    let output =
+        check.env("NO_PROXY", "127.0.0.1").output().unwrap_or_else(|error| panic!("{check:?}: {error}"));
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    let counts = text.lines().rfind(|line| line.ends_with(" failed")).unwrap_or("no counts");
+    say(&format!("SDK, {name}: {counts}, in {:.1} s", start.elapsed().as_secs_f64()));
+    println!("{text}");
+    assert!(output.status.success(), "{name}: {}", output.status);
+}
+
+fn chromium() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os("JACKSTAFF_CHROMIUM") {
+        return Some(named.into());
+    }
+    let path = std::env::var_os("PATH")?;
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    std::env::split_paths(&path)
+        .flat_map(|folder| names.map(|name| folder.join(name)))
+        .find(|program| program.is_file())
 }

@@ -85,22 +85,3 @@ fn the_top_level_holds_what_it_should() {
     let top: Vec<&str> = top.into_iter().filter(|name| !name.starts_with('.')).collect();
     assert_eq!(top, expected);
 }
-
-#[test]
-fn the_release_package_is_small_and_has_no_local_api() {
-    let file = workspace().join("target/wasm32-wasip1/release/edge.wasm");
-    let Ok(wasm) = fs::read(&file) else {
-        assert!(
-            std::env::var_os("JACKSTAFF_TEST_ALL").is_none(),
-            "missing, so run scripts/setup: {}",
-            file.display()
-        );
-        println!("not run: scripts/setup makes what is missing: {}", file.display());
-        return;
-    };
-    assert!(wasm.len() < 1_500_000, "{} bytes", wasm.len());
-    for string in ["local-api", "local_api", "/resources/stores/", "Fastly-Key", "fastly-soft-purge"] {
-        let found = wasm.windows(string.len()).any(|window| window == string.as_bytes());
-        assert!(!found, "{string:?} is in the release package");
-    }
-}

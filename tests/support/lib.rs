@@ -14,7 +14,7 @@ pub use edge::{Answer, Edge, edge};
 pub use files::{fixture, folder, workspace};
 pub use jackstaff::{Finished, jackstaff};
 pub use origin::{Origin, origin};
-pub use tools::{Tools, tools};
+pub use tools::{Tools, installed, say, tools};
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,6 +1,7 @@
 //! The programs that the end-to-end tests run, as `scripts/setup` leaves them.
 
 use std::env;
+use std::io::Write;
 use std::path::PathBuf;
 
 use crate::files::workspace;
@@ -36,4 +37,22 @@ pub fn tools() -> Option<Tools> {
     assert!(env::var_os("JACKSTAFF_TEST_ALL").is_none(), "missing, so run scripts/setup: {missing}");
     println!("not run: scripts/setup makes what is missing: {missing}");
     None
+}
+
+/// What else `scripts/setup` leaves under `target`; none, said aloud, if it is not there, unless all is demanded.
+#[track_caller]
+pub fn installed(what: &str) -> Option<PathBuf> {
+    let path = workspace().join("target").join(what);
+    if path.exists() {
+        return Some(path);
+    }
+    let path = path.display();
+    assert!(env::var_os("JACKSTAFF_TEST_ALL").is_none(), "missing, so run scripts/setup: {path}");
+    say(&format!("NOT RUN: scripts/setup makes what is missing: {path}"));
+    None
+}
+
+/// Says something even if all passes: what is merely printed, the test harness keeps to itself then.
+pub fn say(what: &str) {
+    std::io::stderr().write_all(format!("{what}\n").as_bytes()).unwrap();
 }

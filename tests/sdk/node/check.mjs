@@ -4,15 +4,16 @@
 //
 // Needs the packages of `package-lock.json`. They are looked for in DIR, the directory where `npm ci` was run
 // (`target/sdk/node` if not said), since a module's own imports are looked for only beside and above its file.
-// Uses the SDK's public interface alone; every request passes a tap (`tap.mjs`).
+// Uses the SDK's public interface alone; every request passes a tap.
 // Prints every failure; the last line says how many checks passed and failed, and the exit code is 1 if any failed.
 
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { inspect, isDeepStrictEqual, parseArgs } from "node:util";
-import { CASES, DEFAULTS, DOCUMENT, SERVER_ONLY, population, possibleOutcomes } from "./cases.mjs";
-import { withTap } from "./tap.mjs";
+import { parseArgs } from "node:util";
+import { CASES, DEFAULTS, DOCUMENT, SERVER_ONLY, population, possibleOutcomes, without } from "../javascript/cases.mjs";
+import { Checks } from "../javascript/checks.mjs";
+import { withTap } from "../javascript/tap.mjs";
 
 const MODULES = fileURLToPath(new URL("../../../target/sdk/node", import.meta.url));
 const FLAGS = "/api/v1/flags/";
@@ -23,26 +24,19 @@ const WRONG_KEYS = ["no-such-environment", "ser.no-such-key"];
 const options = readOptions();
 const { Flagsmith, FlagsmithAPIError } = loadSdk(options.modules);
 
-const checks = { passed: 0, failed: 0, equal, fail };
+const checks = new Checks();
 const clients = [];
 
-for (const part of [
+await checks.run([
   environmentFlags,
   situationsEvaluatedRemotely,
   situationsEvaluatedLocally,
   remoteEqualsLocal,
   wrongKeys,
-]) {
-  try {
-    await part();
-  } catch (error) {
-    checks.fail(`${part.name}: broken off`, `${error}`, `because of ${error?.cause}`);
-  }
-}
+]);
 // The timer of a client that evaluates locally would keep this process alive.
 await Promise.all(clients.map((sdk) => sdk.close()));
-console.log(`${checks.passed} passed, ${checks.failed} failed`);
-process.exitCode = checks.failed ? 1 : 0;
+process.exitCode = checks.finish();
 
 async function environmentFlags() {
   const { edge, "client-key": clientKey, "server-key": serverKey } = options;
@@ -183,31 +177,6 @@ function outcomes(flags) {
 /** The SDK hands out a remote null as `undefined`, a local one as `null`. */
 function plain(value) {
   return value ?? null;
-}
-
-function without(names, flags) {
-  return Object.fromEntries(Object.entries(flags).filter(([name]) => !names.includes(name)));
-}
-
-function equal(what, got, expected) {
-  if (isDeepStrictEqual(got, expected)) {
-    checks.passed += 1;
-    return;
-  }
-  const isRecord = (value) => value instanceof Object && !Array.isArray(value);
-  const difference = (of, to) =>
-    Object.fromEntries(Object.entries(of).filter(([key, value]) => !isDeepStrictEqual(value, to[key])));
-  if (isRecord(got) && isRecord(expected)) [got, expected] = [difference(got, expected), difference(expected, got)];
-  checks.fail(what, `got ${shown(got)}`, `expected ${shown(expected)}`);
-}
-
-function fail(what, ...why) {
-  checks.failed += 1;
-  console.log([`FAIL ${what}`, ...why].join("\n     "));
-}
-
-function shown(value) {
-  return inspect(value, { breakLength: Infinity, depth: null });
 }
 
 function loadSdk(directory) {

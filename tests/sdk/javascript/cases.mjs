@@ -20,7 +20,7 @@ const OVERRIDDEN = DOCUMENT.identity_overrides.map((identity) => identity.identi
 /**
  * The identities of `cases.json`, the same at each run: what a trait is depends on the MD5 of its name and a number.
  *
- * Evaluating locally, this SDK forgets the traits of an identity with overrides that are false, 0 or "" (8.1.2,
+ * Evaluating locally, the Node SDK forgets the traits of an identity with overrides that are false, 0 or "" (8.1.2,
  * `IdentityModel.updateTraits`). It is at odds with its own remote answers there, so such identities have none of these.
  */
 export function* population() {
@@ -53,4 +53,8 @@ export function possibleOutcomes() {
     for (const value of values) outcomes.add(JSON.stringify([state.enabled, value]));
   }
   return possible;
+}
+
+export function without(names, flags) {
+  return Object.fromEntries(Object.entries(flags).filter(([name]) => !names.includes(name)));
 }

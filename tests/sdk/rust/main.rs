@@ -1,0 +1,69 @@
+//! The Rust SDK of Flagsmith, as published, against an edge that serves `tests/fixtures/sdk.json`.
+//!
+//!     sdk-check --client-key K --server-key ser.S [--hiding-key K] [--edge URL]
+//!
+//! Uses the SDK's public interface alone; every request passes a tap. Prints every failure; the last line says how
+//! many checks passed and failed, and the exit code is 1 if any failed.
+
+mod cases;
+mod checks;
+mod parts;
+mod tap;
+
+use std::process::ExitCode;
+
+use checks::Checks;
+
+/// Where the edge is, and the keys it knows.
+pub struct Options {
+    pub edge: String,
+    pub client_key: String,
+    pub server_key: String,
+    /// The client-side key of a copy of the environment that hides disabled flags.
+    pub hiding_key: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let options = match read_options() {
+        Ok(options) => options,
+        Err(wrong) => {
+            eprintln!(
+                "{wrong}\nusage: sdk-check --client-key K --server-key ser.S [--hiding-key K] [--edge URL]"
+            );
+            return ExitCode::from(2);
+        }
+    };
+    let mut checks = Checks::default();
+    parts::environment_flags(&mut checks, &options);
+    parts::situations_evaluated_remotely(&mut checks, &options);
+    parts::situations_evaluated_locally(&mut checks, &options);
+    parts::remote_equals_local(&mut checks, &options);
+    parts::disabled_flags_are_hidden(&mut checks, &options);
+    parts::wrong_keys(&mut checks, &options);
+    parts::analytics(&mut checks, &options);
+    checks.finish()
+}
+
+fn read_options() -> Result<Options, String> {
+    let mut options = Options {
+        edge: "http://127.0.0.1:7676".to_owned(),
+        client_key: String::new(),
+        server_key: String::new(),
+        hiding_key: None,
+    };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(name) = arguments.next() {
+        let value = arguments.next().ok_or(format!("{name}: no value"))?;
+        match name.as_str() {
+            "--edge" => options.edge = value,
+            "--client-key" => options.client_key = value,
+            "--server-key" => options.server_key = value,
+            "--hiding-key" => options.hiding_key = Some(value),
+            _ => return Err(format!("{name}: unknown")),
+        }
+    }
+    if options.client_key.is_empty() || options.server_key.is_empty() {
+        return Err("a key is missing".to_owned());
+    }
+    Ok(options)
+}
