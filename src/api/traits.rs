@@ -66,14 +66,13 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&
 pub(crate) fn parse(body: &[u8]) -> Result<Asked, Failure> {
     let text =
         std::str::from_utf8(body).map_err(|error| Failure::detail(format!("JSON parse error - {error}")))?;
-    let whole: &RawValue =
-        serde_json::from_str(text).map_err(|error| Failure::detail(format!("JSON parse error - {error}")))?;
-    if !whole.get().starts_with('{') {
-        let message = format!("Invalid data. Expected a dictionary, but got {}.", kind(whole));
+    let no_json = |error| Failure::detail(format!("JSON parse error - {error}"));
+    if !text.trim_start().starts_with('{') {
+        let other: &RawValue = serde_json::from_str(text).map_err(no_json)?;
+        let message = format!("Invalid data. Expected a dictionary, but got {}.", kind(other));
         return Err(Failure::Invalid(json!({ "non_field_errors": [message] })));
     }
-    let body: Body<'_> = serde_json::from_str(whole.get())
-        .map_err(|error| Failure::detail(format!("JSON parse error - {error}")))?;
+    let body: Body<'_> = serde_json::from_str(text).map_err(no_json)?;
     let name = match body.identifier.map(|raw| Value::from_json(raw.get())) {
         None | Some(Some(Value::Null)) => String::new(),
         Some(Some(Value::Str(text))) => identifier(&text)?,

@@ -310,7 +310,8 @@ fn state(feature: &FeatureContext) -> State {
         weight: variant.weight.to_f64(),
     });
     State {
-        key: feature.key.clone(),
+        // Most states have nothing to pick from.
+        key: if feature.variants.is_empty() { String::new() } else { feature.key.clone() },
         enabled: feature.enabled,
         value: feature.value.text().to_string(),
         variants: variants.collect(),

@@ -1,5 +1,6 @@
 //! The operators: how a condition is compiled, and when it matches (engine semantics, section 5).
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -16,7 +17,8 @@ use crate::version::{self, Version};
 /// What a condition asks of a value.
 #[derive(Debug, Clone, Archive, Serialize)]
 pub enum Test {
-    Compare(Comparison),
+    /// Boxed, or every condition would take the room of this one.
+    Compare(Box<Comparison>),
     Contains(String),
     NotContains(String),
     /// The index of the environment's pattern.
@@ -43,7 +45,7 @@ pub struct Comparison {
     int: Option<Integer>,
     float: Option<f64>,
     /// Where the text is a version of the usual kind, its three numbers.
-    plain_version: Option<[u64; 3]>,
+    plain_version: Option<Box<[u64; 3]>>,
 }
 
 #[derive(Debug, Clone, Copy, Archive, Serialize)]
@@ -79,7 +81,7 @@ impl Test {
                 Err(format!("the value of {operator} is neither text nor number"))
             }
         };
-        let compare = |relation| text().map(|text| Test::Compare(Comparison::new(relation, text)));
+        let compare = |relation| text().map(|text| Test::Compare(Box::new(Comparison::new(relation, text))));
         match operator {
             "EQUAL" => compare(Relation::Equal),
             "NOT_EQUAL" => compare(Relation::NotEqual),
@@ -104,7 +106,7 @@ impl Comparison {
             text: text.to_string(),
             int: Integer::cast(text),
             float: cast_float(text),
-            plain_version: text.strip_suffix(VERSION).and_then(version::plain),
+            plain_version: text.strip_suffix(VERSION).and_then(version::plain).map(Box::new),
         }
     }
 }

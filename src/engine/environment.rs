@@ -57,7 +57,7 @@ pub struct Feature {
 /// What a feature is where nothing, or a certain segment or identity, overrides it.
 #[derive(Debug, Archive, Serialize)]
 pub struct State {
-    /// Hashed with the identity's key to pick a variant.
+    /// Hashed with the identity's key to pick a variant; empty where there is none to pick.
     pub(crate) key: String,
     pub(crate) enabled: bool,
     /// JSON.
