@@ -12,7 +12,7 @@ const TIMES: &str = "jackstaff-measure";
 /// Header that asks for a sandbox that knows nothing, each time.
 const COLD: &str = "jackstaff-measure-cold";
 
-/// The measurement, if the request asks for one: microseconds, as JSON.
+/// The measurement, if the request asks for one: nanoseconds, as text.
 pub(crate) fn answer(request: &mut Request, sandbox: &mut Sandbox) -> Option<Response> {
     let times: u32 = request.get_header_str(TIMES)?.parse().ok()?;
     let cold = request.contains_header(COLD);
@@ -27,7 +27,6 @@ pub(crate) fn answer(request: &mut Request, sandbox: &mut Sandbox) -> Option<Res
         let reply = api::respond(&request, sandbox, &settings);
         drop(send::response(reply, &request, sandbox));
     }
-    let microseconds = elapsed_vcpu_ms().ok()?.saturating_sub(before) * 1_000;
-    let each = microseconds / u64::from(times.max(1));
-    Some(Response::from_body(each.to_string()))
+    let nanoseconds = elapsed_vcpu_ms().ok()?.saturating_sub(before) * 1_000_000;
+    Some(Response::from_body((nanoseconds / u64::from(times.max(1))).to_string()))
 }

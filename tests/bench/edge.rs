@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::{Tools, fixtures, workspace};
+use tests::{Edge, Tools, fixtures, workspace};
 
 use crate::engine::median;
 use crate::figure;
@@ -56,6 +56,36 @@ pub(crate) fn routes(tools: &Tools) {
             figure(&format!("edge_{}_to_health", load.name), rate / rates[0], "ratio", &details);
         }
     }
+    for load in &loads {
+        for cold in [false, true] {
+            vcpu(&edge, load, cold);
+        }
+    }
+}
+
+/// Guest time of one request, told by the guest itself: in a sandbox that has answered its like before, or in one that
+/// has still to read and decode the environment.
+fn vcpu(edge: &Edge, load: &Load, cold: bool) {
+    const TIMES: u32 = 2_000;
+    let (path, body) = &load.requests[0];
+    let times = TIMES.to_string();
+    let headers = [
+        ("x-environment-key", load.key),
+        ("content-type", "application/json"),
+        ("jackstaff-measure", times.as_str()),
+        ("jackstaff-measure-cold", if cold { "1" } else { "" }),
+    ];
+    let rounds = (0..ROUNDS).map(|_| {
+        let answer = edge.call(load.method, path, &headers, body.as_bytes());
+        String::from_utf8_lossy(&answer.body).parse::<f64>().expect("nanoseconds") / 1_000.0
+    });
+    let sandbox = if cold { "cold" } else { "reused" };
+    let details = json!({
+        "environment": "large",
+        "sandbox": sandbox,
+        "measured": "elapsed vCPU of the guest over many requests in one execution, without its start; median of rounds",
+    });
+    figure(&format!("edge_{}_vcpu_{sandbox}", load.name), median(rounds.collect()), "microseconds", &details);
 }
 
 fn details(bytes: usize) -> Value {
