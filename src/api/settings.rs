@@ -26,6 +26,8 @@ pub struct Fault {
     pub kv_delay: Duration,
     /// `hold_ms`: who brings a copy up to date is held for so long between the last look at it and the insertion.
     pub hold: Duration,
+    /// `dies`: who has the obligation to insert a copy breaks off in the middle of it.
+    pub dies: bool,
     /// `percent`: how many of a hundred reads, and of a hundred insertions, are struck; all by default.
     pub percent: u8,
 }
@@ -37,6 +39,7 @@ impl Default for Fault {
             kv_older: false,
             kv_delay: Duration::ZERO,
             hold: Duration::ZERO,
+            dies: false,
             percent: 100,
         }
     }
@@ -97,6 +100,7 @@ fn fault(value: &Value) -> Result<Fault, &'static str> {
         kv_older: yes("kv_older"),
         kv_delay: Duration::from_millis(number("kv_delay_ms", 0, 60_000)?),
         hold: Duration::from_millis(number("hold_ms", 0, 60_000)?),
+        dies: yes("dies"),
         percent: u8::try_from(number("percent", 100, 100)?).unwrap_or(100),
     })
 }

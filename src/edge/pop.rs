@@ -50,21 +50,22 @@ impl Store for Sandbox {
     }
 
     fn section(&mut self, section: Section) -> Result<Vec<u8>, Unavailable> {
-        self.opened.as_ref().and_then(|opened| opened.read(section)).ok_or(Unavailable)
+        self.read(section).ok_or(Unavailable)
     }
 
     fn compiled(&mut self) -> Result<Rc<Compiled>, Unavailable> {
         let opened = self.opened.as_ref().ok_or(Unavailable)?;
-        let revision = opened.header.revision;
+        let (header, revision) = (Rc::clone(&opened.header), opened.header.revision);
         if let Some(decoded) = &self.decoded
             && decoded.key == opened.key
             && decoded.revision == revision
         {
             return Ok(Rc::clone(&decoded.compiled));
         }
-        let bytes = opened.read(Section::Compiled).ok_or(Unavailable)?;
-        if !opened.header.span(Section::Compiled).is_some_and(|span| span.matches(&bytes)) {
-            eprintln!("jackstaff: {}: the compiled environment in the cache is damaged", opened.key);
+        let key = opened.key.clone();
+        let bytes = self.read(Section::Compiled).ok_or(Unavailable)?;
+        if !header.span(Section::Compiled).is_some_and(|span| span.matches(&bytes)) {
+            eprintln!("jackstaff: {key}: the compiled environment in the cache is damaged");
             return Err(Unavailable);
         }
         // SAFETY: a copy is inserted after `check` has decoded these bytes; their checksum is still the same.
@@ -73,7 +74,7 @@ impl Store for Sandbox {
             reason = "checking the structure again in each sandbox costs more than evaluating"
         )]
         let compiled = Rc::new(unsafe { Compiled::decode_checked(bytes) });
-        self.decoded = Some(Decoded { key: opened.key.clone(), revision, compiled: Rc::clone(&compiled) });
+        self.decoded = Some(Decoded { key, revision, compiled: Rc::clone(&compiled) });
         Ok(compiled)
     }
 
@@ -90,6 +91,14 @@ impl Store for Sandbox {
 }
 
 impl Sandbox {
+    /// Reads a section of the copy at hand.
+    pub(crate) fn read(&mut self, section: Section) -> Option<Vec<u8>> {
+        if let Some(bytes) = self.opened.as_ref()?.read(section) {
+            return Some(bytes);
+        }
+        self.mend().then(|| self.opened.as_ref()?.read(section))?
+    }
+
     /// Opens the POP's copy. The one request whose turn it is brings it up to date first.
     fn open(&mut self, key: &EnvironmentKey) -> Result<Lookup<PopCopy>, Error> {
         let name = key.store_key();

@@ -75,6 +75,20 @@ impl Sandbox {
         Ok(found.map_or(Lookup::Unavailable, |found| self.serve(key, found, Source::Kv)))
     }
 
+    /// Puts the copy at hand back into its place if it cannot be read: a refresher that died in the middle of its insertion
+    /// leaves such a one, and it would count as fresh. Whether the very revision is there again.
+    pub(crate) fn mend(&mut self) -> bool {
+        let Some(broken) = self.opened.take() else { return false };
+        let name = broken.key.store_key();
+        let (_, Some(bundle)) = self.ask_kv(&name, None) else { return false };
+        let mended = self.carry_out(&name, &Change::Insert(bundle), None).and_then(|()| {
+            let found = core::lookup(cache_key(&name)).always_use_requested_range().execute()?;
+            Ok(found.map_or(Lookup::Unavailable, |found| self.serve(&broken.key, found, Source::Kv)))
+        });
+        // The answer's head speaks of the revision that was found first.
+        matches!(mended, Ok(Lookup::Found(copy)) if copy.header.revision == broken.header.revision)
+    }
+
     /// Inserts what came into the KV store while the POP object was brought up to date.
     fn look_afterwards(&mut self, name: &str) -> Result<(), Error> {
         for _ in 0..LOOKS_AFTERWARDS {
@@ -96,6 +110,8 @@ impl Sandbox {
         crate::fault::strike_insertion(&settings.fault);
         match (change, obligation) {
             (Change::Insert(Bundle { header, bytes }), obligation) => {
+                #[cfg(feature = "local-api")]
+                let dies = obligation.is_some() && settings.fault.dies;
                 let note = Note::Copy { of: header, checked_at: seconds(Timestamp::now()), stale: false };
                 let (total, metadata) = (header.total, note.to_metadata().into());
                 let mut body = match obligation {
@@ -106,6 +122,11 @@ impl Sandbox {
                         .known_length(total)
                         .execute()?,
                 };
+                #[cfg(feature = "local-api")]
+                if dies {
+                    body.write_all(&bytes[..bytes.len() / 2])?;
+                    return Ok(());
+                }
                 body.write_all(bytes)?;
                 body.finish()?;
             }

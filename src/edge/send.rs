@@ -42,12 +42,12 @@ pub(crate) fn response(reply: Reply, request: &http::Request<Vec<u8>>, sandbox: 
 }
 
 fn with_section(head: http::Response<()>, section: Section, sandbox: &mut Sandbox) -> Option<Response> {
-    let opened = sandbox.opened.as_ref()?;
-    let length = opened.length(section)?;
+    let length = sandbox.opened.as_ref()?.length(section)?;
     if length <= READ_LIMIT {
-        let bytes = opened.read(section)?;
+        let bytes = sandbox.read(section)?;
         return Some(Response::from(head.map(|()| Body::from(bytes))));
     }
+    let opened = sandbox.opened.as_ref()?;
     let mut response = Response::from(http::Response::map(head, |()| Body::new()));
     response.set_body(opened.stream(section)?);
     response.set_header(CONTENT_LENGTH, HeaderValue::from(length));

@@ -84,6 +84,21 @@ fn a_kv_store_that_fails_now_and_then_costs_nobody_a_flag() {
     assert_sound(&edge);
 }
 
+/// Under Viceroy such a copy stays fresh, and every read of it fails.
+#[test]
+fn a_refresher_that_dies_in_the_middle_of_its_insertion_costs_nobody_a_flag() {
+    let Some(edge) = demo_edge(&json!({ "fresh": 3600, "fault": { "dies": true } })) else { return };
+    for path in [IDENTITY, FLAGS, "/api/v1/environment-document/"] {
+        edge.hard_purge(NAME);
+        for _ in 0..3 {
+            let answer = edge.get(path, SERVER);
+            assert_eq!(answer.status, 200, "{path}: {answer:?}");
+            assert!(answer.json().to_string().contains("welcome_message"), "{path}");
+        }
+    }
+    assert_sound(&edge);
+}
+
 #[test]
 fn a_tombstone_closes_an_environment_and_a_later_revision_opens_it_again() {
     let Some(edge) = demo_edge(&json!({})) else { return };

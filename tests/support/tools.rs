@@ -23,7 +23,7 @@ pub fn tools() -> Option<Tools> {
     let tools = Tools {
         viceroy: named("JACKSTAFF_VICEROY", target.join("tools/viceroy")),
         edge: named("JACKSTAFF_EDGE", target.join("local-edge/wasm32-wasip1/release/edge.wasm")),
-        jackstaff: target.join("release/jackstaff"),
+        jackstaff: named("JACKSTAFF_PROGRAM", target.join("release/jackstaff")),
     };
     let missing: Vec<String> = [&tools.viceroy, &tools.edge, &tools.jackstaff]
         .into_iter()
