@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
 mod doubt;
+mod history;
 mod pauses;
 mod read_back;
 mod removal;
