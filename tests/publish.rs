@@ -1,6 +1,8 @@
 //! `jackstaff publish` and `unpublish` against a running edge: what they write, what they say, and what they end with.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
+use std::thread;
+
 use serde_json::{Value, json};
 use tests::fastly::{Fault, Kind, STORE, fastly_api};
 use tests::{Edge, Finished, edge, fixture, jackstaff, origin, tools};
@@ -90,9 +92,11 @@ fn the_decision_table_on_a_real_store() {
 #[test]
 fn a_dry_run_writes_nothing() {
     let Some(setup) = Setup::new() else { return };
-    let finished = setup.publish(&[("a.json", document("a", "one", MARCH))], &["--dry-run"]);
+    let arguments = ["--dry-run", "--server-key", "ser.a"];
+    let finished = setup.publish(&[("a.json", document("a", "one", MARCH))], &arguments);
     assert_eq!(finished.code, 0, "{finished:?}");
     assert!(finished.output.contains("would publish environment `a`"), "{finished:?}");
+    assert!(finished.output.ends_with(", 1 server-side key to be written\n"), "{finished:?}");
     assert_eq!(setup.edge.get(FLAGS, "a").status, 403);
 }
 
@@ -381,4 +385,33 @@ fn of_several_files_the_worst_counts_and_each_is_told_of() {
     }
     assert!(failed.output.contains("last.json: published environment `last` as revision"), "{failed:?}");
     assert!(api.stored("environment/last").is_some() && api.stored("environment/failing").is_none());
+}
+
+#[test]
+fn publishers_at_once_write_one_after_the_other() {
+    const EACH: usize = 6;
+    let Some(setup) = Setup::new() else { return };
+    let mut revisions: Vec<u64> = thread::scope(|scope| {
+        let publishers = ["x", "y"].map(|publisher| {
+            let setup = &setup;
+            scope.spawn(move || {
+                let publish = |round| {
+                    let mut document = document("a", &format!("{publisher}{round}"), MARCH);
+                    document["updated_at"] = Value::Null;
+                    let finished = setup.publish(&[(&format!("{publisher}.json"), document)], &[]);
+                    assert_eq!(finished.code, 0, "{finished:?}");
+                    let revision = finished.output.split(" as revision ").nth(1).unwrap_or_default();
+                    revision.split(',').next().unwrap_or_default().parse::<u64>().unwrap()
+                };
+                (0..EACH).map(publish).collect::<Vec<u64>>()
+            })
+        });
+        let of_each = publishers.map(|publisher| publisher.join().unwrap());
+        assert!(of_each.iter().all(|revisions| revisions.is_sorted()), "{of_each:?}");
+        of_each.concat()
+    });
+    revisions.sort_unstable();
+    revisions.dedup();
+    assert_eq!(revisions.len(), 2 * EACH, "each has its own: {revisions:?}");
+    assert_eq!(Some(&revision(&setup, "a")), revisions.last());
 }

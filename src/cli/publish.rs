@@ -90,23 +90,19 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             return Verdict::Refused;
         }
         let report = publish(&client, &source, &server_keys.of(&source), &options);
-        say(file, &source, &report);
+        say(file, &source, &report, options.dry_run);
         judge(&file.display(), &report)
     });
     verdicts.max().unwrap_or(Verdict::Good).into()
 }
 
 /// Says what was done for a file, and what is odd about it.
-fn say(file: &Path, source: &Source, report: &Report) {
+fn say(file: &Path, source: &Source, report: &Report, dry_run: bool) {
     let name = file.display();
-    let keys = match (report.server_keys.written, &report.environment) {
-        (0, _) => None,
-        (count, Ok(Published { done: Done::Planned, .. })) => Some((count, "to be written")),
-        (count, _) => Some((count, "written")),
-    };
-    let keys = keys.map(|(count, done)| {
+    let keys = (report.server_keys.written > 0).then(|| {
+        let count = report.server_keys.written;
         let keys = if count == 1 { "key" } else { "keys" };
-        format!("{count} server-side {keys} {done}")
+        format!("{count} server-side {keys} {}", if dry_run { "to be written" } else { "written" })
     });
     let Ok(published) = &report.environment else {
         if let Some(keys) = keys {

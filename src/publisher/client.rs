@@ -80,6 +80,8 @@ impl<'a> Client<'a> {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(Duration::from_secs(5)))
+            // A token goes to nobody but whom it was given for.
+            .max_redirects(0)
             .user_agent(concat!("jackstaff/", env!("CARGO_PKG_VERSION")))
             .build()
             .into();

@@ -144,10 +144,16 @@ fn a_bundle_that_is_damaged_in_the_store_is_not_unchanged() {
 }
 
 #[test]
-fn a_token_that_is_refused_is_not_tried_again() {
+fn a_refusal_is_not_tried_again_and_a_redirection_not_followed() {
     let world = World::new();
     let answer = |status| world.api.fail(Kind::Read, ITEM, [Fault::Answer(status)]);
-    for (status, reason) in [(401, "Unauthorized"), (403, "Forbidden"), (400, "Bad Request")] {
+    for (status, reason) in [
+        (401, "Unauthorized"),
+        (403, "Forbidden"),
+        (400, "Bad Request"),
+        (302, "Found"),
+        (307, "Temporary Redirect"),
+    ] {
         answer(status);
         let expected = format!(
             "reading environment/a from the KV store: answered {status} {reason}: \

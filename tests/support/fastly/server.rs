@@ -182,7 +182,11 @@ fn item(stored: &Stored) -> Response<Reply> {
 /// A refusal as Fastly words them.
 fn problem(status: u16, title: &str) -> Response<Reply> {
     let body = format!(r#"{{"title":"{title}","status":{status}}}"#);
-    Response::builder().status(status).body(body.as_str().into()).unwrap()
+    // Whoever follows a redirection ends up nowhere.
+    let location = if (300..400).contains(&status) { Some("http://127.0.0.1:1/") } else { None };
+    let response = Response::builder().status(status);
+    let response = location.into_iter().fold(response, |response, to| response.header("location", to));
+    response.body(body.as_str().into()).unwrap()
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
