@@ -12,8 +12,10 @@ use crate::kv::{self, Item, Stored, Write};
 const TRIES: usize = 8;
 /// The pauses between: what was read may have been out of date, and becomes current by itself.
 const TRY_PAUSE: Duration = Duration::from_millis(50);
-/// How often, and after which pauses, an item is read back until the store shows it: 20 seconds in all.
+/// How often, and with which pauses between, an item is read back until the store shows it: 20 seconds in all.
 const READ_BACKS: u32 = 14;
+/// How often one is looked for that may not have been written at all: 3 seconds in all.
+const LOOKS_IN_DOUBT: u32 = 6;
 const READ_BACK_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_READ_BACK_PAUSE: Duration = Duration::from_secs(2);
 
@@ -82,7 +84,7 @@ pub(crate) fn bring<T, E: From<StoreFailed>>(
             Ok(Write::Done) => {
                 let shown =
                     |stored: &Stored| stored.item == item || is_later(stored, &item, replaced.as_deref());
-                return match read_back(calls, name, shown) {
+                return match read_back(calls, name, READ_BACKS, shown) {
                     Ok(()) => Ok(Brought::Written(about)),
                     Err(why) => Err(StoreFailed::NotReadBack { name: name.to_owned(), why }.into()),
                 };
@@ -93,7 +95,7 @@ pub(crate) fn bring<T, E: From<StoreFailed>>(
                 pause *= 2;
             }
             Err(failed) if failed.leaves_doubt() => {
-                return match read_back(calls, name, |stored| stored.item == item) {
+                return match read_back(calls, name, LOOKS_IN_DOUBT, |stored| stored.item == item) {
                     Ok(()) => Ok(Brought::Written(about)),
                     Err(_) => Err(StoreFailed::InDoubt(failed).into()),
                 };
@@ -104,15 +106,22 @@ pub(crate) fn bring<T, E: From<StoreFailed>>(
     Err(StoreFailed::Contended { name: name.to_owned() }.into())
 }
 
-/// Waits until the store shows an item.
-fn read_back(calls: &Calls<'_>, name: &str, shown: impl Fn(&Stored) -> bool) -> Result<(), NotShown> {
+/// Looks so many times until the store shows an item.
+fn read_back(
+    calls: &Calls<'_>,
+    name: &str,
+    times: u32,
+    shown: impl Fn(&Stored) -> bool,
+) -> Result<(), NotShown> {
     let mut pause = READ_BACK_PAUSE;
-    for _ in 0..READ_BACKS {
+    for time in 0..times {
+        if time > 0 {
+            calls.sleep(pause);
+            pause = (pause * 2).min(LONGEST_READ_BACK_PAUSE);
+        }
         if kv::get(calls, name).map_err(NotShown::Call)?.is_some_and(|stored| shown(&stored)) {
             return Ok(());
         }
-        calls.sleep(pause);
-        pause = (pause * 2).min(LONGEST_READ_BACK_PAUSE);
     }
     Err(NotShown::Older)
 }
