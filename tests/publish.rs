@@ -1,7 +1,10 @@
-//! `jackstaff publish` against a running edge: what it writes, what it says, and what it ends with.
+//! `jackstaff publish` and `unpublish` against a running edge: what they write, what they say, and what they end with.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
+use std::thread;
+
 use serde_json::{Value, json};
+use tests::fastly::{Fault, Kind, STORE, fastly_api};
 use tests::{Edge, Finished, edge, fixture, jackstaff, origin, tools};
 
 const FLAGS: &str = "/api/v1/flags/";
@@ -89,9 +92,11 @@ fn the_decision_table_on_a_real_store() {
 #[test]
 fn a_dry_run_writes_nothing() {
     let Some(setup) = Setup::new() else { return };
-    let finished = setup.publish(&[("a.json", document("a", "one", MARCH))], &["--dry-run"]);
+    let arguments = ["--dry-run", "--server-key", "ser.a"];
+    let finished = setup.publish(&[("a.json", document("a", "one", MARCH))], &arguments);
     assert_eq!(finished.code, 0, "{finished:?}");
     assert!(finished.output.contains("would publish environment `a`"), "{finished:?}");
+    assert!(finished.output.ends_with(", 1 server-side key to be written\n"), "{finished:?}");
     assert_eq!(setup.edge.get(FLAGS, "a").status, 403);
 }
 
@@ -245,4 +250,168 @@ fn the_demo_is_published_without_a_warning() {
     let Some(setup) = Setup::new() else { return };
     let finished = setup.publish(&[("demo.json", fixture("demo.json"))], &["--origin", "http://127.0.0.1:1"]);
     assert!(!finished.errors.contains("warning"), "{finished:?}");
+}
+
+fn revision(setup: &Setup, key: &str) -> u64 {
+    setup.edge.get(FLAGS, key).header("jackstaff-revision").parse().unwrap()
+}
+
+#[test]
+fn after_a_removal_no_key_opens_anything_until_it_is_published_again() {
+    let Some(setup) = Setup::new() else { return };
+    let publish = |value, at, further: &[&str]| {
+        let keys = [&["--server-key", "ser.a"], further].concat();
+        setup.publish(&[("a.json", document("a", value, at))], &keys)
+    };
+    let statuses = || ["a", "ser.a"].map(|key| setup.edge.get(FLAGS, key).status);
+    assert_eq!(publish("one", APRIL, &[]).code, 0);
+    assert_eq!(statuses(), [200, 200]);
+    let before = revision(&setup, "a");
+
+    let planned = setup.edge.run_unpublish(&["a", "--dry-run"]);
+    assert_eq!(planned.code, 0, "{planned:?}");
+    assert!(planned.output.contains("would remove environment `a` with revision"), "{planned:?}");
+    assert_eq!(statuses(), [200, 200]);
+
+    let removed = setup.edge.run_unpublish(&["a"]);
+    assert_eq!(removed.code, 0, "{removed:?}");
+    assert!(removed.output.starts_with("removed environment `a` with revision"), "{removed:?}");
+    assert_eq!(statuses(), [403, 403]);
+    for path in ["/api/v1/identities/?identifier=i", "/api/v1/environment-document/"] {
+        assert_eq!(setup.edge.get(path, "ser.a").status, 403, "{path}");
+    }
+
+    let again = setup.edge.run_unpublish(&["a"]);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert!(again.output.starts_with("unchanged: environment `a` was removed with revision"), "{again:?}");
+
+    let older = publish("old", MARCH, &[]);
+    assert_eq!(older.code, 1, "{older:?}");
+    assert_eq!(statuses(), [403, 403]);
+    assert_eq!(publish("one", APRIL, &[]).code, 0);
+    assert_eq!(statuses(), [200, 200]);
+    assert!(revision(&setup, "a") >= before + 2, "revisions go on");
+
+    assert_eq!(setup.edge.run_unpublish(&["a"]).code, 0);
+    assert_eq!(publish("old", MARCH, &["--force"]).code, 0);
+    assert_eq!(setup.value("a"), "old");
+}
+
+#[test]
+fn what_cannot_be_removed_is_named_and_the_rest_is_removed() {
+    let Some(setup) = Setup::new() else { return };
+    assert_eq!(setup.publish(&[("a.json", document("a", "one", MARCH))], &[]).code, 0);
+    let finished = setup.edge.run_unpublish(&["nobody", "x/y", "ser.secret", "a"]);
+    assert_eq!(finished.code, 1, "{finished:?}");
+    for expected in [
+        "nobody: environment `nobody` is not in the store",
+        "x/y: only letters, digits",
+        "key 3: starts with `ser.`",
+    ] {
+        assert!(finished.errors.contains(expected), "{expected:?} in {}", finished.errors);
+    }
+    assert!(!finished.errors.contains("ser.secret"), "{finished:?}");
+    assert_eq!(setup.edge.get(FLAGS, "a").status, 403);
+    assert_eq!(setup.edge.run_unpublish(&[]).code, 64);
+    let nobody = ["a", "--origin", "http://127.0.0.1:1"];
+    assert_eq!(setup.edge.run_unpublish(&nobody).code, 3, "removed already, and nobody could be told");
+}
+
+#[test]
+fn a_revoked_or_expired_key_opens_nothing_at_once() {
+    let Some(setup) = Setup::new() else { return };
+    let status = || ["ser.x", "ser.y", "ser.z"].map(|key| setup.edge.get(FLAGS, key).status);
+    let publish = |x: Value, y: Value| {
+        let manifest = setup.edge.file("keys.json", &json!({ "a": [x, y, "ser.z"] }).to_string());
+        let manifest = manifest.display().to_string();
+        let finished =
+            setup.publish(&[("a.json", document("a", "one", MARCH))], &["--server-keys", &manifest]);
+        assert_eq!(finished.code, 0, "{finished:?}");
+        finished.output
+    };
+    assert!(publish(json!("ser.x"), json!("ser.y")).ends_with(", 3 server-side keys written\n"));
+    assert_eq!(status(), [200, 200, 200]);
+    let revoked = json!({ "key": "ser.x", "active": false });
+    let expired = json!({ "key": "ser.y", "expires_at": "2026-01-01T00:00:00Z" });
+    assert!(publish(revoked, expired).ends_with(", 2 server-side keys written\n"));
+    assert_eq!(status(), [403, 403, 200]);
+    let valid = json!({ "key": "ser.y", "expires_at": "2999-01-01T00:00:00Z" });
+    publish(json!("ser.x"), valid);
+    assert_eq!(status(), [200, 200, 200]);
+}
+
+#[test]
+fn of_several_files_the_worst_counts_and_each_is_told_of() {
+    let Some(tools) = tools() else { return };
+    let api = fastly_api();
+    let folder = tempfile::TempDir::new().unwrap();
+    let token = folder.path().join("origin-token");
+    std::fs::write(&token, tests::fastly::ORIGIN_TOKEN).unwrap();
+    let files = ["good", "failing", "older", "untold", "last"].map(|key| {
+        let file = folder.path().join(format!("{key}.json"));
+        std::fs::write(&file, document(key, "one", MARCH).to_string()).unwrap();
+        file.display().to_string()
+    });
+    let url = api.url();
+    let token = token.display().to_string();
+    let target = ["--api", &url, "--store", STORE, "--service", tests::fastly::SERVICE, "--origin", &url];
+    let publish = |files: &[&str]| {
+        let arguments = [&["publish"], &target[..], &["--origin-token-file", &token], files].concat();
+        jackstaff(&tools, &arguments, "")
+    };
+    let newer = folder.path().join("newer.json");
+    std::fs::write(&newer, document("older", "two", APRIL).to_string()).unwrap();
+    assert_eq!(publish(&[&newer.display().to_string()]).code, 0);
+
+    // An hour is more than anybody waits.
+    let gone = [Fault::AskToWait(503, 3_600)];
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    api.fail(Kind::Announce, "untold", gone);
+    let untold = publish(&[files[0], files[3]]);
+    assert_eq!(untold.code, 3, "{untold:?}");
+    api.fail(Kind::Announce, "untold", gone);
+    let refused = publish(&[files[0], files[2], files[3]]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    api.fail(Kind::Announce, "untold", gone);
+    api.fail(Kind::Write, "environment/failing", gone);
+    let failed = publish(&files);
+    assert_eq!(failed.code, 2, "{failed:?}");
+    for expected in [
+        "failing.json: writing environment/failing to the KV store: answered 503",
+        "older.json: updated_at: 2026-03-01T00:00:00Z is earlier than 2026-04-01T00:00:00Z",
+        "untold.json: announcing untold to the origin: answered 503",
+    ] {
+        assert!(failed.errors.contains(expected), "{expected:?} in {}", failed.errors);
+    }
+    assert!(failed.output.contains("last.json: published environment `last` as revision"), "{failed:?}");
+    assert!(api.stored("environment/last").is_some() && api.stored("environment/failing").is_none());
+}
+
+#[test]
+fn publishers_at_once_write_one_after_the_other() {
+    const EACH: usize = 6;
+    let Some(setup) = Setup::new() else { return };
+    let mut revisions: Vec<u64> = thread::scope(|scope| {
+        let publishers = ["x", "y"].map(|publisher| {
+            let setup = &setup;
+            scope.spawn(move || {
+                let publish = |round| {
+                    let mut document = document("a", &format!("{publisher}{round}"), MARCH);
+                    document["updated_at"] = Value::Null;
+                    let finished = setup.publish(&[(&format!("{publisher}.json"), document)], &[]);
+                    assert_eq!(finished.code, 0, "{finished:?}");
+                    let revision = finished.output.split(" as revision ").nth(1).unwrap_or_default();
+                    revision.split(',').next().unwrap_or_default().parse::<u64>().unwrap()
+                };
+                (0..EACH).map(publish).collect::<Vec<u64>>()
+            })
+        });
+        let of_each = publishers.map(|publisher| publisher.join().unwrap());
+        assert!(of_each.iter().all(|revisions| revisions.is_sorted()), "{of_each:?}");
+        of_each.concat()
+    });
+    revisions.sort_unstable();
+    revisions.dedup();
+    assert_eq!(revisions.len(), 2 * EACH, "each has its own: {revisions:?}");
+    assert_eq!(Some(&revision(&setup, "a")), revisions.last());
 }

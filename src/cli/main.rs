@@ -3,6 +3,9 @@
 mod evaluate;
 mod origin;
 mod publish;
+mod target;
+mod unpublish;
+mod verdict;
 
 use std::process::ExitCode;
 
@@ -21,6 +24,7 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Origin(origin::Arguments),
     Publish(publish::Arguments),
+    Unpublish(unpublish::Arguments),
 }
 
 /// Exit code of a wrong command line (`EX_USAGE`).
@@ -39,5 +43,6 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Origin(arguments) => origin::run(&arguments),
         Command::Publish(arguments) => publish::run(&arguments),
+        Command::Unpublish(arguments) => unpublish::run(&arguments),
     }
 }

@@ -5,15 +5,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use jiff::Timestamp;
 use publisher::{
-    Done, Options, Published, Secret, ServerKeySource, Source, Target, parse_server_keys, publish,
+    Client, Done, Options, Published, Report, ServerKeySource, Source, SystemClock, parse_server_keys,
+    publish,
 };
 
 use crate::USAGE;
 use crate::evaluate::RegexAnchor;
+use crate::target::TargetArguments;
+use crate::verdict::{Verdict, judge};
 
 /// Publish environment documents to the edge KV store, and announce them
 ///
@@ -37,24 +39,8 @@ pub(crate) struct Arguments {
     /// Environment documents (JSON)
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Base of Fastly's API, or of a local edge that answers in its place
-    #[arg(long, value_name = "URL", default_value = "https://api.fastly.com")]
-    api: String,
-    /// The id of the KV store
-    #[arg(long, value_name = "ID", env = "JACKSTAFF_KV_STORE")]
-    store: String,
-    /// The id of the service whose copies are purged
-    #[arg(long, value_name = "ID", env = "FASTLY_SERVICE_ID")]
-    service: Option<String>,
-    /// The origin of change signals
-    #[arg(long, value_name = "URL", env = "JACKSTAFF_ORIGIN")]
-    origin: Option<String>,
-    /// A file with the API token
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
-    /// A file with the origin's token
-    #[arg(long, value_name = "FILE")]
-    origin_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    target: TargetArguments,
     /// A manifest of server-side keys by environment
     #[arg(long, value_name = "FILE")]
     server_keys: Option<PathBuf>,
@@ -72,28 +58,9 @@ pub(crate) struct Arguments {
     dry_run: bool,
 }
 
-/// How badly it went for a file; the worst is what the program ends with.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Verdict {
-    Good,
-    NotTold,
-    Refused,
-    NotWritten,
-}
-
-impl From<Verdict> for ExitCode {
-    fn from(verdict: Verdict) -> Self {
-        ExitCode::from(match verdict {
-            Verdict::Good => 0,
-            Verdict::Refused => 1,
-            Verdict::NotWritten => 2,
-            Verdict::NotTold => 3,
-        })
-    }
-}
-
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let prepared = target(arguments).and_then(|target| Ok((target, server_keys(arguments)?)));
+    // What is wrong with the arguments is said before anything about the target.
+    let prepared = server_keys(arguments).and_then(|keys| Ok((arguments.target.target("publish")?, keys)));
     let (target, server_keys) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -106,14 +73,8 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         force: arguments.force,
         dry_run: arguments.dry_run,
     };
-    if target.origin.is_none() {
-        eprintln!("jackstaff publish: no --origin, so open apps are not told");
-    }
-    if target.service.is_none() {
-        eprintln!(
-            "jackstaff publish: no --service, so a POP may serve the older flags until its copy is due"
-        );
-    }
+    let clock = SystemClock::start();
+    let client = Client::new(target, &clock);
     let mut keys_of_one: BTreeMap<String, PathBuf> = BTreeMap::new();
     let verdicts = arguments.files.iter().map(|file| {
         let source = match Source::read(file) {
@@ -128,26 +89,26 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             eprintln!("{file}: api_key: environment `{key}` is that of {} too", other.display());
             return Verdict::Refused;
         }
-        one(file, &source, &server_keys.of(&source), &target, &options)
+        let report = publish(&client, &source, &server_keys.of(&source), &options);
+        say(file, &source, &report, options.dry_run);
+        judge(&file.display(), &report)
     });
     verdicts.max().unwrap_or(Verdict::Good).into()
 }
 
-/// Publishes one file, and says how it went.
-fn one(
-    file: &Path,
-    source: &Source,
-    server_keys: &[ServerKeySource],
-    target: &Target,
-    options: &Options,
-) -> Verdict {
+/// Says what was done for a file, and what is odd about it.
+fn say(file: &Path, source: &Source, report: &Report, dry_run: bool) {
     let name = file.display();
-    let published = match publish(source, server_keys, target, options, Timestamp::now) {
-        Ok(published) => published,
-        Err(trouble) => {
-            eprintln!("{name}: {trouble}");
-            return if trouble.is_refusal() { Verdict::Refused } else { Verdict::NotWritten };
+    let keys = (report.server_keys.written > 0).then(|| {
+        let count = report.server_keys.written;
+        let keys = if count == 1 { "key" } else { "keys" };
+        format!("{count} server-side {keys} {}", if dry_run { "to be written" } else { "written" })
+    });
+    let Ok(published) = &report.environment else {
+        if let Some(keys) = keys {
+            println!("{name}: {keys}");
         }
+        return;
     };
     for warning in &published.warnings {
         eprintln!("{name}: warning: {warning}");
@@ -155,53 +116,21 @@ fn one(
     if let Some(odd) = &published.odd {
         eprintln!("{name}: warning: {odd}");
     }
-    println!("{name}: {}", sentence(source, &published));
-    for failed in &published.after {
-        eprintln!("{name}: {failed}");
-    }
-    if published.after.is_empty() { Verdict::Good } else { Verdict::NotTold }
+    println!(
+        "{name}: {}{}",
+        sentence(source, published),
+        keys.map_or(String::new(), |keys| format!(", {keys}"))
+    );
 }
 
 fn sentence(source: &Source, published: &Published) -> String {
     let (key, revision) = (&source.key, published.revision);
     let size = published.bytes.map_or(String::new(), |bytes| format!(", {bytes} bytes"));
-    let keys = match published.server_keys {
-        0 => String::new(),
-        1 => ", 1 server-side key written".to_owned(),
-        count => format!(", {count} server-side keys written"),
-    };
     match published.done {
-        Done::Written => format!("published environment `{key}` as revision {revision}{size}{keys}"),
-        Done::Unchanged => format!("unchanged: environment `{key}` is stored as revision {revision}{keys}"),
+        Done::Written => format!("published environment `{key}` as revision {revision}{size}"),
+        Done::Unchanged => format!("unchanged: environment `{key}` is stored as revision {revision}"),
         Done::Planned => format!("would publish environment `{key}` as revision {revision}{size}"),
     }
-}
-
-fn target(arguments: &Arguments) -> Result<Target> {
-    let token = secret(arguments.token_file.as_deref(), "FASTLY_API_TOKEN")?;
-    Ok(Target {
-        api: arguments.api.clone(),
-        token: token.ok_or_else(|| anyhow!("no API token: set FASTLY_API_TOKEN, or name a --token-file"))?,
-        store: arguments.store.clone(),
-        service: arguments.service.clone(),
-        origin: arguments.origin.clone(),
-        origin_token: secret(arguments.origin_token_file.as_deref(), "JACKSTAFF_ORIGIN_TOKEN")?,
-    })
-}
-
-fn secret(file: Option<&Path>, variable: &str) -> Result<Option<Secret>> {
-    let (text, place) = match file {
-        Some(file) => {
-            let place = file.display().to_string();
-            let text = fs::read_to_string(file).with_context(|| format!("{place} could not be read"))?;
-            (text, place)
-        }
-        None => match std::env::var(variable) {
-            Ok(text) => (text, variable.to_owned()),
-            Err(_) => return Ok(None),
-        },
-    };
-    Ok(Some(Secret::parse(text.trim_end()).with_context(|| place)?))
 }
 
 /// The server-side keys that were given.

@@ -3,12 +3,13 @@
 use std::io::Write;
 
 use api::{Header, Label, Revision, Section, bundle, text};
-use engine::{Broken, Document, Refusal, Warning};
+use engine::{Broken, Document, Refusal, Switches, Warning};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use thiserror::Error;
 
+use crate::plan::Known;
 use crate::publish::Options;
 use crate::source::Source;
 
@@ -73,6 +74,28 @@ pub(crate) fn build(
         return Err(BundleRefused::TooLarge(bytes.len()));
     }
     Ok(Bundle { header, bytes, warnings })
+}
+
+/// What is stored in place of an environment that was removed. It holds nothing, and keeps what later decisions need:
+/// how far revisions went, and how old the last document was. No section hangs on its switches; they are the closed
+/// ones.
+pub(crate) fn tombstone(removed: Option<&Known>, revision: Revision) -> Result<Bundle, BundleRefused> {
+    let label = Label {
+        revision,
+        source_updated_at: removed.and_then(|removed| removed.source_updated_at.clone()),
+        source_hash: removed.map(|removed| removed.source_hash.clone()).unwrap_or_default(),
+        settings: removed.map(|removed| removed.settings.clone()).unwrap_or_default(),
+        switches: Switches {
+            allow_client_traits: false,
+            hide_sensitive_data: true,
+            hide_disabled_flags: true,
+            composite_key: true,
+            stop_serving_flags: true,
+        },
+        tombstone: true,
+    };
+    let (header, bytes) = bundle::write(&label, &[])?;
+    Ok(Bundle { header, bytes, warnings: Vec::new() })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,117 +1,244 @@
 //! The HTTP client: one agent, bounded in time, that tries again what may pass.
 
-use std::fmt;
 use std::time::Duration;
 
-use backon::{BlockingRetryable, ExponentialBuilder};
+use backon::{BackoffBuilder, ExponentialBuilder};
+use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use thiserror::Error;
 use ureq::Agent;
-use ureq::http::{Response, StatusCode};
+use ureq::http::{HeaderMap, Method, Request, Response, StatusCode, request};
 
-/// Where bundles go, and who is told.
-#[derive(Debug, Clone)]
-pub struct Target {
-    /// Base of Fastly's REST API, or of an edge that answers in its place.
-    pub api: String,
-    pub token: Secret,
-    /// The id of the KV store.
-    pub store: String,
-    /// The id of the service whose copies are purged; none are without it.
-    pub service: Option<String>,
-    /// Base of the origin of change signals; nobody is told without it.
-    pub origin: Option<String>,
-    pub origin_token: Option<Secret>,
+use crate::clock::Clock;
+use crate::target::Target;
+
+/// How long everything may take that is done for one item of the store, waiting included.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// How long one call may take.
+const CALL: Duration = Duration::from_secs(60);
+/// Pauses between the tries of a call. A KV key takes one write a second, so they outlast that by far.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const RETRIES: usize = 5;
+/// Bytes of an answer: more than a KV value can have.
+const ANSWER_LIMIT: u64 = 64 << 20;
+
+/// A key is one segment of the path.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Calls a target.
+pub struct Client<'a> {
+    agent: Agent,
+    target: Target,
+    clock: &'a dyn Clock,
 }
 
-/// A token. It shows itself to nobody.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-/// Why a text is no token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum SecretFault {
-    #[error("an empty token")]
-    Empty,
-    #[error("a token holds visible ASCII characters only")]
-    Character,
-}
-
-impl Secret {
-    /// # Errors
-    /// If the text cannot stand in a header.
-    pub fn parse(text: &str) -> Result<Secret, SecretFault> {
-        if text.is_empty() {
-            Err(SecretFault::Empty)
-        } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Err(SecretFault::Character)
-        } else {
-            Ok(Secret(text.to_owned()))
-        }
-    }
-
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
+/// The calls that are made for one item, with their common end.
+pub(crate) struct Calls<'a> {
+    client: &'a Client<'a>,
+    deadline: Duration,
 }
 
 /// What went wrong with a call, and with which.
 #[derive(Debug, Error)]
 pub enum CallFailed {
     #[error("{what}: {error}")]
-    Transport { what: String, error: ureq::Error },
+    Transport { what: String, error: Box<ureq::Error> },
     #[error("{what}: answered {status}{detail}")]
     Status { what: String, status: StatusCode, detail: String },
+    #[error("{what}: the answer has no header `{header}`")]
+    Header { what: String, header: &'static str },
+    #[error("{what}: not tried any more after {} s", PATIENCE.as_secs())]
+    OutOfTime { what: String },
 }
 
-/// Answers that may be another one in a moment.
-fn may_pass(error: &CallFailed) -> bool {
-    match error {
-        CallFailed::Transport { .. } => true,
-        CallFailed::Status { status, .. } => {
-            *status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+impl CallFailed {
+    /// Whether another try may end otherwise.
+    fn may_pass(&self) -> bool {
+        match self {
+            CallFailed::Transport { error, .. } => !matches!(
+                **error,
+                ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::BodyExceedsLimit(_)
+            ),
+            CallFailed::Status { status, .. } => {
+                [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(status)
+                    || status.is_server_error()
+            }
+            CallFailed::Header { .. } | CallFailed::OutOfTime { .. } => false,
         }
+    }
+
+    /// Whether what was asked for may have been done nevertheless. What may pass was tried several times, and each
+    /// of them counts.
+    pub(crate) fn leaves_doubt(&self) -> bool {
+        self.may_pass() || matches!(self, CallFailed::OutOfTime { .. })
     }
 }
 
-/// Statuses that are answers to the question, beside success.
-pub(crate) type Expected = &'static [StatusCode];
+impl<'a> Client<'a> {
+    pub fn new(target: Target, clock: &'a dyn Clock) -> Client<'a> {
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(Duration::from_secs(5)))
+            // A token goes to nobody but whom it was given for.
+            .max_redirects(0)
+            .user_agent(concat!("jackstaff/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .into();
+        Client { agent, target, clock }
+    }
 
-pub(crate) fn agent() -> Agent {
-    Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_connect(Some(Duration::from_secs(5)))
-        .timeout_global(Some(Duration::from_secs(60)))
-        .user_agent(concat!("jackstaff/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .into()
+    /// Begins with an item.
+    pub(crate) fn calls(&self) -> Calls<'_> {
+        Calls { client: self, deadline: self.clock.elapsed() + PATIENCE }
+    }
 }
 
-/// Makes a call, a few times if need be.
-pub(crate) fn call(
-    what: &str,
-    expected: Expected,
-    mut send: impl FnMut() -> Result<Response<ureq::Body>, ureq::Error>,
-) -> Result<Response<ureq::Body>, CallFailed> {
-    let once = || {
-        let mut response = send().map_err(|error| CallFailed::Transport { what: what.to_owned(), error })?;
-        let status = response.status();
-        if status.is_success() || expected.contains(&status) {
-            return Ok(response);
+impl Calls<'_> {
+    pub(crate) fn target(&self) -> &Target {
+        &self.client.target
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.client.clock.now()
+    }
+
+    pub(crate) fn sleep(&self, pause: Duration) {
+        self.client.clock.sleep(pause.min(self.remaining()));
+    }
+
+    fn remaining(&self) -> Duration {
+        self.deadline.saturating_sub(self.client.clock.elapsed())
+    }
+
+    /// Makes a call, a few times if need be, and reads its answer to the end. Statuses that are `expected` are
+    /// answers to the question, beside success.
+    pub(crate) fn call(
+        &self,
+        what: &str,
+        expected: &[StatusCode],
+        request: &Request<&[u8]>,
+    ) -> Result<Response<Vec<u8>>, CallFailed> {
+        let mut pauses = ExponentialBuilder::default()
+            .with_min_delay(FIRST_PAUSE)
+            .with_max_delay(LONGEST_PAUSE)
+            .with_max_times(RETRIES)
+            .with_jitter()
+            .build();
+        loop {
+            let (failed, asked) = match self.once(what, request) {
+                Ok(response) if response.status().is_success() || expected.contains(&response.status()) => {
+                    return Ok(response);
+                }
+                Ok(response) => refused(what, &response, self.now()),
+                Err(failed) => (failed, None),
+            };
+            let pause = if failed.may_pass() { pauses.next() } else { None };
+            let pause = pause.map(|pause| pause.max(asked.unwrap_or_default()));
+            match pause.filter(|pause| *pause < self.remaining()) {
+                Some(pause) => self.client.clock.sleep(pause),
+                None => return Err(failed),
+            }
         }
-        let body = response.body_mut().with_config().limit(1_000).read_to_string().unwrap_or_default();
-        let detail = if body.trim().is_empty() { String::new() } else { format!(": {}", body.trim()) };
-        Err(CallFailed::Status { what: what.to_owned(), status, detail })
+    }
+
+    fn once(&self, what: &str, request: &Request<&[u8]>) -> Result<Response<Vec<u8>>, CallFailed> {
+        let remaining = self.remaining();
+        if remaining.is_zero() {
+            return Err(CallFailed::OutOfTime { what: what.to_owned() });
+        }
+        let agent = &self.client.agent;
+        let limit = Some(remaining.min(CALL));
+        let response = if request.method() == Method::GET {
+            let request = request.clone().map(|_| ());
+            agent.run(agent.configure_request(request).timeout_global(limit).build())
+        } else {
+            agent.run(agent.configure_request(request.clone()).timeout_global(limit).build())
+        };
+        let read = response.and_then(|response| {
+            let (parts, mut body) = response.into_parts();
+            let body = body.with_config().limit(ANSWER_LIMIT).read_to_vec()?;
+            Ok(Response::from_parts(parts, body))
+        });
+        read.map_err(|error| CallFailed::Transport { what: what.to_owned(), error: Box::new(error) })
+    }
+}
+
+/// A text as one segment of a path.
+pub(crate) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+/// A request with its body, which may be empty.
+pub(crate) fn built<'b>(
+    what: &str,
+    request: request::Builder,
+    body: &'b [u8],
+) -> Result<Request<&'b [u8]>, CallFailed> {
+    let request = request.body(body);
+    request.map_err(|error| CallFailed::Transport { what: what.to_owned(), error: Box::new(error.into()) })
+}
+
+/// What an answer says that is none, and after what time it asks to be called again.
+fn refused(what: &str, response: &Response<Vec<u8>>, now: Timestamp) -> (CallFailed, Option<Duration>) {
+    const SHOWN: usize = 1_000;
+    let status = response.status();
+    let body = response.body();
+    let text = String::from_utf8_lossy(&body[..body.len().min(SHOWN)]);
+    let mut detail = if text.trim().is_empty() { String::new() } else { format!(": {}", text.trim()) };
+    let asked = asked_pause(status, response.headers(), now);
+    if let Some(asked) = asked {
+        detail.push_str(&format!(" (to be called again after {} s)", asked.as_secs()));
+    }
+    (CallFailed::Status { what: what.to_owned(), status, detail }, asked)
+}
+
+/// `Retry-After`, in seconds or as a date. Without it, a used-up quota says when it is renewed, in seconds since the
+/// epoch.
+fn asked_pause(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let until = |second: u64| {
+        Duration::from_secs(second.saturating_sub(u64::try_from(now.as_second()).unwrap_or_default()))
     };
-    let backoff = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(2))
-        .with_max_times(3)
-        .with_jitter();
-    once.retry(backoff).when(may_pass).call()
+    if let Some(after) = text("retry-after") {
+        let seconds = after.parse().ok().map(Duration::from_secs);
+        return seconds.or_else(|| {
+            let date = httpdate::parse_http_date(after).ok()?;
+            Some(until(date.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs()))
+        });
+    }
+    let used_up = status == StatusCode::TOO_MANY_REQUESTS && text("fastly-ratelimit-remaining") == Some("0");
+    if used_up { text("fastly-ratelimit-reset")?.parse().ok().map(until) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_that_are_asked_for() {
+        let now = Timestamp::from_second(1_772_450_553).unwrap();
+        let quota =
+            |remaining| [("fastly-ratelimit-remaining", remaining), ("fastly-ratelimit-reset", "1772450600")];
+        for (status, headers, expected) in [
+            (429, [("retry-after", "7"), ("x", "")], Some(7)),
+            (503, [("retry-after", "Mon, 02 Mar 2026 11:22:43 GMT"), ("x", "")], Some(10)),
+            (503, [("retry-after", "Mon, 02 Mar 2026 11:22:03 GMT"), ("x", "")], Some(0)),
+            (503, [("retry-after", "soon"), ("x", "")], None),
+            (429, quota("0"), Some(47)),
+            (429, quota("12"), None),
+            (503, quota("0"), None),
+        ] {
+            let headers: HeaderMap =
+                headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+            let status = StatusCode::from_u16(status).unwrap();
+            let expected = expected.map(Duration::from_secs);
+            assert_eq!(asked_pause(status, &headers, now), expected, "{status} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_one_segment() {
+        assert_eq!(segment("environment/a:b_c.d-é"), "environment%2Fa%3Ab_c.d-%C3%A9");
+    }
 }

@@ -1,21 +1,29 @@
 //! Publishing: environment documents → bundles → KV store → read back → purge → announcement, in this order.
 //!
-//! What this crate never does: write a document that the engine did not compile whole, announce what it did not read
-//! back, or let a revision go backwards.
+//! What this crate never does: write a document that the engine did not compile whole, write without a condition,
+//! announce what it did not read back, or let a revision go backwards.
 
 mod announce;
 mod bundle;
 mod client;
+mod clock;
 mod kv;
 mod plan;
 mod publish;
 mod purge;
+mod report;
 mod server_keys;
 mod source;
+mod target;
+mod write;
 
 pub use bundle::BundleRefused;
-pub use client::{CallFailed, Secret, SecretFault, Target};
+pub use client::{CallFailed, Client};
+pub use clock::{Clock, SystemClock};
 pub use plan::PlanWarning;
-pub use publish::{Done, Options, Published, Trouble, publish};
-pub use server_keys::{ServerKeySource, ServerKeysFault, parse_server_keys};
+pub use publish::{Options, publish, unpublish};
+pub use report::{Done, Published, Report, Trouble};
+pub use server_keys::{ServerKeySource, ServerKeysFault, ServerKeysReport, parse_server_keys};
 pub use source::{Source, SourceFault};
+pub use target::{Secret, SecretFault, Target};
+pub use write::{NotShown, StoreFailed};

@@ -1,24 +1,39 @@
-//! Server-side keys: where they come from, and how they get into the store.
+//! Server-side keys: where they come from, and how their records get into the store. A key itself is forgotten as soon
+//! as it was read; what is kept is its hash.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use api::{EnvironmentKey, ServerKey, ServerKeyHash};
 use jiff::Timestamp;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::client::CallFailed;
-use crate::kv::{Condition, KvStore};
+use crate::client::{CallFailed, Client};
+use crate::kv::{Item, Stored};
 use crate::purge::purge;
+use crate::write::{Brought, Decision, StoreFailed, bring};
 
 /// A server-side key that an environment shall have.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "Written")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerKeySource {
-    pub key: String,
+    pub hash: ServerKeyHash,
+    /// Whether it opens anything; one that was revoked does not.
     pub active: bool,
-    /// ISO 8601, with a zone.
-    pub expires_at: Option<String>,
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What was done about the server-side keys of an environment.
+#[derive(Debug, Default)]
+pub struct ServerKeysReport {
+    /// How many records were written, or would be.
+    pub written: usize,
+    /// Why records are not in the store.
+    pub failed: Vec<StoreFailed>,
+    /// How many were not tried after the first of these.
+    pub not_tried: usize,
+    /// Purges that failed.
+    pub after: Vec<CallFailed>,
 }
 
 /// A key on its own, or with what there is to say about it.
@@ -39,15 +54,6 @@ fn yes() -> bool {
     true
 }
 
-impl From<Written> for ServerKeySource {
-    fn from(written: Written) -> Self {
-        match written {
-            Written::Key(key) => ServerKeySource { key, active: true, expires_at: None },
-            Written::Full { key, active, expires_at } => ServerKeySource { key, active, expires_at },
-        }
-    }
-}
-
 /// Why a manifest of server-side keys is refused. No message shows a key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ServerKeysFault {
@@ -57,6 +63,8 @@ pub enum ServerKeysFault {
     Shape { environment: String, number: usize },
     #[error("environment `{environment}`: key {number}: expires_at is not an ISO 8601 time with a zone")]
     ExpiresAt { environment: String, number: usize },
+    #[error("environment `{environment}`: key {number} is key {other_number} of environment `{other}`, too")]
+    Twice { environment: String, number: usize, other: String, other_number: usize },
 }
 
 /// Reads a manifest: `{"<client-side key>": ["ser.…", {"key": "ser.…", "active": true, "expires_at": null}]}`.
@@ -65,46 +73,120 @@ pub enum ServerKeysFault {
 /// A [`ServerKeysFault`] that names the place.
 pub fn parse_server_keys(text: &str) -> Result<BTreeMap<String, Vec<ServerKeySource>>, ServerKeysFault> {
     // The parser's own words may quote a key; its place does not.
-    let manifest: BTreeMap<String, Vec<ServerKeySource>> = serde_json::from_str(text).map_err(|error| {
+    let manifest: BTreeMap<String, Vec<Written>> = serde_json::from_str(text).map_err(|error| {
         ServerKeysFault::Json(format!("line {}, column {}", error.line(), error.column()))
     })?;
-    for (environment, keys) in &manifest {
-        for (key, number) in keys.iter().zip(1..) {
-            let environment = || environment.clone();
-            if ServerKeyHash::of(&key.key).is_none() {
-                return Err(ServerKeysFault::Shape { environment: environment(), number });
+    let mut places: BTreeMap<ServerKeyHash, (String, usize)> = BTreeMap::new();
+    let mut sources = BTreeMap::new();
+    for (environment, keys) in manifest {
+        let mut of_one = Vec::new();
+        for (written, number) in keys.into_iter().zip(1..) {
+            let source = source(written, &environment, number)?;
+            match places.entry(source.hash.clone()) {
+                Entry::Vacant(place) => place.insert((environment.clone(), number)),
+                Entry::Occupied(place) => {
+                    let (other, other_number) = place.get().clone();
+                    return Err(ServerKeysFault::Twice { environment, number, other, other_number });
+                }
+            };
+            of_one.push(source);
+        }
+        sources.insert(environment, of_one);
+    }
+    Ok(sources)
+}
+
+fn source(written: Written, environment: &str, number: usize) -> Result<ServerKeySource, ServerKeysFault> {
+    let environment = || environment.to_owned();
+    let (key, active, expires_at) = match written {
+        Written::Key(key) => (key, true, None),
+        Written::Full { key, active, expires_at } => (key, active, expires_at),
+    };
+    let hash = ServerKeyHash::of(&key)
+        .ok_or_else(|| ServerKeysFault::Shape { environment: environment(), number })?;
+    let expires_at = expires_at.map(|at| at.parse()).transpose();
+    let expires_at =
+        expires_at.map_err(|_| ServerKeysFault::ExpiresAt { environment: environment(), number })?;
+    Ok(ServerKeySource { hash, active, expires_at })
+}
+
+/// Brings the records of an environment's keys up to date; those that were revoked come first. A store that fails is
+/// not asked for the rest.
+pub(crate) fn write_all(
+    client: &Client<'_>,
+    environment: &EnvironmentKey,
+    sources: &[ServerKeySource],
+    dry_run: bool,
+) -> ServerKeysReport {
+    let mut report = ServerKeysReport::default();
+    let mut sources: Vec<&ServerKeySource> = sources.iter().collect();
+    sources.sort_by_key(|source| source.active);
+    for (source, done) in sources.iter().zip(0..) {
+        match write(client, environment, source, dry_run) {
+            Ok((written, purged)) => {
+                report.written += usize::from(written);
+                report.after.extend(purged.err());
             }
-            let expires_at = key.expires_at.as_deref();
-            if expires_at.is_some_and(|at| at.parse::<Timestamp>().is_err()) {
-                return Err(ServerKeysFault::ExpiresAt { environment: environment(), number });
+            Err(failed) => {
+                let unreachable = !matches!(failed, StoreFailed::Contended { .. });
+                report.failed.push(failed);
+                if unreachable {
+                    report.not_tried = sources.len() - done - 1;
+                    break;
+                }
             }
         }
     }
-    Ok(manifest)
+    report
 }
 
-/// Writes a key's record, unless the store has it already. Gives whether it was written.
-pub(crate) fn write(
-    store: &KvStore<'_>,
+/// Writes a key's record, unless the store has it already. Gives whether it was written, and how the purge went.
+///
+/// The record of a revoked key is purged each time: a POP would go on opening the environment if the purge that went
+/// with the write failed.
+fn write(
+    client: &Client<'_>,
     environment: &EnvironmentKey,
     source: &ServerKeySource,
-) -> Result<bool, CallFailed> {
-    let Some(hash) = ServerKeyHash::of(&source.key) else { return Ok(false) };
-    let name = hash.store_key();
+    dry_run: bool,
+) -> Result<(bool, Result<(), CallFailed>), StoreFailed> {
+    let calls = &client.calls();
+    let name = source.hash.store_key();
     let record = ServerKey {
         environment: environment.to_string(),
         active: source.active,
-        expires_at: source.expires_at.clone(),
+        expires_at: source.expires_at.map(|at| at.to_string()),
     };
-    if let Some(stored) = store.get(&name)?
-        && serde_json::from_slice::<ServerKey>(&stored.into_body()?).is_ok_and(|stored| stored == record)
-    {
-        return Ok(false);
-    }
-    let value = serde_json::to_vec(&record).unwrap_or_default();
-    store.put(&name, &value, None, Condition::None)?;
-    purge(store.agent, store.target, &name)?;
-    Ok(true)
+    let decide = |stored: Option<&Stored>| -> Result<Decision<bool>, StoreFailed> {
+        if stored.is_some_and(|stored| says(stored, &record)) {
+            return Ok(Decision::Leave(false));
+        }
+        if dry_run {
+            return Ok(Decision::Leave(true));
+        }
+        let value = serde_json::to_vec(&record).unwrap_or_default();
+        Ok(Decision::Write(Item { value, metadata: None }, true))
+    };
+    // Records have no order. Ours replaced one generation; whatever has another one is ours, or was written later.
+    let is_later = |stored: &Stored, _: &Item, replaced: Option<&str>| Some(&*stored.generation) != replaced;
+    let written = match bring(calls, &name, decide, is_later)? {
+        Brought::Left(written) | Brought::Written(written) => written,
+    };
+    let purged = if dry_run || (!written && source.active) { Ok(()) } else { purge(calls, &name) };
+    Ok((written, purged))
+}
+
+/// Whether a stored record says the same, in whatever words.
+fn says(stored: &Stored, record: &ServerKey) -> bool {
+    let time = |record: &ServerKey| record.expires_at.as_deref().map(str::parse::<Timestamp>);
+    serde_json::from_slice::<ServerKey>(&stored.item.value).is_ok_and(|stored| {
+        let same_expiry = match (time(&stored), time(record)) {
+            (None, None) => true,
+            (Some(Ok(stored)), Some(Ok(given))) => stored == given,
+            _ => false,
+        };
+        stored.environment == record.environment && stored.active == record.active && same_expiry
+    })
 }
 
 #[cfg(test)]
@@ -127,8 +209,34 @@ mod tests {
                 r#"{"e": ["ser.a", {"key": "ser.b", "expires_at": "soon"}]}"#,
                 "environment `e`: key 2: expires_at is not an ISO 8601 time with a zone",
             ),
+            (
+                r#"{"d": ["ser.b", "ser.a"], "e": ["ser.a"]}"#,
+                "environment `e`: key 1 is key 2 of environment `d`, too",
+            ),
         ] {
             assert_eq!(parse_server_keys(text).err().unwrap().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn records_that_say_the_same() {
+        let record = |expires_at: Option<&str>| ServerKey {
+            environment: "e".into(),
+            active: true,
+            expires_at: expires_at.map(Into::into),
+        };
+        let at = record(Some("2030-01-01T00:00:00Z"));
+        for (stored, wanted, expected) in [
+            (r#"{"environment":"e","active":true,"expires_at":null}"#, &record(None), true),
+            (r#"{"environment":"e","active":true,"expires_at":"2030-01-01T01:00:00+01:00"}"#, &at, true),
+            (r#"{"environment":"e","active":true,"expires_at":"2030-01-01T00:00:01Z"}"#, &at, false),
+            (r#"{"environment":"e","active":true,"expires_at":null}"#, &at, false),
+            (r#"{"environment":"e","active":false,"expires_at":null}"#, &record(None), false),
+            (r#"{"environment":"f","active":true,"expires_at":null}"#, &record(None), false),
+            ("?", &record(None), false),
+        ] {
+            let item = Item { value: stored.into(), metadata: None };
+            assert_eq!(says(&Stored { generation: "1".into(), item }, wanted), expected, "{stored}");
         }
     }
 }

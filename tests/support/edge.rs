@@ -133,8 +133,19 @@ impl Edge {
     /// Runs `jackstaff publish` against this edge.
     #[track_caller]
     pub fn run_publish(&self, arguments: &[&str]) -> Finished {
+        self.run("publish", arguments)
+    }
+
+    /// Runs `jackstaff unpublish` against this edge.
+    #[track_caller]
+    pub fn run_unpublish(&self, arguments: &[&str]) -> Finished {
+        self.run("unpublish", arguments)
+    }
+
+    #[track_caller]
+    fn run(&self, command: &str, arguments: &[&str]) -> Finished {
         let api = self.url("");
-        let base = ["publish", "--api", &api, "--store", "local", "--service", "local"];
+        let base = [command, "--api", &api, "--store", "local", "--service", "local"];
         jackstaff(&self.tools, &[&base, arguments].concat(), "")
     }
 

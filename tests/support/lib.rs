@@ -4,12 +4,15 @@
 #[path = "../fixtures/mod.rs"]
 pub mod fixtures;
 
+mod clock;
 mod edge;
+pub mod fastly;
 mod files;
 mod jackstaff;
 mod origin;
 mod tools;
 
+pub use clock::SimulatedClock;
 pub use edge::{Answer, Edge, edge};
 pub use files::{fixture, folder, workspace};
 pub use jackstaff::{Finished, jackstaff};

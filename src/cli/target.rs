@@ -1,0 +1,70 @@
+//! Where `publish` and `unpublish` write, and whom they tell.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+use clap::Args;
+use publisher::{Secret, Target};
+
+#[derive(Args)]
+pub(crate) struct TargetArguments {
+    /// Base of Fastly's API, or of a local edge that answers in its place
+    #[arg(long, value_name = "URL", default_value = "https://api.fastly.com")]
+    api: String,
+    /// The id of the KV store
+    #[arg(long, value_name = "ID", env = "JACKSTAFF_KV_STORE")]
+    store: String,
+    /// The id of the service whose copies are purged
+    #[arg(long, value_name = "ID", env = "FASTLY_SERVICE_ID")]
+    service: Option<String>,
+    /// The origin of change signals
+    #[arg(long, value_name = "URL", env = "JACKSTAFF_ORIGIN")]
+    origin: Option<String>,
+    /// A file with the API token
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// A file with the origin's token
+    #[arg(long, value_name = "FILE")]
+    origin_token_file: Option<PathBuf>,
+}
+
+impl TargetArguments {
+    /// The target with its tokens; what it lacks is said aloud, in the name of a `command`.
+    pub(crate) fn target(&self, command: &str) -> Result<Target> {
+        let token = secret(self.token_file.as_deref(), "FASTLY_API_TOKEN")?;
+        let target = Target {
+            api: self.api.clone(),
+            token: token
+                .ok_or_else(|| anyhow!("no API token: set FASTLY_API_TOKEN, or name a --token-file"))?,
+            store: self.store.clone(),
+            service: self.service.clone(),
+            origin: self.origin.clone(),
+            origin_token: secret(self.origin_token_file.as_deref(), "JACKSTAFF_ORIGIN_TOKEN")?,
+        };
+        if target.origin.is_none() {
+            eprintln!("jackstaff {command}: no --origin, so open apps are not told");
+        }
+        if target.service.is_none() {
+            eprintln!(
+                "jackstaff {command}: no --service, so a POP may serve the older flags until its copy is due"
+            );
+        }
+        Ok(target)
+    }
+}
+
+fn secret(file: Option<&Path>, variable: &str) -> Result<Option<Secret>> {
+    let (text, place) = match file {
+        Some(file) => {
+            let place = file.display().to_string();
+            let text = fs::read_to_string(file).with_context(|| format!("{place} could not be read"))?;
+            (text, place)
+        }
+        None => match std::env::var(variable) {
+            Ok(text) => (text, variable.to_owned()),
+            Err(_) => return Ok(None),
+        },
+    };
+    Ok(Some(Secret::parse(text.trim_end()).with_context(|| place)?))
+}

@@ -1,0 +1,71 @@
+//! What came of a publication.
+
+use api::{EnvironmentKey, Revision};
+use engine::Warning;
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::bundle::BundleRefused;
+use crate::client::CallFailed;
+use crate::plan::PlanWarning;
+use crate::server_keys::ServerKeysReport;
+use crate::write::StoreFailed;
+
+/// What came of an environment's publication, and of its server-side keys, each on its own.
+#[derive(Debug)]
+pub struct Report {
+    pub environment: Result<Published, Trouble>,
+    pub server_keys: ServerKeysReport,
+    /// What failed after the store had the environment: its purge and its announcement.
+    pub after: Vec<CallFailed>,
+}
+
+/// What was done for an environment.
+#[derive(Debug)]
+pub struct Published {
+    pub revision: Revision,
+    pub done: Done,
+    /// Bytes of the bundle that was made; none was, for what is unchanged.
+    pub bytes: Option<usize>,
+    /// Parts of the document that will never match.
+    pub warnings: Vec<Warning>,
+    /// What is odd about the document as a whole.
+    pub odd: Option<PlanWarning>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    Written,
+    /// The store had it already.
+    Unchanged,
+    /// A dry run: it would be written.
+    Planned,
+}
+
+/// Why an environment was not published, or not removed.
+#[derive(Debug, Error)]
+pub enum Trouble {
+    #[error(transparent)]
+    Refused(#[from] BundleRefused),
+    #[error(
+        "updated_at: {given} is earlier than {stored}, which is stored; `--force` publishes it all the same"
+    )]
+    Older { stored: Timestamp, given: Timestamp },
+    #[error("environment `{key}` is not in the store")]
+    Unknown { key: EnvironmentKey },
+    #[error(transparent)]
+    Store(#[from] StoreFailed),
+}
+
+impl Trouble {
+    /// Whether what was given is at fault, rather than a store.
+    pub fn is_refusal(&self) -> bool {
+        !matches!(self, Trouble::Store(_))
+    }
+}
+
+impl Published {
+    pub(crate) fn new(revision: Revision, done: Done) -> Published {
+        Published { revision, done, bytes: None, warnings: Vec::new(), odd: None }
+    }
+}

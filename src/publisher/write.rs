@@ -1,0 +1,127 @@
+//! One item of the store, brought to what it should be, whoever else writes: read, decide, write what was decided if
+//! nobody wrote since, and read it back.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::client::{CallFailed, Calls};
+use crate::kv::{self, Item, Stored, Write};
+
+/// How often a write is decided anew because the store had something else by then.
+const TRIES: usize = 8;
+/// The pauses between: what was read may have been out of date, and becomes current by itself.
+const TRY_PAUSE: Duration = Duration::from_millis(50);
+/// How often, and with which pauses between, an item is read back until the store shows it: 20 seconds in all.
+const READ_BACKS: u32 = 14;
+/// How often one is looked for that may not have been written at all: 3 seconds in all.
+const LOOKS_IN_DOUBT: u32 = 6;
+const READ_BACK_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_READ_BACK_PAUSE: Duration = Duration::from_secs(2);
+
+/// What is to become of an item, with what there is to say about it.
+pub(crate) enum Decision<T> {
+    Leave(T),
+    Write(Item, T),
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub(crate) enum Brought<T> {
+    Left(T),
+    Written(T),
+}
+
+/// Why the store does not have what it should, or is not known to.
+#[derive(Debug, Error)]
+pub enum StoreFailed {
+    #[error(transparent)]
+    Call(#[from] CallFailed),
+    /// A write that failed may have taken place, or still do so.
+    #[error("{0}; whether it was written is not known, and publishing again settles it")]
+    InDoubt(CallFailed),
+    #[error("{name}: others wrote first, {TRIES} times over")]
+    Contended { name: String },
+    #[error("{name} was written, and the store does not show it: {why}")]
+    NotReadBack { name: String, why: NotShown },
+}
+
+/// Why an item could not be read back.
+#[derive(Debug, Error)]
+pub enum NotShown {
+    #[error("it shows something older")]
+    Older,
+    #[error(transparent)]
+    Call(CallFailed),
+}
+
+/// Brings an item up to date. `decide` looks at what is stored. `is_later` tells what somebody else wrote after an
+/// item of ours from what was there before it; it is given the generation that ours replaced.
+///
+/// A write that seemed to fail, or that was told of a mismatch when it was tried again, may have taken place. So what
+/// is found is compared with what was attempted before anything is decided anew.
+pub(crate) fn bring<T, E: From<StoreFailed>>(
+    calls: &Calls<'_>,
+    name: &str,
+    mut decide: impl FnMut(Option<&Stored>) -> Result<Decision<T>, E>,
+    is_later: impl Fn(&Stored, &Item, Option<&str>) -> bool,
+) -> Result<Brought<T>, E> {
+    let mut attempted: Vec<(Item, T)> = Vec::new();
+    let mut pause = TRY_PAUSE;
+    for _ in 0..TRIES {
+        let stored = kv::get(calls, name).map_err(StoreFailed::from)?;
+        if let Some(stored) = &stored
+            && let Some(own) = attempted.iter().position(|(item, _)| item.value == stored.item.value)
+        {
+            return Ok(Brought::Written(attempted.swap_remove(own).1));
+        }
+        let (item, about) = match decide(stored.as_ref())? {
+            Decision::Leave(about) => return Ok(Brought::Left(about)),
+            Decision::Write(item, about) => (item, about),
+        };
+        let replaced = stored.map(|stored| stored.generation);
+        match kv::put(calls, name, &item, replaced.as_deref()) {
+            Ok(Write::Done) => {
+                let shown =
+                    |stored: &Stored| stored.item == item || is_later(stored, &item, replaced.as_deref());
+                return match read_back(calls, name, READ_BACKS, shown) {
+                    Ok(()) => Ok(Brought::Written(about)),
+                    Err(why) => Err(StoreFailed::NotReadBack { name: name.to_owned(), why }.into()),
+                };
+            }
+            Ok(Write::Mismatch) => {
+                attempted.push((item, about));
+                calls.sleep(pause);
+                pause *= 2;
+            }
+            Err(failed) if failed.leaves_doubt() => {
+                return match read_back(calls, name, LOOKS_IN_DOUBT, |stored| stored.item == item) {
+                    Ok(()) => Ok(Brought::Written(about)),
+                    Err(_) => Err(StoreFailed::InDoubt(failed).into()),
+                };
+            }
+            Err(failed) => return Err(StoreFailed::from(failed).into()),
+        }
+    }
+    Err(StoreFailed::Contended { name: name.to_owned() }.into())
+}
+
+/// Looks so many times until the store shows an item.
+fn read_back(
+    calls: &Calls<'_>,
+    name: &str,
+    times: u32,
+    shown: impl Fn(&Stored) -> bool,
+) -> Result<(), NotShown> {
+    let mut pause = READ_BACK_PAUSE;
+    for time in 0..times {
+        if time > 0 {
+            calls.sleep(pause);
+            pause = (pause * 2).min(LONGEST_READ_BACK_PAUSE);
+        }
+        if kv::get(calls, name).map_err(NotShown::Call)?.is_some_and(|stored| shown(&stored)) {
+            return Ok(());
+        }
+    }
+    Err(NotShown::Older)
+}

@@ -1,0 +1,13 @@
+//! The publisher against a stand-in of Fastly's REST API that fails in every way that is known. Pauses take no time
+//! here: the clock is simulated.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
+
+mod doubt;
+mod history;
+mod pauses;
+mod read_back;
+mod removal;
+mod server_keys;
+mod soak;
+mod world;
+mod writes;

@@ -1,0 +1,232 @@
+//! The server of the stand-in.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use super::call::{Call, Expected, Wrong};
+use super::fault::Fault;
+use super::store::Stored;
+use super::{Event, State};
+
+/// Serves until the other end of `ended` is dropped.
+#[track_caller]
+pub(crate) fn start(
+    expected: Expected,
+    state: Arc<Mutex<State>>,
+    ended: oneshot::Receiver<()>,
+) -> (SocketAddr, JoinHandle<()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    let thread = thread::spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                () = accept(listener, expected, state) => {}
+                _ = ended => {}
+            }
+        });
+    });
+    (address, thread)
+}
+
+async fn accept(listener: TcpListener, expected: Expected, state: Arc<Mutex<State>>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        // Small answers wait for nothing.
+        let _ = stream.set_nodelay(true);
+        let state = Arc::clone(&state);
+        let service = service_fn(move |request| answer(request, expected, Arc::clone(&state)));
+        tokio::spawn(async move {
+            // A connection that is cut ends in an error.
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+/// The connection is to be cut.
+#[derive(Debug)]
+struct Cut;
+
+impl std::fmt::Display for Cut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("cut")
+    }
+}
+
+impl std::error::Error for Cut {}
+
+async fn answer(
+    request: Request<Incoming>,
+    expected: Expected,
+    state: Arc<Mutex<State>>,
+) -> Result<Response<Reply>, Cut> {
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
+    let (method, target) = (parts.method.to_string(), parts.uri.to_string());
+    let call = expected.understand(&parts, body);
+    let fault = call.as_ref().ok().and_then(|call| lock(&state).faults.next(call.kind(), call.key()));
+    if let Some(Fault::Delay(milliseconds)) = fault {
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    }
+    let result = match call {
+        Ok(call) => match fault {
+            Some(Fault::DoneLate(milliseconds)) => {
+                tokio::spawn(late(milliseconds, call, method.clone(), target.clone(), Arc::clone(&state)));
+                Err(Cut)
+            }
+            fault => perform(call, fault, &state),
+        },
+        Err(Wrong { status, why }) => {
+            lock(&state).wrong.push(format!("{method} {target}: {why}"));
+            Ok(problem(status, why))
+        }
+    };
+    let status = result.as_ref().ok().map(|response| response.status().as_u16());
+    lock(&state).events.push(Event::Called { method, target, status, fault });
+    result
+}
+
+fn perform(call: Call, fault: Option<Fault>, state: &Mutex<State>) -> Result<Response<Reply>, Cut> {
+    match fault {
+        Some(Fault::Answer(status)) => Ok(problem(status, "as told")),
+        Some(Fault::AskToWait(status, seconds)) => {
+            let mut response = problem(status, "as told");
+            response.headers_mut().insert("retry-after", seconds.into());
+            Ok(response)
+        }
+        Some(Fault::DoneButAnswer(status)) => {
+            lock(state).perform(call, false);
+            Ok(problem(status, "as told"))
+        }
+        Some(Fault::Cut | Fault::DoneLate(_)) => Err(Cut),
+        Some(Fault::DoneButCut) => {
+            lock(state).perform(call, false);
+            Err(Cut)
+        }
+        Some(Fault::BreakOff) => {
+            let mut response = lock(state).perform(call, false);
+            response.body_mut().breaks_off = true;
+            Ok(response)
+        }
+        Some(Fault::Overtaken) => {
+            let mut state = lock(state);
+            if let Some(Stored { key, value, metadata, .. }) = state.store.current(call.key()).cloned() {
+                state.store.write(&key, value, metadata);
+            }
+            Ok(state.perform(call, false))
+        }
+        Some(Fault::Stale) => Ok(lock(state).perform(call, true)),
+        Some(Fault::Delay(_)) | None => Ok(lock(state).perform(call, false)),
+    }
+}
+
+/// Does what a call asks for, whose connection is cut by now, and notes how it would have been answered.
+async fn late(milliseconds: u64, call: Call, method: String, target: String, state: Arc<Mutex<State>>) {
+    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    let mut state = lock(&state);
+    let status = Some(state.perform(call, false).status().as_u16());
+    state.events.push(Event::Called { method, target, status, fault: Some(Fault::DoneLate(milliseconds)) });
+}
+
+impl State {
+    fn perform(&mut self, call: Call, stale: bool) -> Response<Reply> {
+        match call {
+            Call::Read { key } => {
+                let found = if stale { self.store.previous(&key) } else { self.store.current(&key) };
+                found.map_or_else(|| problem(404, "no such key"), item)
+            }
+            Call::Write { key, .. } if self.store.is_too_early(&key) => problem(429, "too many writes"),
+            Call::Write { key, condition, metadata, value } => {
+                if !self.store.holds(&key, condition) {
+                    return problem(412, "precondition failed");
+                }
+                let stored = self.store.write(&key, value, metadata);
+                self.events.push(Event::Stored(stored));
+                Response::new(Reply::default())
+            }
+            Call::Purge { key, soft } => {
+                self.events.push(Event::Purged { key, soft });
+                Response::new(r#"{"status":"ok","id":"1-2-3"}"#.into())
+            }
+            Call::Announce { key, revision } => {
+                self.events.push(Event::Announced { key, revision });
+                Response::new(Reply::default())
+            }
+        }
+    }
+}
+
+fn item(stored: &Stored) -> Response<Reply> {
+    let mut response = Response::builder()
+        .header("generation", stored.generation)
+        .header("content-type", "application/octet-stream");
+    if let Some(metadata) = &stored.metadata {
+        response = response.header("metadata", metadata);
+    }
+    response.body(Reply { bytes: Some(stored.value.clone()), breaks_off: false }).unwrap()
+}
+
+/// A refusal as Fastly words them.
+fn problem(status: u16, title: &str) -> Response<Reply> {
+    let body = format!(r#"{{"title":"{title}","status":{status}}}"#);
+    // Whoever follows a redirection ends up nowhere.
+    let location = if (300..400).contains(&status) { Some("http://127.0.0.1:1/") } else { None };
+    let response = Response::builder().status(status);
+    let response = location.into_iter().fold(response, |response, to| response.header("location", to));
+    response.body(body.as_str().into()).unwrap()
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A body that may break off in its middle.
+#[derive(Default)]
+struct Reply {
+    bytes: Option<Bytes>,
+    breaks_off: bool,
+}
+
+impl From<&str> for Reply {
+    fn from(text: &str) -> Self {
+        Reply { bytes: Some(Bytes::copy_from_slice(text.as_bytes())), breaks_off: false }
+    }
+}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let breaks_off = self.breaks_off;
+        Poll::Ready(match self.bytes.take() {
+            Some(bytes) if breaks_off && bytes.len() > 1 => {
+                Some(Ok(Frame::data(bytes.slice(..bytes.len() / 2))))
+            }
+            Some(bytes) if !breaks_off => Some(Ok(Frame::data(bytes))),
+            _ if breaks_off => Some(Err(Cut)),
+            _ => None,
+        })
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none() && !self.breaks_off
+    }
+}
