@@ -19,10 +19,12 @@
 extern crate alloc;
 
 mod automaton;
+mod class;
 mod compile;
 mod condition;
 mod context;
 mod dialect;
+mod digits;
 mod document;
 mod environment;
 mod error;
