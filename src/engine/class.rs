@@ -6,7 +6,8 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::dialect::{Alphabet, Flags, Reader};
+use crate::dialect::{Alphabet, Reader};
+use crate::flags::Flags;
 
 /// One character, or a class of them.
 #[derive(Default)]

@@ -11,6 +11,7 @@ use core::iter::Peekable;
 use core::str::Chars;
 
 use crate::class::{Category, Class, literal};
+use crate::flags::Flags;
 
 /// Which texts the written pattern is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,30 +43,6 @@ pub(crate) fn translate(pattern: &str, alphabet: Alphabet) -> Result<String, Str
 /// Groups within groups that are read; `regex` has a similar limit.
 const DEPTH: usize = 100;
 
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Flags {
-    pub(crate) ascii: bool,
-    pub(crate) ignore_case: bool,
-    multi_line: bool,
-    dot_all: bool,
-    verbose: bool,
-}
-
-impl Flags {
-    fn set(&mut self, letter: char, on: bool) -> Result<(), String> {
-        match letter {
-            'i' => self.ignore_case = on,
-            'm' => self.multi_line = on,
-            's' => self.dot_all = on,
-            'x' => self.verbose = on,
-            'a' if on => self.ascii = true,
-            'u' if on => self.ascii = false,
-            _ => return Err(format!("bad inline flag {letter:?}")),
-        }
-        Ok(())
-    }
-}
-
 /// What was written last, as far as a quantifier wants to know.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Last {
@@ -79,7 +56,7 @@ pub(crate) struct Reader<'a> {
     pub(crate) rest: Peekable<Chars<'a>>,
     pub(crate) alphabet: Alphabet,
     /// Set by flags at the start of the pattern.
-    global: Flags,
+    pub(crate) global: Flags,
     names: Vec<String>,
     depth: usize,
 }
@@ -111,7 +88,7 @@ impl Reader<'_> {
             match c {
                 ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c' if flags.verbose => continue,
                 '#' if flags.verbose => {
-                    while self.rest.next().is_some_and(|c| c != '\n') {}
+                    while self.skipped()?.is_some_and(|c| c != '\n') {}
                     continue;
                 }
                 '(' => match self.group(flags)? {
@@ -153,6 +130,15 @@ impl Reader<'_> {
             last = Last::Item;
         }
         Ok(written)
+    }
+
+    /// The next character of a comment. An escaped one ends no comment, so all that is said of it is its backslash.
+    fn skipped(&mut self) -> Result<Option<char>, String> {
+        let c = self.rest.next();
+        if c == Some('\\') {
+            self.rest.next().ok_or("a backslash at the end")?;
+        }
+        Ok(c)
     }
 
     fn literal(&self, c: char, flags: Flags) -> Result<String, String> {
@@ -216,7 +202,7 @@ impl Reader<'_> {
                     _ => return Err("unknown extension ?P".to_owned()),
                 },
                 Some('#') => {
-                    while self.rest.next().ok_or("a comment without an end")? != ')' {}
+                    while self.skipped()?.ok_or("a comment without an end")? != ')' {}
                     return Ok(Group::Comment);
                 }
                 Some('=' | '!' | '<') => return Err("look-around is not supported".to_owned()),
@@ -252,40 +238,6 @@ impl Reader<'_> {
         }
         self.names.push(name);
         Ok(())
-    }
-
-    /// Flags, of which `letter` is the first: those within the group, or none if they are for the whole pattern.
-    fn flags(&mut self, mut letter: char, outer: Flags) -> Result<Option<Flags>, String> {
-        let mut letters = ["", ""].map(String::from);
-        let mut off = 0;
-        loop {
-            match letter {
-                '-' if off == 0 => off = 1,
-                ':' | ')' => break,
-                _ => letters[off].push(letter),
-            }
-            letter = self.rest.next().ok_or("flags without an end")?;
-        }
-        let [on, off_letters] = &letters;
-        let types = on.chars().filter(|c| matches!(c, 'a' | 'u')).map(|c| c == 'a');
-        let mixed = types.clone().any(|ascii| ascii) && types.clone().any(|ascii| !ascii);
-        if mixed || on.chars().any(|c| off_letters.contains(c)) {
-            return Err("flags that exclude each other".to_owned());
-        }
-        if off == 1 && (off_letters.is_empty() || letter == ')') {
-            return Err("a flag is missing, or its colon".to_owned());
-        }
-        let mut flags = if letter == ')' { self.global } else { outer };
-        for (letters, on) in [(on, true), (off_letters, false)] {
-            for letter in letters.chars() {
-                flags.set(letter, on)?;
-            }
-        }
-        if letter == ':' {
-            return Ok(Some(flags));
-        }
-        self.global = flags;
-        Ok(None)
     }
 
     /// What follows a backslash outside of classes, and whether it is a position rather than a character.
@@ -403,6 +355,8 @@ mod tests {
             (r"[a&&b~~c\b]", r"[a\x26\x26b\x7E\x7Ec\x08]"),
             (r"\0\07\101\x41\u0041\U00000041", r"\x00\x07AAAA"),
             ("a(?#note)*(?#)", "a*"),
+            (r"(?#a\)b)c", "c"),
+            ("(?x)a#b\\\n$\n|b", "a|b"),
             ("(?x) a b # c\n | \\  [ ]", "ab| [ ]"),
             ("(?s).(?-s:.)(?P<n>a|)", "(?s:.)(?:.)(?:a|)"),
             (r"\s\S", r"[\s\x1C-\x1F][^\s\x1C-\x1F]"),
@@ -443,6 +397,7 @@ mod tests {
             "(?P<n>a)(?P<n>b)",
             "(?",
             "(?z)",
+            "(?)",
             "(?L)a",
             "(?au)a",
             "(?i-i:a)",

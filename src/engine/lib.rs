@@ -30,6 +30,7 @@ mod environment;
 mod error;
 mod evaluate;
 mod evaluation;
+mod flags;
 mod json;
 mod limits;
 mod number;

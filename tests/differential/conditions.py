@@ -8,7 +8,7 @@ import jsonpath_rfc9535 as jsonpath
 from flag_engine.utils.hashing import get_hashed_percentage_for_object_ids as percentage
 
 from patterns import pattern
-from values import TEXTS, VERSIONS, near, spelled, text, value
+from values import SOUND_VERSIONS, TEXTS, VERSIONS, near, spelled, text, value
 
 TRAITS = ["t", "a", "b", "T", "", " ", "tamaño", "日本", "my-trait", "a.b", "it's", "😀", "1", "$", "$['a']", "$.", "$.x y"]
 TRAITS += ["$.identity", "$.environment.name", "$.identity.identifier", "$.identity.traits.t", "$.flags.f0.enabled"]
@@ -115,7 +115,7 @@ def numbers_in(met: Any) -> Any:
 def compared(random: Random, met: Any, segment_key: str) -> str:
     chance = random.random()
     if isinstance(met, str) and met in VERSIONS and chance < 0.7:
-        return random.choice(VERSIONS + [met] * 15) + ":semver"
+        return random.choice(VERSIONS + SOUND_VERSIONS * 2 + [met] * 8) + ":semver"
     if chance < 0.5:
         return spelled(random, numbers_in(met) if random.random() < 0.7 else met)
     if chance < 0.8:
@@ -134,6 +134,8 @@ def part(random: Random, met: Any, segment_key: str) -> str:
 
 
 def listed(random: Random, met: Any, segment_key: str) -> Any:
+    if isinstance(met, str) and met in PYTHON_MEMBERS and random.random() < 0.6:
+        return PYTHON_MEMBERS[met]
     members = [text(random) for _ in range(random.choice([0, 1, 2, 2, 4]))]
     if random.random() < 0.6:
         members.insert(random.randint(0, len(members)), met if isinstance(met, str) else spelled(random, met))
@@ -142,8 +144,6 @@ def listed(random: Random, met: Any, segment_key: str) -> Any:
         return members + ([random.choice([1, True, None, 1.5, 2.0, met, ["a"], {}])] if chance < 0.1 else [])
     if chance < 0.65:
         return ",".join(members)
-    if isinstance(met, str) and met in PYTHON_MEMBERS and random.random() < 0.5:
-        return PYTHON_MEMBERS[met]
     mixed = members + ([met, random.choice([None, True, 1.50, -0, 1e16, [met]])] if chance < 0.8 else [])
     written = json.dumps(mixed, ensure_ascii=random.random() < 0.5)
     spoilt = [written[:-1], " " + written, written + " ", "[NaN]", '["\\ud800"]', f"[{met}]", "[nan", "[]", "[foo,bar]"]

@@ -6,7 +6,7 @@ from typing import Any, Iterator
 from conditions import PYTHON_MEMBERS, TRAITS, condition, grid
 from oracle import would_match
 from patterns import pattern
-from values import text, value
+from values import SOUND_VERSIONS, text, value
 
 FEATURES = ["f0", "f1", "f2", "f3", "f4", "my feature", "fé", "f-1"]
 # Some whose hash lies on a border: ("10", these) gives 0, 50, just below 50 and, at first, 100.
@@ -130,8 +130,10 @@ def operators(random: Random) -> dict:
     """A segment for each operator, or for a dozen of patterns, on a few traits."""
     if random.random() < 0.5:
         traits = {name: value(random) for name in random.sample(TRAITS[:7], 3)}
-        if random.random() < 0.1:
-            traits["t"] = random.choice(list(PYTHON_MEMBERS))
+        if random.random() < 0.25:
+            traits = {name: random.choice(SOUND_VERSIONS) for name in traits}
+        if random.random() < 0.25:
+            traits[next(iter(traits))] = random.choice(list(PYTHON_MEMBERS))
         conditions = list(grid(random, traits, "k"))
     else:
         traits = {name: short_text(random) for name in TRAITS[:2]}
