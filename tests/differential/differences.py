@@ -205,9 +205,20 @@ def unsupported_pattern(asked: Condition, raw: Any) -> Adjusted:
 def end_before_the_last_line_break(asked: Condition, raw: Any) -> Adjusted:
     if asked.operator != "REGEX" or not str(asked.value).endswith("\n") or "AT_END" not in parsed(asked.operand):
         return None
-    if MULTI_LINE.search(asked.operand):
-        return None
-    return replace(asked, operand=PIECE.sub(lambda piece: r"(?:\n?\Z)" if piece[0] == "$" else piece[0], asked.operand))
+    written = ""
+    # Whether `$` ends any line, in each group that is open.
+    multi_line = [False]
+    for piece in (found[0] for found in SCOPE.finditer(asked.operand)):
+        if flags := FLAGS.fullmatch(piece):
+            on, off, end = flags.groups()
+            inner = "m" in on or multi_line[-1] and "m" not in off
+            multi_line[-1:] = [inner] if end == ")" else [multi_line[-1], inner]
+        elif piece == "(":
+            multi_line.append(multi_line[-1])
+        elif piece == ")" and len(multi_line) > 1:
+            multi_line.pop()
+        written += r"(?:\n?\Z)" if piece == "$" and not multi_line[-1] else piece
+    return None if written == asked.operand else replace(asked, operand=written)
 
 
 def word_characters(asked: Condition, raw: Any) -> Adjusted:
@@ -256,10 +267,12 @@ BACKTRACKING = {"ASSERT", "ASSERT_NOT", "GROUPREF", "GROUPREF_EXISTS", "ATOMIC_G
 NAMED = re.compile(r"\\N\{")
 WORDS = re.compile(r"\\[wWbB]")
 UNICODE_WORD = regex.compile(r"\w")
-MULTI_LINE = re.compile(r"\(\?[a-zA-Z]*m")
+FLAGS = re.compile(r"\(\?([a-zA-Z]*)-?([a-zA-Z]*)([:)])")
 ASCII = re.compile(r"\(\?[a-zA-Z]*a")
 # Escapes and classes are taken whole.
 PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
+# As pieces, and comments, groups with flags and all else.
+SCOPE = re.compile(rf"\(\?#(?:\\.|[^)\\])*\)|{FLAGS.pattern}|{PIECE.pattern}|.", re.DOTALL)
 
 
 def unsupported(pattern: str) -> bool:
