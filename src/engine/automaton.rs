@@ -49,12 +49,8 @@ mod builder {
     use super::Hint;
     use crate::limits;
 
-    /// Builds the automaton that takes ASCII texts; none for patterns that are not ASCII themselves, and for those few
-    /// whose automaton is large.
+    /// Builds the automaton that takes ASCII texts; none for those few patterns whose automaton is large.
     pub(crate) fn build(text: &str, anchored: bool) -> Option<(Vec<u8>, Hint)> {
-        if !text.is_ascii() {
-            return None;
-        }
         let start = if anchored { StartKind::Anchored } else { StartKind::Unanchored };
         let nfa = thompson::Config::new()
             .utf8(false)
@@ -83,10 +79,20 @@ mod builder {
         literals(hir, ExtractKind::Suffix).map_or(Hint::Nothing, Hint::Contains)
     }
 
+    fn has(text: &str, part: &str, in_front: bool) -> bool {
+        if in_front { text.starts_with(part) } else { text.contains(part) }
+    }
+
     /// The texts of which every match has one at its beginning or end, if they are few and say something.
     fn literals(hir: &Hir, kind: ExtractKind) -> Option<Vec<String>> {
+        let prefixes = matches!(kind, ExtractKind::Prefix);
         let found = Extractor::new().kind(kind).limit_class(1).limit_total(limits::HINTS).extract(hir);
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok().filter(|text| !text.is_empty());
-        found.literals()?.iter().map(|literal| text(literal.as_bytes())).collect()
+        let mut texts: Vec<String> =
+            found.literals()?.iter().map(|literal| text(literal.as_bytes())).collect::<Option<_>>()?;
+        // What has a shorter one in it says nothing more: `$` makes a pair of every suffix, with and without a line break.
+        let all = texts.clone();
+        texts.retain(|text| !all.iter().any(|other| other.len() < text.len() && has(text, other, prefixes)));
+        Some(texts)
     }
 }

@@ -1,79 +1,336 @@
-//! Patterns are written for Python; this is how they read here.
+//! Patterns are written for Python: this reads them as Python's `re` does, and writes them for `regex`.
+//!
+//! What only backtracking can match is refused: look-around, back-references, conditions on groups, possessive
+//! quantifiers and atomic groups. So is what Python refuses, and `\N{…}`, which would need a table of names.
 
+use alloc::borrow::ToOwned;
+use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
+use core::iter::Peekable;
+use core::str::Chars;
 
-/// Whether a pattern names a class by a Unicode property (`\p`). The edge does without their tables, and the reference engine has none. They are refused by name, since other crates
-/// of a build may well switch the tables on.
-pub(crate) fn names_unicode_class(text: &str) -> bool {
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte == b'\\' && matches!(bytes.next(), Some(b'p' | b'P')) {
-            return true;
-        }
+use crate::class::{Category, Class, literal};
+use crate::flags::Flags;
+
+/// Which texts the written pattern is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Alphabet {
+    Unicode,
+    /// ASCII alone; a pattern that names other characters has no such form.
+    Ascii,
+}
+
+/// Writes a pattern anew.
+///
+/// # Errors
+/// Why it is no pattern, or none that can be matched in linear time.
+pub(crate) fn translate(pattern: &str, alphabet: Alphabet) -> Result<String, String> {
+    let mut reader = Reader {
+        rest: pattern.chars().peekable(),
+        alphabet,
+        global: Flags::default(),
+        names: Vec::new(),
+        depth: 0,
+    };
+    let written = reader.alternatives(Flags::default())?;
+    match reader.rest.next() {
+        None => Ok(written),
+        Some(_) => Err("unbalanced parenthesis".to_owned()),
     }
-    false
 }
 
-/// Whether a pattern, or a part of it, is verbose: with blanks and comments that mean nothing.
-pub(crate) fn verbose(text: &str) -> bool {
-    text.match_indices("(?").any(|(at, _)| {
-        text[at + 2..].chars().take_while(|c| c.is_ascii_alphabetic() || *c == '-').any(|c| c == 'x')
-    })
+/// Groups within groups that are read; `regex` has a similar limit.
+const DEPTH: usize = 100;
+
+/// What was written last, as far as a quantifier wants to know.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Nothing,
+    Item,
+    Position,
+    Repeated,
 }
 
-/// What Python, whose patterns these are, writes in another way: `\Z` for the end, a brace that counts nothing, `{,3}`,
-/// an escaped `<`, `>` or letter beyond ASCII, and in a class what would be nested classes, set operations and word
-/// boundaries here.
-pub(crate) fn translate(text: &str) -> String {
-    let mut translated = String::with_capacity(text.len());
-    let mut class = false;
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        rest = &rest[c.len_utf8()..];
-        match c {
-            '\\' => {
-                let Some(escaped) = rest.chars().next() else { return translated + "\\" };
-                rest = &rest[escaped.len_utf8()..];
-                match escaped {
-                    'Z' if !class => translated.push_str("\\z"),
-                    'b' if class => translated.push_str("\\x08"),
-                    '<' | '>' | '\u{80}'.. => translated.push(escaped),
-                    _ => translated.extend(['\\', escaped]),
-                }
+pub(crate) struct Reader<'a> {
+    pub(crate) rest: Peekable<Chars<'a>>,
+    pub(crate) alphabet: Alphabet,
+    /// Set by flags at the start of the pattern.
+    pub(crate) global: Flags,
+    names: Vec<String>,
+    depth: usize,
+}
+
+impl Reader<'_> {
+    fn alternatives(&mut self, mut flags: Flags) -> Result<String, String> {
+        self.depth += 1;
+        if self.depth > DEPTH {
+            return Err(format!("more than {DEPTH} groups within each other"));
+        }
+        let top = self.depth == 1;
+        let mut written = self.sequence(flags, top)?;
+        while self.rest.next_if_eq(&'|').is_some() {
+            if top {
+                flags = self.global;
             }
-            '[' if !class => {
-                class = true;
-                translated.push('[');
-                for (literal, written) in [('^', "^"), (']', "\\]")] {
-                    if let Some(after) = rest.strip_prefix(literal) {
-                        translated.push_str(written);
-                        rest = after;
+            written.push('|');
+            written += &self.sequence(flags, false)?;
+        }
+        self.depth -= 1;
+        Ok(written)
+    }
+
+    /// `first`: flags for the whole pattern may stand here.
+    fn sequence(&mut self, mut flags: Flags, first: bool) -> Result<String, String> {
+        let mut written = String::new();
+        let mut last = Last::Nothing;
+        while let Some(c) = self.rest.next_if(|c| !matches!(c, '|' | ')')) {
+            match c {
+                ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c' if flags.verbose => continue,
+                '#' if flags.verbose => {
+                    while self.skipped()?.is_some_and(|c| c != '\n') {}
+                    continue;
+                }
+                '(' => match self.group(flags)? {
+                    Group::Written(group) => written += &group,
+                    Group::Comment => continue,
+                    Group::Flags if first && last == Last::Nothing => {
+                        flags = self.global;
+                        continue;
+                    }
+                    Group::Flags => return Err("flags that are not at the start of the pattern".to_owned()),
+                },
+                '*' | '+' | '?' | '{' => {
+                    if let Some(quantifier) = self.quantifier(c)? {
+                        match last {
+                            Last::Item => written += &quantifier,
+                            Last::Nothing | Last::Position => return Err("nothing to repeat".to_owned()),
+                            Last::Repeated => return Err("multiple repeat".to_owned()),
+                        }
+                        last = Last::Repeated;
+                        continue;
+                    }
+                    written += &self.literal('{', flags)?;
+                }
+                '^' | '$' => {
+                    written += position(c, flags);
+                    last = Last::Position;
+                    continue;
+                }
+                '.' => written += if flags.dot_all { "(?s:.)" } else { "." },
+                '[' => written += &self.class(flags)?,
+                '\\' => {
+                    let (escape, is_position) = self.escape(flags)?;
+                    written += &escape;
+                    last = if is_position { Last::Position } else { Last::Item };
+                    continue;
+                }
+                _ => written += &self.literal(c, flags)?,
+            }
+            last = Last::Item;
+        }
+        Ok(written)
+    }
+
+    /// The next character of a comment. An escaped one ends no comment, so all that is said of it is its backslash.
+    fn skipped(&mut self) -> Result<Option<char>, String> {
+        let c = self.rest.next();
+        if c == Some('\\') {
+            self.rest.next().ok_or("a backslash at the end")?;
+        }
+        Ok(c)
+    }
+
+    fn literal(&self, c: char, flags: Flags) -> Result<String, String> {
+        if flags.ignore_case {
+            return Class::of(c).written(false, flags, self.alphabet);
+        }
+        literal(c, self.alphabet)
+    }
+
+    /// The quantifier that starts with `c`; none for a brace that counts nothing.
+    fn quantifier(&mut self, c: char) -> Result<Option<String>, String> {
+        let mut quantifier = String::from(c);
+        if c == '{' {
+            let Some((least, most)) = self.counts() else { return Ok(None) };
+            let number = |digits: &str| digits.parse::<u32>().map_err(|_| "too many repetitions".to_owned());
+            let (min, max) = (number(if least.is_empty() { "0" } else { &least })?, most);
+            quantifier = match max.as_deref() {
+                None => format!("{{{min}}}"),
+                Some("") => format!("{{{min},}}"),
+                Some(most) if number(most)? < min => {
+                    return Err("a repetition that ends before it starts".to_owned());
+                }
+                Some(most) => format!("{{{min},{}}}", number(most)?),
+            };
+        }
+        if self.rest.next_if_eq(&'?').is_some() {
+            quantifier.push('?');
+        } else if self.rest.peek() == Some(&'+') {
+            return Err("possessive quantifiers are not supported".to_owned());
+        }
+        Ok(Some(quantifier))
+    }
+
+    /// The digits of `{least}` or `{least,most}` once its opening brace is read; nothing is read if it is neither.
+    fn counts(&mut self) -> Option<(String, Option<String>)> {
+        let mut ahead = self.rest.clone();
+        let digits = |ahead: &mut Peekable<Chars<'_>>| {
+            let mut digits = String::new();
+            while let Some(digit) = ahead.next_if(char::is_ascii_digit) {
+                digits.push(digit);
+            }
+            digits
+        };
+        let least = digits(&mut ahead);
+        let most = ahead.next_if_eq(&',').map(|_| digits(&mut ahead));
+        if ahead.next() != Some('}') || least.is_empty() && most.is_none() {
+            return None;
+        }
+        self.rest = ahead;
+        Some((least, most))
+    }
+
+    fn group(&mut self, flags: Flags) -> Result<Group, String> {
+        let mut inner = flags;
+        if self.rest.next_if_eq(&'?').is_some() {
+            match self.rest.next() {
+                Some(':') => {}
+                Some('P') => match self.rest.next() {
+                    Some('<') => self.name()?,
+                    Some('=') => return Err("back-references are not supported".to_owned()),
+                    _ => return Err("unknown extension ?P".to_owned()),
+                },
+                Some('#') => {
+                    while self.skipped()?.ok_or("a comment without an end")? != ')' {}
+                    return Ok(Group::Comment);
+                }
+                Some('=' | '!' | '<') => return Err("look-around is not supported".to_owned()),
+                Some('(') => return Err("conditions on groups are not supported".to_owned()),
+                Some('>') => return Err("atomic groups are not supported".to_owned()),
+                Some(c) => match self.flags(c, flags)? {
+                    Some(flags) => inner = flags,
+                    None => return Ok(Group::Flags),
+                },
+                None => return Err("unexpected end of pattern".to_owned()),
+            }
+        }
+        let written = self.alternatives(inner)?;
+        self.rest.next().ok_or("a group without an end")?;
+        Ok(Group::Written(format!("(?:{written})")))
+    }
+
+    fn name(&mut self) -> Result<(), String> {
+        let mut name = String::new();
+        loop {
+            match self.rest.next().ok_or("a group name without an end")? {
+                '>' => break,
+                c => name.push(c),
+            }
+        }
+        let mut characters = name.chars();
+        let first = characters.next().is_some_and(|c| c.is_alphabetic() || c == '_');
+        if !first || !characters.all(|c| c.is_alphanumeric() || c == '_') {
+            return Err(format!("bad group name {name:?}"));
+        }
+        if self.names.contains(&name) {
+            return Err(format!("two groups of the name {name:?}"));
+        }
+        self.names.push(name);
+        Ok(())
+    }
+
+    /// What follows a backslash outside of classes, and whether it is a position rather than a character.
+    fn escape(&mut self, flags: Flags) -> Result<(String, bool), String> {
+        let c = *self.rest.peek().ok_or("a backslash at the end")?;
+        let position = match c {
+            'A' => "\\A",
+            'Z' | 'z' => "\\z",
+            'b' if flags.ascii => "(?-u:\\b)",
+            'b' => "\\b",
+            'B' if flags.ascii => "(?-u:\\B)",
+            'B' => "\\B",
+            '1'..='9' if !self.is_octal() => return Err("back-references are not supported".to_owned()),
+            _ => {
+                if let Some(category) = self.category() {
+                    return Ok((Class::from(category).written(false, flags, self.alphabet)?, false));
+                }
+                let c = self.escaped(false)?;
+                return Ok((self.literal(c, flags)?, false));
+            }
+        };
+        self.rest.next();
+        Ok((position.to_owned(), true))
+    }
+
+    /// Whether three octal digits follow.
+    fn is_octal(&self) -> bool {
+        let mut ahead = self.rest.clone();
+        (0..3).all(|_| ahead.next().is_some_and(|c| c.is_digit(8)))
+    }
+
+    pub(crate) fn category(&mut self) -> Option<Category> {
+        let category = Category::named(*self.rest.peek()?)?;
+        self.rest.next();
+        Some(category)
+    }
+
+    /// The character that an escape stands for, once its backslash is read.
+    pub(crate) fn escaped(&mut self, in_class: bool) -> Result<char, String> {
+        let c = self.rest.next().ok_or("a backslash at the end")?;
+        Ok(match c {
+            'a' => '\x07',
+            'b' if in_class => '\x08',
+            'f' => '\x0c',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'v' => '\x0b',
+            'x' => self.hexadecimal(2)?,
+            'u' => self.hexadecimal(4)?,
+            'U' => self.hexadecimal(8)?,
+            'N' => return Err("characters by name (`\\N`) are not supported".to_owned()),
+            '0'..='7' => {
+                let mut point = c.to_digit(8).unwrap_or_default();
+                for _ in 0..2 {
+                    if let Some(digit) = self.rest.next_if(|c| c.is_digit(8)) {
+                        point = point * 8 + digit.to_digit(8).unwrap_or_default();
                     }
                 }
+                let character = char::from_u32(point).filter(|_| point <= 0o377);
+                character.ok_or("an octal escape beyond \\377")?
             }
-            '[' | '&' | '~' if class => translated.extend(['\\', c]),
-            ']' => {
-                class = false;
-                translated.push(']');
-            }
-            '{' if !class => translated.push_str(match counts(rest) {
-                Some("") => "{0",
-                Some(_) => "{",
-                None => "\\{",
-            }),
-            _ => translated.push(c),
-        }
+            '8' | '9' => return Err(format!("bad escape \\{c}")),
+            c if c.is_ascii_alphabetic() => return Err(format!("bad escape \\{c}")),
+            c => c,
+        })
     }
-    translated
+
+    fn hexadecimal(&mut self, digits: usize) -> Result<char, String> {
+        let mut point = 0_u32;
+        for _ in 0..digits {
+            let digit = self.rest.next_if(char::is_ascii_hexdigit).and_then(|c| c.to_digit(16));
+            point = point << 4 | digit.ok_or("an escape with too few digits")?;
+        }
+        char::from_u32(point).ok_or_else(|| "an escape that is no character".to_owned())
+    }
 }
 
-/// The least count of a repetition, given what follows its opening brace.
-fn counts(rest: &str) -> Option<&str> {
-    let (inside, _) = rest.split_once('}')?;
-    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-    match inside.split_once(',') {
-        Some((least, most)) => Some(least).filter(|_| digits(least) && digits(most)),
-        None => Some(inside).filter(|_| !inside.is_empty() && digits(inside)),
+/// What an opening parenthesis turned out to be.
+enum Group {
+    Written(String),
+    Comment,
+    /// Flags for the whole pattern.
+    Flags,
+}
+
+fn position(c: char, flags: Flags) -> &'static str {
+    match (c, flags.multi_line) {
+        ('^', false) => "\\A",
+        ('^', true) => "(?m:^)",
+        // Before a last line break, too. Taking that along is the same for all but what comes after and wants it again.
+        (_, false) => "(?:\\n?\\z)",
+        (_, true) => "(?m:$)",
     }
 }
 
@@ -81,20 +338,102 @@ fn counts(rest: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
+    fn unicode(pattern: &str) -> Result<String, String> {
+        translate(pattern, Alphabet::Unicode)
+    }
+
     #[test]
     fn what_python_writes_in_another_way() {
-        for (text, expected) in [
-            (r"^a$", r"^a$"),
-            (r"^\d+\Z", r"^\d+\z"),
-            (r"\\Z\", r"\\Z\"),
-            ("a{2}b{2,}c{,3}d{,}", "a{2}b{2,}c{0,3}d{0,}"),
-            (r#"{"a": {1, 2} {} {"#, r#"\{"a": \{1, 2} \{} \{"#),
-            (r"\<b\>\é\{", r"<b>é\{"),
-            (r"[[:alpha:]]", r"[\[:alpha:]]"),
-            (r"[]a][^]a][\]{]", r"[\]a][^\]a][\]{]"),
-            (r"[a&&b~~c\b]", r"[a\&\&b\~\~c\x08]"),
+        for (pattern, expected) in [
+            ("^a$", r"\Aa(?:\n?\z)"),
+            ("(?m)^a$", "(?m:^)a(?m:$)"),
+            (r"^\d+\Z", r"\A\d+\z"),
+            ("a{2}b{2,}c{,3}d{,}?", "a{2}b{2,}c{0,3}d{0,}?"),
+            (r#"{"a": {1, 2} {} {"#, r#"\x7B"a": \x7B1, 2\x7D \x7B\x7D \x7B"#),
+            (r"\<b\>\é", r"<b>\x{E9}"),
+            (r"[]a][^]a][\]{]", r"[\x5Da][^\x5Da][\x5D\x7B]"),
+            (r"[a&&b~~c\b]", r"[a\x26\x26b\x7E\x7Ec\x08]"),
+            (r"\0\07\101\x41\u0041\U00000041", r"\x00\x07AAAA"),
+            ("a(?#note)*(?#)", "a*"),
+            (r"(?#a\)b)c", "c"),
+            ("(?x)a#b\\\n$\n|b", "a|b"),
+            ("(?x) a b # c\n | \\  [ ]", "ab| [ ]"),
+            ("(?s).(?-s:.)(?P<n>a|)", "(?s:.)(?:.)(?:a|)"),
+            (r"\s\S", r"[\s\x1C-\x1F][^\s\x1C-\x1F]"),
+            (r"(?a)\w\D[\W]", "[0-9A-Za-z_][^0-9][^0-9A-Za-z_]"),
+            ("(?i)a-I", r"(?i:[a])(?i:[\x2D])(?i:[I\x{130}\x{131}])"),
+            ("(?ai)k1", "[kK][1]"),
         ] {
-            assert_eq!(translate(text), expected, "{text}");
+            assert_eq!(unicode(pattern).as_deref(), Ok(expected), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused() {
+        for pattern in [
+            "(",
+            ")",
+            "a)",
+            "[",
+            "[]",
+            "[^]",
+            "*",
+            "^*",
+            r"\b+",
+            "a**",
+            "a{2}{3}",
+            "a{2,1}",
+            "a++",
+            "a*+",
+            "(?>a)",
+            "(?=a)",
+            "(?!a)",
+            "(?<=a)",
+            "(?<n>a)",
+            r"(a)\1",
+            "(?P=n)",
+            "(a)?(?(1)b)",
+            "(?P<1>a)",
+            "(?P<n>a)(?P<n>b)",
+            "(?",
+            "(?z)",
+            "(?)",
+            "(?L)a",
+            "(?au)a",
+            "(?i-i:a)",
+            "(?-i)a",
+            "(?-:a)",
+            "(?-a:b)",
+            "a(?i)",
+            "(a(?i))",
+            "(?#",
+            r"\",
+            r"\q",
+            r"[\q]",
+            r"[\A]",
+            r"\x4",
+            r"\u00g1",
+            r"\ud800",
+            r"\400",
+            r"\8",
+            r"[\8]",
+            r"\N{BULLET}",
+            r"\p{L}",
+            "[b-a]",
+            r"[\d-z]",
+            "a{99999999999}",
+        ] {
+            assert!(unicode(pattern).is_err(), "{pattern}");
+        }
+        assert!(unicode(&"(".repeat(4_000)).is_err());
+    }
+
+    #[test]
+    fn only_ascii_has_an_ascii_form() {
+        for (pattern, expected) in
+            [("(?i)i", true), ("é", false), (r"\u00e9", false), ("[^é]", false), (r"\w", true)]
+        {
+            assert_eq!(translate(pattern, Alphabet::Ascii).is_ok(), expected, "{pattern}");
         }
     }
 }

@@ -19,15 +19,18 @@
 extern crate alloc;
 
 mod automaton;
+mod class;
 mod compile;
 mod condition;
 mod context;
 mod dialect;
+mod digits;
 mod document;
 mod environment;
 mod error;
 mod evaluate;
 mod evaluation;
+mod flags;
 mod json;
 mod limits;
 mod number;

@@ -8,6 +8,8 @@ use core::fmt;
 
 use rkyv::{Archive, Serialize};
 
+use crate::digits;
+
 /// An integer of any size. `Big` holds only what `Small` cannot, so equal integers are equal values.
 #[derive(Debug, Clone, PartialEq, Eq, Archive, Serialize)]
 pub enum Integer {
@@ -38,8 +40,9 @@ impl Integer {
         }
     }
 
-    /// Python's `int(text)`: white space around, a sign, single underscores between digits.
+    /// Python's `int(text)`: white space around, a sign, digits of any script, single underscores between them.
     pub fn cast(text: &str) -> Option<Integer> {
+        let text = digits::plain(text);
         let text = text.trim();
         let text = text.strip_prefix('+').filter(|rest| !rest.starts_with('-')).unwrap_or(text);
         Integer::parse(&without_underscores(text)?)
@@ -168,9 +171,9 @@ impl serde::Serialize for Number {
     }
 }
 
-/// Python's `float(text)`: white space around, underscores between digits, `inf` and `nan` by name.
+/// Python's `float(text)`: white space around, digits of any script, underscores between them, `inf` and `nan` by name.
 pub(crate) fn cast_float(text: &str) -> Option<f64> {
-    without_underscores(text.trim())?.parse().ok()
+    without_underscores(digits::plain(text).trim())?.parse().ok()
 }
 
 /// Python's `repr` of a float: the shortest digits that read back the same, with an exponent below 1e-4 and from

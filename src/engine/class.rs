@@ -1,0 +1,192 @@
+//! Characters and classes of characters, as `regex` reads them.
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::dialect::{Alphabet, Reader};
+use crate::flags::Flags;
+
+/// One character, or a class of them.
+#[derive(Default)]
+pub(crate) struct Class {
+    ranges: Vec<(char, char)>,
+    categories: Vec<Category>,
+}
+
+/// A part of a class.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Member {
+    Character(char),
+    Category(Category),
+}
+
+/// What `\d`, `\s`, `\w` and their opposites stand for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Category {
+    letter: char,
+    negated: bool,
+}
+
+impl Category {
+    pub(crate) fn named(letter: char) -> Option<Category> {
+        let negated = letter.is_ascii_uppercase();
+        let letter = letter.to_ascii_lowercase();
+        matches!(letter, 'd' | 's' | 'w').then_some(Category { letter, negated })
+    }
+
+    /// Its members, for use within brackets.
+    fn written(self, ascii: bool) -> String {
+        let members = match (self.letter, ascii) {
+            ('d', false) => r"\d",
+            ('d', true) => "0-9",
+            // Python takes the four separators among the control characters for white space.
+            ('s', false) => r"\s\x1C-\x1F",
+            ('s', true) => r"\t-\r\x20",
+            (_, false) => r"\w",
+            (_, true) => "0-9A-Za-z_",
+        };
+        if self.negated { format!("[^{members}]") } else { String::from(members) }
+    }
+}
+
+impl From<Category> for Class {
+    fn from(category: Category) -> Class {
+        Class { ranges: Vec::new(), categories: vec![category] }
+    }
+}
+
+impl Class {
+    pub(crate) fn of(c: char) -> Class {
+        Class { ranges: vec![(c, c)], categories: Vec::new() }
+    }
+
+    pub(crate) fn add(&mut self, member: Member) {
+        match member {
+            Member::Character(c) => self.add_range(c, c),
+            Member::Category(category) => self.categories.push(category),
+        }
+    }
+
+    pub(crate) fn add_range(&mut self, low: char, high: char) {
+        self.ranges.push((low, high));
+    }
+
+    pub(crate) fn written(
+        mut self,
+        negated: bool,
+        flags: Flags,
+        alphabet: Alphabet,
+    ) -> Result<String, String> {
+        if let ([], [category]) = (&self.ranges[..], &self.categories[..])
+            && !negated
+        {
+            let members = category.written(flags.ascii);
+            let alone = members.starts_with("[^") || members == r"\d" || members == r"\w";
+            return Ok(if alone { members } else { format!("[{members}]") });
+        }
+        if flags.ignore_case {
+            self.fold(flags.ascii, alphabet);
+        }
+        let mut members = String::new();
+        for (low, high) in self.ranges {
+            members += &literal(low, alphabet)?;
+            if low != high {
+                members.push('-');
+                members += &literal(high, alphabet)?;
+            }
+        }
+        for category in self.categories {
+            members += &category.written(flags.ascii);
+        }
+        let class = if negated { format!("[^{members}]") } else { format!("[{members}]") };
+        Ok(if flags.ignore_case && !flags.ascii { format!("(?i:{class})") } else { class })
+    }
+
+    /// Adds what `regex` does not take for another case of the same letter, and Python does.
+    fn fold(&mut self, ascii: bool, alphabet: Alphabet) {
+        let has =
+            |ranges: &[(char, char)], c: char| ranges.iter().any(|(low, high)| (*low..=*high).contains(&c));
+        if ascii {
+            for (upper, lower) in ('A'..='Z').zip('a'..='z') {
+                for (one, other) in [(upper, lower), (lower, upper)] {
+                    if has(&self.ranges, one) && !has(&self.ranges, other) {
+                        self.ranges.push((other, other));
+                    }
+                }
+            }
+            return;
+        }
+        // The dotted capital and the dotless small letter of Turkish.
+        const OF_I: [char; 4] = ['i', 'I', '\u{130}', '\u{131}'];
+        if OF_I.into_iter().any(|c| has(&self.ranges, c)) {
+            let beyond = if alphabet == Alphabet::Unicode { &OF_I[2..] } else { &[] };
+            let lacking = beyond.iter().filter(|c| !has(&self.ranges, **c)).map(|c| (*c, *c));
+            let lacking: Vec<(char, char)> = lacking.collect();
+            let dotless_alone = !has(&self.ranges, 'i') && !has(&self.ranges, 'I');
+            self.ranges.extend(lacking);
+            if dotless_alone {
+                self.ranges.push(('i', 'i'));
+            }
+        }
+    }
+}
+
+impl Reader<'_> {
+    /// A class, once its opening bracket is read.
+    pub(crate) fn class(&mut self, flags: Flags) -> Result<String, String> {
+        let negated = self.rest.next_if_eq(&'^').is_some();
+        let mut class = Class::default();
+        let mut first = true;
+        loop {
+            if !first && self.rest.next_if_eq(&']').is_some() {
+                return class.written(negated, flags, self.alphabet);
+            }
+            first = false;
+            let low = self.member()?;
+            if self.rest.next_if_eq(&'-').is_none() {
+                class.add(low);
+                continue;
+            }
+            if self.rest.peek() == Some(&']') {
+                class.add(low);
+                class.add(Member::Character('-'));
+                continue;
+            }
+            match (low, self.member()?) {
+                (Member::Character(low), Member::Character(high)) if low <= high => {
+                    class.add_range(low, high);
+                }
+                _ => return Err("bad character range".to_owned()),
+            }
+        }
+    }
+
+    fn member(&mut self) -> Result<Member, String> {
+        match self.rest.next().ok_or("a class without an end")? {
+            '\\' => match self.category() {
+                Some(category) => Ok(Member::Category(category)),
+                None => self.escaped(true).map(Member::Character),
+            },
+            c => Ok(Member::Character(c)),
+        }
+    }
+}
+
+/// One character, the same within and without brackets.
+pub(crate) fn literal(c: char, alphabet: Alphabet) -> Result<String, String> {
+    if c.is_ascii_alphanumeric()
+        || matches!(c, '_' | ' ' | '@' | '"' | '\'' | '/' | ':' | ',' | '<' | '>' | '=' | '!' | '%' | ';')
+    {
+        return Ok(String::from(c));
+    }
+    if c.is_ascii() {
+        return Ok(format!("\\x{:02X}", u32::from(c)));
+    }
+    match alphabet {
+        Alphabet::Unicode => Ok(format!("\\x{{{:X}}}", u32::from(c))),
+        Alphabet::Ascii => Err(format!("{c:?} is not ASCII")),
+    }
+}

@@ -1,0 +1,42 @@
+//! Random contexts and documents, evaluated here and by the published Python engine: `tests/differential`.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
+
+use std::env;
+use std::process::Command;
+
+use tests::{folder, tools, workspace};
+
+/// `usual` of them, or `full` in a long run.
+fn compare(what: &str, usual: u32, full: u32) {
+    let Some(tools) = tools() else { return };
+    let python = workspace().join("target/sdk/python/bin/python");
+    if !python.is_file() {
+        let python = python.display();
+        assert!(env::var_os("JACKSTAFF_TEST_ALL").is_none(), "missing, so run scripts/setup: {python}");
+        println!("not run: scripts/setup makes what is missing: {python}");
+        return;
+    }
+    let long = env::var_os("JACKSTAFF_TEST_FULL").is_some();
+    let (count, workers) = if long { (full, 2) } else { (usual, 1) };
+    let output = Command::new(&python)
+        .arg(folder("differential/check.py"))
+        .arg(what)
+        .arg("--jackstaff")
+        .arg(&tools.jackstaff)
+        .args(["--count", &count.to_string(), "--workers", &workers.to_string()])
+        .output()
+        .unwrap_or_else(|error| panic!("{}: {error}", python.display()));
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    println!("{text}");
+    assert!(output.status.success(), "{text}");
+}
+
+#[test]
+fn contexts() {
+    compare("contexts", 2_000, 100_000);
+}
+
+#[test]
+fn documents() {
+    compare("documents", 300, 5_000);
+}

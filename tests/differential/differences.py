@@ -1,0 +1,451 @@
+"""Where Jackstaff differs from the published Python engine on purpose: all of it, each with its reason.
+
+`row`: the row of the comparison of engines ("engine semantics", section 9) that the difference decides; the rows are
+named there by topic. "error policy" is that section's last paragraph: one bad part of an environment never costs the rest
+its flags, so that what makes the engine raise is a part that does not match, and what is no context at all is refused.
+"""
+
+import json
+import re
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Callable, Optional, Union
+
+import jsonpath_rfc9535 as jsonpath
+import regex
+from jsonpath_rfc9535.segments import JSONPathChildSegment
+from jsonpath_rfc9535.selectors import NameSelector
+
+try:
+    from re import _parser as sre_parse
+except ImportError:  # Python before 3.11
+    import sre_parse
+
+
+@dataclass(frozen=True)
+class Difference:
+    name: str
+    row: str
+    reason: str
+
+
+OF_DOCUMENTS = {"bare identifiers", "identity overrides"}
+"""Those that contexts do not have."""
+
+DIFFERENCES = [
+    Difference(
+        "numeric-looking text",
+        "2, numeric-looking strings become numbers",
+        "IN, CONTAINS, NOT_CONTAINS, REGEX and hashing decide on the text as it came: the engine makes 7 of the identifier"
+        ' "007", and then misses the override of that identity. The six comparisons do as the engine does.',
+    ),
+    Difference(
+        "modulo raises",
+        "12, MODULO divisor 0",
+        "A remainder of a division by zero, or of an integer beyond all floats, matches nothing; the engine raises.",
+    ),
+    Difference(
+        "invalid pattern",
+        "13, invalid regex",
+        "A pattern that is none matches nothing, with a warning at publication; the engine raises.",
+    ),
+    Difference(
+        "unsupported pattern",
+        "13, invalid regex",
+        "Look-around, back-references, conditions on groups, possessive quantifiers and atomic groups need backtracking."
+        " Patterns run in linear time here, so these count as invalid, with a warning at publication; so do characters by"
+        r" name (\N{…}) and repetitions whose program passes 1 MiB.",
+    ),
+    Difference(
+        "word characters",
+        "13, invalid regex (dialect)",
+        r"\w, \W, \b and \B go by Unicode's word characters, which have marks, joiners and connectors and lack numbers such"
+        r" as ²; for Python's own the edge would have to carry tables. \B holds in an empty text, as in Python from 3.14.",
+    ),
+    Difference(
+        "end before the last line break",
+        "13, invalid regex (dialect)",
+        "$ takes the last line break with it, so that nothing after it in the pattern can match that once more.",
+    ),
+    Difference(
+        "other paths",
+        "9.1, paths with wildcards, indices and filters",
+        "Conditions read members of $.identity, $.environment and $.flags. Any other path selects nothing, with a warning at"
+        " publication: what the edge reads holds no JSON to search.",
+    ),
+    Difference(
+        "operand",
+        "error policy; 9.1, condition value missing, null, a list, an integer",
+        "A condition value that is a number or a bool is taken as its text; one that is missing, null, an object, or a list"
+        " for another operator than IN matches nothing. The engine mostly raises, or compares with the text 'None'.",
+    ),
+    Difference(
+        "list in Python's own JSON",
+        "error policy",
+        "The text of an IN list is JSON as published: NaN, Infinity and halves of surrogate pairs, which Python's reader"
+        " takes, make it plain text. Lists and objects within a list are no members, not even as Python prints them.",
+    ),
+    Difference(
+        "unknown rule type",
+        "error policy; 9.1, unknown rule type",
+        "Such a rule never matches, with a warning at publication; the engine raises, or matches if the rule is empty.",
+    ),
+    Difference(
+        "tolerated members",
+        "error policy; 9.1, keys that are integers, absent members, labels of features",
+        "Read as their defaults: members that are null or absent where the schema wants a list, an object or a name, and"
+        " variants without priority (weakest). Integers for keys are their text; a feature is known by its name.",
+    ),
+    Difference(
+        "refused",
+        "error policy; 9.1, refuse",
+        "What breaks the schema otherwise is refused whole, with the member at fault; the engine raises when it comes to"
+        " use the member, and passes odd types through.",
+    ),
+    Difference(
+        "shortest weight",
+        "9.1, one variant of weight 100.0",
+        "The reason of a split says 30 for a weight of 30.0, as all engines but this one do.",
+    ),
+    Difference(
+        "bare identifiers",
+        "none: not the engine, but what stands around it (section 7)",
+        "Where a document says so (use_identity_composite_key_for_hashing), identities are hashed by their bare identifier, as"
+        " Flagsmith's own API does; the SDK's local evaluation does not look at the switch.",
+    ),
+    Difference(
+        "identity overrides",
+        "none: not the engine, but what stands around it (section 7)",
+        "They are found by the identifier. The SDK has a segment for each set of overrides, with a condition on"
+        " $.identity.identifier, so that several may match, and a trait of that very name gets a client those of others.",
+    ),
+]
+
+Verdict = Optional[bool]
+"""None: the engine raises."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the engine is asked: does a value match?"""
+
+    operator: str
+    operand: Any
+    value: Any
+    segment_key: Any
+
+
+Adjusted = Union[Condition, bool, None]
+"""What to ask instead, the verdict, or None: the difference has no say."""
+
+
+def operand(asked: Condition, raw: Any) -> Adjusted:
+    given = asked.operand
+    if asked.operator in ("IS_SET", "IS_NOT_SET"):
+        return None
+    if given is None or isinstance(given, dict) or isinstance(given, list) and asked.operator != "IN":
+        return False
+    if isinstance(given, (str, list)):
+        return None
+    return replace(asked, operand=str(given))
+
+
+def members(asked: Condition, raw: Any) -> Adjusted:
+    if asked.operator != "IN":
+        return None
+    listed = asked.operand
+    if isinstance(listed, str) and listed.startswith("["):
+        listed = strict_list(listed)
+        if listed is None:
+            return replace(asked, operand=asked.operand.split(","))
+    if isinstance(listed, list) and any(isinstance(member, (list, dict)) for member in listed):
+        return replace(asked, operand=[member for member in listed if not isinstance(member, (list, dict))])
+    return None
+
+
+def strict_list(text: str) -> Optional[list]:
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    try:
+        members = json.loads(text, parse_constant=refuse)
+        json.dumps(members, ensure_ascii=False).encode()
+    except ValueError:
+        return None
+    return members
+
+
+def numeric_looking_text(asked: Condition, raw: Any) -> Adjusted:
+    by_text = asked.operator in ("IN", "CONTAINS", "NOT_CONTAINS", "REGEX", "PERCENTAGE_SPLIT")
+    return replace(asked, value=raw) if by_text and isinstance(raw, str) and raw != asked.value else None
+
+
+def modulo_raises(asked: Condition, raw: Any) -> Adjusted:
+    if asked.operator != "MODULO" or isinstance(asked.value, str) or asked.value is None:
+        return None
+    try:
+        divisor, _ = map(float, asked.operand.split("|"))
+        asked.value % divisor
+    except (ZeroDivisionError, OverflowError):
+        return False
+    except ValueError:
+        pass
+    return None
+
+
+def invalid_pattern(asked: Condition, raw: Any) -> Adjusted:
+    return False if asked.operator == "REGEX" and parsed(asked.operand) is None else None
+
+
+def unsupported_pattern(asked: Condition, raw: Any) -> Adjusted:
+    return False if asked.operator == "REGEX" and unsupported(asked.operand) else None
+
+
+def end_before_the_last_line_break(asked: Condition, raw: Any) -> Adjusted:
+    if asked.operator != "REGEX" or not str(asked.value).endswith("\n") or "AT_END" not in parsed(asked.operand):
+        return None
+    written = ""
+    # Whether `$` ends any line, in each group that is open.
+    multi_line = [False]
+    for piece in (found[0] for found in SCOPE.finditer(asked.operand)):
+        if flags := FLAGS.fullmatch(piece):
+            on, off, end = flags.groups()
+            inner = "m" in on or multi_line[-1] and "m" not in off
+            multi_line[-1:] = [inner] if end == ")" else [multi_line[-1], inner]
+        elif piece == "(":
+            multi_line.append(multi_line[-1])
+        elif piece == ")" and len(multi_line) > 1:
+            multi_line.pop()
+        written += r"(?:\n?\Z)" if piece == "$" and not multi_line[-1] else piece
+    return None if written == asked.operand else replace(asked, operand=written)
+
+
+def word_characters(asked: Condition, raw: Any) -> Adjusted:
+    if asked.operator != "REGEX" or asked.value is None or not WORDS.search(asked.operand):
+        return None
+    text = str(asked.value)
+    odd = any((c.isalnum() or c == "_") != bool(UNICODE_WORD.match(c)) for c in text)
+    if text and (not odd or ASCII.search(asked.operand)):
+        return None
+    # For this very text, the characters themselves say what a word is made of.
+    words = "".join(re.escape(c) for c in set(text) if UNICODE_WORD.match(c))
+    others = "".join(re.escape(c) for c in set(text) if not UNICODE_WORD.match(c))
+    word = f"[{words}]" if words else r"[^\s\S]"
+    outside = {
+        r"\w": word,
+        r"\W": f"[{others}]" if others else r"[^\s\S]",
+        r"\b": f"(?:(?<={word})(?!{word})|(?<!{word})(?={word}))",
+        r"\B": f"(?:(?<={word})(?={word})|(?<!{word})(?!{word}))",
+    }
+
+    def rewritten(piece: re.Match) -> str:
+        if piece[0][0] == "[":
+            within = {r"\w": words, r"\W": others}
+            return re.sub(r"\\.", lambda escape: within.get(escape[0], escape[0]), piece[0], flags=re.DOTALL)
+        return outside.get(piece[0], piece[0])
+
+    return replace(asked, operand=PIECE.sub(rewritten, asked.operand))
+
+
+CONDITIONS: list[Callable[[Condition, Any], Adjusted]] = [
+    operand,
+    members,
+    numeric_looking_text,
+    modulo_raises,
+    invalid_pattern,
+    unsupported_pattern,
+    end_before_the_last_line_break,
+    word_characters,
+]
+"""In this order, each on what the one before has left."""
+
+NAMES = {adjust: adjust.__name__.replace("_", " ").replace("numeric looking", "numeric-looking") for adjust in CONDITIONS}
+NAMES[members] = "list in Python's own JSON"
+
+BACKTRACKING = {"ASSERT", "ASSERT_NOT", "GROUPREF", "GROUPREF_EXISTS", "ATOMIC_GROUP", "POSSESSIVE_REPEAT"}
+NAMED = re.compile(r"\\N\{")
+WORDS = re.compile(r"\\[wWbB]")
+UNICODE_WORD = regex.compile(r"\w")
+FLAGS = re.compile(r"\(\?([a-zA-Z]*)-?([a-zA-Z]*)([:)])")
+ASCII = re.compile(r"\(\?[a-zA-Z]*a")
+# Escapes and classes are taken whole.
+PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
+# As pieces, and comments, groups with flags and all else.
+SCOPE = re.compile(rf"\(\?#(?:\\.|[^)\\])*\)|{FLAGS.pattern}|{PIECE.pattern}|.", re.DOTALL)
+
+
+def unsupported(pattern: str) -> bool:
+    return bool(parsed(pattern) & BACKTRACKING) or NAMED.search(pattern) is not None
+
+
+@lru_cache(maxsize=4096)
+def parsed(pattern: str) -> Optional[frozenset[str]]:
+    """The names of all that a pattern is made of; none if it is no pattern."""
+    try:
+        re.compile(pattern)
+        tree = sre_parse.parse(pattern)
+    except (re.error, ValueError, OverflowError, RecursionError):
+        return None
+    names: set[str] = set()
+
+    def walk(node: Any) -> None:
+        if isinstance(node, (tuple, list, sre_parse.SubPattern)):
+            for part in node:
+                walk(part)
+        elif hasattr(node, "name"):
+            names.add(node.name)
+
+    walk(tree)
+    return frozenset(names)
+
+
+@lru_cache(maxsize=4096)
+def reach(name: str) -> str:
+    """What Jackstaff reads where a property's path leads: its "value", "nothing", or nothing but the "flag" on its way."""
+    try:
+        query = jsonpath.compile(name)
+    except jsonpath.JSONPathSyntaxError:
+        return "value"
+    except jsonpath.JSONPathError:
+        return "nothing"
+    names = []
+    for segment in query.segments:
+        if not isinstance(segment, JSONPathChildSegment) or len(segment.selectors) != 1:
+            return "nothing"
+        if not isinstance(segment.selectors[0], NameSelector):
+            return "nothing"
+        names.append(segment.selectors[0].name)
+    match names:
+        case ["environment" | "identity" | "flags"] | ["identity", "traits"] | ["flags", _]:
+            return "value"
+        case ["environment", "key" | "name"] | ["identity", "key" | "identifier"] | ["identity", "traits", _]:
+            return "value"
+        case ["flags", _, "metadata", *_] | ["flags", _, _]:
+            return "value"
+        case ["flags", *_]:
+            return "flag"
+    return "nothing"
+
+
+def tolerate(context: dict) -> bool:
+    """Fills in what Jackstaff takes for granted. True if anything was lacking."""
+    before = json.dumps(context)
+    as_text(context["environment"])
+    if context["environment"].get("name") is None:
+        context["environment"]["name"] = ""
+    if context.get("identity"):
+        as_text(context["identity"])
+    for segment in (context.get("segments") or {}).values():
+        as_text(segment)
+        segment["rules"] = segment.get("rules") or []
+        for override in segment.get("overrides") or ():
+            tolerate_feature(override)
+    by_name: dict[str, Any] = {}
+    for feature in (context.get("features") or {}).values():
+        tolerate_feature(feature)
+        by_name.pop(feature["name"], None)
+        by_name[feature["name"]] = feature
+    if context.get("features"):
+        context["features"] = by_name
+    return json.dumps(context) != before
+
+
+def tolerate_feature(feature: dict) -> None:
+    as_text(feature)
+    if "priority" in feature and feature["priority"] is None:
+        del feature["priority"]
+    for variant in feature.get("variants") or ():
+        if variant.get("priority") is None:
+            variant["priority"] = float("inf")
+
+
+def as_text(of: dict) -> None:
+    if isinstance(of.get("key"), int):
+        of["key"] = str(of["key"])
+
+
+def shorten_weights(result: dict) -> bool:
+    """Writes the weights in reasons as shortly as they go. True if any was longer."""
+    shortened = False
+    for flag in result["flags"].values():
+        head, found, weight = flag["reason"].partition("SPLIT; weight=")
+        if found and not head:
+            shortest = format(Decimal(repr(float(weight))), "f")
+            shortest = shortest.removesuffix(".0")
+            shortened |= shortest != weight
+            flag["reason"] = found + shortest
+    return shortened
+
+
+def fault(context: Any) -> Optional[str]:
+    """The member for which Jackstaff refuses a context; none if it takes it."""
+    return object_fault(context, CONTEXT, "")
+
+
+# The members of each object: what they have to be, a `?` for those that may be null or absent.
+Shape = dict[str, Any]
+VARIANT: Shape = {"value": "any", "weight": "number", "priority": "number?", "key": "text?"}
+FEATURE: Shape = {
+    "key": "key",
+    "name": "text",
+    "enabled": "bool",
+    "value": "any",
+    "variants": [VARIANT],
+    "priority": "number?",
+}
+CONDITION: Shape = {"property": "text?", "operator": "text"}
+RULE: Shape = {"type": "text", "conditions": [CONDITION]}
+RULE["rules"] = [RULE]
+SEGMENT: Shape = {"key": "key", "name": "text", "rules": [RULE], "overrides": [FEATURE]}
+IDENTITY: Shape = {"identifier": "text", "key": "key?", "traits": ("scalar",)}
+CONTEXT: Shape = {
+    "environment": {"key": "key", "name": "text?"},
+    "identity?": IDENTITY,
+    "segments": (SEGMENT,),
+    "features": (FEATURE,),
+}
+
+
+def object_fault(value: Any, shape: Shape, place: str) -> Optional[str]:
+    if not isinstance(value, dict):
+        return place
+    for name, wanted in shape.items():
+        optional = name.endswith("?") or isinstance(wanted, (list, tuple))
+        name = name.removesuffix("?")
+        inner = f"{place}.{name}"
+        if name not in value:
+            if optional or isinstance(wanted, str) and wanted.endswith("?"):
+                continue
+            return inner
+        if value[name] is None and optional:
+            continue
+        if found := member_fault(value[name], wanted, inner):
+            return found
+    return None
+
+
+def member_fault(value: Any, wanted: Any, place: str) -> Optional[str]:
+    if isinstance(wanted, str):
+        return scalar_fault(value, wanted, place)
+    if isinstance(wanted, dict):
+        return object_fault(value, wanted, place)
+    holder, items = (list, value) if isinstance(wanted, list) else (dict, getattr(value, "values", list)())
+    if not isinstance(value, holder):
+        return place
+    return next((found for item in items if (found := member_fault(item, wanted[0], place))), None)
+
+
+def scalar_fault(value: Any, wanted: str, place: str) -> Optional[str]:
+    if value is None and wanted.endswith("?"):
+        return None
+    integer = type(value) is int
+    good = {
+        "any": True,
+        "bool": isinstance(value, bool),
+        "text": isinstance(value, str),
+        "key": isinstance(value, str) or integer and -(2**63) <= value < 2**64,
+        "number": integer or isinstance(value, float),
+        "scalar": value is None or isinstance(value, (str, bool, int, float)),
+    }
+    return None if good[wanted.removesuffix("?")] else place
