@@ -14,11 +14,18 @@ use crate::sandbox::Sandbox;
 /// which streams it.
 const READ_LIMIT: u64 = 256 * 1024;
 
+/// Less than this, and reading to the end would first try how much there is.
+const ROOM_TO_SEE_THE_END: usize = 64;
+
 /// Takes the request over, and as much of its body as is needed to know whether it is too long.
 pub(crate) fn receive(request: Request) -> http::Request<Vec<u8>> {
     let (parts, body) = http::Request::<Body>::from(request).into_parts();
     let mut bytes = Vec::new();
     if parts.method == Method::POST {
+        // Room for all that was announced lets the host give it in one piece.
+        let announced =
+            parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        bytes.reserve(announced.unwrap_or(0).min(BODY_LIMIT) + ROOM_TO_SEE_THE_END);
         // A body that breaks off is answered for what it is: no JSON.
         let _ = body.take(BODY_LIMIT as u64 + 1).read_to_end(&mut bytes);
     }
