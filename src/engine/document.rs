@@ -530,9 +530,18 @@ impl Condition {
         ConditionContext {
             property: self.property_.clone().unwrap_or_default(),
             operator: self.operator.clone(),
-            value: self.value.clone(),
+            value: match &self.value {
+                // SDKs are given it as text, and both have to agree on who matches.
+                Operand::List(list) if self.operator != "IN" => Operand::Text(list_text(list)),
+                value => value.clone(),
+            },
         }
     }
+}
+
+/// The JSON text of a list.
+fn list_text(list: &[String]) -> String {
+    serde_json::to_string(list).unwrap_or_default()
 }
 
 impl Serialize for Operand {
@@ -541,9 +550,7 @@ impl Serialize for Operand {
         match self {
             Operand::Absent | Operand::Unusable => serializer.serialize_unit(),
             Operand::Text(text) => serializer.serialize_str(text),
-            Operand::List(list) => {
-                serializer.serialize_str(&serde_json::to_string(list).map_err(serde::ser::Error::custom)?)
-            }
+            Operand::List(list) => serializer.serialize_str(&list_text(list)),
         }
     }
 }
@@ -570,5 +577,46 @@ mod tests {
             assert_eq!(warnings, ["segment `s`, condition 1: unknown operator \"\""]);
             Document::parse(&document.stamped("2026-01-01T00:00:00Z")).unwrap();
         }
+    }
+
+    /// It matched nobody here, and everybody in SDKs, which are given the list as text.
+    #[test]
+    fn a_list_for_an_operator_that_takes_text() {
+        let text = r#"{
+            "api_key": "key",
+            "feature_states": [],
+            "project": {"segments": [{"name": "s", "rules": [{"conditions": [
+                {"operator": "NOT_EQUAL", "property_": "$.environment.key", "value": ["a", 1]}
+            ]}]}]}
+        }"#;
+        let document = Document::parse(text).unwrap();
+        let stamped = Document::parse(&document.stamped("2026-01-01T00:00:00Z")).unwrap();
+        for document in [document, stamped] {
+            let (environment, warnings) = document.compile(Options::default(), |_| Text::default()).unwrap();
+            assert_eq!(warnings, []);
+            let compiled = crate::Compiled::decode(environment.encode().unwrap()).unwrap();
+            assert_eq!(compiled.evaluate(None).segments.len(), 1);
+        }
+    }
+
+    fn with_variant(percentage: &str) -> Result<Document, Refusal> {
+        Document::parse(&format!(
+            r#"{{
+                "api_key": "key",
+                "feature_states": [{{
+                    "feature": {{"name": "f"}},
+                    "multivariate_feature_state_values": [{{"percentage_allocation": {percentage}}}]
+                }}],
+                "project": {{"segments": []}}
+            }}"#
+        ))
+    }
+
+    /// It was compiled as infinite, and given on to SDKs as `null`.
+    #[test]
+    fn a_number_beyond_doubles_is_refused() {
+        assert!(with_variant("1e308").is_ok());
+        let refusal = with_variant("1e309").unwrap_err().to_string();
+        assert!(refusal.contains("expected a finite number, found 1e309"), "{refusal}");
     }
 }

@@ -166,18 +166,22 @@ impl FromNumber for i64 {
 }
 
 impl FromNumber for Number {
-    const EXPECTED: &'static str = "a number";
+    const EXPECTED: &'static str = FINITE;
     fn from_number(number: &Number) -> Option<Self> {
-        Some(number.clone())
+        let infinite = matches!(number, Number::Float(float) if !float.is_finite());
+        (!infinite).then(|| number.clone())
     }
 }
 
 impl FromNumber for f64 {
-    const EXPECTED: &'static str = "a number";
+    const EXPECTED: &'static str = FINITE;
     fn from_number(number: &Number) -> Option<Self> {
-        Some(number.to_f64())
+        Some(number.to_f64()).filter(|float| float.is_finite())
     }
 }
+
+/// What is too great for a double would be given on as `null`.
+const FINITE: &str = "a finite number";
 
 /// A number or its text; `null` is none.
 pub(crate) fn optional_number<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>

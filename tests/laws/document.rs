@@ -1,0 +1,51 @@
+use engine::{Compiled, Document, Environment, Evaluation, Options};
+
+/// A document is refused, or compiled: the same way each time, into bytes that are taken back. What SDKs are given of
+/// it is a document again, and evaluates as this one does.
+pub fn document(text: &str) {
+    let Ok(document) = Document::parse(text) else { return };
+    let compile = |document: &Document| document.compile(Options::default(), api::text);
+    let Ok((environment, warnings)) = compile(&document) else { return };
+    let (again, same_warnings) = compile(&Document::parse(text).unwrap()).unwrap();
+    assert_eq!(warnings, same_warnings);
+    let compiled = decoded(&environment);
+    let same = decoded(&again);
+
+    let stamped = document.stamped("2026-03-02T11:22:33.000000+00:00");
+    let stamped = Document::parse(&stamped)
+        .unwrap_or_else(|refusal| panic!("what SDKs are given is refused: {refusal}: {stamped}"));
+    assert_eq!(stamped.switches(), document.switches());
+    let (for_sdks, _) = compile(&stamped).unwrap_or_else(|refusal| panic!("what SDKs are given: {refusal}"));
+    let for_sdks = decoded(&for_sdks);
+
+    let defaults: Vec<_> = document.default_flags().collect();
+    assert_eq!(defaults, stamped.default_flags().collect::<Vec<_>>());
+    for identity in crate::audience(&["ann", "vip-1", "007", ""]) {
+        let result = crate::evaluate(&compiled, identity.as_ref());
+        assert_eq!(result, crate::evaluate(&same, identity.as_ref()));
+        assert_eq!(result, crate::evaluate(&for_sdks, identity.as_ref()));
+        texts_are_those_of_the_flags(&compiled.evaluate(identity.as_ref()));
+        let names: Vec<&str> =
+            compiled.evaluate(identity.as_ref()).flags.iter().map(engine::Flag::name).collect();
+        assert_eq!(names, defaults.iter().map(|flag| flag.name).collect::<Vec<&str>>());
+    }
+}
+
+/// The text that stands for a flag, and the part of it that stands in front of any state, are what they say.
+fn texts_are_those_of_the_flags(evaluation: &Evaluation<'_>) {
+    for flag in &evaluation.flags {
+        let head = &evaluation.texts[flag.head()];
+        let written = format!(r#"{head}{},"feature_state_value":{}}}"#, flag.enabled(), flag.value());
+        let read: serde_json::Result<serde::de::IgnoredAny> = serde_json::from_str(&written);
+        assert!(read.is_ok(), "{written}");
+        if let Some(text) = flag.text() {
+            assert_eq!(evaluation.texts[text], written);
+        }
+    }
+}
+
+fn decoded(environment: &Environment) -> Compiled {
+    let bytes = environment.encode().unwrap();
+    assert_eq!(bytes, environment.encode().unwrap(), "encoded twice, and not the same");
+    Compiled::decode(bytes).unwrap_or_else(|broken| panic!("own bytes refused: {broken}"))
+}
