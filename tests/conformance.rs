@@ -1,79 +1,128 @@
 //! Every conformance case, through the compiled, encoded and decoded form, compared as whole JSON values.
 //!
 //! The project's own cases are the files of `tests/conformance`; Flagsmith's public ones are read from
-//! `../shared/engine-test-data` (or the folder that `ENGINE_TEST_DATA` names) where they are present.
+//! `../shared/engine-test-data` (or the folder that `ENGINE_TEST_DATA` named when this was built) where they are present.
+//!
+//! The same on the host and in wasm, where Node reads the files.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
-use std::path::{Path, PathBuf};
-use std::{env, fs};
-
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
+#[cfg(target_family = "wasm")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
+/// The folder of this file.
+const TESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests");
+
+#[derive(Deserialize)]
 struct Case {
+    #[serde(default)]
     name: String,
-    context: String,
+    /// As it is written, since the order of its members counts.
+    context: Box<RawValue>,
     result: Value,
 }
 
 #[test]
 fn own_cases() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance");
+    let folder = format!("{TESTS}/conformance");
     let mut cases = Vec::new();
-    for topic in entries(&folder).into_iter().filter(|path| path.is_dir()) {
-        for file in entries(&topic) {
-            let text = fs::read_to_string(&file).unwrap();
-            let name = file.strip_prefix(&folder).unwrap().display().to_string();
+    for topic in files::list(&folder).unwrap().iter().filter(|name| !name.contains('.')) {
+        for file in files::list(&format!("{folder}/{topic}")).unwrap() {
+            let name = format!("{topic}/{file}");
+            let text = files::read(&format!("{folder}/{name}"));
             cases.push(case(name, &text));
         }
     }
-    assert!(cases.len() >= 100, "only {} cases in {}", cases.len(), folder.display());
+    assert!(cases.len() >= 370, "only {} cases in {folder}", cases.len());
     assert_all(&cases);
 }
 
 #[test]
 fn public_cases() {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/engine-test-data");
-    let folder = env::var_os("ENGINE_TEST_DATA").map_or(beside, PathBuf::from);
-    if !folder.is_dir() {
-        println!("not run: Flagsmith's public cases are not at {}", folder.display());
+    let beside = format!("{TESTS}/../../shared/engine-test-data");
+    let folder = option_env!("ENGINE_TEST_DATA").unwrap_or(&beside);
+    let Some(list) = files::list(folder) else {
+        files::say(&format!("not run: Flagsmith's public cases are not at {folder}"));
         return;
-    }
+    };
     let mut cases = Vec::new();
-    for file in entries(&folder).into_iter().filter(|path| path.extension().is_some_and(|e| e == "jsonl")) {
-        for line in fs::read_to_string(&file).unwrap().lines() {
-            cases.push(case(String::new(), line));
-        }
+    for file in list.iter().filter(|name| name.ends_with(".jsonl")) {
+        let text = files::read(&format!("{folder}/{file}"));
+        cases.extend(text.lines().map(|line| case(String::new(), line)));
     }
-    assert!(!cases.is_empty(), "no case in {}", folder.display());
+    assert!(!cases.is_empty(), "no case in {folder}");
     assert_all(&cases);
 }
 
-fn entries(folder: &Path) -> Vec<PathBuf> {
-    let mut entries: Vec<PathBuf> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    entries
-}
-
 fn case(name: String, text: &str) -> Case {
-    let mut case: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let name = case["name"].as_str().map_or(name, ToString::to_string);
-    Case { name, context: case["context"].to_string(), result: case["result"].take() }
+    let case: Case = serde_json::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+    if case.name.is_empty() { Case { name, ..case } } else { case }
 }
 
 #[track_caller]
 fn assert_all(cases: &[Case]) {
     let failures: Vec<String> = cases.iter().filter_map(failure).collect();
     assert!(failures.is_empty(), "{} of {} fail:\n{}", failures.len(), cases.len(), failures.join("\n"));
-    println!("{} cases", cases.len());
+    files::say(&format!("{} cases", cases.len()));
 }
 
 fn failure(case: &Case) -> Option<String> {
-    let result = engine::evaluate_context(&case.context, engine::Options::default());
+    let result = engine::evaluate_context(case.context.get(), engine::Options::default());
     let result = result.map(|json| serde_json::from_str::<Value>(&json).unwrap());
     match result {
         Ok(result) if result == case.result => None,
         Ok(result) => Some(format!("{}\n  expected {}\n  found    {result}", case.name, case.result)),
         Err(refusal) => Some(format!("{}: refused: {refusal}", case.name)),
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+mod files {
+    use std::fs;
+
+    /// The names in a folder, in order; none if there is no such folder.
+    pub(crate) fn list(folder: &str) -> Option<Vec<String>> {
+        let entries = fs::read_dir(folder).ok()?;
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        Some(names)
+    }
+
+    pub(crate) fn read(file: &str) -> String {
+        fs::read_to_string(file).unwrap()
+    }
+
+    pub(crate) fn say(text: &str) {
+        println!("{text}");
+    }
+}
+
+#[cfg(target_family = "wasm")]
+mod files {
+    use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
+
+    #[wasm_bindgen(module = "node:fs")]
+    extern "C" {
+        #[wasm_bindgen(js_name = readdirSync, catch)]
+        fn read_folder(folder: &str) -> Result<Vec<String>, JsValue>;
+        #[wasm_bindgen(js_name = readFileSync)]
+        fn read_file(file: &str, encoding: &str) -> String;
+    }
+
+    pub(crate) fn list(folder: &str) -> Option<Vec<String>> {
+        let mut names = read_folder(folder).ok()?;
+        names.sort();
+        Some(names)
+    }
+
+    pub(crate) fn read(file: &str) -> String {
+        read_file(file, "utf8")
+    }
+
+    pub(crate) fn say(text: &str) {
+        wasm_bindgen_test::console_log!("{text}");
     }
 }
