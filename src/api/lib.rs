@@ -17,6 +17,7 @@ mod revision;
 mod route;
 mod server_key;
 mod settings;
+pub mod signal;
 mod store;
 mod traits;
 

@@ -2,13 +2,21 @@
 //! feed them with what generators make, fuzz targets with what a fuzzer finds.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a law that is broken is a panic")]
 
+mod bundle;
 mod context;
 mod document;
 mod outcome;
+mod request;
+mod shelf;
+mod stream;
 
+pub use bundle::bundle;
 pub use context::context;
 pub use document::document;
 pub use outcome::Outcome;
+pub use request::request;
+pub use shelf::sound_bundle;
+pub use stream::stream;
 
 use engine::{Compiled, Identity, Value};
 

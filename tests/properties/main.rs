@@ -1,4 +1,4 @@
-//! Properties of the engine, tried on generated inputs.
+//! Properties of the engine and of the HTTP contract, tried on generated inputs.
 //!
 //! The same inputs each time; with `JACKSTAFF_TEST_FULL=1`, fifty times as many, and others in each run.
 
@@ -6,10 +6,12 @@
 
 mod generate;
 
+mod bundles;
 mod contexts;
 mod documents;
 mod hopeless;
 mod shares;
+mod streams;
 
 use proptest::test_runner::{Config, RngSeed};
 

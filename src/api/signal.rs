@@ -1,0 +1,202 @@
+//! Change signals: the frames of the event stream that tells clients of a new revision (wire protocol reference, 7.5),
+//! and what is read of such a stream from an origin.
+//!
+//! A frame is to be written whole, in one write: some SDKs do not put together what arrives in two pieces.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::revision::Revision;
+
+/// The name of the one event that there is.
+const CHANGED: &str = "environment_updated";
+
+/// Bytes of a line, and of an event's data, that are kept; a change signal has 31. What is longer is read past.
+const LIMIT: usize = 1_024;
+
+/// The frame that tells of a revision. It has no `id`, which some SDKs would put into their next request.
+pub fn event(revision: Revision) -> String {
+    format!("event: {CHANGED}\ndata: {{\"updated_at\": {}}}\n\n", revision.float())
+}
+
+/// A frame that nobody looks at: it keeps a connection alive, and makes whatever buffers it send.
+pub fn comment(text: &str) -> String {
+    // A line break would end the comment and begin a field.
+    format!(": {}\n\n", text.replace(['\r', '\n'], " "))
+}
+
+/// The frame that says how long a client waits before it connects again.
+pub fn retry(after: Duration) -> String {
+    format!("retry: {}\n\n", after.as_millis())
+}
+
+/// Reads an event stream in whatever pieces it comes, by the rules of the HTML standard. It holds no more than the line
+/// and the event that it is in, and of these no more than a bound.
+#[derive(Debug, Default)]
+pub struct Reader {
+    line: Vec<u8>,
+    /// Whether the line is longer than what is kept of it.
+    cut: bool,
+    /// Whether the last byte was a carriage return, which a line feed may still belong to.
+    after_return: bool,
+    /// Whether a line was read already.
+    begun: bool,
+    event: Event,
+}
+
+/// The fields of the event that is being read.
+#[derive(Debug, Default)]
+struct Event {
+    changed: bool,
+    data: Vec<u8>,
+    /// Whether a part of it was too long to be kept.
+    cut: bool,
+}
+
+impl Reader {
+    /// Takes the next bytes, and gives the revisions told by the events that end in them, in order. Events of another
+    /// name, and those that tell nothing readable, are passed over.
+    pub fn read(&mut self, bytes: &[u8]) -> Vec<Revision> {
+        let mut told = Vec::new();
+        for byte in bytes {
+            let continues = std::mem::replace(&mut self.after_return, *byte == b'\r');
+            match byte {
+                b'\n' if continues => {}
+                b'\n' | b'\r' => told.extend(self.end_line()),
+                _ if self.line.len() < LIMIT => self.line.push(*byte),
+                _ => self.cut = true,
+            }
+        }
+        told
+    }
+
+    fn end_line(&mut self) -> Option<Revision> {
+        let first = !std::mem::replace(&mut self.begun, true);
+        let cut = std::mem::take(&mut self.cut);
+        let line = match self.line.strip_prefix("\u{feff}".as_bytes()) {
+            Some(rest) if first => rest,
+            _ => &self.line,
+        };
+        let told = if line.is_empty() {
+            std::mem::take(&mut self.event).told()
+        } else {
+            self.event.field(line, cut);
+            None
+        };
+        self.line.clear();
+        told
+    }
+}
+
+impl Event {
+    fn field(&mut self, line: &[u8], cut: bool) {
+        let mut parts = line.splitn(2, |byte| *byte == b':');
+        let name = parts.next().unwrap_or_default();
+        let value = parts.next().unwrap_or_default();
+        let value = value.strip_prefix(b" ").unwrap_or(value);
+        match name {
+            b"event" => self.changed = value == CHANGED.as_bytes(),
+            b"data" if cut || self.data.len() + value.len() > LIMIT => self.cut = true,
+            b"data" => {
+                self.data.extend_from_slice(value);
+                self.data.push(b'\n');
+            }
+            // Comments have an empty name. Nothing here is taken up again by `id`, and the relay waits as it sees fit.
+            _ => {}
+        }
+    }
+
+    fn told(&self) -> Option<Revision> {
+        #[derive(Deserialize)]
+        struct Data {
+            /// Seconds since the epoch. Flagsmith's own origin writes a fraction.
+            updated_at: f64,
+        }
+        let told = self.changed && !self.cut;
+        let data = told.then(|| serde_json::from_slice::<Data>(&self.data).ok())??;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
+        (0.0..=LAST).contains(&data.updated_at).then_some(Revision(data.updated_at as u64))
+    }
+}
+
+/// The end of the year 9999: what lies beyond are no seconds.
+const LAST: f64 = 253_402_300_799.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REVISION: Revision = Revision(1_772_450_553);
+
+    fn read(stream: &str) -> Vec<u64> {
+        Reader::default().read(stream.as_bytes()).into_iter().map(|revision| revision.0).collect()
+    }
+
+    #[test]
+    fn the_frames() {
+        let event = "event: environment_updated\ndata: {\"updated_at\": 1772450553.0}\n\n";
+        assert_eq!(super::event(REVISION), event);
+        assert_eq!(comment("ping"), ": ping\n\n");
+        assert_eq!(comment("a\ndata: b\r\n"), ": a data: b  \n\n");
+        assert_eq!(retry(Duration::from_millis(2_500)), "retry: 2500\n\n");
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let stream = [retry(Duration::from_secs(2)), event(Revision(7)), comment("ping"), event(REVISION)];
+        assert_eq!(read(&stream.concat()), [7, REVISION.0]);
+    }
+
+    #[test]
+    fn what_is_told() {
+        let data = "data: {\"updated_at\": 5.0}";
+        for (situation, stream, expected) in [
+            (
+                "as Flagsmith writes it",
+                "event: environment_updated\r\ndata: {\"updated_at\": 5.76}\r\nretry: 15000\r\n\r\n",
+                &[5][..],
+            ),
+            ("returns alone", "event:environment_updated\rdata:{\"updated_at\":5}\r\r", &[5]),
+            ("over two lines", "event: environment_updated\ndata: {\"updated_at\":\ndata: 5}\n\n", &[5]),
+            ("behind a byte order mark", &format!("\u{feff}event: environment_updated\n{data}\n\n"), &[5]),
+            (
+                "unknown members and fields",
+                "id: 4\nevent: environment_updated\nx\ndata: {\"updated_at\": 5, \"a\": [1]}\n\n",
+                &[5],
+            ),
+            ("the last name counts", &format!("event: other\nevent: environment_updated\n{data}\n\n"), &[5]),
+            ("another name", &format!("event: identity_updated\n{data}\n\n"), &[]),
+            ("without a name", &format!("{data}\n\n"), &[]),
+            ("without an end", &format!("event: environment_updated\n{data}\n"), &[]),
+            ("without data", "event: environment_updated\n\n", &[]),
+            ("no number", "event: environment_updated\ndata: {\"updated_at\": \"5\"}\n\n", &[]),
+            ("before the epoch", "event: environment_updated\ndata: {\"updated_at\": -1.0}\n\n", &[]),
+            ("milliseconds", "event: environment_updated\ndata: {\"updated_at\": 1772450553000.0}\n\n", &[]),
+            ("fields of two events", &format!("event: environment_updated\n\n{data}\n\n"), &[]),
+        ] {
+            assert_eq!(read(stream), expected, "{situation}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_read_past_and_not_kept() {
+        let long = "x".repeat(1 << 20);
+        let event = event(REVISION);
+        let opened = event.trim_end();
+        for (situation, stream, expected) in [
+            ("a comment", format!(":{long}\n{event}"), 1),
+            ("a comment in an event", format!("{opened}\n:{long}\n\n"), 1),
+            ("a field nobody knows", format!("{long}: x\n{event}"), 1),
+            ("data", format!("{opened}\ndata: {long}\n\n{event}"), 1),
+            ("data of many lines", format!("{opened}\n{}\n{event}", "data: 123456789\n".repeat(100_000)), 1),
+            ("a name", format!("event: {long}\n{event}"), 1),
+            ("a line that never ends", long.clone(), 0),
+        ] {
+            let mut reader = Reader::default();
+            assert_eq!(reader.read(stream.as_bytes()), vec![REVISION; expected], "{situation}");
+            let held = reader.line.capacity() + reader.event.data.capacity();
+            assert!(held <= 4 * LIMIT, "{situation}: {held} bytes");
+        }
+    }
+}
