@@ -2,7 +2,9 @@
 //! section 5). Reading is lenient, as exports and older servers demand; writing gives every member that some SDK
 //! cannot do without, and no member that is not known here, since those may hold secrets.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+mod contexts;
+mod defaults;
+
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -10,14 +12,12 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::compile::{self, FeatureSource, Options, Source, Text};
-use crate::context::{
-    ConditionContext, FeatureContext, Operand, RuleContext, SegmentContext, VariantContext,
-};
+use crate::context::{FeatureContext, Operand, SegmentContext};
 use crate::environment::Environment;
 use crate::error::{Refusal, Warning};
 use crate::json::{self, Json};
 use crate::limits;
-use crate::number::{Integer, Number};
+use crate::number::Number;
 
 /// An environment document. Needed are `api_key`, `feature_states` (each with `feature.name`), `project` with
 /// `segments`, and the `identifier` of identities; every other member may be missing or `null`:
@@ -272,6 +272,19 @@ pub struct Switches {
     pub stop_serving_flags: bool,
 }
 
+impl Default for Switches {
+    /// Those of a document that names none.
+    fn default() -> Self {
+        Switches {
+            allow_client_traits: true,
+            hide_sensitive_data: false,
+            hide_disabled_flags: false,
+            composite_key: true,
+            stop_serving_flags: false,
+        }
+    }
+}
+
 impl Document {
     /// Parses a document, and fills in every default.
     ///
@@ -365,178 +378,6 @@ impl Document {
         };
         compile::compile(&source, options)
     }
-
-    fn fill_defaults(&mut self) {
-        self.id.get_or_insert(1);
-        self.project.id.get_or_insert(1);
-        self.project.organisation.id.get_or_insert(1);
-        keep_last_of_each_name(&mut self.feature_states);
-        let mut ids = FeatureIds::new(&self.feature_states);
-        let segment_states = self.project.segments.iter_mut().flat_map(|s| &mut s.feature_states);
-        let identity_states = self.identity_overrides.iter_mut().flat_map(|i| &mut i.identity_features);
-        for state in self.feature_states.iter_mut().chain(segment_states).chain(identity_states) {
-            state.fill_defaults(&mut ids);
-        }
-        let given: Vec<i64> = self.project.segments.iter().filter_map(|segment| segment.id).collect();
-        let missing = self.project.segments.iter_mut().filter(|segment| segment.id.is_none());
-        for (segment, id) in missing.zip((1..).filter(|id| !given.contains(id))) {
-            segment.id = Some(id);
-        }
-        for identity in &mut self.identity_overrides {
-            identity.environment_api_key.clone_from(&self.api_key);
-            identity.composite_key = format!("{}_{}", self.api_key, identity.identifier);
-            // The Rust SDK reads no document without it.
-            identity.created_date.get_or_insert_with(|| "1970-01-01T00:00:00.000000+00:00".to_string());
-        }
-    }
-}
-
-/// The environment has one state a feature: of several, the last one counts, in the place of the first.
-fn keep_last_of_each_name(states: &mut Vec<FeatureState>) {
-    let mut places: BTreeMap<String, usize> = BTreeMap::new();
-    let mut kept: Vec<FeatureState> = Vec::with_capacity(states.len());
-    for state in states.drain(..) {
-        match places.get(&state.feature.name) {
-            Some(place) => kept[*place] = state,
-            None => {
-                places.insert(state.feature.name.clone(), kept.len());
-                kept.push(state);
-            }
-        }
-    }
-    *states = kept;
-}
-
-/// The ids of features by name, and those still free.
-struct FeatureIds {
-    by_name: BTreeMap<String, i64>,
-    taken: BTreeSet<i64>,
-    next: i64,
-}
-
-impl FeatureIds {
-    fn new(states: &[FeatureState]) -> FeatureIds {
-        let named = |state: &FeatureState| {
-            Some((state.feature.name.clone(), state.feature.id.filter(|id| *id != 0)?))
-        };
-        let by_name: BTreeMap<String, i64> = states.iter().filter_map(named).collect();
-        let taken = by_name.values().copied().collect();
-        FeatureIds { by_name, taken, next: 1 }
-    }
-
-    fn of(&mut self, name: &str) -> i64 {
-        if let Some(id) = self.by_name.get(name) {
-            return *id;
-        }
-        while !self.taken.insert(self.next) {
-            self.next += 1;
-        }
-        self.by_name.insert(name.to_string(), self.next);
-        self.next
-    }
-}
-
-impl FeatureState {
-    fn fill_defaults(&mut self, ids: &mut FeatureIds) {
-        let id = *match &mut self.feature.id {
-            Some(0) | None => self.feature.id.insert(ids.of(&self.feature.name)),
-            Some(id) => id,
-        };
-        let variants = !self.multivariate_feature_state_values.is_empty();
-        let kind = if variants { "MULTIVARIATE" } else { "STANDARD" };
-        self.feature.kind.get_or_insert_with(|| kind.to_string());
-        self.django_id = self.django_id.filter(|id| *id != 0);
-        if self.django_id.is_none() && self.featurestate_uuid.is_none() {
-            self.django_id = Some(id);
-        }
-        // An object without a priority is one that some SDKs cannot read, and means the same as none.
-        self.feature_segment = self.feature_segment.take().filter(|segment| segment.priority.is_some());
-        for (variant, place) in self.multivariate_feature_state_values.iter_mut().zip(1..) {
-            variant.id = variant.id.filter(|id| *id != 0);
-            if variant.id.is_none() && variant.uuid().is_none() {
-                variant.id = Some(place);
-            }
-            variant.percentage_allocation.get_or_insert(0.0);
-        }
-    }
-
-    fn context(&self) -> FeatureContext {
-        let key = match (self.django_id, &self.featurestate_uuid) {
-            (Some(id), _) => id.to_string(),
-            (None, uuid) => uuid.clone().unwrap_or_default(),
-        };
-        FeatureContext {
-            key,
-            name: self.feature.name.clone(),
-            enabled: self.enabled,
-            value: self.feature_state_value.clone(),
-            variants: self.multivariate_feature_state_values.iter().map(MultivariateValue::context).collect(),
-            priority: self.feature_segment.as_ref().and_then(|segment| segment.priority.clone()),
-            metadata: Some(Json::number_member("id", self.feature.id.unwrap_or_default())),
-        }
-    }
-
-    /// Overrides of identities carry a plain value only, as in every SDK's own evaluation.
-    fn identity_context(&self) -> FeatureContext {
-        FeatureContext { key: String::new(), variants: Vec::new(), priority: None, ..self.context() }
-    }
-}
-
-impl MultivariateValue {
-    fn uuid(&self) -> Option<u128> {
-        let hexadecimal = self.mv_fs_value_uuid.as_deref()?.replace('-', "");
-        if hexadecimal.len() == 32 { u128::from_str_radix(&hexadecimal, 16).ok() } else { None }
-    }
-
-    fn context(&self) -> VariantContext {
-        let priority = match self.id {
-            Some(id) => Some(Integer::Small(id)),
-            None => self.uuid().and_then(|uuid| Integer::parse(&uuid.to_string())),
-        };
-        VariantContext {
-            value: self.multivariate_feature_option.value.clone(),
-            weight: Number::Float(self.percentage_allocation.unwrap_or_default()),
-            priority: priority.map(Number::Int),
-            key: self.multivariate_feature_option.key.clone(),
-        }
-    }
-}
-
-impl Segment {
-    fn context(&self) -> SegmentContext {
-        let id = self.id.unwrap_or_default();
-        SegmentContext {
-            key: id.to_string(),
-            name: self.name.clone(),
-            rules: self.rules.iter().map(Rule::context).collect(),
-            overrides: self.feature_states.iter().map(FeatureState::context).collect(),
-            metadata: Some(Json::segment_metadata(id)),
-        }
-    }
-}
-
-impl Rule {
-    fn context(&self) -> RuleContext {
-        RuleContext {
-            kind: self.kind.clone(),
-            conditions: self.conditions.iter().map(Condition::context).collect(),
-            rules: self.rules.iter().map(Rule::context).collect(),
-        }
-    }
-}
-
-impl Condition {
-    fn context(&self) -> ConditionContext {
-        ConditionContext {
-            property: self.property_.clone().unwrap_or_default(),
-            operator: self.operator.clone(),
-            value: match &self.value {
-                // SDKs are given it as text, and both have to agree on who matches.
-                Operand::List(list) if self.operator != "IN" => Operand::Text(list_text(list)),
-                value => value.clone(),
-            },
-        }
-    }
 }
 
 /// The JSON text of a list.
@@ -571,7 +412,7 @@ mod tests {
                 }}"#
             );
             let document = Document::parse(&text).unwrap();
-            assert!(document.switches().allow_client_traits);
+            assert_eq!(document.switches(), Switches::default());
             let (_, warnings) = document.compile(Options::default(), |_| Text::default()).unwrap();
             let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
             assert_eq!(warnings, ["segment `s`, condition 1: unknown operator \"\""]);

@@ -1,0 +1,104 @@
+//! What a document does not say: every default that [`Document`] lists.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::{Document, FeatureState};
+
+impl Document {
+    pub(super) fn fill_defaults(&mut self) {
+        self.id.get_or_insert(1);
+        self.project.id.get_or_insert(1);
+        self.project.organisation.id.get_or_insert(1);
+        keep_last_of_each_name(&mut self.feature_states);
+        let mut ids = FeatureIds::new(&self.feature_states);
+        let segment_states = self.project.segments.iter_mut().flat_map(|s| &mut s.feature_states);
+        let identity_states = self.identity_overrides.iter_mut().flat_map(|i| &mut i.identity_features);
+        for state in self.feature_states.iter_mut().chain(segment_states).chain(identity_states) {
+            state.fill_defaults(&mut ids);
+        }
+        let given: Vec<i64> = self.project.segments.iter().filter_map(|segment| segment.id).collect();
+        let missing = self.project.segments.iter_mut().filter(|segment| segment.id.is_none());
+        for (segment, id) in missing.zip((1..).filter(|id| !given.contains(id))) {
+            segment.id = Some(id);
+        }
+        for identity in &mut self.identity_overrides {
+            identity.environment_api_key.clone_from(&self.api_key);
+            identity.composite_key = format!("{}_{}", self.api_key, identity.identifier);
+            // The Rust SDK reads no document without it.
+            identity.created_date.get_or_insert_with(|| "1970-01-01T00:00:00.000000+00:00".to_string());
+        }
+    }
+}
+
+impl FeatureState {
+    fn fill_defaults(&mut self, ids: &mut FeatureIds) {
+        let id = *match &mut self.feature.id {
+            Some(0) | None => self.feature.id.insert(ids.of(&self.feature.name)),
+            Some(id) => id,
+        };
+        let variants = !self.multivariate_feature_state_values.is_empty();
+        let kind = if variants { "MULTIVARIATE" } else { "STANDARD" };
+        self.feature.kind.get_or_insert_with(|| kind.to_string());
+        self.django_id = self.django_id.filter(|id| *id != 0);
+        if self.django_id.is_none() && self.featurestate_uuid.is_none() {
+            self.django_id = Some(id);
+        }
+        // An object without a priority is one that some SDKs cannot read, and means the same as none.
+        self.feature_segment = self.feature_segment.take().filter(|segment| segment.priority.is_some());
+        for (variant, place) in self.multivariate_feature_state_values.iter_mut().zip(1..) {
+            variant.id = variant.id.filter(|id| *id != 0);
+            if variant.id.is_none() && variant.uuid().is_none() {
+                variant.id = Some(place);
+            }
+            variant.percentage_allocation.get_or_insert(0.0);
+        }
+    }
+}
+
+/// The environment has one state a feature: of several, the last one counts, in the place of the first.
+fn keep_last_of_each_name(states: &mut Vec<FeatureState>) {
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut kept: Vec<FeatureState> = Vec::with_capacity(states.len());
+    for state in states.drain(..) {
+        match places.get(&state.feature.name) {
+            Some(place) => kept[*place] = state,
+            None => {
+                places.insert(state.feature.name.clone(), kept.len());
+                kept.push(state);
+            }
+        }
+    }
+    *states = kept;
+}
+
+/// The ids of features by name, and those still free.
+struct FeatureIds {
+    by_name: BTreeMap<String, i64>,
+    taken: BTreeSet<i64>,
+    next: i64,
+}
+
+impl FeatureIds {
+    fn new(states: &[FeatureState]) -> FeatureIds {
+        let named = |state: &FeatureState| {
+            Some((state.feature.name.clone(), state.feature.id.filter(|id| *id != 0)?))
+        };
+        let by_name: BTreeMap<String, i64> = states.iter().filter_map(named).collect();
+        let taken = by_name.values().copied().collect();
+        FeatureIds { by_name, taken, next: 1 }
+    }
+
+    fn of(&mut self, name: &str) -> i64 {
+        if let Some(id) = self.by_name.get(name) {
+            return *id;
+        }
+        while !self.taken.insert(self.next) {
+            self.next += 1;
+        }
+        self.by_name.insert(name.to_string(), self.next);
+        self.next
+    }
+}
