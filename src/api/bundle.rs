@@ -257,13 +257,7 @@ mod tests {
             source_updated_at: Some("2026-03-02T11:22:33Z".into()),
             source_hash: "0".repeat(64),
             settings: "anchoring=start".into(),
-            switches: Switches {
-                allow_client_traits: true,
-                hide_sensitive_data: false,
-                hide_disabled_flags: false,
-                composite_key: true,
-                stop_serving_flags: false,
-            },
+            switches: Switches::default(),
             tombstone: false,
         }
     }

@@ -202,13 +202,7 @@ mod tests {
             source_updated_at: Some(at(100).to_string()),
             source_hash: "old".into(),
             settings: "settings".into(),
-            switches: Switches {
-                allow_client_traits: true,
-                hide_sensitive_data: false,
-                hide_disabled_flags: false,
-                composite_key: true,
-                stop_serving_flags: false,
-            },
+            switches: Switches::default(),
             tombstone: false,
         };
         let (header, value) = bundle::write(&label, &[(Section::FlagsClient, b"[]".to_vec())]).unwrap();

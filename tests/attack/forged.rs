@@ -40,13 +40,7 @@ impl Forged {
             source_updated_at: None,
             source_hash: "0".repeat(64),
             settings: String::new(),
-            switches: Switches {
-                allow_client_traits: true,
-                hide_sensitive_data: false,
-                hide_disabled_flags: false,
-                composite_key: true,
-                stop_serving_flags: false,
-            },
+            switches: Switches::default(),
             tombstone,
         };
         let (header, bytes) = bundle::write(&label, &sections).unwrap();
