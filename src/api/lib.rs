@@ -1,4 +1,5 @@
-//! The HTTP contract of the edge: routes, keys, bodies, CORS, errors, the bundle format, and what to answer.
+//! The HTTP contract of the edge: routes, keys, bodies, CORS, errors, the bundle format, the relay of
+//! change signals, and what to answer.
 //!
 //! What this crate never does: send, read a store by itself, or look at a clock. [`respond`] takes a request and a
 //! [`Store`], and gives a [`Reply`] for somebody else to send.
@@ -11,6 +12,7 @@ mod flags;
 mod identities;
 mod key;
 mod pop;
+pub mod relay;
 mod reply;
 mod respond;
 mod revision;
@@ -19,6 +21,7 @@ mod server_key;
 mod settings;
 pub mod signal;
 mod store;
+mod stream;
 mod traits;
 
 pub use bundle::{BundleFault, Header, Label, Section};

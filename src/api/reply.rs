@@ -3,6 +3,7 @@
 use http::{HeaderValue, Response};
 
 use crate::bundle::Section;
+use crate::relay::Channel;
 
 /// An answer, decided but not sent.
 #[derive(Debug)]
@@ -11,13 +12,15 @@ pub enum Reply {
     Full(Response<Vec<u8>>),
     /// With a section of the POP's copy for a body, which nobody needs to have read.
     Section(Response<()>, Section),
+    /// With a stream of change signals for a body.
+    Stream(Response<()>, Channel),
 }
 
 impl Reply {
     pub(crate) fn headers_mut(&mut self) -> &mut http::HeaderMap<HeaderValue> {
         match self {
             Reply::Full(response) => response.headers_mut(),
-            Reply::Section(response, _) => response.headers_mut(),
+            Reply::Section(response, _) | Reply::Stream(response, _) => response.headers_mut(),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::reply::Reply;
 use crate::route::Route;
 use crate::settings::Settings;
 use crate::store::{Lookup, Store};
+use crate::stream;
 use crate::traits::{self, Asked};
 
 /// Bytes of a request's body that are accepted. Whoever reads a body needs one byte more to know that it is too long.
@@ -66,13 +67,16 @@ fn decide(
     if route == Route::Health {
         return Ok(Reply::json(http::StatusCode::OK, br#"{"status":"ok"}"#.to_vec()));
     }
+    if route == Route::Stream {
+        return Ok(stream::answer(request.uri().path(), store));
+    }
     let access = authenticate(request.headers(), store)?;
     *opened = Some(access.copy.clone());
     if access.copy.header.switches.stop_serving_flags {
         return Err(Failure::OrganisationBlocked);
     }
     match route {
-        Route::Health => Err(Failure::NotFound),
+        Route::Health | Route::Stream => Err(Failure::NotFound),
         Route::Flags => match parameter(request, "feature").filter(|name| !name.is_empty()) {
             Some(feature) => flags::one(&access, &feature, store),
             None => Ok(flags::list(&access, accepts_gzip(request.headers()))),
@@ -87,18 +91,23 @@ fn decide(
 fn authenticate(headers: &HeaderMap, store: &mut dyn Store) -> Result<Access, Failure> {
     let key = headers.get(ENVIRONMENT_KEY).filter(|key| !key.is_empty()).ok_or(Failure::MissingKey)?;
     let key = key.to_str().map_err(|_| Failure::UnknownKey)?;
-    let (kind, environment) = match ServerKeyHash::of(key) {
-        Some(hash) => {
-            let record = found(store.server_key(&hash))?;
-            (KeyKind::Server, record.opens(store.now()).ok_or(Failure::UnknownKey)?)
-        }
-        None => (KeyKind::Client, EnvironmentKey::parse(key).map_err(|_| Failure::UnknownKey)?),
-    };
+    let (kind, environment) = environment_of(key, store)?;
     let copy = found(store.environment(&environment))?;
     if copy.header.tombstone {
         return Err(Failure::UnknownKey);
     }
     Ok(Access { kind, copy })
+}
+
+/// The environment that a key names, or is on record for.
+pub(crate) fn environment_of(key: &str, store: &mut dyn Store) -> Result<(KeyKind, EnvironmentKey), Failure> {
+    Ok(match ServerKeyHash::of(key) {
+        Some(hash) => {
+            let record = found(store.server_key(&hash))?;
+            (KeyKind::Server, record.opens(store.now()).ok_or(Failure::UnknownKey)?)
+        }
+        None => (KeyKind::Client, EnvironmentKey::parse(key).map_err(|_| Failure::UnknownKey)?),
+    })
 }
 
 fn found<T>(lookup: Lookup<T>) -> Result<T, Failure> {
@@ -178,9 +187,12 @@ fn decorate(reply: &mut Reply, request: &HeaderMap, settings: &Settings) {
         Reply::Section(_, Section::FlagsClientGzip | Section::FlagsServerGzip | Section::DocumentGzip)
     );
     let made_anew = matches!(reply, Reply::Full(response) if !response.body().is_empty());
+    let is_stream = matches!(reply, Reply::Stream(..));
     let headers = reply.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.append(VARY, HeaderValue::from_static("accept-encoding"));
+    if !is_stream {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.append(VARY, HeaderValue::from_static("accept-encoding"));
+    }
     if gzip {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }

@@ -9,6 +9,10 @@ use serde_json::Value;
 pub struct Settings {
     /// `fresh`: seconds for which a POP's copy is served without a look at the KV store; 60, from 1 to 3600.
     pub fresh: Duration,
+    /// `segment`: seconds that a segment of a stream lasts; 40, from 5 to 90.
+    pub segment: Duration,
+    /// `join`: seconds for which clients join a segment; 15, from 1 to 89, and less than `segment`.
+    pub join: Duration,
     /// `allowed_origins`: the origins whose pages may read answers; all by default.
     pub allowed_origins: Option<Vec<String>>,
     /// `fault`: see [`Fault`].
@@ -28,6 +32,10 @@ pub struct Fault {
     pub hold: Duration,
     /// `dies`: who has the obligation to insert a copy breaks off in the middle of it.
     pub dies: bool,
+    /// `leader_dies_ms`: the leader of a segment leaves it unfinished after so long.
+    pub leader_dies: Option<Duration>,
+    /// `segment_error`: no segment can be looked up.
+    pub segment_error: bool,
     /// `percent`: how many of a hundred reads, and of a hundred insertions, are struck; all by default.
     pub percent: u8,
 }
@@ -40,6 +48,8 @@ impl Default for Fault {
             kv_delay: Duration::ZERO,
             hold: Duration::ZERO,
             dies: false,
+            leader_dies: None,
+            segment_error: false,
             percent: 100,
         }
     }
@@ -47,7 +57,13 @@ impl Default for Fault {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { fresh: Duration::from_secs(60), allowed_origins: None, fault: Fault::default() }
+        Settings {
+            fresh: Duration::from_secs(60),
+            segment: Duration::from_secs(40),
+            join: Duration::from_secs(15),
+            allowed_origins: None,
+            fault: Fault::default(),
+        }
     }
 }
 
@@ -64,6 +80,8 @@ impl Settings {
         for (name, value) in &members {
             let taken = match name.as_str() {
                 "fresh" => integer(value, 1, 3600).map(|s| settings.fresh = Duration::from_secs(s)),
+                "segment" => integer(value, 5, 90).map(|s| settings.segment = Duration::from_secs(s)),
+                "join" => integer(value, 1, 89).map(|s| settings.join = Duration::from_secs(s)),
                 "allowed_origins" => strings(value).map(|origins| settings.allowed_origins = origins),
                 "fault" => fault(value).map(|fault| settings.fault = fault),
                 _ => Err("unknown"),
@@ -71,6 +89,12 @@ impl Settings {
             if let Err(complaint) = taken {
                 complaints.push(format!("settings: `{name}`: {complaint}"));
             }
+        }
+        if settings.join >= settings.segment {
+            // Who joins an ended segment is given all of it at once, and comes back at once.
+            settings.join = settings.segment / 2;
+            complaints
+                .push("settings: `join`: not less than `segment`, so the half of that is used".to_owned());
         }
         (settings, complaints)
     }
@@ -101,6 +125,11 @@ fn fault(value: &Value) -> Result<Fault, &'static str> {
         kv_delay: Duration::from_millis(number("kv_delay_ms", 0, 60_000)?),
         hold: Duration::from_millis(number("hold_ms", 0, 60_000)?),
         dies: yes("dies"),
+        leader_dies: members
+            .get("leader_dies_ms")
+            .map(|n| integer(n, 0, 90_000).map(Duration::from_millis))
+            .transpose()?,
+        segment_error: yes("segment_error"),
         percent: u8::try_from(number("percent", 100, 100)?).unwrap_or(100),
     })
 }
@@ -119,7 +148,22 @@ mod tests {
         assert_eq!(settings, expected);
         assert_eq!(complaints, ["settings: `speed`: unknown"]);
 
-        for bad in [r#"{"fresh": 0}"#, r#"{"fresh": "60"}"#, r#"{"allowed_origins": [1]}"#, "[]", "{"] {
+        let (settings, complaints) = Settings::parse(r#"{"segment": 6, "join": 2}"#);
+        assert_eq!((settings.segment, settings.join), (Duration::from_secs(6), Duration::from_secs(2)));
+        assert!(complaints.is_empty(), "{complaints:?}");
+        let (settings, complaints) = Settings::parse(r#"{"segment": 10}"#);
+        assert_eq!((settings.segment, settings.join), (Duration::from_secs(10), Duration::from_secs(5)));
+        assert_eq!(complaints, ["settings: `join`: not less than `segment`, so the half of that is used"]);
+
+        for bad in [
+            r#"{"segment": 4}"#,
+            r#"{"join": 90}"#,
+            r#"{"fresh": 0}"#,
+            r#"{"fresh": "60"}"#,
+            r#"{"allowed_origins": [1]}"#,
+            "[]",
+            "{",
+        ] {
             let (settings, complaints) = Settings::parse(bad);
             assert_eq!((settings, complaints.len()), (Settings::default(), 1), "{bad}");
         }

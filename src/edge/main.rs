@@ -7,19 +7,23 @@ mod fault;
 mod kv;
 #[cfg(feature = "local-api")]
 mod local_api;
+mod lock;
 #[cfg(feature = "local-api")]
 mod measure;
 mod names;
 mod opened;
 mod pop;
 mod refresh;
+mod relay;
 mod sandbox;
 mod send;
 mod server_keys;
+mod told;
 
 use std::convert::Infallible;
 use std::time::Duration;
 
+use api::Reply;
 use fastly::Request;
 use fastly::http::serve::Serve;
 
@@ -36,18 +40,21 @@ fn main() -> Result<(), Infallible> {
         .into_result()
 }
 
-/// One request. Always an answer, never an error: an error would end the sandbox.
+/// One request. Always an answer, never an error: an error would end the sandbox. It is sent from here, since who leads a
+/// stream stays long after it has answered.
 fn handle(
     #[cfg_attr(not(feature = "local-api"), allow(unused_mut))] mut request: Request,
     sandbox: &mut Sandbox,
-) -> fastly::Response {
+) {
     #[cfg(feature = "local-api")]
     if let Some(answer) = local_api::answer(&mut request).or_else(|| measure::answer(&mut request, sandbox)) {
-        return answer;
+        return answer.send_to_client();
     }
     sandbox.load_settings();
     let request = send::receive(request);
     let settings = sandbox.settings();
-    let reply = api::respond(&request, sandbox, &settings);
-    send::response(reply, &request, sandbox)
+    match api::respond(&request, sandbox, &settings) {
+        Reply::Stream(head, channel) => relay::answer(head, &channel, sandbox),
+        reply => send::response(reply, &request, sandbox).send_to_client(),
+    }
 }

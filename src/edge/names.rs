@@ -1,4 +1,4 @@
-//! The names of the service's stores, and of what lies in them under a fixed name.
+//! The names of the service's stores and its backend, and of what lies in stores under a fixed name.
 
 /// KV store: `environment/<client-side key>` and `server-key/<hash>`.
 pub(crate) const KV_STORE: &str = "jackstaff";
@@ -6,3 +6,6 @@ pub(crate) const KV_STORE: &str = "jackstaff";
 /// Config store, with one key.
 pub(crate) const CONFIG_STORE: &str = "jackstaff";
 pub(crate) const SETTINGS: &str = "settings";
+
+/// Backend: the origin of change signals.
+pub(crate) const ORIGIN: &str = "origin";

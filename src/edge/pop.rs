@@ -39,7 +39,11 @@ pub(crate) struct Decoded {
 impl Store for Sandbox {
     fn environment(&mut self, key: &EnvironmentKey) -> Lookup<PopCopy> {
         self.opened = None;
-        self.open(key).unwrap_or_else(|error| {
+        let opened = self.open(key).and_then(|lookup| match lookup {
+            Lookup::Found(copy) => self.up_to_what_was_told(key, copy),
+            nothing => Ok(nothing),
+        });
+        opened.unwrap_or_else(|error| {
             eprintln!("jackstaff: the POP's copy of {key} could not be opened: {error}");
             Lookup::Unavailable
         })

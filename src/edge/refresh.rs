@@ -18,14 +18,12 @@ use fastly::cache::core::{self, Found, Transaction};
 use jiff::Timestamp;
 
 use crate::kv;
+use crate::lock::Lock;
 use crate::pop::{cache_key, described, insert_note, read_note, seconds};
 use crate::sandbox::Sandbox;
 
 /// How often something newer is looked for after an insertion. Once is the rule; a key is written once a second.
 const LOOKS_AFTERWARDS: usize = 3;
-
-/// How long to wait for somebody else's insertion, a matter of milliseconds.
-const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A sound bundle, as the KV store gave it.
 struct Bundle {
@@ -73,6 +71,15 @@ impl Sandbox {
         }
         let found = core::lookup(cache_key(name)).always_use_requested_range().execute()?;
         Ok(found.map_or(Lookup::Unavailable, |found| self.serve(key, found, Source::Kv)))
+    }
+
+    /// Looks at the KV store, and brings the POP's copy up to date if the store is ahead of it. For the relay, and for a
+    /// copy that is behind what was told: no obligation is needed.
+    pub(crate) fn catch_up(&self, name: &str) -> Result<(), Error> {
+        match self.ask_kv(name, revision_there(name)?) {
+            (_, Some(newer)) => self.carry_out(name, &Change::Insert(newer), None),
+            (_, None) => Ok(()),
+        }
     }
 
     /// Puts the copy at hand back into its place if it cannot be read: a refresher that died in the middle of its insertion
@@ -196,32 +203,15 @@ fn check(bytes: &[u8]) -> Result<Header, String> {
 
 /// The revision of the POP's copy at this moment.
 fn revision_there(name: &str) -> Result<Option<Revision>, Error> {
+    Ok(header_there(name)?.map(|header| header.revision))
+}
+
+/// The header of the POP's copy at this moment.
+pub(crate) fn header_there(name: &str) -> Result<Option<Rc<Header>>, Error> {
     let found = core::lookup(cache_key(name)).execute()?;
     let note = found.and_then(|found| read_note(&found.user_metadata()));
     Ok(match note {
-        Some(Note::Copy { of, .. }) => Some(of.revision),
+        Some(Note::Copy { of, .. }) => Some(of),
         Some(Note::Unknown | Note::Unavailable) | None => None,
     })
-}
-
-/// The right to change a POP object: the obligation for an object that nobody ever inserts, so that one request after
-/// the other gets it. Given back on drop, or by the platform when a sandbox dies.
-struct Lock(Option<Transaction>);
-
-impl Lock {
-    /// Without it, who has waited too long goes on: what it puts back, if anything, the next look at the KV store mends.
-    fn take(name: &str) -> Lock {
-        let key = cache_key(&format!("lock/{name}"));
-        let transaction = Transaction::lookup(key).timeout(LOCK_PATIENCE).execute();
-        Lock(transaction.inspect_err(|error| eprintln!("jackstaff: no lock for {name}: {error}")).ok())
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        if let Some(transaction) = &self.0 {
-            // What cannot be given back ends with the sandbox.
-            let _ = transaction.cancel_insert_or_update();
-        }
-    }
 }

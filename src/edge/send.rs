@@ -45,6 +45,8 @@ pub(crate) fn response(reply: Reply, request: &http::Request<Vec<u8>>, sandbox: 
                 self::response(reply, request, sandbox)
             }
         },
+        // Whoever sends it gives it a body.
+        Reply::Stream(head, _) => Response::from(head.map(|()| Body::new())),
     }
 }
 

@@ -37,6 +37,10 @@ fn answer(request: &Request<Vec<u8>>) -> (u16, Vec<u8>) {
             }
             (parts.status.as_u16(), parts.headers, shelf.section_bytes(section))
         }
+        // What is told on a stream are revisions, and of the relay.
+        Reply::Stream(response, _) => {
+            (response.status().as_u16(), response.into_parts().0.headers, Vec::new())
+        }
     };
     assert!((200..500).contains(&status), "{status}");
     let json = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");

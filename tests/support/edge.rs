@@ -47,16 +47,22 @@ impl Answer {
     }
 }
 
-/// Starts an edge with these settings, and waits until it answers.
+/// Starts an edge with these settings and without an origin, and waits until it answers.
 #[track_caller]
 pub fn edge(tools: &Tools, settings: &Value) -> Edge {
+    edge_with_origin(tools, settings, &format!("http://{}", free_address()))
+}
+
+/// Starts an edge with these settings, whose backend `origin` is at this address, and waits until it answers.
+#[track_caller]
+pub fn edge_with_origin(tools: &Tools, settings: &Value, origin: &str) -> Edge {
     let folder = TempDir::new().unwrap();
     let edge_folder = folder.path();
     write_settings(&edge_folder.join("settings.json"), settings);
     let template = fs::read_to_string(workspace().join("scripts/viceroy.toml")).unwrap();
     let settings_file = edge_folder.join("settings.json").display().to_string();
     let config = edge_folder.join("viceroy.toml");
-    fs::write(&config, template.replace("@SETTINGS@", &settings_file)).unwrap();
+    fs::write(&config, template.replace("@SETTINGS@", &settings_file).replace("@ORIGIN@", origin)).unwrap();
     let address = free_address();
     let log = File::create(edge_folder.join("log")).unwrap();
     let process = Command::new(&tools.viceroy)

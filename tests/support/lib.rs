@@ -13,7 +13,7 @@ mod origin;
 mod tools;
 
 pub use clock::SimulatedClock;
-pub use edge::{Answer, Edge, edge};
+pub use edge::{Answer, Edge, edge, edge_with_origin};
 pub use files::{fixture, folder, workspace};
 pub use jackstaff::{Finished, jackstaff};
 pub use origin::{Origin, origin};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::relay::Channel;
 use api::{Reply, Section, respond};
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, Method, Request};
@@ -70,14 +71,26 @@ impl Ask<'_> {
             Reply::Full(response) => {
                 let (parts, body) = response.into_parts();
                 let status = parts.status.as_u16();
-                Answer { status, headers: parts.headers, body, section: None, read: shelf.read }
+                Answer {
+                    status,
+                    headers: parts.headers,
+                    body,
+                    section: None,
+                    channel: None,
+                    read: shelf.read,
+                }
+            }
+            Reply::Stream(response, channel) => {
+                let (parts, ()) = response.into_parts();
+                let (status, headers, channel) = (parts.status.as_u16(), parts.headers, Some(channel));
+                Answer { status, headers, body: Vec::new(), section: None, channel, read: shelf.read }
             }
             Reply::Section(response, section) => {
                 let opened = shelf.opened.expect("a section of no environment");
                 let body = opened.section(section).expect("a section that the bundle lacks").to_vec();
                 let (parts, ()) = response.into_parts();
-                let status = parts.status.as_u16();
-                Answer { status, headers: parts.headers, body, section: Some(section), read: shelf.read }
+                let (status, headers) = (parts.status.as_u16(), parts.headers);
+                Answer { status, headers, body, section: Some(section), channel: None, read: shelf.read }
             }
         }
     }
@@ -97,6 +110,8 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     /// The section that the body is, where it is one.
     pub(crate) section: Option<Section>,
+    /// What is listened to, where it is a stream.
+    pub(crate) channel: Option<Channel>,
     pub(crate) read: Vec<Read>,
 }
 

@@ -27,7 +27,8 @@ fn a_preflight_allows_whatever_was_asked_for() {
         )
     };
     let read = "GET, HEAD, OPTIONS";
-    let situations: [(_, _, &[&str], _, _); 7] = [
+    let stream = "/sse/environments/client/stream";
+    let situations: [(_, _, &[&str], _, _); 8] = [
         (
             "flags",
             FLAGS,
@@ -38,6 +39,7 @@ fn a_preflight_allows_whatever_was_asked_for() {
         ("flags, everything", FLAGS, &[ASKED], read, ASKED),
         ("identities, everything", IDENTITIES, &[ASKED], "GET, HEAD, POST, OPTIONS", ASKED),
         ("document", DOCUMENT, &["x-environment-key"], read, "x-environment-key"),
+        ("stream", stream, &["x-environment-key"], "GET, OPTIONS", "x-environment-key"),
         ("no slash", "/api/v1/flags", &["x-a"], read, "x-a"),
         ("on two lines", FLAGS, &["x-a", "x-b, x-c"], read, "x-a, x-b, x-c"),
         ("nothing asked for", FLAGS, &[], read, ""),
@@ -84,6 +86,8 @@ fn all_answers(edge: &dyn Fn() -> crate::edge::Edge, origin: &str) -> Vec<(&'sta
         ("preflight of another path", 404, up.ask("OPTIONS", "/other")),
         ("preflight", 200, up.ask("OPTIONS", FLAGS)),
         ("health", 200, up.get("/health")),
+        ("stream", 200, up.get("/sse/environments/client/stream")),
+        ("stream of nothing", 200, up.get("/sse/environments/nobody/stream")),
     ];
     asks.into_iter()
         .map(|(name, status, ask)| (name, status, ask.header("origin", origin).answer()))

@@ -21,6 +21,7 @@ mod keys;
 mod labels;
 mod routes;
 mod secrecy;
+mod streams;
 mod switches;
 mod traits;
 mod transient;

@@ -102,6 +102,8 @@ fn methods_without_an_answer() {
         ("POST", DOCUMENT, read),
         ("BREW", DOCUMENT, read),
         ("POST", "/health", read),
+        ("POST", "/sse/environments/client/stream", "GET, OPTIONS"),
+        ("HEAD", "/sse/environments/client/stream", "GET, OPTIONS"),
     ];
     compare(situations.map(|(method, path, allowed)| {
         let answer = edge.ask(method, path).key(SERVER).answer();

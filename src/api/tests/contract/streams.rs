@@ -1,0 +1,71 @@
+//! Streams (7.1, 7.4, 7.5): whatever the key, they are given; what is heard there depends on it.
+
+use api::relay::Channel;
+use api::{EnvironmentKey, ServerKey};
+
+use crate::compare::compare;
+use crate::documents::{With, shop};
+use crate::edge::{Broken, CLIENT, Edge, SERVER, edge};
+
+fn listen(edge: &Edge, path: &str) -> Option<Channel> {
+    let answer = edge.get(path).answer();
+    assert_eq!(answer.status, 200, "{path}");
+    answer.channel
+}
+
+#[test]
+fn what_a_key_listens_to() {
+    let removed = shop().with("/api_key", "removed".into());
+    let record =
+        |environment: &str, active| ServerKey { environment: environment.into(), active, expires_at: None };
+    let edge = || {
+        edge(&shop())
+            .unpublish(&removed)
+            .server_key("ser.revoked", record(CLIENT, false))
+            .server_key("ser.orphan", record("nobody", true))
+    };
+    let client = || Some(Channel::Environment(EnvironmentKey::parse(CLIENT).unwrap()));
+    let silent = || Some(Channel::Silent);
+    let path = |key: &str| format!("/sse/environments/{key}/stream");
+    let up = edge();
+    let (without_copies, without_records) =
+        (edge().without(Broken::Environments), edge().without(Broken::ServerKeys));
+    let situations = [
+        ("client-side", &up, path(CLIENT), client()),
+        ("server-side", &up, path(SERVER), client()),
+        ("slashes", &up, "//sse/environments//client/stream/".to_owned(), client()),
+        ("percent-encoded", &up, path("%63lient"), client()),
+        ("a query", &up, path(CLIENT) + "?last-event-id=7&x=ser.y", client()),
+        ("unknown", &up, path("nobody"), silent()),
+        ("no key at all", &up, path("a%20b"), silent()),
+        ("no text", &up, path("%ff"), silent()),
+        ("unknown server-side", &up, path("ser.unknown"), silent()),
+        ("revoked", &up, path("ser.revoked"), silent()),
+        ("without its environment", &up, path("ser.orphan"), silent()),
+        ("removed", &up, path("removed"), silent()),
+        ("the stores fail", &without_copies, path(CLIENT), client()),
+        ("records fail", &without_records, path(SERVER), silent()),
+    ];
+    compare(situations.map(|(situation, edge, path, expected)| (situation, listen(edge, &path), expected)));
+}
+
+#[test]
+fn the_head_of_a_stream() {
+    let edge = edge(&shop());
+    let headers = |key: &str| edge.get(&format!("/sse/environments/{key}/stream")).answer().all_headers();
+    let expected = [
+        ("access-control-allow-origin", "*"),
+        (
+            "access-control-expose-headers",
+            "x-flagsmith-document-updated-at, retry-after, link, etag, last-modified, age, jackstaff-revision, \
+             jackstaff-source",
+        ),
+        ("cache-control", "no-cache, no-transform"),
+        ("content-type", "text/event-stream; charset=utf-8"),
+        ("x-accel-buffering", "no"),
+    ];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    assert_eq!(headers(CLIENT), expected);
+    // Nothing in it tells whether a key is known.
+    assert_eq!(headers("nobody"), expected);
+}
