@@ -39,7 +39,9 @@ fn history(seed: u64) -> usize {
             // A refresher read what was there before, and is slow.
             let held = ms(chance.u64(0..300));
             world.plan(last_write + held, Event::PutBack(revision - 1));
-            world.plan(last_write + held, Event::Read);
+            if chance.bool() {
+                world.plan(last_write + held, Event::Read);
+            }
         }
         time += chance.u64(1..15_000);
     }

@@ -137,6 +137,21 @@ fn a_silent_origin_costs_seconds() {
 }
 
 #[test]
+fn a_request_never_reads_less_than_was_told_though_an_older_copy_is_put_back() {
+    let (world, _) = led(World::new(Some(7)).at(ms(5_000), Event::PutBack(6)).at(ms(5_000), Event::Read));
+    assert_eq!(world.reads, [(ms(5_000), Some(7), Some(7))]);
+}
+
+#[test]
+fn a_note_of_what_was_told_is_made_sure_of() {
+    for note in [None, Some(6)] {
+        let world = World::new(Some(7)).at(ms(5_000), Event::NoteIs(note));
+        let (world, _) = led(world.at(ms(7_100), Event::PutBack(6)).at(ms(7_100), Event::Read));
+        assert_eq!(world.reads, [(ms(7_100), Some(7), Some(7))], "{note:?}");
+    }
+}
+
+#[test]
 fn what_is_removed_is_not_told() {
     let world = World::new(Some(7)).at(s(5), Event::Removed(8)).at(s(5), Event::Announced(8));
     assert_eq!(events(world), [(0, 7)]);

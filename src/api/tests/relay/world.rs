@@ -24,6 +24,8 @@ pub(crate) enum Event {
     PutBack(u64),
     /// The POP's copy is gone.
     Evicted,
+    /// What was told is no longer noted: gone, or written over by a leader that had less to tell.
+    NoteIs(Option<u64>),
     /// The environment is removed, with this revision.
     Removed(u64),
     /// A request comes.
@@ -171,6 +173,7 @@ impl World {
             Event::OriginEndsStreams => self.stream = None,
             Event::PutBack(revision) => self.copy = Some(revision),
             Event::Evicted => self.copy = None,
+            Event::NoteIs(told) => self.told = told.map(|revision| Told(Revision(revision))),
             Event::Read => self.read(),
         }
     }
