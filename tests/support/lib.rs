@@ -10,6 +10,8 @@ pub mod fastly;
 mod files;
 mod jackstaff;
 mod origin;
+pub mod proxy;
+pub mod stream;
 mod tools;
 
 pub use clock::SimulatedClock;

@@ -1,0 +1,119 @@
+//! The proxy's two sides: it takes a connection, and makes one of its own for each request.
+
+use std::future::{pending, poll_fn};
+use std::net::SocketAddr;
+use std::thread::{self, JoinHandle};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1 as client;
+use hyper::header::{CONNECTION, TRANSFER_ENCODING};
+use hyper::server::conn::http1 as server;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{oneshot, watch};
+
+use super::Mode;
+use super::count::Counters;
+use super::pump::{Cut, Through, pump};
+
+/// What all connections look at.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) mode: watch::Receiver<Mode>,
+    pub(super) upstream: watch::Receiver<String>,
+    pub(super) cuts: watch::Receiver<u64>,
+    pub(super) counters: Counters,
+}
+
+/// Serves until the other end of `ended` is dropped.
+#[track_caller]
+pub(super) fn start(shared: Shared, ended: oneshot::Receiver<()>) -> (SocketAddr, JoinHandle<()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    let thread = thread::spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                () = accept(listener, shared) => {}
+                _ = ended => {}
+            }
+        });
+    });
+    (address, thread)
+}
+
+async fn accept(listener: TcpListener, shared: Shared) {
+    while let Ok((stream, _)) = listener.accept().await {
+        if *shared.mode.borrow() == Mode::Refuse {
+            reset(&stream);
+            continue;
+        }
+        // An event waits for nothing.
+        let _ = stream.set_nodelay(true);
+        tokio::spawn(connection(stream, shared.clone()));
+    }
+}
+
+async fn connection(stream: TcpStream, mut shared: Shared) {
+    let _open = shared.counters.connection();
+    shared.cuts.mark_unchanged();
+    let of_requests = shared.clone();
+    let service = service_fn(move |request| Box::pin(answer(request, of_requests.clone())));
+    let mut connection = server::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let broken = tokio::select! {
+        // What breaks in the middle is to look broken to whoever asked.
+        served = poll_fn(|context| connection.poll_without_shutdown(context)) => served.is_err(),
+        _ = shared.cuts.changed() => true,
+    };
+    if broken {
+        reset(connection.into_parts().io.inner());
+    }
+}
+
+/// Closes a connection in the rudest way as soon as it is dropped.
+fn reset(stream: &TcpStream) {
+    let _ = stream.set_zero_linger();
+}
+
+async fn answer(request: Request<Incoming>, mut shared: Shared) -> Result<Response<Through>, Cut> {
+    let open = request.uri().path().ends_with("/stream").then(|| shared.counters.stream());
+    let mode = *shared.mode.borrow();
+    match mode {
+        Mode::HalfOpen => pending().await,
+        Mode::Answer(status) => {
+            return Ok(Response::builder().status(status).body(Through::empty()).unwrap());
+        }
+        _ => {}
+    }
+    while *shared.mode.borrow_and_update() == Mode::Stall {
+        shared.mode.changed().await.map_err(|_| Cut)?;
+    }
+    let response = ask(request, &shared).await?;
+    let (mut parts, body) = response.into_parts();
+    parts.headers.remove(CONNECTION);
+    parts.headers.remove(TRANSFER_ENCODING);
+    let (to, through) = Through::new();
+    tokio::spawn(async move {
+        pump(body, to, shared.mode).await;
+        drop(open);
+    });
+    Ok(Response::from_parts(parts, through))
+}
+
+/// Asks upstream the same, over a connection of its own.
+async fn ask(request: Request<Incoming>, shared: &Shared) -> Result<Response<Incoming>, Cut> {
+    let upstream = shared.upstream.borrow().clone();
+    let stream = TcpStream::connect(upstream).await.map_err(|_| Cut)?;
+    stream.set_nodelay(true).map_err(|_| Cut)?;
+    let (mut sender, driver) = client::handshake(TokioIo::new(stream)).await.map_err(|_| Cut)?;
+    tokio::spawn(driver);
+    let (mut parts, body) = request.into_parts();
+    parts.headers.remove(CONNECTION);
+    parts.headers.remove(TRANSFER_ENCODING);
+    let body: Bytes = body.collect().await.map_err(|_| Cut)?.to_bytes();
+    sender.send_request(Request::from_parts(parts, Full::new(body))).await.map_err(|_| Cut)
+}

@@ -1,0 +1,95 @@
+//! What one client heard, in the order in which it did.
+
+use std::time::Instant;
+
+/// All that happened to a client.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    pub connections: Vec<Connection>,
+    pub refetches: Vec<Refetch>,
+    /// When it left for good.
+    pub left: Option<Instant>,
+}
+
+/// One stream, or the attempt at one.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    pub tried: Instant,
+    /// When it was answered with a stream.
+    pub opened: Option<Instant>,
+    /// The header `jackstaff-segment`: how the client was joined to a segment, and to which.
+    pub segment: Option<String>,
+    pub heard: Vec<Heard>,
+    /// None as long as it is open.
+    pub ended: Option<(Instant, End)>,
+}
+
+/// A revision that a client was told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    pub at: Instant,
+    pub revision: u64,
+}
+
+/// How a stream ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// With a last chunk.
+    Clean,
+    /// In the middle.
+    Broken,
+    /// It was none: another status than 200.
+    Refused(u16),
+    /// There was no answer.
+    Unreached,
+}
+
+/// What a client found when it asked for the flags, having heard of a revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refetch {
+    pub told: u64,
+    pub at: Instant,
+    /// The answer's labels, or what was there in place of them.
+    pub found: Result<Found, String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The older one of the revision and of the time that the document was updated at, if they are not the same.
+    pub revision: u64,
+    /// The header `jackstaff-source`.
+    pub source: String,
+}
+
+impl History {
+    /// The latest revision that it knows of.
+    pub fn latest(&self) -> Option<u64> {
+        self.heard().map(|heard| heard.revision).max()
+    }
+
+    pub fn heard(&self) -> impl Iterator<Item = &Heard> {
+        self.connections.iter().flat_map(|connection| &connection.heard)
+    }
+
+    /// Whether it listens now.
+    pub fn is_listening(&self) -> bool {
+        self.connections.last().is_some_and(Connection::is_open)
+    }
+
+    /// How it was joined to the segment that it listens to: `leader`, `follower`, `alone` or `silent`.
+    pub fn role(&self) -> &str {
+        let segment = self.connections.last().and_then(|connection| connection.segment.as_deref());
+        segment.and_then(|segment| segment.split_whitespace().next()).unwrap_or_default()
+    }
+
+    /// How often it connected again.
+    pub fn reconnects(&self) -> usize {
+        self.connections.len().saturating_sub(1)
+    }
+}
+
+impl Connection {
+    pub fn is_open(&self) -> bool {
+        self.opened.is_some() && self.ended.is_none()
+    }
+}

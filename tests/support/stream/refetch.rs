@@ -1,0 +1,126 @@
+//! Asking for the flags again, over connections that all clients share, as their browsers and servers would have them
+//! open already.
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+
+use super::clients::lock;
+use super::history::{Found, History, Refetch};
+
+/// What is to be asked, and who is to know.
+pub(super) struct Job {
+    pub(super) told: u64,
+    pub(super) history: Arc<Mutex<History>>,
+}
+
+/// Takes jobs, and does as many at once as it has connections.
+#[derive(Clone)]
+pub(super) struct Pool {
+    jobs: mpsc::UnboundedSender<Job>,
+    /// Jobs that are not done yet.
+    pending: watch::Sender<usize>,
+}
+
+type Sender = SendRequest<Empty<Bytes>>;
+
+impl Pool {
+    /// Within a runtime.
+    pub(super) fn start(
+        authority: &str,
+        key: &str,
+        connections: usize,
+        pending: watch::Sender<usize>,
+    ) -> Pool {
+        let (jobs, queue) = mpsc::unbounded_channel();
+        let queue = Arc::new(tokio::sync::Mutex::new(queue));
+        for _ in 0..connections {
+            let (authority, key) = (authority.to_owned(), key.to_owned());
+            tokio::spawn(work(authority, key, Arc::clone(&queue), pending.clone()));
+        }
+        Pool { jobs, pending }
+    }
+
+    pub(super) fn ask(&self, job: Job) {
+        self.pending.send_modify(|pending| *pending += 1);
+        // Without anybody who takes it, all is over.
+        let _ = self.jobs.send(job);
+    }
+}
+
+async fn work(
+    authority: String,
+    key: String,
+    queue: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Job>>>,
+    pending: watch::Sender<usize>,
+) {
+    let mut kept = None;
+    loop {
+        let next = queue.lock().await.recv().await;
+        let Some(job) = next else { return };
+        let at = Instant::now();
+        let found = ask(&mut kept, &authority, &key).await;
+        lock(&job.history).refetches.push(Refetch { told: job.told, at, found });
+        pending.send_modify(|pending| *pending -= 1);
+    }
+}
+
+/// Asks over the connection that was kept; once more, over a new one, if that was closed meanwhile.
+async fn ask(kept: &mut Option<Sender>, authority: &str, key: &str) -> Result<Found, String> {
+    if let Some(sender) = kept
+        && let Ok(answer) = ask_over(sender, authority, key).await
+    {
+        return answer;
+    }
+    *kept = None;
+    let mut sender = connect(authority).await.map_err(|error| format!("connecting: {error}"))?;
+    let answer = ask_over(&mut sender, authority, key).await.map_err(|error| error.to_string())?;
+    *kept = Some(sender);
+    answer
+}
+
+async fn connect(authority: &str) -> Result<Sender, Box<dyn std::error::Error + Send + Sync>> {
+    let stream = TcpStream::connect(authority).await?;
+    stream.set_nodelay(true)?;
+    let (sender, driver) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(driver);
+    Ok(sender)
+}
+
+async fn ask_over(sender: &mut Sender, authority: &str, key: &str) -> hyper::Result<Result<Found, String>> {
+    sender.ready().await?;
+    let request = Request::get("/api/v1/flags/")
+        .header("host", authority)
+        .header("x-environment-key", key)
+        .body(Empty::new())
+        .unwrap();
+    let response = sender.send_request(request).await?;
+    let found = found(&response);
+    // The connection is free again only when all was read.
+    response.into_body().collect().await?;
+    Ok(found)
+}
+
+fn found<T>(response: &Response<T>) -> Result<Found, String> {
+    if response.status() != 200 {
+        return Err(format!("answered {}", response.status().as_u16()));
+    }
+    let header =
+        |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let revision = header("jackstaff-revision").parse::<u64>();
+    let updated_at = header("x-flagsmith-document-updated-at");
+    let updated_at = updated_at.strip_suffix(".0").unwrap_or(updated_at).parse::<u64>();
+    match (revision, updated_at) {
+        (Ok(revision), Ok(updated_at)) => {
+            Ok(Found { revision: revision.min(updated_at), source: header("jackstaff-source").to_owned() })
+        }
+        _ => Err("answered without a revision".to_owned()),
+    }
+}
