@@ -13,12 +13,15 @@ use tokio::signal;
 
 /// Run the origin of change signals, which holds no flags
 ///
-/// Takes announcements (`POST /sse/environments/KEY/queue-change`), and answers `/health` and `/metrics`. Ends on
-/// Ctrl-C or TERM.
+/// Takes announcements (`POST /sse/environments/KEY/queue-change`), tells streams (`GET /sse/environments/KEY/stream`)
+/// of them, and answers `/health/liveness`, `/health/readiness` and `/metrics`. Streams ask for no token, since all they
+/// tell is when an environment changed. On Ctrl-C or TERM it aborts them, finishes other requests, and ends.
 #[derive(Args)]
 #[command(after_help = "Examples:
   jackstaff origin
-  jackstaff origin --listen 0.0.0.0:8080 --token-file /run/secrets/origin-token")]
+  jackstaff origin --listen 0.0.0.0:8080 --token-file /run/secrets/origin-token
+  jackstaff origin --max-streams 5000 --max-environments 200
+  curl -N http://127.0.0.1:7678/sse/environments/KEY/stream")]
 pub(crate) struct Arguments {
     /// Where to listen
     #[arg(long, value_name = "ADDR", env = "ORIGIN_ADDR", default_value = "127.0.0.1:7678")]
@@ -26,7 +29,17 @@ pub(crate) struct Arguments {
     /// The file that holds the token which announcements have to bring; without it, everybody may announce
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    /// How many streams may be open; more are refused with 503. Each takes a file descriptor and about 20 KB
+    #[arg(long, value_name = "N", default_value_t = Settings::default().max_streams)]
+    max_streams: usize,
+    /// How many environments may be announced; new ones are refused with 503 beyond. As many again may be listened to
+    /// without having been announced
+    #[arg(long, value_name = "N", default_value_t = Settings::default().max_environments)]
+    max_environments: usize,
 }
+
+/// Files for what is no stream: listener, announcements, questions for health and metrics.
+const OTHER_FILES: u64 = 64;
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     match serve(arguments) {
@@ -44,7 +57,11 @@ fn serve(arguments: &Arguments) -> Result<()> {
         let text = fs::read_to_string(file).with_context(|| format!("{name} could not be read"))?;
         Token::parse(text.trim_end()).with_context(|| name.to_string())
     });
-    let origin = Origin::new(Settings { token: token.transpose()?, ..Settings::default() });
+    let origin = Origin::new(Settings {
+        token: token.transpose()?,
+        max_streams: possible(arguments.max_streams),
+        max_environments: arguments.max_environments,
+    });
     if origin.accepts_everyone() {
         eprintln!("jackstaff origin: no --token-file, so everybody who reaches it may announce changes");
     }
@@ -54,8 +71,25 @@ fn serve(arguments: &Arguments) -> Result<()> {
         let listener =
             TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
         println!("jackstaff origin: listening on http://{}", listener.local_addr()?);
-        origin::run(listener, origin, end()).await.context("the listener failed")
+        origin::run(listener, origin, end()).await;
+        Ok(())
     })
+}
+
+/// As many of the wanted streams as there can be open files, for which the limit of the process is raised as far as the
+/// system lets it. Said aloud if it is fewer: beyond, nobody could ask for health or announce anything.
+fn possible(streams: usize) -> usize {
+    let wanted = u64::try_from(streams).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
+    // A system that does not say has no such limit.
+    let files = rlimit::increase_nofile_limit(wanted).unwrap_or(u64::MAX);
+    if files >= wanted {
+        return streams;
+    }
+    let possible = files.saturating_sub(OTHER_FILES).max(1);
+    eprintln!(
+        "jackstaff origin: only {files} files may be open (ulimit -n), so it takes {possible} streams at most"
+    );
+    usize::try_from(possible).unwrap_or(streams)
 }
 
 /// Ctrl-C, or TERM where there is such a thing.

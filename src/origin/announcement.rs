@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use api::Revision;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
@@ -27,7 +28,7 @@ pub(crate) enum AnnouncementError {
 }
 
 /// The time in the body as a revision, see [`revision`].
-pub(crate) fn parse(body: &[u8]) -> Result<u64, AnnouncementError> {
+pub(crate) fn parse(body: &[u8]) -> Result<Revision, AnnouncementError> {
     if body.trim_ascii().is_empty() {
         return Err(AnnouncementError::Empty);
     }
@@ -46,9 +47,9 @@ pub(crate) fn parse(body: &[u8]) -> Result<u64, AnnouncementError> {
 /// worst, and whoever hears it looks a few times more than needed; it never reaches a client.
 ///
 /// "Now", the bound of an announcement, is rounded in the same way, or it would take the rounding back.
-pub(crate) fn revision(time: Timestamp) -> u64 {
+pub(crate) fn revision(time: Timestamp) -> Revision {
     let begun = u64::from(time.subsec_nanosecond() > 0);
-    u64::try_from(time.as_second()).unwrap_or(0) + begun
+    Revision(u64::try_from(time.as_second()).unwrap_or(0) + begun)
 }
 
 fn time(text: &str) -> Option<Timestamp> {
@@ -111,7 +112,7 @@ mod tests {
             ("2026-03-02T11:22:33Z trailing", None),
             ("2026-03-02T11:22:33\u{663}Z", None),
         ] {
-            assert_eq!(time(text).map(super::revision), revision, "{text}");
+            assert_eq!(time(text).map(super::revision), revision.map(Revision), "{text}");
         }
     }
 

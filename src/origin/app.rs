@@ -1,5 +1,7 @@
 //! The HTTP face: routes and handlers. It redirects nobody: a path means the same with a slash at its end.
 
+use std::time::Duration;
+
 use api::EnvironmentKey;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
@@ -10,29 +12,40 @@ use axum::{Json, Router};
 use http::StatusCode;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
-use crate::announcement;
+use crate::hub::Full;
+use crate::listener::Listener;
 use crate::refusal::{Refusal, detail};
 use crate::state::Origin;
+use crate::{announcement, metrics, stream};
 
 /// A body has some fifty bytes; this leaves room for members that are not known.
 const BODY_LIMIT: usize = 16 * 1024;
+
+/// How long a body may take. Flagsmith's caller gives up after two seconds.
+const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// The routes of an origin:
 ///
 /// | route | answer |
 /// |---|---|
-/// | `GET /health`, `/health/liveness`, `/health/readiness` | 200 `{"status":"ok"}` |
+/// | `GET /health`, `/health/liveness` | 200 `{"status":"ok"}` |
+/// | `GET /health/readiness`, `/sse/health` | the same; 503 once the origin is ending |
 /// | `GET /metrics` | Prometheus text |
+/// | `GET /sse/environments/{key}/stream` | 200, an endless event stream, for any key of the right shape |
 /// | `POST /sse/environments/{key}/queue-change` | 200 `null`, once the change is announced |
 ///
 /// Errors are `{"detail": "<text>"}`.
 pub fn app(origin: Origin) -> Router {
-    let routes: [(&str, MethodRouter<Origin>); 5] = [
+    let routes: [(&str, MethodRouter<Origin>); 7] = [
         ("/health", get(health)),
         ("/health/liveness", get(health)),
-        ("/health/readiness", get(health)),
+        ("/health/readiness", get(readiness)),
         ("/metrics", get(metrics)),
+        // Flagsmith's own path.
+        ("/sse/health", get(readiness)),
+        ("/sse/environments/{key}/stream", get(stream).head(head_of_stream)),
         ("/sse/environments/{key}/queue-change", post(queue_change)),
     ];
     routes
@@ -50,22 +63,44 @@ async fn health() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-async fn metrics(State(origin): State<Origin>) -> impl IntoResponse {
-    let text = format!(
-        "# HELP jackstaff_origin_announcements_total Changes announced.\n\
-         # TYPE jackstaff_origin_announcements_total counter\n\
-         jackstaff_origin_announcements_total {}\n\
-         # HELP jackstaff_origin_announcements_refused_total Announcements refused, for whatever reason.\n\
-         # TYPE jackstaff_origin_announcements_refused_total counter\n\
-         jackstaff_origin_announcements_refused_total {}\n\
-         # HELP jackstaff_origin_environments Environments announced since the start.\n\
-         # TYPE jackstaff_origin_environments gauge\n\
-         jackstaff_origin_environments {}\n",
-        origin.hub().announcements(),
-        origin.refused(),
-        origin.hub().environments(),
-    );
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+async fn readiness(State(origin): State<Origin>) -> Response {
+    if origin.hub().ended() {
+        Refusal::Full(Full::Ended).into_response()
+    } else {
+        health().await.into_response()
+    }
+}
+
+async fn metrics(State(origin): State<Origin>) -> Response {
+    match origin.metrics().text() {
+        Ok(text) => ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(error) => detail(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+/// Asks for no token: what a stream tells, the flags themselves would.
+async fn stream(State(origin): State<Origin>, key: Result<Path<String>, PathRejection>) -> Response {
+    match listen(&origin, key) {
+        Ok(listener) => stream::endless(listener),
+        Err(refusal) => {
+            origin.metrics().streams_refused.inc();
+            refusal.into_response()
+        }
+    }
+}
+
+fn listen(origin: &Origin, key: Result<Path<String>, PathRejection>) -> Result<Listener, Refusal> {
+    Ok(origin.hub().listen(parse(key)?)?)
+}
+
+async fn head_of_stream(key: Result<Path<String>, PathRejection>) -> Response {
+    parse(key).map_or_else(Refusal::into_response, |_| stream::head())
+}
+
+fn parse(key: Result<Path<String>, PathRejection>) -> Result<EnvironmentKey, Refusal> {
+    // The one way in which a single text of a path that matched can be refused.
+    let Path(key) = key.map_err(|_| Refusal::KeyNotUtf8)?;
+    Ok(EnvironmentKey::parse(&key)?)
 }
 
 async fn queue_change(
@@ -76,7 +111,7 @@ async fn queue_change(
     match announce(&origin, key, request).await {
         Ok(()) => Json(Value::Null).into_response(),
         Err(refusal) => {
-            origin.count_refusal();
+            origin.metrics().announcements_refused.inc();
             refusal.into_response()
         }
     }
@@ -92,19 +127,19 @@ async fn announce(
     if !origin.token().is_none_or(|token| header.is_some_and(|header| token.is_carried_by(header))) {
         return Err(Refusal::Unauthorized);
     }
-    // The one way in which a single text of a path that matched can be refused.
-    let Path(key) = key.map_err(|_| Refusal::KeyNotUtf8)?;
-    let key = EnvironmentKey::parse(&key)?;
-    let body = Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
+    let key = parse(key)?;
+    let body = timeout(BODY_TIME, Bytes::from_request(request, &())).await;
+    let body = body.map_err(|_| Refusal::Slow(BODY_TIME))?.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge(BODY_LIMIT),
         _ => Refusal::Unread,
     })?;
-    origin.hub().announce(&key, announcement::parse(&body)?, origin.now())?;
+    origin.hub().announce(&key, announcement::parse(&body)?, origin.latest_possible())?;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use api::Revision;
     use axum::body::{Body, to_bytes};
     use http::header::{ALLOW, CONTENT_LENGTH, WWW_AUTHENTICATE};
     use jiff::Timestamp;
@@ -117,10 +152,14 @@ mod tests {
     const NOW: i64 = 1_772_450_553_250;
     const CHANGE: &str = r#"{"updated_at":"2026-03-02T11:22:30.123456"}"#;
     const QUEUE_CHANGE: &str = "/sse/environments/demo/queue-change";
+    const STREAM: &str = "/sse/environments/demo/stream";
 
     fn origin(token: Option<&str>) -> Origin {
-        let settings =
-            Settings { token: token.map(|token| Token::parse(token).unwrap()), max_environments: 2 };
+        let settings = Settings {
+            token: token.map(|token| Token::parse(token).unwrap()),
+            max_streams: 3,
+            max_environments: 2,
+        };
         Origin::with_clock(settings, || Timestamp::from_millisecond(NOW).unwrap())
     }
 
@@ -145,7 +184,8 @@ mod tests {
 
     /// What stands for `demo`: an announcement of the epoch changes nothing.
     fn stands(origin: &Origin) -> u64 {
-        origin.hub().announce(&EnvironmentKey::parse("demo").unwrap(), 0, 0).unwrap()
+        let demo = EnvironmentKey::parse("demo").unwrap();
+        origin.hub().announce(&demo, Revision(0), Revision(0)).unwrap().0
     }
 
     #[tokio::test]
@@ -155,6 +195,7 @@ mod tests {
             ("GET", "/health", r#"{"status":"ok"}"#),
             ("GET", "/health/liveness", r#"{"status":"ok"}"#),
             ("GET", "/health/readiness", r#"{"status":"ok"}"#),
+            ("GET", "/sse/health", r#"{"status":"ok"}"#),
             ("POST", QUEUE_CHANGE, "null"),
         ] {
             for path in [path.to_owned(), format!("{path}/"), format!("{path}?a=b")] {
@@ -177,13 +218,17 @@ mod tests {
             ("POST", "/health", 405, Some("GET,HEAD"), r#"{"detail":"Method Not Allowed"}"#),
             ("DELETE", "/metrics/", 405, Some("GET,HEAD"), r#"{"detail":"Method Not Allowed"}"#),
             ("GET", QUEUE_CHANGE, 405, Some("POST"), r#"{"detail":"Method Not Allowed"}"#),
+            ("POST", STREAM, 405, Some("GET,HEAD"), r#"{"detail":"Method Not Allowed"}"#),
             ("PUT", QUEUE_CHANGE, 405, Some("POST"), r#"{"detail":"Method Not Allowed"}"#),
         ] {
             let (got, response) = send(&origin, request(method, path, None, "")).await;
             let allowed = response.headers().get(ALLOW).map(|value| value.to_str().unwrap());
             assert_eq!((got, allowed, response.body().as_str()), (status, allow, body), "{method} {path}");
         }
-        assert_eq!((origin.hub().announcements(), origin.refused()), (0, 0));
+        assert_eq!(
+            (origin.metrics().announcements.get(), origin.metrics().announcements_refused.get()),
+            (0, 0)
+        );
     }
 
     #[tokio::test]
@@ -207,7 +252,7 @@ mod tests {
             let good = request("POST", QUEUE_CHANGE, authorization, CHANGE);
             assert_eq!(answer(&origin, good).await.0, status, "{authorization:?}");
         }
-        assert_eq!((origin.hub().announcements(), origin.hub().environments()), (1, 1));
+        assert_eq!((origin.metrics().announcements.get(), origin.metrics().environments.get()), (1, 1));
         assert_eq!(answer(&origin, request("GET", "/health", None, "")).await.0, 200);
     }
 
@@ -222,15 +267,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_latest_change_stands_and_the_future_is_now() {
+    async fn the_latest_change_stands_and_the_future_is_at_most_ten_seconds_away() {
         let origin = origin(None);
         for (updated_at, revision) in [
             ("2026-03-02T11:22:31+00:00", 1_772_450_551),
             ("2026-03-02T11:22:30Z", 1_772_450_551),
             ("2026-03-02T12:22:32+01:00", 1_772_450_552),
-            // Within the present second: rounded up, and the bound is as well.
-            ("2026-03-02T11:22:33.2", 1_772_450_554),
-            ("2126-03-02T11:22:33", 1_772_450_554),
+            // A publisher that published often, or whose clock is a little ahead.
+            ("2026-03-02T11:22:42", 1_772_450_562),
+            // Within the last possible second: rounded up, and the bound is as well.
+            ("2026-03-02T11:22:43.2", 1_772_450_564),
+            ("2126-03-02T11:22:33", 1_772_450_564),
         ] {
             let body = json!({ "updated_at": updated_at }).to_string();
             assert_eq!(
@@ -269,7 +316,10 @@ mod tests {
             let got = answer(&origin, request("POST", &path, None, body.to_owned())).await;
             assert_eq!(got, (status, json!({ "detail": reason }).to_string()), "{environment} {body}");
         }
-        assert_eq!((origin.hub().announcements(), origin.refused()), (0, 8));
+        assert_eq!(
+            (origin.metrics().announcements.get(), origin.metrics().announcements_refused.get()),
+            (0, 8)
+        );
 
         let padded = format!("{CHANGE:BODY_LIMIT$}");
         assert_eq!(padded.len(), BODY_LIMIT);
@@ -299,7 +349,11 @@ mod tests {
             answer(&origin, request("POST", path, None, body)).await;
         }
         let (status, response) = send(&origin, request("GET", "/metrics", None, "")).await;
-        let samples: Vec<_> = response.body().lines().filter(|line| !line.starts_with('#')).collect();
+        let samples: Vec<_> = response
+            .body()
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.contains("_bucket"))
+            .collect();
         assert_eq!(
             (status, samples),
             (
@@ -308,10 +362,19 @@ mod tests {
                     "jackstaff_origin_announcements_total 2",
                     "jackstaff_origin_announcements_refused_total 1",
                     "jackstaff_origin_environments 1",
+                    "jackstaff_origin_open_streams 0",
+                    "jackstaff_origin_streams_total 0",
+                    "jackstaff_origin_streams_refused_total 0",
+                    "jackstaff_origin_signals_total 0",
+                    "jackstaff_origin_fan_out_seconds_sum 0.0",
+                    "jackstaff_origin_fan_out_seconds_count 0",
                 ]
             )
         );
-        assert_eq!(response.headers()[CONTENT_TYPE], "text/plain; version=0.0.4; charset=utf-8");
+        assert_eq!(
+            response.headers()[CONTENT_TYPE],
+            "application/openmetrics-text; version=1.0.0; charset=utf-8"
+        );
         assert_eq!(response.headers()[CONTENT_LENGTH], response.body().len().to_string().as_str());
     }
 }

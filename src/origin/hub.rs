@@ -1,82 +1,228 @@
-//! The latest revision of each environment. No HTTP and no clock in here.
+//! The latest revision of each environment, and who listens. No HTTP and no clock in here.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use api::EnvironmentKey;
+use api::{EnvironmentKey, Revision};
+use tokio::sync::watch;
 
-/// What was announced: one revision per environment, the greatest, and how many announcements there were.
+use crate::listener::Listener;
+use crate::metrics::Metrics;
+use crate::told::Told;
+
+/// What was announced, one revision per environment, the greatest; and the streams that wait for the next.
 ///
-/// An environment exists from its first announcement on. Nothing is ever forgotten, hence the bound.
+/// An environment that was announced is never forgotten; one that merely somebody listens to is, with its last
+/// listener. They are bounded apart: streams ask for no token, so that whoever makes keys up must not take the place of
+/// an environment that is announced.
 pub(crate) struct Hub {
-    revisions: Mutex<HashMap<EnvironmentKey, u64>>,
-    max_environments: usize,
-    announcements: AtomicU64,
+    state: Mutex<State>,
+    limits: Limits,
+    metrics: Arc<Metrics>,
 }
 
-/// The hub already knows as many environments as it may, and this is another one.
+/// How much a hub takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Streams in total.
+    pub(crate) streams: usize,
+    /// Environments that were announced; and as many again that are merely listened to.
+    pub(crate) environments: usize,
+}
+
+#[derive(Default)]
+struct State {
+    environments: HashMap<EnvironmentKey, Environment>,
+    announced: usize,
+    streams: usize,
+    ended: bool,
+}
+
+struct Environment {
+    latest: watch::Sender<Arc<Told>>,
+    announced: bool,
+    listeners: usize,
+}
+
+/// Why a hub takes no more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("environment {key} is new, and this origin already has {limit} environments, its limit")]
-pub(crate) struct Full {
-    pub(crate) key: EnvironmentKey,
-    pub(crate) limit: usize,
+pub(crate) enum Full {
+    #[error("environment {key} is new, and this origin already has {limit} environments, its limit")]
+    Environments { key: EnvironmentKey, limit: usize },
+    #[error("this origin already has {0} open streams, its limit")]
+    Streams(usize),
+    #[error("this origin is ending")]
+    Ended,
 }
 
 impl Hub {
-    pub(crate) fn new(max_environments: usize) -> Self {
-        Self { revisions: Mutex::default(), max_environments, announcements: AtomicU64::new(0) }
+    pub(crate) fn new(limits: Limits, metrics: Arc<Metrics>) -> Self {
+        Self { state: Mutex::default(), limits, metrics }
     }
 
-    /// Takes an announcement and returns the revision that now stands, in whole seconds since the epoch.
+    /// Takes an announcement, tells all streams of the environment, and returns the revision that now stands.
     ///
     /// Announcements come out of order, from task queues that retry, so the greatest stays. A revision after
-    /// `now` is taken for `now`: one wrong clock must not set a mark that no later change gets past. Every
-    /// announcement counts, also one that changes no number: it says that somebody wrote something.
+    /// `latest_possible` is taken for that: one wrong clock must not set a mark that no later change gets past. Every
+    /// announcement is told, also one that changes no number: it says that somebody wrote something.
     ///
     /// # Errors
     ///
     /// [`Full`] for an environment beyond the limit; those known already are still served.
-    pub(crate) fn announce(&self, key: &EnvironmentKey, revision: u64, now: u64) -> Result<u64, Full> {
-        let mut revisions = self.revisions();
-        if revisions.len() >= self.max_environments && !revisions.contains_key(key) {
-            return Err(Full { key: key.clone(), limit: self.max_environments });
+    pub(crate) fn announce(
+        &self,
+        key: &EnvironmentKey,
+        revision: Revision,
+        latest_possible: Revision,
+    ) -> Result<Revision, Full> {
+        // Waking thousands of streams takes milliseconds, for which no other environment has to wait.
+        let latest = self.announced(key)?;
+        let mut stands = revision.min(latest_possible);
+        latest.send_modify(|told| {
+            if latest.receiver_count() > 0 {
+                told.outdate();
+            }
+            let next = told.next(stands);
+            stands = next.revision().unwrap_or(stands);
+            *told = Arc::new(next);
+        });
+        self.metrics.announcements.inc();
+        Ok(stands)
+    }
+
+    /// The place of an environment that is being announced, which it keeps from now on.
+    fn announced(&self, key: &EnvironmentKey) -> Result<watch::Sender<Arc<Told>>, Full> {
+        let mut state = self.state();
+        let known = state.environments.get(key);
+        if !known.is_some_and(|environment| environment.announced) {
+            if state.announced >= self.limits.environments {
+                return Err(self.no_place_for(key));
+            }
+            state.announced += 1;
+            self.metrics.environments.inc();
         }
-        let latest = revisions.entry(key.clone()).or_default();
-        *latest = revision.min(now).max(*latest);
-        self.announcements.fetch_add(1, Ordering::Relaxed);
-        Ok(*latest)
+        let environment = self.environment(&mut state, key);
+        environment.announced = true;
+        Ok(environment.latest.clone())
     }
 
-    /// The number of announcements taken since the start.
-    pub(crate) fn announcements(&self) -> u64 {
-        self.announcements.load(Ordering::Relaxed)
+    /// Listens to an environment, whether it is known or not.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] beyond a limit, or once the hub ended.
+    pub(crate) fn listen(self: &Arc<Self>, key: EnvironmentKey) -> Result<Listener, Full> {
+        let mut state = self.state();
+        if state.ended {
+            return Err(Full::Ended);
+        }
+        if state.streams >= self.limits.streams {
+            return Err(Full::Streams(self.limits.streams));
+        }
+        let merely_listened_to = state.environments.len() - state.announced;
+        if merely_listened_to >= self.limits.environments && !state.environments.contains_key(&key) {
+            return Err(self.no_place_for(&key));
+        }
+        state.streams += 1;
+        let environment = self.environment(&mut state, &key);
+        environment.listeners += 1;
+        let latest = environment.latest.subscribe();
+        self.metrics.streams.inc();
+        self.metrics.open_streams.inc();
+        Ok(Listener::new(Arc::clone(self), key, latest))
     }
 
-    /// The number of environments announced since the start.
-    pub(crate) fn environments(&self) -> usize {
-        self.revisions().len()
+    /// A listener went away.
+    pub(crate) fn leave(&self, key: &EnvironmentKey) {
+        let mut state = self.state();
+        state.streams -= 1;
+        self.metrics.open_streams.dec();
+        // After the end there are streams that are not closed yet, and no environments.
+        if let Some(environment) = state.environments.get_mut(key) {
+            environment.listeners -= 1;
+            if environment.listeners == 0 && !environment.announced {
+                state.environments.remove(key);
+            }
+        }
+    }
+
+    /// Aborts all streams, and takes no new ones.
+    pub(crate) fn end(&self) {
+        let mut state = self.state();
+        state.ended = true;
+        state.announced = 0;
+        state.environments.clear();
+    }
+
+    pub(crate) fn ended(&self) -> bool {
+        self.state().ended
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    fn environment<'a>(&self, state: &'a mut State, key: &EnvironmentKey) -> &'a mut Environment {
+        state.environments.entry(key.clone()).or_insert_with(|| Environment {
+            latest: watch::Sender::new(Arc::new(Told::nothing(self.metrics.fan_out.clone()))),
+            announced: false,
+            listeners: 0,
+        })
+    }
+
+    fn no_place_for(&self, key: &EnvironmentKey) -> Full {
+        Full::Environments { key: key.clone(), limit: self.limits.environments }
     }
 
     /// No code under this lock can panic halfway through a change, so a poisoned one is as good as any.
-    fn revisions(&self) -> MutexGuard<'_, HashMap<EnvironmentKey, u64>> {
-        self.revisions.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::listener::Aborted;
+
+    const LIMITS: Limits = Limits { streams: 3, environments: 2 };
+
+    fn hub(limits: Limits) -> Arc<Hub> {
+        Arc::new(Hub::new(limits, Arc::new(Metrics::new())))
+    }
 
     fn key(text: &str) -> EnvironmentKey {
         EnvironmentKey::parse(text).unwrap()
     }
 
+    fn announce(hub: &Hub, environment: &str, revision: u64) -> Result<u64, Full> {
+        Ok(hub.announce(&key(environment), Revision(revision), Revision(10_000))?.0)
+    }
+
+    /// What a listener is to write next, without a wait.
+    fn next(listener: &mut Listener) -> Option<Result<String, Aborted>> {
+        use futures_util::FutureExt;
+        let written = listener.next().now_or_never()?;
+        Some(written.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap()))
+    }
+
+    fn event(revision: u64) -> String {
+        api::signal::event(Revision(revision))
+    }
+
+    /// (announcements, environments announced, environments that take memory, open streams, streams so far)
+    fn counts(hub: &Hub) -> (u64, i64, usize, i64, u64) {
+        let metrics = hub.metrics();
+        let known = hub.state().environments.len();
+        let announced = metrics.environments.get();
+        (metrics.announcements.get(), announced, known, metrics.open_streams.get(), metrics.streams.get())
+    }
+
     #[test]
-    fn the_greatest_revision_stays_and_none_is_after_now() {
-        let hub = Hub::new(10);
-        // (environment, announced, now, what stands)
-        for (number, (environment, revision, now, stands)) in [
+    fn the_greatest_revision_stands_and_none_is_later_than_possible() {
+        let hub = hub(LIMITS);
+        // (environment, announced, latest possible, what stands)
+        for (number, (environment, revision, latest_possible, stands)) in [
             ("a", 100, 200, 100),
             ("a", 90, 200, 100),
             ("a", 100, 200, 100),
@@ -89,34 +235,152 @@ mod tests {
         .into_iter()
         .enumerate()
         {
-            assert_eq!(hub.announce(&key(environment), revision, now), Ok(stands), "announcement {number}");
+            let stood = hub.announce(&key(environment), Revision(revision), Revision(latest_possible));
+            assert_eq!(stood, Ok(Revision(stands)), "announcement {number}");
         }
-        assert_eq!((hub.announcements(), hub.environments()), (7, 2));
+        assert_eq!(counts(&hub), (7, 2, 2, 0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_listener_is_told_what_stands_and_then_of_every_announcement() {
+        let hub = hub(LIMITS);
+        let mut early = hub.listen(key("a")).unwrap();
+        assert_eq!(next(&mut early), Some(Ok(": jackstaff\n\n".into())));
+        assert_eq!(next(&mut early), None);
+        announce(&hub, "b", 5).unwrap();
+        assert_eq!(next(&mut early), None, "another environment's");
+        announce(&hub, "a", 100).unwrap();
+        let mut late = hub.listen(key("a")).unwrap();
+        assert_eq!(next(&mut early), Some(Ok(event(100))));
+        assert_eq!(next(&mut late), Some(Ok(format!(": jackstaff\n\n{}", event(100)))));
+        for (announced, told) in [(100, 100), (102, 102), (101, 102), (102, 102), (103, 103)] {
+            announce(&hub, "a", announced).unwrap();
+            for listener in [&mut early, &mut late] {
+                assert_eq!(next(listener), Some(Ok(event(told))), "{announced}");
+                assert_eq!(next(listener), None, "{announced}");
+            }
+        }
+        // Who is slow hears of the last one.
+        announce(&hub, "a", 104).unwrap();
+        announce(&hub, "a", 105).unwrap();
+        assert_eq!(next(&mut early), Some(Ok(event(105))));
+        assert_eq!(next(&mut early), None);
+        assert_eq!(hub.metrics().signals.get(), 13);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_comment_comes_after_two_seconds_without_an_event() {
+        let hub = hub(LIMITS);
+        let start = tokio::time::Instant::now();
+        let mut listener = hub.listen(key("a")).unwrap();
+        for (milliseconds, expected) in [(0, ": jackstaff\n\n"), (2_000, ": ping\n\n"), (4_000, ": ping\n\n")]
+        {
+            assert_eq!(listener.next().await.unwrap(), expected);
+            let passed = i128::try_from(start.elapsed().as_millis()).unwrap();
+            assert!((passed - milliseconds).abs() <= 2, "{passed} ms, {expected}");
+        }
+        tokio::time::advance(std::time::Duration::from_millis(500)).await;
+        announce(&hub, "a", 100).unwrap();
+        assert_eq!(listener.next().await.unwrap(), event(100));
+        assert_eq!(listener.next().await.unwrap(), ": ping\n\n");
+        assert_eq!(start.elapsed().as_millis() / 10, 650);
     }
 
     #[test]
-    fn one_environment_too_many_is_refused_and_the_others_go_on() {
-        let hub = Hub::new(2);
-        assert_eq!(hub.announce(&key("a"), 1, 9), Ok(1));
-        assert_eq!(hub.announce(&key("b"), 1, 9), Ok(1));
-        assert_eq!(hub.announce(&key("c"), 1, 9), Err(Full { key: key("c"), limit: 2 }));
-        assert_eq!(hub.announce(&key("a"), 2, 9), Ok(2));
-        assert_eq!((hub.announcements(), hub.environments()), (3, 2));
+    fn what_was_announced_stays_and_what_is_merely_listened_to_goes() {
+        let hub = hub(LIMITS);
+        let listeners =
+            [hub.listen(key("a")).unwrap(), hub.listen(key("a")).unwrap(), hub.listen(key("b")).unwrap()];
+        announce(&hub, "b", 1).unwrap();
+        assert_eq!(counts(&hub), (1, 1, 2, 3, 3));
+        let [first, second, third] = listeners;
+        drop(first);
+        assert_eq!(counts(&hub), (1, 1, 2, 2, 3));
+        drop(second);
+        drop(third);
+        assert_eq!(counts(&hub), (1, 1, 1, 0, 3));
+    }
+
+    #[test]
+    fn one_too_many_is_refused_and_the_others_go_on() {
+        let hub = hub(Limits { streams: 3, environments: 1 });
+        let full = |environment| Full::Environments { key: key(environment), limit: 1 };
+        let listener = hub.listen(key("made-up")).unwrap();
+        assert_eq!(hub.listen(key("c")).err(), Some(full("c")));
+        // Made-up keys do not take the place of what is announced.
+        assert_eq!(announce(&hub, "a", 1), Ok(1));
+        assert_eq!(announce(&hub, "b", 1), Err(full("b")));
+        assert_eq!(announce(&hub, "made-up", 1), Err(full("made-up")));
+        assert_eq!(announce(&hub, "a", 2), Ok(2));
+        let _known = [hub.listen(key("a")).unwrap(), hub.listen(key("made-up")).unwrap()];
+        assert_eq!(hub.listen(key("a")).err(), Some(Full::Streams(3)));
+        drop(listener);
+        assert!(hub.listen(key("a")).is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_end_aborts_listeners_and_refuses_new_ones() {
+        let hub = hub(LIMITS);
+        let mut listener = hub.listen(key("a")).unwrap();
+        let mut told = hub.listen(key("b")).unwrap();
+        announce(&hub, "b", 7).unwrap();
+        assert_eq!((next(&mut listener).is_some(), next(&mut told).is_some()), (true, true));
+        assert!(!hub.ended());
+        hub.end();
+        assert!(hub.ended());
+        assert_eq!((next(&mut listener), next(&mut told)), (Some(Err(Aborted)), Some(Err(Aborted))));
+        assert_eq!(hub.listen(key("a")).err(), Some(Full::Ended));
+        // One that was under way is taken.
+        assert_eq!(announce(&hub, "b", 8), Ok(8));
+        drop((listener, told));
+        assert_eq!(hub.metrics().open_streams.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn fan_out_ends_when_the_last_listener_has_taken_an_announcement_or_is_gone() {
+        let hub = hub(LIMITS);
+        let measured = || {
+            let text = hub.metrics().text().unwrap();
+            let count =
+                text.lines().find_map(|line| line.strip_prefix("jackstaff_origin_fan_out_seconds_count "));
+            count.unwrap().parse::<u64>().unwrap()
+        };
+        announce(&hub, "a", 1).unwrap();
+        assert_eq!(measured(), 0, "nobody listens");
+        let [mut one, mut other] = [hub.listen(key("a")).unwrap(), hub.listen(key("a")).unwrap()];
+        next(&mut one);
+        next(&mut other);
+        announce(&hub, "a", 2).unwrap();
+        next(&mut one);
+        assert_eq!(measured(), 0, "the other has not taken it");
+        announce(&hub, "a", 3).unwrap();
+        next(&mut one);
+        assert_eq!(
+            measured(),
+            1,
+            "all that were up to date are so again; the other still waits for the first"
+        );
+        next(&mut other);
+        assert_eq!(measured(), 2);
+        announce(&hub, "a", 4).unwrap();
+        next(&mut one);
+        drop(other);
+        assert_eq!(measured(), 3);
     }
 
     #[test]
     fn announcements_from_many_threads_leave_the_maximum() {
-        let hub = Hub::new(1);
+        let hub = hub(LIMITS);
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 let hub = &hub;
                 scope.spawn(move || {
                     for n in 0..250 {
-                        hub.announce(&key("a"), n * 4 + thread, 10_000).unwrap();
+                        announce(hub, "a", n * 4 + thread).unwrap();
                     }
                 });
             }
         });
-        assert_eq!((hub.announce(&key("a"), 0, 10_000), hub.announcements()), (Ok(999), 1001));
+        assert_eq!((announce(&hub, "a", 0), counts(&hub).0), (Ok(999), 1001));
     }
 }

@@ -1,14 +1,19 @@
-//! Why an announcement was not taken, and how that is said over HTTP.
+//! Why an announcement was not taken or a stream not opened, and how that is said over HTTP.
+
+use std::time::Duration;
 
 use api::KeyFault;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::WWW_AUTHENTICATE;
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::announcement::AnnouncementError;
 use crate::hub::Full;
+
+/// Seconds after which what has no place now may try again: places become free as streams and origins end.
+const RETRY: &str = "10";
 
 /// The text of each is the `detail` of its answer.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +28,8 @@ pub(crate) enum Refusal {
     TooLarge(usize),
     #[error("body could not be read to its end")]
     Unread,
+    #[error("body did not arrive within {} seconds", .0.as_secs())]
+    Slow(Duration),
     #[error(transparent)]
     Announcement(#[from] AnnouncementError),
     #[error(transparent)]
@@ -36,7 +43,8 @@ impl Refusal {
             Self::Key(_) | Self::KeyNotUtf8 | Self::Announcement(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unread => StatusCode::BAD_REQUEST,
-            // The caller did nothing wrong and may try again, on an origin with a greater limit.
+            Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
+            // The caller did nothing wrong and may try again, on an origin with a greater limit or less to do.
             Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -45,9 +53,13 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = detail(self.status(), &self.to_string());
-        if matches!(self, Self::Unauthorized) {
-            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Token"));
-        }
+        let header = match self {
+            Self::Unauthorized => Some((WWW_AUTHENTICATE, "Token")),
+            Self::Full(_) => Some((RETRY_AFTER, RETRY)),
+            _ => None,
+        };
+        let header = header.map(|(name, value)| (name, HeaderValue::from_static(value)));
+        response.headers_mut().extend(header);
         response
     }
 }

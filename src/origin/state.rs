@@ -1,28 +1,41 @@
 //! What all requests share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use api::Revision;
 use jiff::Timestamp;
 
 use crate::announcement::revision;
-use crate::hub::Hub;
+use crate::hub::{Hub, Limits};
+use crate::metrics::Metrics;
 use crate::token::Token;
+
+/// How many seconds ahead of this clock an announcement may be.
+///
+/// A publisher stamps the later of "now" and the stored revision plus one: after changes in quick succession the stamp
+/// is seconds ahead, rightly; and clocks differ a little. If such a stamp were told as "now", a relay would look at the
+/// KV store and find the older revision, which is as new as what it was told, and not wait for the other. With this
+/// much lead, what a wrong clock can do is bounded all the same: for ten seconds other changes are told under its
+/// number, and each of them still makes relays look.
+const LEAD: u64 = 10;
 
 /// How an origin is set up.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// What announcements must carry. Without it everybody may announce.
     pub token: Option<Token>,
-    /// How many environments may be announced before new ones are refused.
+    /// How many streams may be open before more are refused.
+    pub max_streams: usize,
+    /// How many environments may be announced before new ones are refused. As many again may be listened to without
+    /// having been announced.
     pub max_environments: usize,
 }
 
 impl Default for Settings {
-    /// No token, 10,000 environments: more than any installation has, and a few megabytes at most if somebody
-    /// without a token makes keys up.
+    /// No token; 50,000 streams, about a gigabyte; 10,000 environments: more than any installation has, and a few
+    /// megabytes at most if somebody makes keys up.
     fn default() -> Self {
-        Self { token: None, max_environments: 10_000 }
+        Self { token: None, max_streams: 50_000, max_environments: 10_000 }
     }
 }
 
@@ -32,8 +45,7 @@ pub struct Origin(Arc<Inner>);
 
 struct Inner {
     token: Option<Token>,
-    hub: Hub,
-    refused: AtomicU64,
+    hub: Arc<Hub>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
@@ -45,10 +57,10 @@ impl Origin {
 
     /// An origin for which `clock` says what time it is.
     pub fn with_clock(settings: Settings, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        let limits = Limits { streams: settings.max_streams, environments: settings.max_environments };
         Self(Arc::new(Inner {
             token: settings.token,
-            hub: Hub::new(settings.max_environments),
-            refused: AtomicU64::new(0),
+            hub: Arc::new(Hub::new(limits, Arc::new(Metrics::new()))),
             clock: Box::new(clock),
         }))
     }
@@ -59,25 +71,25 @@ impl Origin {
         self.0.token.is_none()
     }
 
-    pub(crate) fn hub(&self) -> &Hub {
+    /// Aborts all streams, takes no new ones, and is no longer ready. What else is asked is still answered.
+    pub(crate) fn end(&self) {
+        self.0.hub.end();
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
         &self.0.hub
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        self.0.hub.metrics()
     }
 
     pub(crate) fn token(&self) -> Option<&Token> {
         self.0.token.as_ref()
     }
 
-    /// The time, in whole seconds since the epoch.
-    pub(crate) fn now(&self) -> u64 {
-        revision((self.0.clock)())
-    }
-
-    pub(crate) fn count_refusal(&self) {
-        self.0.refused.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The number of announcements refused since the start, for whatever reason.
-    pub(crate) fn refused(&self) -> u64 {
-        self.0.refused.load(Ordering::Relaxed)
+    /// What an announcement of a later revision is taken for.
+    pub(crate) fn latest_possible(&self) -> Revision {
+        Revision(revision((self.0.clock)()).0 + LEAD)
     }
 }

@@ -1,0 +1,82 @@
+//! What an origin counts, and its text at `/metrics`.
+
+use std::fmt;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+
+/// The form in which the metrics are told: OpenMetrics, which Prometheus reads as its own.
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// All of an origin's metrics, none with a label.
+pub(crate) struct Metrics {
+    registry: Registry,
+    pub(crate) announcements: Counter,
+    pub(crate) announcements_refused: Counter,
+    pub(crate) environments: Gauge,
+    pub(crate) open_streams: Gauge,
+    pub(crate) streams: Counter,
+    pub(crate) streams_refused: Counter,
+    pub(crate) signals: Counter,
+    pub(crate) fan_out: Histogram,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let metrics = Self {
+            registry: Registry::with_prefix("jackstaff_origin"),
+            announcements: Counter::default(),
+            announcements_refused: Counter::default(),
+            environments: Gauge::default(),
+            open_streams: Gauge::default(),
+            streams: Counter::default(),
+            streams_refused: Counter::default(),
+            signals: Counter::default(),
+            // From one stream (a fraction of a millisecond) to as many as an origin can hold: 0.25 ms to 8 s.
+            fan_out: Histogram::new(exponential_buckets(0.000_25, 2.0, 16)),
+        };
+        metrics.registered()
+    }
+
+    /// Counters get the ending `_total` where they are written.
+    fn registered(mut self) -> Self {
+        let registry = &mut self.registry;
+        registry.register("announcements", "Changes announced", self.announcements.clone());
+        registry.register(
+            "announcements_refused",
+            "Announcements refused, for whatever reason",
+            self.announcements_refused.clone(),
+        );
+        registry.register(
+            "environments",
+            "Environments announced since the start",
+            self.environments.clone(),
+        );
+        registry.register("open_streams", "Streams that are open", self.open_streams.clone());
+        registry.register("streams", "Streams opened since the start", self.streams.clone());
+        registry.register(
+            "streams_refused",
+            "Streams refused, because a limit was reached or the origin was ending",
+            self.streams_refused.clone(),
+        );
+        registry.register("signals", "Events written to streams", self.signals.clone());
+        registry.register(
+            "fan_out_seconds",
+            "From an announcement until the last stream that had taken the one before took it or a later one",
+            self.fan_out.clone(),
+        );
+        self
+    }
+
+    /// # Errors
+    ///
+    /// None: a text in memory takes whatever is written.
+    pub(crate) fn text(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}

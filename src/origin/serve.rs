@@ -1,0 +1,246 @@
+//! Connections: how they are taken, bounded and ended.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+
+use crate::app::app;
+use crate::state::Origin;
+
+/// How long requests under way may take after the shutdown began. An announcement takes milliseconds; a client
+/// that never finishes its request must not keep the process alive.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How long a connection may go without a whole head of a request: a kept-alive one that is idle, or a client that
+/// sends its head byte by byte.
+const HEAD: Duration = Duration::from_secs(30);
+
+/// How long what was sent may stay unacknowledged, or unsent because the other side does not read. Since a stream
+/// writes every two seconds, this is how soon a dead client's stream is closed.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const STALLED: Duration = Duration::from_secs(30);
+
+/// Bytes kept per connection that were read and not parsed, or not yet taken by the socket. The least that hyper
+/// allows; a request's head has to fit in.
+const BUFFER: usize = 8 * 1024;
+
+/// Serves [`app`] on `listener` until `shutdown` completes. Then it takes no more connections, aborts all streams, and
+/// lets the other requests under way finish, for two seconds at most.
+///
+/// The caller owns the port and the end, and has a duty: if [`Origin::accepts_everyone`], it says so aloud.
+pub async fn run(listener: TcpListener, origin: Origin, shutdown: impl Future<Output = ()>) {
+    let app = app(origin.clone());
+    let mut http = http1::Builder::new();
+    // Frames are small: one copy of some bytes costs less than a list of buffers for each stream.
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(BUFFER).writev(false);
+    let connections = GracefulShutdown::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let stream = tokio::select! {
+            stream = accept(&listener) => stream,
+            () = &mut shutdown => break,
+        };
+        if configure(&stream).is_ok() {
+            let service = TowerToHyperService::new(Router::clone(&app));
+            // A connection that fails concerns nobody else; its stream is dropped with it.
+            tokio::spawn(connections.watch(http.serve_connection(TokioIo::new(stream), service)));
+        }
+    }
+    drop(listener);
+    origin.end();
+    // What is not done by now is cut off.
+    let _ = timeout(GRACE, connections.shutdown()).await;
+}
+
+/// The next connection, however many attempts it takes.
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) if is_of_one_connection(&error) => {}
+            // No more files, say. It goes on when some are closed.
+            Err(_) => sleep(Duration::from_millis(200)).await,
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// # Errors
+///
+/// If the connection is gone already.
+fn configure(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    // Elsewhere a stalled connection is closed when the system gives it up.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(STALLED))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::oneshot;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+    use crate::Settings;
+
+    const DEADLINE: Duration = Duration::from_secs(10);
+
+    struct Running {
+        address: SocketAddr,
+        origin: Origin,
+        end: oneshot::Sender<()>,
+        served: JoinHandle<()>,
+    }
+
+    async fn start() -> Running {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let origin = Origin::new(Settings::default());
+        let (end, ended) = oneshot::channel();
+        let served = tokio::spawn(run(listener, origin.clone(), async { drop(ended.await) }));
+        Running { address, origin, end, served }
+    }
+
+    async fn within<T>(future: impl Future<Output = T>) -> T {
+        timeout(DEADLINE, future).await.unwrap()
+    }
+
+    async fn send(address: SocketAddr, request: &str) -> TcpStream {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(request.as_bytes()).await.unwrap();
+        client
+    }
+
+    async fn listen(address: SocketAddr) -> TcpStream {
+        send(address, "GET /sse/environments/demo/stream HTTP/1.1\r\nHost: origin\r\n\r\n").await
+    }
+
+    async fn announce(address: SocketAddr) -> String {
+        let body = r#"{"updated_at":"2026-03-02T11:22:33Z"}"#;
+        let request = format!(
+            "POST /sse/environments/demo/queue-change HTTP/1.1\r\nHost: origin\r\nConnection: close\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        rest(&mut send(address, &request).await).await
+    }
+
+    /// Reads until something was read, whole.
+    async fn until(client: &mut TcpStream, expected: &str) -> String {
+        let mut text = Vec::new();
+        while !text.ends_with(expected.as_bytes()) {
+            let read = within(client.read_buf(&mut text)).await.unwrap();
+            assert!(read > 0, "closed after {:?}", String::from_utf8_lossy(&text));
+        }
+        String::from_utf8(text).unwrap()
+    }
+
+    async fn rest(client: &mut TcpStream) -> String {
+        let mut text = String::new();
+        within(client.read_to_string(&mut text)).await.unwrap();
+        text
+    }
+
+    fn chunk(frame: &str) -> String {
+        format!("{:X}\r\n{frame}\r\n", frame.len())
+    }
+
+    const EVENT: &str = "event: environment_updated\ndata: {\"updated_at\": 1772450553.0}\n\n";
+
+    #[tokio::test]
+    async fn an_announcement_reaches_streams_and_the_end_aborts_them() {
+        let Running { address, origin, end, served } = start().await;
+        let mut early = listen(address).await;
+        let head = until(&mut early, &chunk(": jackstaff\n\n")).await;
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert!(head.contains("\r\ntransfer-encoding: chunked\r\n"), "{head}");
+
+        let reply = announce(address).await;
+        assert!(reply.starts_with("HTTP/1.1 200 OK\r\n") && reply.ends_with("\r\n\r\nnull"), "{reply}");
+        assert_eq!(until(&mut early, &chunk(EVENT)).await, chunk(EVENT));
+        announce(address).await;
+        assert_eq!(until(&mut early, &chunk(EVENT)).await, chunk(EVENT), "the same number again");
+        let mut late = listen(address).await;
+        until(&mut late, &chunk(&format!(": jackstaff\n\n{EVENT}"))).await;
+        assert_eq!(origin.metrics().open_streams.get(), 2);
+
+        end.send(()).unwrap();
+        for client in [&mut early, &mut late] {
+            // Whatever else was still written, there is no last chunk.
+            let rest = rest(client).await;
+            assert_eq!(rest.replace(&chunk(": ping\n\n"), ""), "");
+        }
+        within(served).await.unwrap();
+        assert_eq!(origin.metrics().open_streams.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_stream_of_a_client_that_went_away_is_closed() {
+        let Running { address, origin, end: _end, served: _served } = start().await;
+        let mut client = listen(address).await;
+        until(&mut client, &chunk(": jackstaff\n\n")).await;
+        assert_eq!(origin.metrics().open_streams.get(), 1);
+        drop(client);
+        within(async {
+            while origin.metrics().open_streams.get() > 0 {
+                sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn the_head_of_a_stream_is_answered_and_nobody_listens() {
+        let Running { address, origin, end: _end, served: _served } = start().await;
+        let request =
+            "HEAD /sse/environments/demo/stream HTTP/1.1\r\nHost: origin\r\nConnection: close\r\n\r\n";
+        let reply = rest(&mut send(address, request).await).await;
+        assert!(reply.starts_with("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"), "{reply}");
+        assert!(reply.ends_with("\r\n\r\n") && !reply.contains("length"), "{reply}");
+        assert_eq!(origin.metrics().streams.get(), 0);
+    }
+
+    #[tokio::test]
+    async fn one_that_never_finishes_its_request_does_not_hold_up_the_end() {
+        let Running { address, end, served, .. } = start().await;
+        let request = "POST /sse/environments/demo/queue-change HTTP/1.1\r\nHost: origin\r\n\
+                       Expect: 100-continue\r\nContent-Length: 99\r\n\r\n";
+        let mut stuck = send(address, request).await;
+        until(&mut stuck, "HTTP/1.1 100 Continue\r\n\r\n").await;
+        end.send(()).unwrap();
+        within(served).await.unwrap();
+        assert!(TcpStream::connect(address).await.is_err(), "the port is still open");
+    }
+
+    #[tokio::test]
+    async fn a_request_under_way_is_answered_after_the_end_began() {
+        let Running { address, end, served, .. } = start().await;
+        let request = "POST /sse/environments/demo/queue-change HTTP/1.1\r\nHost: origin\r\n\
+                       Expect: 100-continue\r\nContent-Length: 37\r\n\r\n";
+        let mut slow = send(address, request).await;
+        until(&mut slow, "HTTP/1.1 100 Continue\r\n\r\n").await;
+        end.send(()).unwrap();
+        within(async { while TcpStream::connect(address).await.is_ok() {} }).await;
+        slow.write_all(br#"{"updated_at":"2026-03-02T11:22:33Z"}"#).await.unwrap();
+        let reply = rest(&mut slow).await;
+        assert!(reply.starts_with("HTTP/1.1 200 OK\r\n") && reply.ends_with("null"), "{reply}");
+        within(served).await.unwrap();
+    }
+}
