@@ -1,10 +1,15 @@
 //! Reading the KV store.
 
+use std::io::Read as _;
+
 use api::Fault;
 use fastly::KVStore;
 use fastly::kv_store::{KVStoreError, LookupResponse};
 
 use crate::names::KV_STORE;
+
+/// Bytes that a value of the store has at most.
+const LARGEST: u64 = 25 << 20;
 
 /// An item of the store; its body is read only when asked for.
 pub(crate) struct Item(LookupResponse);
@@ -14,8 +19,15 @@ impl Item {
         self.0.metadata()
     }
 
-    pub(crate) fn into_body(mut self) -> Vec<u8> {
-        self.0.take_body_bytes()
+    /// The whole body; quicker if it is `announced` to have so many bytes. One that breaks off is given as far as it came.
+    pub(crate) fn into_body(mut self, announced: u64) -> Vec<u8> {
+        // Room for all of it, and to see that it is all, lets the host give it in large pieces.
+        let room = announced.min(LARGEST) + 64;
+        let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or_default());
+        if let Some(mut body) = self.0.try_take_body() {
+            let _ = body.read_to_end(&mut bytes);
+        }
+        bytes
     }
 }
 

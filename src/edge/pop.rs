@@ -144,7 +144,7 @@ impl Sandbox {
     }
 }
 
-pub(crate) fn read_note(metadata: &[u8]) -> Option<Note<Rc<Header>>> {
+fn read_note(metadata: &[u8]) -> Option<Note<Rc<Header>>> {
     let note = Note::<Header>::from_metadata(metadata)?;
     Some(match note {
         Note::Copy { of, checked_at, stale } => Note::Copy { of: Rc::new(of), checked_at, stale },

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 
 use crate::kv;
 use crate::lock::Lock;
-use crate::pop::{cache_key, described, insert_note, read_note, seconds};
+use crate::pop::{cache_key, described, insert_note, seconds};
 use crate::sandbox::Sandbox;
 
 /// How often something newer is looked for after an insertion. Once is the rule; a key is written once a second.
@@ -75,8 +75,9 @@ impl Sandbox {
 
     /// Looks at the KV store, and brings the POP's copy up to date if the store is ahead of it. For the relay, and for a
     /// copy that is behind what was told: no obligation is needed.
-    pub(crate) fn catch_up(&self, name: &str) -> Result<(), Error> {
-        match self.ask_kv(name, revision_there(name)?) {
+    pub(crate) fn catch_up(&mut self, name: &str) -> Result<(), Error> {
+        let there = self.revision_there(name)?;
+        match self.ask_kv(name, there) {
             (_, Some(newer)) => self.carry_out(name, &Change::Insert(newer), None),
             (_, None) => Ok(()),
         }
@@ -99,16 +100,22 @@ impl Sandbox {
     /// Inserts what came into the KV store while the POP object was brought up to date.
     fn look_afterwards(&mut self, name: &str) -> Result<(), Error> {
         for _ in 0..LOOKS_AFTERWARDS {
-            let (_, Some(newer)) = self.ask_kv(name, revision_there(name)?) else { break };
+            let there = self.revision_there(name)?;
+            let (_, Some(newer)) = self.ask_kv(name, there) else { break };
             self.carry_out(name, &Change::Insert(newer), None)?;
         }
         Ok(())
     }
 
     /// Changes the POP object, unless something newer is there by now.
-    fn carry_out(&self, name: &str, change: &Change, obligation: Option<Transaction>) -> Result<(), Error> {
+    fn carry_out(
+        &mut self,
+        name: &str,
+        change: &Change,
+        obligation: Option<Transaction>,
+    ) -> Result<(), Error> {
         let _lock = Lock::take(name);
-        let newer_is_there = revision_there(name)? > change.revision();
+        let newer_is_there = self.revision_there(name)? > change.revision();
         if newer_is_there {
             return Ok(obligation.map_or(Ok(()), |obligation| obligation.cancel_insert_or_update())?);
         }
@@ -162,12 +169,12 @@ impl Sandbox {
         };
         // The metadata tells whether the body is worth reading.
         let announced = item.metadata().and_then(|metadata| Header::parse(&metadata).ok());
-        if let (Some(announced), Some(held)) = (announced, held)
+        if let (Some(announced), Some(held)) = (&announced, held)
             && announced.revision <= held
         {
             return (KvAnswer::Has(announced.revision), None);
         }
-        let bytes = item.into_body();
+        let bytes = item.into_body(announced.map_or(0, |announced| announced.total));
         match check(&bytes) {
             Ok(header) if held.is_some_and(|held| header.revision <= held) => {
                 (KvAnswer::Has(header.revision), None)
@@ -178,6 +185,22 @@ impl Sandbox {
                 (KvAnswer::Failed, None)
             }
         }
+    }
+}
+
+impl Sandbox {
+    /// The revision of the POP's copy at this moment.
+    fn revision_there(&mut self, name: &str) -> Result<Option<Revision>, Error> {
+        Ok(self.header_there(name)?.map(|header| header.revision))
+    }
+
+    /// The header of the POP's copy at this moment.
+    pub(crate) fn header_there(&mut self, name: &str) -> Result<Option<Rc<Header>>, Error> {
+        let found = core::lookup(cache_key(name)).execute()?;
+        Ok(match found.and_then(|found| self.note(&found)) {
+            Some(Note::Copy { of, .. }) => Some(of),
+            Some(Note::Unknown | Note::Unavailable) | None => None,
+        })
     }
 }
 
@@ -195,23 +218,7 @@ impl Change {
 fn check(bytes: &[u8]) -> Result<Header, String> {
     let header = bundle::check(bytes).map_err(|fault| fault.to_string())?;
     if let Some(span) = header.span(Section::Compiled) {
-        let compiled = bundle::section_of(bytes, span).to_vec();
-        Compiled::decode(compiled).map_err(|broken| broken.to_string())?;
+        Compiled::check(bundle::section_of(bytes, span)).map_err(|broken| broken.to_string())?;
     }
     Ok(header)
-}
-
-/// The revision of the POP's copy at this moment.
-fn revision_there(name: &str) -> Result<Option<Revision>, Error> {
-    Ok(header_there(name)?.map(|header| header.revision))
-}
-
-/// The header of the POP's copy at this moment.
-pub(crate) fn header_there(name: &str) -> Result<Option<Rc<Header>>, Error> {
-    let found = core::lookup(cache_key(name)).execute()?;
-    let note = found.and_then(|found| read_note(&found.user_metadata()));
-    Ok(match note {
-        Some(Note::Copy { of, .. }) => Some(of),
-        Some(Note::Unknown | Note::Unavailable) | None => None,
-    })
 }

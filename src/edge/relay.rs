@@ -142,7 +142,7 @@ struct Segment<'a> {
     channel: &'a Channel,
 }
 
-impl Segment<'_> {
+impl<'a> Segment<'a> {
     /// Writes it to its end.
     fn run(mut self, name: &str, company: Company) {
         let settings = self.sandbox.settings();
@@ -177,7 +177,7 @@ impl Segment<'_> {
         );
     }
 
-    fn environment(&self) -> Option<&EnvironmentKey> {
+    fn environment(&self) -> Option<&'a EnvironmentKey> {
         match self.channel {
             Channel::Environment(key) => Some(key),
             Channel::Silent => None,
@@ -210,16 +210,17 @@ impl Stage for Segment<'_> {
     }
 
     fn copy(&mut self) -> Option<Revision> {
-        self.sandbox.revision_to_tell(self.environment()?)
+        let key = self.environment()?;
+        self.sandbox.revision_to_tell(key)
     }
 
     fn look(&mut self) {
-        let Channel::Environment(key) = self.channel else { return };
+        let Some(key) = self.environment() else { return };
         self.sandbox.bring_copy_up_to_date(key);
     }
 
     fn tell(&mut self, revision: Revision) {
-        let Channel::Environment(key) = self.channel else { return };
+        let Some(key) = self.environment() else { return };
         self.sandbox.tell(key, revision);
     }
 

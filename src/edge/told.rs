@@ -10,19 +10,18 @@ use fastly::cache::core;
 
 use crate::lock::Lock;
 use crate::pop::cache_key;
-use crate::refresh::header_there;
 use crate::sandbox::Sandbox;
 
 impl Sandbox {
     /// The revision that may be told to clients: that of the POP's copy, unless the environment was removed.
-    pub(crate) fn revision_to_tell(&self, key: &EnvironmentKey) -> Option<Revision> {
-        let header = header_there(&key.store_key());
+    pub(crate) fn revision_to_tell(&mut self, key: &EnvironmentKey) -> Option<Revision> {
+        let header = self.header_there(&key.store_key());
         let header = header.inspect_err(|error| eprintln!("jackstaff: the POP's copy of {key}: {error}"));
         header.ok()?.filter(|header| !header.tombstone).map(|header| header.revision)
     }
 
     /// Looks at the KV store, and brings the POP's copy up to date if the store is ahead of it.
-    pub(crate) fn bring_copy_up_to_date(&self, key: &EnvironmentKey) {
+    pub(crate) fn bring_copy_up_to_date(&mut self, key: &EnvironmentKey) {
         if let Err(error) = self.catch_up(&key.store_key()) {
             eprintln!("jackstaff: the POP's copy of {key} could not be brought up to date: {error}");
         }
@@ -75,7 +74,7 @@ impl Sandbox {
                 (nothing, None) => return Ok(nothing),
                 (_, Some(pause)) => {
                     self.catch_up(&store_key)?;
-                    if header_there(&store_key)?.is_none_or(|header| header.revision < told) {
+                    if self.header_there(&store_key)?.is_none_or(|header| header.revision < told) {
                         sleep(pause);
                     }
                 }

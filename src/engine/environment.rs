@@ -162,12 +162,16 @@ impl Compiled {
     /// # Errors
     /// [`Broken`] if they are not what [`Environment::encode`] makes, whoever made them.
     pub fn decode(bytes: Vec<u8>) -> Result<Compiled, Broken> {
-        let environment =
-            rkyv::access::<ArchivedEnvironment, Error>(&bytes).map_err(|error| Broken(format!("{error}")))?;
-        check_rules(environment)?;
-        check_references(environment)?;
-        let programs = Programs::new(environment.patterns.len());
+        let programs = Programs::new(check(&bytes)?.patterns.len());
         Ok(Compiled { bytes, programs })
+    }
+
+    /// Whether [`Compiled::decode`] accepts these bytes.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check(bytes: &[u8]) -> Result<(), Broken> {
+        check(bytes).map(|_| ())
     }
 
     /// As [`Compiled::decode`], without the check.
@@ -200,6 +204,14 @@ impl fmt::Debug for Compiled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Compiled").field("bytes", &self.bytes.len()).finish_non_exhaustive()
     }
+}
+
+fn check(bytes: &[u8]) -> Result<&ArchivedEnvironment, Broken> {
+    let environment =
+        rkyv::access::<ArchivedEnvironment, Error>(bytes).map_err(|error| Broken(format!("{error}")))?;
+    check_rules(environment)?;
+    check_references(environment)?;
+    Ok(environment)
 }
 
 /// Rules form trees of bounded depth: each rule belongs to one segment or to one rule before it, so that evaluation

@@ -3,6 +3,7 @@
 
 mod edge;
 mod engine;
+mod leader;
 mod load;
 
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ fn main() {
     edge::package();
     if let Some(tools) = tests::tools() {
         edge::routes(&tools);
+        leader::vcpu(&tools);
     }
 }
 

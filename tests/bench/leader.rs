@@ -1,0 +1,83 @@
+//! The leader of a stream: what vCPU time a whole segment costs it, told by the guest itself in its log.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tests::stream::{Listening, clients, publish, variant};
+use tests::{Edge, Tools, edge_with_origin, eventually, fixtures, origin};
+
+use crate::figure;
+
+/// As many changes as fit into a segment of the default length, evenly.
+const CHANGES: usize = 16;
+const BETWEEN: Duration = Duration::from_millis(2_300);
+
+/// Vcpu milliseconds that a leader may use; the platform takes 50.
+const ALLOWED: u64 = 25;
+
+pub(crate) fn vcpu(tools: &Tools) {
+    for (name, document) in [("heavy", fixtures::heavy()), ("large", fixtures::large())] {
+        let segments = segments(tools, &document);
+        let first = &segments[0];
+        let (events, looks): (u64, u64) = (
+            segments.iter().map(|segment| segment.events).sum(),
+            segments.iter().map(|segment| segment.looks).sum(),
+        );
+        let details = json!({
+            "changes": CHANGES, "segments": segments.len(), "seconds_of_the_first": first.milliseconds / 1_000,
+            "events": events, "looks_at_kv": looks, "allowed": if name == "heavy" { json!(ALLOWED) } else { Value::Null },
+        });
+        #[expect(clippy::cast_precision_loss, reason = "a number of milliseconds")]
+        let vcpu = first.vcpu as f64;
+        figure(&format!("leader_vcpu_{name}"), vcpu, "ms", &details);
+        assert!(name != "heavy" || (segments.len() == 1 && first.vcpu < ALLOWED), "{segments:?}");
+    }
+}
+
+/// What a leader said of its segment.
+#[derive(Debug)]
+struct Segment {
+    milliseconds: u64,
+    vcpu: u64,
+    events: u64,
+    looks: u64,
+}
+
+/// The segments that were led while the changes were published; one, unless a leader gave up its own.
+fn segments(tools: &Tools, document: &Value) -> Vec<Segment> {
+    let origin = origin(tools);
+    let edge = edge_with_origin(tools, &json!({}), &origin.url());
+    publish(&edge.url(""), None, document);
+    let key = document["api_key"].as_str().unwrap_or_default();
+    let listening = clients(&Listening::to(edge.url(""), key, 1));
+    listening.wait_until_connected(Duration::from_secs(10));
+    let start = Instant::now();
+    for n in 1..=CHANGES {
+        let change = publish(&edge.url(""), Some(&origin.url()), &variant(document, n));
+        listening.wait_until_told(change.revision, Duration::from_secs(10));
+        let due = BETWEEN * u32::try_from(n).unwrap_or(u32::MAX);
+        std::thread::sleep(due.saturating_sub(start.elapsed()));
+    }
+    eventually("the segment ends", Duration::from_secs(60), || {
+        let segments = told(&edge);
+        // Those that gave up theirs, and the one after them.
+        let events: u64 = segments.iter().map(|segment| segment.events).sum();
+        (events as usize > CHANGES).then_some(segments)
+    })
+}
+
+fn told(edge: &Edge) -> Vec<Segment> {
+    let log = edge.log();
+    let lines = log.lines().filter(|line| line.contains("jackstaff: segment stream/"));
+    lines
+        .map(|line| {
+            let numbers = line.split_whitespace().filter_map(|word| word.parse().ok());
+            match numbers.collect::<Vec<u64>>().as_slice() {
+                [milliseconds, vcpu, events, looks, _requests] => {
+                    Segment { milliseconds: *milliseconds, vcpu: *vcpu, events: *events, looks: *looks }
+                }
+                _ => unreachable!("a line of its own shape: {line}"),
+            }
+        })
+        .collect()
+}
