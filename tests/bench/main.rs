@@ -4,6 +4,7 @@
 mod edge;
 mod engine;
 mod load;
+mod origin;
 
 use serde_json::{Value, json};
 
@@ -12,6 +13,7 @@ fn main() {
     edge::package();
     if let Some(tools) = tests::tools() {
         edge::routes(&tools);
+        origin::streams(&tools);
     }
 }
 

@@ -33,6 +33,11 @@ impl Origin {
         self.url.clone()
     }
 
+    /// For what the system tells of a process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The Prometheus text of its metrics.
     pub fn metrics(&self) -> String {
         let mut response = ureq::get(format!("{}/metrics", self.url)).call().unwrap();
