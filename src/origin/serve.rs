@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use crate::app::app;
@@ -38,6 +39,24 @@ const PATIENCE: Patience = Patience {
 /// Bytes kept per connection that were read and not parsed, or not yet taken by the socket. The least that hyper
 /// allows; a request's head has to fit in.
 const BUFFER: usize = 8 * 1024;
+
+/// Connections that may wait to be taken, as far as the system allows. When an origin comes back, all relays connect at
+/// once; who finds no room tries again after a second only.
+const WAITING: u32 = 4_096;
+
+/// Listens, with room for a rush.
+///
+/// # Errors
+///
+/// If the address is in use, or not one of this machine.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // An origin that is restarted must not wait until the connections of the one before are forgotten.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
+}
 
 /// Serves [`app`] on `listener` until `shutdown` completes. Then it takes no more connections, aborts all streams, and
 /// lets the other requests under way finish, for two seconds at most.
@@ -108,8 +127,6 @@ fn configure(stream: &TcpStream, stalled: Duration) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::oneshot;
     use tokio::task::JoinHandle;
@@ -128,7 +145,7 @@ mod tests {
     }
 
     async fn start() -> Running {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let origin = Origin::new(Settings::default());
         let (end, ended) = oneshot::channel();
@@ -151,7 +168,7 @@ mod tests {
         client
     }
 
-    async fn listen(address: SocketAddr) -> TcpStream {
+    async fn open(address: SocketAddr) -> TcpStream {
         send(address, STREAM).await
     }
 
@@ -190,7 +207,7 @@ mod tests {
     #[tokio::test]
     async fn an_announcement_reaches_streams_and_the_end_aborts_them() {
         let Running { address, origin, end, served } = start().await;
-        let mut early = listen(address).await;
+        let mut early = open(address).await;
         let head = until(&mut early, &chunk(": jackstaff\n\n")).await;
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
         assert!(head.contains("\r\ntransfer-encoding: chunked\r\n"), "{head}");
@@ -200,7 +217,7 @@ mod tests {
         assert_eq!(until(&mut early, &chunk(EVENT)).await, chunk(EVENT));
         announce(address).await;
         assert_eq!(until(&mut early, &chunk(EVENT)).await, chunk(EVENT), "the same number again");
-        let mut late = listen(address).await;
+        let mut late = open(address).await;
         until(&mut late, &chunk(&format!(": jackstaff\n\n{EVENT}"))).await;
         assert_eq!(origin.metrics().open_streams.get(), 2);
 
@@ -217,7 +234,7 @@ mod tests {
     #[tokio::test]
     async fn a_stream_of_a_client_that_went_away_is_closed() {
         let Running { address, origin, end: _end, served: _served } = start().await;
-        let mut client = listen(address).await;
+        let mut client = open(address).await;
         until(&mut client, &chunk(": jackstaff\n\n")).await;
         assert_eq!(origin.metrics().open_streams.get(), 1);
         drop(client);
