@@ -8,7 +8,6 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 use origin::{Origin, Settings, Token};
-use tokio::net::TcpListener;
 use tokio::signal;
 
 /// Run the origin of change signals, which holds no flags
@@ -29,7 +28,7 @@ pub(crate) struct Arguments {
     /// The file that holds the token which announcements have to bring; without it, everybody may announce
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// How many streams may be open; more are refused with 503. Each takes a file descriptor and about 20 KB
+    /// How many streams may be open; more are refused with 503. Each takes a file descriptor and about 12 KB
     #[arg(long, value_name = "N", default_value_t = Settings::default().max_streams)]
     max_streams: usize,
     /// How many environments may be announced; new ones are refused with 503 beyond. As many again may be listened to
@@ -68,8 +67,7 @@ fn serve(arguments: &Arguments) -> Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("no runtime could be started")?;
     runtime.block_on(async {
         let address = arguments.listen;
-        let listener =
-            TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+        let listener = origin::listen(address).with_context(|| format!("cannot listen on {address}"))?;
         println!("jackstaff origin: listening on http://{}", listener.local_addr()?);
         origin::run(listener, origin, end()).await;
         Ok(())

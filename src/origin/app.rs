@@ -141,7 +141,8 @@ async fn announce(
 mod tests {
     use api::Revision;
     use axum::body::{Body, to_bytes};
-    use http::header::{ALLOW, CONTENT_LENGTH, WWW_AUTHENTICATE};
+    use http::header::{ALLOW, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
+    use http_body_util::BodyExt;
     use jiff::Timestamp;
     use tower::ServiceExt;
 
@@ -340,6 +341,107 @@ mod tests {
             let got = answer(&origin, request("POST", &path, None, CHANGE)).await;
             assert_eq!(got, (status, body), "{environment}");
         }
+    }
+
+    /// The first bytes of a stream, which stays open as long as its answer is there.
+    async fn first_bytes(response: &mut Response) -> String {
+        let frame = response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
+        String::from_utf8(frame.to_vec()).unwrap()
+    }
+
+    async fn stream(origin: &Origin, environment: &str) -> Response {
+        let path = format!("/sse/environments/{environment}/stream");
+        app(origin.clone()).oneshot(request("GET", &path, None, "")).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_stream_says_what_stands_to_whoever_asks() {
+        let origin = origin(Some("s3cret"));
+        let demo = EnvironmentKey::parse("demo").unwrap();
+        origin.hub().announce(&demo, Revision(1_772_450_553), origin.latest_possible()).unwrap();
+        let event = "event: environment_updated\ndata: {\"updated_at\": 1772450553.0}\n\n";
+        for (path, expected) in [
+            (STREAM.to_owned(), format!(": jackstaff\n\n{event}")),
+            (format!("{STREAM}/"), format!(": jackstaff\n\n{event}")),
+            (format!("{STREAM}?a=b"), format!(": jackstaff\n\n{event}")),
+            ("/sse/environments/unknown/stream".to_owned(), ": jackstaff\n\n".to_owned()),
+        ] {
+            let request = request("GET", &path, None, "");
+            let mut response = app(origin.clone()).oneshot(request).await.unwrap();
+            assert_eq!(response.status(), 200, "{path}");
+            let headers =
+                response.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
+            let expected_headers = [
+                ("content-type", "text/event-stream"),
+                ("cache-control", "no-store"),
+                ("access-control-allow-origin", "*"),
+                ("x-accel-buffering", "no"),
+            ];
+            assert_eq!(headers.collect::<Vec<_>>(), expected_headers, "{path}");
+            assert_eq!(first_bytes(&mut response).await, expected, "{path}");
+        }
+        assert_eq!((origin.metrics().streams.get(), origin.metrics().open_streams.get()), (4, 0));
+    }
+
+    #[tokio::test]
+    async fn streams_beyond_a_limit_are_refused_for_now() {
+        let origin = origin(None);
+        let refused = async |environment| {
+            let (parts, body) = stream(&origin, environment).await.into_parts();
+            let retry = parts.headers.get(RETRY_AFTER).map(|value| value.to_str().unwrap().to_owned());
+            let body = to_bytes(body, 1_000).await.unwrap();
+            (parts.status.as_u16(), retry, String::from_utf8(body.to_vec()).unwrap())
+        };
+        let detail = |text: &str| (503, Some("10".to_owned()), json!({ "detail": text }).to_string());
+        let open = [stream(&origin, "a").await, stream(&origin, "b").await];
+        let full = "environment c is new, and this origin already has 2 environments, its limit";
+        assert_eq!(refused("c").await, detail(full));
+        let third = stream(&origin, "a").await;
+        assert_eq!(third.status(), 200);
+        assert_eq!(refused("a").await, detail("this origin already has 3 open streams, its limit"));
+        assert_eq!(origin.metrics().open_streams.get(), 3);
+        drop((open, third));
+        assert_eq!(origin.metrics().open_streams.get(), 0);
+        let key = "environment key: starts with `ser.`, which is how server-side keys start";
+        assert_eq!(refused("ser.abc").await, (422, None, json!({ "detail": key }).to_string()));
+        assert_eq!(stream(&origin, "c").await.status(), 200);
+        let metrics = origin.metrics();
+        assert_eq!((metrics.streams.get(), metrics.streams_refused.get()), (4, 3));
+    }
+
+    #[tokio::test]
+    async fn an_origin_that_ends_is_alive_and_not_ready() {
+        let origin = origin(None);
+        let mut open = stream(&origin, "demo").await;
+        first_bytes(&mut open).await;
+        origin.end();
+        assert!(open.body_mut().frame().await.unwrap().is_err(), "the stream was not aborted");
+        let ending = json!({ "detail": "this origin is ending" }).to_string();
+        for (path, status, body) in [
+            ("/health", 200, r#"{"status":"ok"}"#),
+            ("/health/liveness", 200, r#"{"status":"ok"}"#),
+            ("/health/readiness", 503, &ending),
+            ("/sse/health", 503, &ending),
+            (STREAM, 503, &ending),
+        ] {
+            assert_eq!(
+                answer(&origin, request("GET", path, None, "")).await,
+                (status, body.to_owned()),
+                "{path}"
+            );
+        }
+        assert_eq!(
+            answer(&origin, request("POST", QUEUE_CHANGE, None, CHANGE)).await,
+            (200, "null".to_owned())
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let origin = origin(None);
+        let never = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+        let slow = json!({ "detail": "body did not arrive within 10 seconds" }).to_string();
+        assert_eq!(answer(&origin, request("POST", QUEUE_CHANGE, None, never)).await, (408, slow));
     }
 
     #[tokio::test]

@@ -137,7 +137,10 @@ impl Hub {
         let mut state = self.state();
         state.streams -= 1;
         self.metrics.open_streams.dec();
-        // After the end there are streams that are not closed yet, and no environments.
+        // What was announced after the end has no listeners, though some of before may still be there.
+        if state.ended {
+            return;
+        }
         if let Some(environment) = state.environments.get_mut(key) {
             environment.listeners -= 1;
             if environment.listeners == 0 && !environment.announced {
@@ -152,6 +155,7 @@ impl Hub {
         state.ended = true;
         state.announced = 0;
         state.environments.clear();
+        self.metrics.environments.set(0);
     }
 
     pub(crate) fn ended(&self) -> bool {
@@ -328,6 +332,7 @@ mod tests {
         assert!(!hub.ended());
         hub.end();
         assert!(hub.ended());
+        assert_eq!(next(&mut told), Some(Ok(event(7))), "what it had not taken yet");
         assert_eq!((next(&mut listener), next(&mut told)), (Some(Err(Aborted)), Some(Err(Aborted))));
         assert_eq!(hub.listen(key("a")).err(), Some(Full::Ended));
         // One that was under way is taken.

@@ -14,7 +14,7 @@
 //! if origin.accepts_everyone() {
 //!     eprintln!("no token is configured: anybody who reaches this address can announce changes");
 //! }
-//! let listener = tokio::net::TcpListener::bind("127.0.0.1:7678").await?;
+//! let listener = origin::listen(([127, 0, 0, 1], 7678).into())?;
 //! let shutdown = async { drop(tokio::signal::ctrl_c().await) };
 //! origin::run(listener, origin, shutdown).await;
 //! # Ok(())
@@ -34,6 +34,6 @@ mod token;
 mod told;
 
 pub use app::app;
-pub use serve::run;
+pub use serve::{listen, run};
 pub use state::{Origin, Settings};
 pub use token::{Token, TokenError};

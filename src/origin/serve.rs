@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -10,38 +11,71 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use crate::app::app;
 use crate::state::Origin;
 
-/// How long requests under way may take after the shutdown began. An announcement takes milliseconds; a client
-/// that never finishes its request must not keep the process alive.
-const GRACE: Duration = Duration::from_secs(2);
+/// How long others may take.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// With a whole head of a request: a kept-alive connection that is idle, or a client that sends byte by byte.
+    head: Duration,
+    /// With an acknowledgement of what was sent, or with room for what is to be sent. Since a stream writes every two
+    /// seconds, this is how soon the stream of a client that vanished is closed.
+    stalled: Duration,
+    /// With requests under way, after the end began. An announcement takes milliseconds; a client that never finishes
+    /// its request must not keep the process alive.
+    grace: Duration,
+}
 
-/// How long a connection may go without a whole head of a request: a kept-alive one that is idle, or a client that
-/// sends its head byte by byte.
-const HEAD: Duration = Duration::from_secs(30);
-
-/// How long what was sent may stay unacknowledged, or unsent because the other side does not read. Since a stream
-/// writes every two seconds, this is how soon a dead client's stream is closed.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const STALLED: Duration = Duration::from_secs(30);
+const PATIENCE: Patience = Patience {
+    head: Duration::from_secs(30),
+    stalled: Duration::from_secs(30),
+    grace: Duration::from_secs(2),
+};
 
 /// Bytes kept per connection that were read and not parsed, or not yet taken by the socket. The least that hyper
 /// allows; a request's head has to fit in.
 const BUFFER: usize = 8 * 1024;
+
+/// Connections that may wait to be taken, as far as the system allows. When an origin comes back, all relays connect at
+/// once; who finds no room tries again after a second only.
+const WAITING: u32 = 4_096;
+
+/// Listens, with room for a rush.
+///
+/// # Errors
+///
+/// If the address is in use, or not one of this machine.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // An origin that is restarted must not wait until the connections of the one before are forgotten.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
+}
 
 /// Serves [`app`] on `listener` until `shutdown` completes. Then it takes no more connections, aborts all streams, and
 /// lets the other requests under way finish, for two seconds at most.
 ///
 /// The caller owns the port and the end, and has a duty: if [`Origin::accepts_everyone`], it says so aloud.
 pub async fn run(listener: TcpListener, origin: Origin, shutdown: impl Future<Output = ()>) {
+    serve(listener, origin, shutdown, PATIENCE).await;
+}
+
+async fn serve(
+    listener: TcpListener,
+    origin: Origin,
+    shutdown: impl Future<Output = ()>,
+    patience: Patience,
+) {
     let app = app(origin.clone());
     let mut http = http1::Builder::new();
     // Frames are small: one copy of some bytes costs less than a list of buffers for each stream.
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(BUFFER).writev(false);
+    http.timer(TokioTimer::new()).header_read_timeout(patience.head).max_buf_size(BUFFER).writev(false);
     let connections = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
     loop {
@@ -49,7 +83,7 @@ pub async fn run(listener: TcpListener, origin: Origin, shutdown: impl Future<Ou
             stream = accept(&listener) => stream,
             () = &mut shutdown => break,
         };
-        if configure(&stream).is_ok() {
+        if configure(&stream, patience.stalled).is_ok() {
             let service = TowerToHyperService::new(Router::clone(&app));
             // A connection that fails concerns nobody else; its stream is dropped with it.
             tokio::spawn(connections.watch(http.serve_connection(TokioIo::new(stream), service)));
@@ -58,7 +92,7 @@ pub async fn run(listener: TcpListener, origin: Origin, shutdown: impl Future<Ou
     drop(listener);
     origin.end();
     // What is not done by now is cut off.
-    let _ = timeout(GRACE, connections.shutdown()).await;
+    let _ = timeout(patience.grace, connections.shutdown()).await;
 }
 
 /// The next connection, however many attempts it takes.
@@ -81,18 +115,18 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 /// # Errors
 ///
 /// If the connection is gone already.
-fn configure(stream: &TcpStream) -> io::Result<()> {
+fn configure(stream: &TcpStream, stalled: Duration) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(stalled))?;
     // Elsewhere a stalled connection is closed when the system gives it up.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(STALLED))?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = stalled;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::oneshot;
     use tokio::task::JoinHandle;
@@ -101,6 +135,7 @@ mod tests {
     use crate::Settings;
 
     const DEADLINE: Duration = Duration::from_secs(10);
+    const STREAM: &str = "GET /sse/environments/demo/stream HTTP/1.1\r\nHost: origin\r\n\r\n";
 
     struct Running {
         address: SocketAddr,
@@ -110,11 +145,16 @@ mod tests {
     }
 
     async fn start() -> Running {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let origin = Origin::new(Settings::default());
         let (end, ended) = oneshot::channel();
-        let served = tokio::spawn(run(listener, origin.clone(), async { drop(ended.await) }));
+        let patience = Patience {
+            head: Duration::from_millis(300),
+            stalled: Duration::from_secs(1),
+            grace: Duration::from_millis(500),
+        };
+        let served = tokio::spawn(serve(listener, origin.clone(), async { drop(ended.await) }, patience));
         Running { address, origin, end, served }
     }
 
@@ -128,8 +168,8 @@ mod tests {
         client
     }
 
-    async fn listen(address: SocketAddr) -> TcpStream {
-        send(address, "GET /sse/environments/demo/stream HTTP/1.1\r\nHost: origin\r\n\r\n").await
+    async fn open(address: SocketAddr) -> TcpStream {
+        send(address, STREAM).await
     }
 
     async fn announce(address: SocketAddr) -> String {
@@ -167,7 +207,7 @@ mod tests {
     #[tokio::test]
     async fn an_announcement_reaches_streams_and_the_end_aborts_them() {
         let Running { address, origin, end, served } = start().await;
-        let mut early = listen(address).await;
+        let mut early = open(address).await;
         let head = until(&mut early, &chunk(": jackstaff\n\n")).await;
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
         assert!(head.contains("\r\ntransfer-encoding: chunked\r\n"), "{head}");
@@ -177,7 +217,7 @@ mod tests {
         assert_eq!(until(&mut early, &chunk(EVENT)).await, chunk(EVENT));
         announce(address).await;
         assert_eq!(until(&mut early, &chunk(EVENT)).await, chunk(EVENT), "the same number again");
-        let mut late = listen(address).await;
+        let mut late = open(address).await;
         until(&mut late, &chunk(&format!(": jackstaff\n\n{EVENT}"))).await;
         assert_eq!(origin.metrics().open_streams.get(), 2);
 
@@ -194,16 +234,53 @@ mod tests {
     #[tokio::test]
     async fn a_stream_of_a_client_that_went_away_is_closed() {
         let Running { address, origin, end: _end, served: _served } = start().await;
-        let mut client = listen(address).await;
+        let mut client = open(address).await;
         until(&mut client, &chunk(": jackstaff\n\n")).await;
         assert_eq!(origin.metrics().open_streams.get(), 1);
         drop(client);
+        no_stream_is_open(&origin).await;
+    }
+
+    async fn no_stream_is_open(origin: &Origin) {
         within(async {
             while origin.metrics().open_streams.get() > 0 {
                 sleep(Duration::from_millis(10)).await;
             }
         })
         .await;
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_stream_of_a_client_that_does_not_read_is_closed() {
+        let Running { address, origin, end: _end, served: _served } = start().await;
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4 * 1024).unwrap();
+        let mut client = socket.connect(address).await.unwrap();
+        client.write_all(STREAM.as_bytes()).await.unwrap();
+        until(&mut client, &chunk(": jackstaff\n\n")).await;
+        let demo = api::EnvironmentKey::parse("demo").unwrap();
+        let signals = &origin.metrics().signals;
+        // Far more than the client has room for, each taken before the next.
+        for told in 1..=2_000 {
+            origin.hub().announce(&demo, api::Revision(1), api::Revision(1)).unwrap();
+            within(async {
+                while signals.get() < told && origin.metrics().open_streams.get() > 0 {
+                    tokio::task::yield_now().await;
+                }
+            })
+            .await;
+        }
+        no_stream_is_open(&origin).await;
+    }
+
+    #[tokio::test]
+    async fn a_head_that_does_not_end_is_not_waited_for() {
+        let Running { address, end: _end, served: _served, .. } = start().await;
+        let mut slow = send(address, "GET /health HTTP/1.1\r\nHost:").await;
+        assert_eq!(rest(&mut slow).await, "");
+        let mut idle = send(address, "GET /health HTTP/1.1\r\nHost: origin\r\n\r\n").await;
+        assert!(rest(&mut idle).await.ends_with(r#"{"status":"ok"}"#));
     }
 
     #[tokio::test]

@@ -32,7 +32,7 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// No token; 50,000 streams, about a gigabyte; 10,000 environments: more than any installation has, and a few
+    /// No token; 50,000 streams, about 600 MB; 10,000 environments: more than any installation has, and a few
     /// megabytes at most if somebody makes keys up.
     fn default() -> Self {
         Self { token: None, max_streams: 50_000, max_environments: 10_000 }

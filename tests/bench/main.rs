@@ -5,16 +5,35 @@ mod edge;
 mod engine;
 mod leader;
 mod load;
+mod origin;
+
+use std::env;
+use std::process::ExitCode;
 
 use serde_json::{Value, json};
+use tests::Tools;
 
-fn main() {
-    engine::against_the_rust_crate();
-    edge::package();
-    if let Some(tools) = tests::tools() {
-        edge::routes(&tools);
-        leader::vcpu(&tools);
+/// The parts, all or those that were named.
+fn main() -> ExitCode {
+    let named: Vec<String> = env::args().skip(1).collect();
+    let parts: [(&str, fn(&Tools)); 5] = [
+        ("engine", |_| engine::against_the_rust_crate()),
+        ("package", |_| edge::package()),
+        ("edge", edge::routes),
+        ("leader", leader::vcpu),
+        ("origin", origin::streams),
+    ];
+    if let Some(unknown) = named.iter().find(|name| parts.iter().all(|(part, _)| part != name)) {
+        eprintln!("bench: there is no part {unknown}, only {}", parts.map(|(part, _)| part).join(", "));
+        return ExitCode::from(64);
     }
+    let Some(tools) = tests::tools() else { return ExitCode::FAILURE };
+    for (part, run) in parts {
+        if named.is_empty() || named.iter().any(|name| name == part) {
+            run(&tools);
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 /// Prints a figure: its name, its value and unit, and what else there is to say.

@@ -1,8 +1,10 @@
 //! A running origin of change signals, on a port of its own, ended on drop.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
+use crate::eventually;
 use crate::tools::Tools;
 
 /// An origin that listens.
@@ -14,8 +16,15 @@ pub struct Origin {
 /// Starts an origin.
 #[track_caller]
 pub fn origin(tools: &Tools) -> Origin {
+    origin_with(tools, &[])
+}
+
+/// Starts an origin with further arguments.
+#[track_caller]
+pub fn origin_with(tools: &Tools, arguments: &[&str]) -> Origin {
     let mut process = Command::new(&tools.jackstaff)
         .args(["origin", "--listen", "127.0.0.1:0"])
+        .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -31,6 +40,19 @@ pub fn origin(tools: &Tools) -> Origin {
 impl Origin {
     pub fn url(&self) -> String {
         self.url.clone()
+    }
+
+    /// For what the system tells of a process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Asks it to end, as a service manager does, and waits until it has.
+    #[track_caller]
+    pub fn terminate(&mut self) -> ExitStatus {
+        let sent = Command::new("kill").args(["-TERM", &self.process_id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        eventually("the origin ended", Duration::from_secs(10), || self.process.try_wait().unwrap())
     }
 
     /// The Prometheus text of its metrics.
