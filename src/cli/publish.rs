@@ -148,14 +148,17 @@ impl ServerKeys {
     }
 }
 
+/// Reads a manifest of server-side keys.
+pub(crate) fn manifest(file: &Path) -> Result<BTreeMap<String, Vec<ServerKeySource>>> {
+    let name = file.display().to_string();
+    let text = fs::read_to_string(file).with_context(|| format!("{name} could not be read"))?;
+    parse_server_keys(&text).with_context(|| name)
+}
+
 fn server_keys(arguments: &Arguments) -> Result<ServerKeys> {
     match (&arguments.server_keys, arguments.server_key.as_slice()) {
         (None, []) => Ok(ServerKeys::Manifest(BTreeMap::new())),
-        (Some(file), []) => {
-            let name = file.display().to_string();
-            let text = fs::read_to_string(file).with_context(|| format!("{name} could not be read"))?;
-            Ok(ServerKeys::Manifest(parse_server_keys(&text).with_context(|| name)?))
-        }
+        (Some(file), []) => Ok(ServerKeys::Manifest(manifest(file)?)),
         (Some(_), _) => bail!("--server-keys and --server-key do not go together"),
         (None, _) if arguments.files.len() != 1 => {
             bail!("--server-key is for one FILE; for several, use a manifest: --server-keys")
