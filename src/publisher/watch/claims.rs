@@ -116,7 +116,7 @@ impl Claims {
         match owner {
             Some(owner) if is_there(owner) => {
                 let why = format!("environment `{key}` is that of {} too", owner.display());
-                let line = format!("api_key: {why}, which it goes on being published from");
+                let line = format!("api_key: {why}, from which it goes on being published");
                 followed.news.push(News::trouble_of(file, line));
                 return followed;
             }

@@ -96,7 +96,11 @@ impl Files {
             seen.extend(state.map(|state| Seen { file: known.file.clone(), state }));
         }
         for path in unlisted {
-            let Some(known) = self.known.get_mut(&path) else { continue };
+            // One that is a directory by now stands for what is in it.
+            let Some(known) = self.known.get_mut(&path).filter(|_| !path.is_dir()) else {
+                self.known.remove(&path);
+                continue;
+            };
             let state = known.look(&path, now);
             seen.extend(state.clone().map(|state| Seen { file: known.file.clone(), state }));
             if state == Some(State::Gone) {
