@@ -118,19 +118,9 @@ fn say(file: &Path, source: &Source, report: &Report, dry_run: bool) {
     }
     println!(
         "{name}: {}{}",
-        sentence(source, published),
+        published.sentence(&source.key),
         keys.map_or(String::new(), |keys| format!(", {keys}"))
     );
-}
-
-fn sentence(source: &Source, published: &Published) -> String {
-    let (key, revision) = (&source.key, published.revision);
-    let size = published.bytes.map_or(String::new(), |bytes| format!(", {bytes} bytes"));
-    match published.done {
-        Done::Written => format!("published environment `{key}` as revision {revision}{size}"),
-        Done::Unchanged => format!("unchanged: environment `{key}` is stored as revision {revision}"),
-        Done::Planned => format!("would publish environment `{key}` as revision {revision}{size}"),
-    }
 }
 
 /// The server-side keys that were given.

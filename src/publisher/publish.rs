@@ -1,6 +1,6 @@
 //! One environment, from its source to everybody who listens; and its removal.
 
-use api::{EnvironmentKey, Revision, bundle as format};
+use api::{EnvironmentKey, bundle as format};
 use engine::Anchoring;
 
 use crate::announce::announce;
@@ -51,7 +51,7 @@ pub fn publish(
 ) -> Report {
     let patience = Patience::OF_ONE_CHANCE;
     let environment = write_document(&client.calls(patience), source, options);
-    let after = tell_everybody(client, &source.key, environment.as_ref().ok());
+    let after = tell(client, &source.key, environment.as_ref().ok());
     let server_keys = server_keys::write_all(client, patience, &source.key, server_keys, options.dry_run);
     Report { environment, server_keys, after }
 }
@@ -60,7 +60,7 @@ pub fn publish(
 pub fn unpublish(client: &Client<'_>, key: &EnvironmentKey, dry_run: bool) -> Report {
     let calls = &client.calls(Patience::OF_ONE_CHANCE);
     let environment = write(calls, key, dry_run, |stored| decide_removal(calls, key, stored));
-    let after = tell_everybody(client, key, environment.as_ref().ok());
+    let after = tell(client, key, environment.as_ref().ok());
     Report { environment, server_keys: ServerKeysReport::default(), after }
 }
 
@@ -131,47 +131,13 @@ fn write(
     }
 }
 
-/// A revision that the store has, and who has yet to hear of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Untold {
-    pub(crate) revision: Revision,
-    pub(crate) purge: bool,
-    pub(crate) announcement: bool,
-}
-
-impl Untold {
-    pub(crate) fn everybody(revision: Revision) -> Untold {
-        Untold { revision, purge: true, announcement: true }
-    }
-}
-
 /// Purges and announces what the store has, also if it had it before: whoever published it may not have come so far.
 /// Gives what failed.
-fn tell_everybody(
-    client: &Client<'_>,
-    key: &EnvironmentKey,
-    published: Option<&Published>,
-) -> Vec<CallFailed> {
+fn tell(client: &Client<'_>, key: &EnvironmentKey, published: Option<&Published>) -> Vec<CallFailed> {
     let Some(published) = published.filter(|published| published.done != Done::Planned) else {
         return Vec::new();
     };
-    tell(&client.calls(Patience::OF_ONE_CHANCE), key, Untold::everybody(published.revision)).failed
-}
-
-/// What came of telling.
-#[derive(Debug)]
-pub(crate) struct Told {
-    pub(crate) revision: Revision,
-    /// Who has yet to hear of it.
-    pub(crate) left: Option<Untold>,
-    pub(crate) failed: Vec<CallFailed>,
-}
-
-/// Purges, then announces, each on its own.
-pub(crate) fn tell(calls: &Calls<'_>, key: &EnvironmentKey, untold: Untold) -> Told {
-    let purge = if untold.purge { purge(calls, &key.store_key()).err() } else { None };
-    let announcement = if untold.announcement { announce(calls, key, untold.revision).err() } else { None };
-    let left = Untold { purge: purge.is_some(), announcement: announcement.is_some(), ..untold };
-    let failed: Vec<CallFailed> = purge.into_iter().chain(announcement).collect();
-    Told { revision: untold.revision, left: (!failed.is_empty()).then_some(left), failed }
+    let calls = &client.calls(Patience::OF_ONE_CHANCE);
+    let told = [purge(calls, &key.store_key()), announce(calls, key, published.revision)];
+    told.into_iter().filter_map(Result::err).collect()
 }

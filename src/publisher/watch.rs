@@ -8,6 +8,7 @@ mod environment;
 mod failure;
 mod files;
 mod job;
+mod lane;
 mod news;
 mod pace;
 mod run;
@@ -20,18 +21,18 @@ use api::EnvironmentKey;
 
 use crate::server_keys::ServerKeySource;
 use claims::{Claims, Followed};
-use environment::Environment;
+use environment::{Allowed, Environment};
 
 pub use files::{Files, Seen, State};
 pub use job::{Finished, Job};
 pub use news::News;
 pub use run::{Settings, run};
 
-/// How many environments are at work at once.
+/// How many jobs are under way at once.
 const AT_ONCE: usize = 8;
-/// How many of them may be such as failed last time: whoever waits for something that does not answer must not keep
-/// the others from their work.
-const FAILING_AT_ONCE: usize = 4;
+/// How many of them may be such as may take long: whoever waits for somebody who does not answer must not keep the
+/// others from their work.
+const SLOW_AT_ONCE: usize = 4;
 
 /// What there is to publish, and when.
 #[derive(Debug, Default)]
@@ -75,32 +76,49 @@ impl Watch {
         self.claims.broken(now)
     }
 
-    /// What is to be done now, longest due first; it has to be given back by [`Watch::done`].
+    /// What is to be done now, longest due first; what comes of it is for [`Watch::done`].
     pub fn next(&mut self, now: Duration) -> Option<Job> {
-        let at_work = self.environments.values().filter(|environment| environment.is_at_work());
-        let (at_work, failing) = at_work.fold((0, 0), |(at_work, failing), environment| {
-            (at_work + 1, failing + usize::from(environment.is_failing()))
-        });
-        if at_work >= AT_ONCE {
-            return None;
-        }
-        let may_begin = |environment: &Environment| !environment.is_failing() || failing < FAILING_AT_ONCE;
-        let due = self.environments.values_mut().filter(|environment| may_begin(environment));
-        let due = due.filter_map(|environment| Some((environment.due()?, environment)));
-        let (due, environment) = due.min_by_key(|(due, _)| *due)?;
-        (due <= now).then(|| environment.begin(now))
+        let allowed = self.allowed()?;
+        self.first(now, allowed)
+    }
+
+    /// What is still to be done when all is to end: whoever has to hear of what was written.
+    pub fn last(&mut self, now: Duration) -> Option<Job> {
+        self.first(now, Allowed::Telling)
     }
 
     /// When there may be something to do or to say, if nothing is seen until then.
     pub fn due(&self) -> Option<Duration> {
-        let due = self.environments.values().filter_map(Environment::due);
+        let allowed = self.allowed();
+        let due = self.environments.values().filter_map(|environment| environment.due(allowed?));
         due.chain(self.claims.due()).min()
+    }
+
+    fn first(&mut self, now: Duration, allowed: Allowed) -> Option<Job> {
+        let due = self.environments.iter_mut();
+        let due = due.filter_map(|(key, environment)| Some((environment.due(allowed)?, key, environment)));
+        let (due, key, environment) = due.min_by_key(|(due, ..)| *due)?;
+        if due > now {
+            return None;
+        }
+        Some(Job { key: key.clone(), task: environment.begin(allowed)? })
+    }
+
+    /// What may be begun beside what is under way.
+    fn allowed(&self) -> Option<Allowed> {
+        let under_way = self.environments.values().map(Environment::under_way);
+        let (jobs, slow) = under_way.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        match (jobs < AT_ONCE, slow < SLOW_AT_ONCE) {
+            (false, _) => None,
+            (true, true) => Some(Allowed::All),
+            (true, false) => Some(Allowed::Swift),
+        }
     }
 
     /// Takes in what came of a job. `chance` spreads what is tried again.
     pub fn done(&mut self, finished: Finished, now: Duration, chance: u64) -> Vec<News> {
         match self.environments.get_mut(&finished.key) {
-            Some(environment) => environment.end(finished, now, chance),
+            Some(environment) => environment.end(finished.outcome, now, chance),
             None => Vec::new(),
         }
     }
@@ -110,14 +128,19 @@ impl Watch {
         self.environments.len()
     }
 
-    /// Whether each environment was tried, successfully or not.
+    /// Whether all that there is to do was tried, successfully or not.
     pub fn tried_all(&self) -> bool {
         self.environments.values().all(Environment::was_tried)
     }
 
+    /// Whether any job is under way.
+    pub fn is_busy(&self) -> bool {
+        self.environments.values().any(|environment| environment.under_way().0 > 0)
+    }
+
     /// The environments that are not in the state in which they should be, or are not known to be.
     pub fn unsettled(&self) -> Vec<&EnvironmentKey> {
-        let unsettled = self.environments.iter().filter(|(_, environment)| !environment.owes_nothing());
+        let unsettled = self.environments.iter().filter(|(_, environment)| !environment.is_settled());
         unsettled.map(|(key, _)| key).collect()
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use api::bundle;
 use publisher::watch::{News, Seen, State, Watch};
 use publisher::{Client, Clock, Options};
 use serde_json::{Value, json};
@@ -18,13 +19,13 @@ struct Watching {
     world: World,
     watch: Watch,
     said: Vec<String>,
-    /// When jobs began and ended.
-    jobs: Vec<(Duration, Duration)>,
+    /// When jobs that wrote began and ended.
+    writings: Vec<(Duration, Duration)>,
 }
 
 impl Watching {
     fn new() -> Watching {
-        Watching { world: World::new(), watch: Watch::default(), said: Vec::new(), jobs: Vec::new() }
+        Watching { world: World::new(), watch: Watch::default(), said: Vec::new(), writings: Vec::new() }
     }
 
     fn say(&mut self, news: Vec<News>) {
@@ -47,9 +48,11 @@ impl Watching {
         let client = Client::new(target(&self.world.api), clock);
         let mut said = self.watch.news(clock.elapsed());
         while let Some(job) = self.watch.next(clock.elapsed()) {
-            let began = clock.elapsed();
+            let (began, before) = (clock.elapsed(), self.writes().len());
             let finished = job.perform(&client, &Options::default());
-            self.jobs.push((began, clock.elapsed()));
+            if self.writes().len() > before {
+                self.writings.push((began, clock.elapsed()));
+            }
             said.extend(self.watch.done(finished, clock.elapsed(), 7));
         }
         self.say(said);
@@ -109,8 +112,8 @@ fn a_burst_is_written_once_a_second_and_its_last_change_stays() {
     assert_eq!(writes.first().map(String::as_str), Some("0"));
     assert_eq!(writes.last().map(String::as_str), Some("49"));
     assert!((5..=7).contains(&writes.len()), "one a second: {writes:?}");
-    for pair in watching.jobs.windows(2) {
-        assert!(pair[1].0 >= pair[0].1 + Duration::from_secs(1), "{:?}", watching.jobs);
+    for pair in watching.writings.windows(2) {
+        assert!(pair[1].0 >= pair[0].1 + Duration::from_secs(1), "{:?}", watching.writings);
     }
     assert!(watching.watch.unsettled().is_empty());
     let revision = watching.world.header().revision.0;
@@ -376,4 +379,84 @@ fn environments_that_fail_leave_room_for_the_others() {
     watching.has("a.json", &document("one", MARCH));
     watching.pass_seconds(1);
     assert_eq!(watching.writes(), ["one"]);
+}
+
+#[test]
+fn announcements_that_nobody_takes_leave_room_for_writes() {
+    let mut watching = Watching::new();
+    for number in 0..20 {
+        let key = format!("key-{number}");
+        watching.has(&format!("{key}.json"), &document_of(&key, "one", Some(MARCH)));
+    }
+    // Whoever announces waits for an origin that does not answer.
+    let now = watching.world.clock.elapsed();
+    let client = Client::new(target(&watching.world.api), &watching.world.clock);
+    let mut waiting = Vec::new();
+    while let Some(job) = watching.watch.next(now) {
+        if format!("{job:?}").contains("Announce") {
+            waiting.push(job);
+            continue;
+        }
+        let finished = job.perform(&client, &Options::default());
+        watching.watch.done(finished, now, 7);
+    }
+    assert_eq!((waiting.len(), watching.writes().len()), (4, 20));
+}
+
+#[test]
+fn what_is_under_way_at_the_end_is_announced() {
+    let mut watching = Watching::new();
+    let now = watching.world.clock.elapsed();
+    watching.has("a.json", &document("one", MARCH));
+    let writing = watching.watch.next(now).unwrap();
+    watching.has("a.json", &document("two", MARCH));
+    let client = Client::new(target(&watching.world.api), &watching.world.clock);
+    assert!(watching.watch.last(now).is_none(), "nothing is written any more");
+    let finished = writing.perform(&client, &Options::default());
+    watching.watch.done(finished, now, 7);
+    while let Some(job) = watching.watch.last(now) {
+        let finished = job.perform(&client, &Options::default());
+        watching.watch.done(finished, now, 7);
+    }
+    assert_eq!(
+        watching.story(),
+        ["stored environment/a", "softly purged environment/a", &format!("announced a {NOW}")]
+    );
+    assert!(!watching.watch.is_busy());
+    assert_eq!(watching.watch.unsettled().len(), 1, "what came in meanwhile");
+}
+
+#[test]
+fn through_all_faults_the_last_change_is_stored_and_everybody_told() {
+    const ENVIRONMENTS: usize = 5;
+    let mut watching = Watching::new();
+    watching.world.api.fail_at_random(Some((20_260_302, 0.2)));
+    let mut last = [0; ENVIRONMENTS];
+    for number in 1..=300 {
+        let one = number * 7 % ENVIRONMENTS;
+        let key = format!("key-{one}");
+        watching.has(&format!("{key}.json"), &document_of(&key, &number.to_string(), Some(MARCH)));
+        last[one] = number;
+        watching.pass(STEP);
+    }
+    watching.world.api.fail_at_random(None);
+    watching.pass_seconds(120);
+    assert!(watching.watch.unsettled().is_empty(), "{:?}", watching.watch.unsettled());
+    let events = watching.world.api.events();
+    for (number, last) in last.into_iter().enumerate() {
+        let (key, item) = (format!("key-{number}"), format!("environment/key-{number}"));
+        let stored = watching.world.api.stored(&item).unwrap();
+        assert_eq!(value(&stored.value), last.to_string(), "{key}");
+        let revision = bundle::check(&stored.value).unwrap().revision.0;
+        let is_it = |event: &Event| matches!(event, Event::Stored(one) if one.value == stored.value);
+        let after = &events[events.iter().position(is_it).unwrap()..];
+        let of_this = |event: &&Event| match event {
+            Event::Purged { key, .. } => *key == item,
+            Event::Announced { key: of, revision: at } => *of == key && *at == revision,
+            _ => false,
+        };
+        let purged = after.iter().filter(of_this).any(|event| matches!(event, Event::Purged { .. }));
+        let announced = after.iter().filter(of_this).any(|event| matches!(event, Event::Announced { .. }));
+        assert!(purged && announced, "{key}: {after:?}");
+    }
 }

@@ -1,20 +1,23 @@
 //! One environment: what it is owed, when that may be done, and what there is to say about it.
 
+use std::mem::take;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::Revision;
+
 use crate::report::{Done, Published, Trouble};
-use crate::server_keys::ServerKeySource;
+use crate::server_keys::{ServerKeySource, ServerKeysReport};
 use crate::source::Source;
 use crate::watch::failure::Failure;
-use crate::watch::job::{Finished, Job, Owed};
+use crate::watch::job::{Outcome, Task};
+use crate::watch::lane::Lane;
 use crate::watch::news::News;
-use crate::watch::pace::Pace;
 use crate::watch::spell::Spell;
 
-/// A KV key takes one write a second. Counted from the end of a publication, so that revisions, which are whole
-/// seconds, never run ahead of the clock.
+/// A KV key takes one write a second. Counted from the end of a write, so that revisions, which are whole seconds,
+/// never run ahead of the clock.
 const BETWEEN_WRITES: Duration = Duration::from_secs(1);
 
 /// An environment that is published from a file.
@@ -24,28 +27,54 @@ pub(crate) struct Environment {
     source: Arc<Source>,
     server_keys: Vec<ServerKeySource>,
     owed: Owed,
-    is_at_work: bool,
-    was_tried: bool,
-    next_write: Duration,
-    storing: Pace,
-    telling: Pace,
+    storing: Lane,
+    purging: Lane,
+    announcing: Lane,
     spell: Spell,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Owed {
+    document: bool,
+    server_keys: bool,
+    purge: bool,
+    announcement: Option<Revision>,
+}
+
+/// Which work may be begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Allowed {
+    /// All of it.
+    All,
+    /// What is not likely to take long: all but announcements, and but what failed last time.
+    Swift,
+    /// What belongs to a write that was made.
+    Telling,
+}
+
+/// A kind of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Store,
+    Purge,
+    Announce,
+}
+
+const KINDS: [Kind; 3] = [Kind::Store, Kind::Purge, Kind::Announce];
 
 impl Environment {
     /// One that is to be published.
     pub(crate) fn new(file: PathBuf, source: Arc<Source>, server_keys: Vec<ServerKeySource>) -> Environment {
-        let owed = Owed { document: true, server_keys: !server_keys.is_empty(), untold: None };
+        let owed =
+            Owed { document: true, server_keys: !server_keys.is_empty(), purge: false, announcement: None };
         Environment {
             file,
             source,
             server_keys,
             owed,
-            is_at_work: false,
-            was_tried: false,
-            next_write: Duration::ZERO,
-            storing: Pace::default(),
-            telling: Pace::default(),
+            storing: Lane::default(),
+            purging: Lane::default(),
+            announcing: Lane::default(),
             spell: Spell::default(),
         }
     }
@@ -65,62 +94,99 @@ impl Environment {
         }
     }
 
-    pub(crate) fn is_at_work(&self) -> bool {
-        self.is_at_work
+    /// How much is under way for it, and how much of that may take long.
+    pub(crate) fn under_way(&self) -> (usize, usize) {
+        let busy = KINDS.into_iter().filter(|kind| self.lane(*kind).is_busy());
+        busy.fold((0, 0), |(busy, slow), kind| (busy + 1, slow + usize::from(self.may_be_slow(kind))))
     }
 
+    /// Whether all that it is owed was tried at least.
     pub(crate) fn was_tried(&self) -> bool {
-        self.was_tried
+        KINDS.into_iter().all(|kind| {
+            let lane = self.lane(kind);
+            !lane.is_busy() && (!self.is_owed(kind) || lane.is_failing())
+        })
     }
 
-    /// Whether its last try failed, or a part of it did.
-    pub(crate) fn is_failing(&self) -> bool {
-        self.spell.is_on()
-    }
-
-    pub(crate) fn owes_nothing(&self) -> bool {
-        !self.is_at_work && self.owed.is_nothing()
+    pub(crate) fn is_settled(&self) -> bool {
+        KINDS.into_iter().all(|kind| !self.lane(kind).is_busy() && !self.is_owed(kind))
     }
 
     /// When there is something to do for it.
-    pub(crate) fn due(&self) -> Option<Duration> {
-        if self.is_at_work {
-            return None;
-        }
-        let store = (self.owed.document || self.owed.server_keys).then(|| self.may_store());
-        let tell = self.owed.untold.map(|_| self.telling.not_before());
-        store.into_iter().chain(tell).min()
+    pub(crate) fn due(&self, allowed: Allowed) -> Option<Duration> {
+        self.first(allowed).map(|(due, _)| due)
     }
 
-    fn may_store(&self) -> Duration {
-        self.storing.not_before().max(self.next_write)
-    }
-
-    /// What is to be done now. What comes in from here on is owed again.
-    pub(crate) fn begin(&mut self, now: Duration) -> Job {
-        let may_store = self.may_store() <= now;
-        let owed = Owed {
-            document: self.owed.document && may_store,
-            server_keys: self.owed.server_keys && may_store,
-            untold: self.owed.untold.filter(|_| self.telling.not_before() <= now),
-        };
-        self.owed.document &= !owed.document;
-        self.owed.server_keys &= !owed.server_keys;
-        self.is_at_work = true;
-        Job { source: Arc::clone(&self.source), server_keys: self.server_keys.clone(), owed }
+    /// What is to be done for it first. What comes in from here on is owed again.
+    pub(crate) fn begin(&mut self, allowed: Allowed) -> Option<Task> {
+        let (_, kind) = self.first(allowed)?;
+        self.lane_mut(kind).begin();
+        Some(match kind {
+            Kind::Store => Task::Store {
+                document: take(&mut self.owed.document).then(|| Arc::clone(&self.source)),
+                server_keys: take(&mut self.owed.server_keys).then(|| self.server_keys.clone()),
+            },
+            Kind::Purge => {
+                self.owed.purge = false;
+                Task::Purge
+            }
+            Kind::Announce => Task::Announce(self.owed.announcement.take()?),
+        })
     }
 
     /// Takes in what came of it. `chance` spreads what is tried again.
-    pub(crate) fn end(&mut self, finished: Finished, now: Duration, chance: u64) -> Vec<News> {
-        let Finished { published, server_keys, told, .. } = finished;
-        self.is_at_work = false;
-        self.was_tried = true;
+    pub(crate) fn end(&mut self, outcome: Outcome, now: Duration, chance: u64) -> Vec<News> {
+        let (mut news, failures) = match outcome {
+            Outcome::Stored { published, server_keys } => {
+                let (news, failures) = self.stored(published, server_keys, now);
+                self.storing.end(&failures, BETWEEN_WRITES, now, chance);
+                (news, failures)
+            }
+            Outcome::Purged(result) => {
+                let failures: Vec<Failure> = result.err().iter().map(Failure::of_call).collect();
+                self.owed.purge |= !failures.is_empty();
+                self.purging.end(&failures, Duration::ZERO, now, chance);
+                (Vec::new(), failures)
+            }
+            Outcome::Announced(revision, result) => {
+                let failures: Vec<Failure> = result.err().iter().map(Failure::of_call).collect();
+                let mut news = Vec::new();
+                if failures.is_empty() && self.announcing.is_failing() {
+                    let key = &self.source.key;
+                    let line = format!("environment `{key}`: revision {revision} is announced now");
+                    news.push(News::good_of(&self.file, line));
+                }
+                if !failures.is_empty() {
+                    // Unless there is something newer to announce by now.
+                    self.owed.announcement.get_or_insert(revision);
+                }
+                self.announcing.end(&failures, Duration::ZERO, now, chance);
+                (news, failures)
+            }
+        };
+        news.extend(self.news_of_spell(&failures, now));
+        news
+    }
+
+    fn stored(
+        &mut self,
+        published: Option<Result<Published, Trouble>>,
+        server_keys: Option<ServerKeysReport>,
+        now: Duration,
+    ) -> (Vec<News>, Vec<Failure>) {
         let mut news = Vec::new();
         let mut failures = Vec::new();
-        let stored = published.is_some() || server_keys.is_some();
-        let wrote_none = published.is_none();
         match published {
-            Some(Ok(published)) => news.extend(self.news_of(&published)),
+            Some(Ok(published)) => {
+                news.extend(self.news_of(&published));
+                if published.done != Done::Planned {
+                    self.owed.purge = true;
+                    self.owed.announcement = Some(published.revision);
+                    // Who did not listen may do so now.
+                    self.purging.hurry(now);
+                    self.announcing.hurry(now);
+                }
+            }
             Some(Err(Trouble::Store(failed))) => {
                 self.owed.document = true;
                 failures.push(Failure::of_store(&failed));
@@ -141,23 +207,7 @@ impl Environment {
                 news.push(News::good_of(&self.file, line));
             }
         }
-        if stored {
-            self.next_write = now + BETWEEN_WRITES;
-            self.storing.came_to(&failures, now, chance);
-        }
-        if let Some(told) = told {
-            let failed: Vec<Failure> = told.failed.iter().map(Failure::of_call).collect();
-            self.telling.came_to(&failed, now, chance);
-            self.owed.untold = told.left;
-            if wrote_none && told.left.is_none() {
-                let (key, revision) = (&self.source.key, told.revision);
-                let line = format!("environment `{key}`: revision {revision} is announced now");
-                news.push(News::good_of(&self.file, line));
-            }
-            failures.extend(failed);
-        }
-        news.extend(self.news_of_spell(&failures, now));
-        news
+        (news, failures)
     }
 
     fn news_of(&self, published: &Published) -> Vec<News> {
@@ -165,16 +215,7 @@ impl Environment {
         let odd = published.odd.iter().map(|odd| format!("warning: {odd}"));
         let mut news: Vec<News> =
             warnings.chain(odd).map(|line| News::trouble_of(&self.file, line)).collect();
-        let (key, revision) = (&self.source.key, published.revision);
-        let size = published.bytes.map_or(String::new(), |bytes| format!(", {bytes} bytes"));
-        news.push(News::good_of(
-            &self.file,
-            match published.done {
-                Done::Written => format!("published environment `{key}` as revision {revision}{size}"),
-                Done::Unchanged => format!("unchanged: environment `{key}` is stored as revision {revision}"),
-                Done::Planned => format!("would publish environment `{key}` as revision {revision}{size}"),
-            },
-        ));
+        news.push(News::good_of(&self.file, published.sentence(&self.source.key)));
         news
     }
 
@@ -184,10 +225,54 @@ impl Environment {
             let said = failures.iter().filter_map(|failure| self.spell.failed(failure, now));
             return said.map(|line| News::trouble_of(&self.file, line)).collect();
         }
-        if !self.owed.is_nothing() {
-            return Vec::new();
+        let recovered = if self.is_settled() { self.spell.end(now) } else { None };
+        let line = recovered.map(|spell| format!("recovered {spell}"));
+        line.into_iter().map(|line| News::good_of(&self.file, line)).collect()
+    }
+
+    /// What is due first, and when.
+    fn first(&self, allowed: Allowed) -> Option<(Duration, Kind)> {
+        let wanted = KINDS.into_iter().filter(|kind| self.is_owed(*kind) && self.is_allowed(*kind, allowed));
+        wanted.filter_map(|kind| Some((self.lane(kind).due()?, kind))).min_by_key(|(due, _)| *due)
+    }
+
+    fn is_allowed(&self, kind: Kind, allowed: Allowed) -> bool {
+        // An announcement makes relays look, so POPs are to be purged before; but not for ever.
+        let is_purged = (!self.owed.purge && !self.purging.is_busy()) || self.purging.is_failing();
+        let is_its_turn = kind != Kind::Announce || is_purged;
+        is_its_turn
+            && match allowed {
+                Allowed::All => true,
+                Allowed::Swift => !self.may_be_slow(kind),
+                Allowed::Telling => kind != Kind::Store && !self.lane(kind).is_failing(),
+            }
+    }
+
+    fn may_be_slow(&self, kind: Kind) -> bool {
+        kind == Kind::Announce || self.lane(kind).is_failing()
+    }
+
+    fn is_owed(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Store => self.owed.document || self.owed.server_keys,
+            Kind::Purge => self.owed.purge,
+            Kind::Announce => self.owed.announcement.is_some(),
         }
-        let recovered = self.spell.end(now).map(|spell| format!("recovered {spell}"));
-        recovered.into_iter().map(|line| News::good_of(&self.file, line)).collect()
+    }
+
+    fn lane(&self, kind: Kind) -> &Lane {
+        match kind {
+            Kind::Store => &self.storing,
+            Kind::Purge => &self.purging,
+            Kind::Announce => &self.announcing,
+        }
+    }
+
+    fn lane_mut(&mut self, kind: Kind) -> &mut Lane {
+        match kind {
+            Kind::Store => &mut self.storing,
+            Kind::Purge => &mut self.purging,
+            Kind::Announce => &mut self.announcing,
+        }
     }
 }

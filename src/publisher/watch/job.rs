@@ -1,64 +1,67 @@
-//! What is to be done for an environment at one time, and what came of it.
+//! One thing to do for an environment, in any thread, and what came of it.
 
 use std::sync::Arc;
 
-use api::EnvironmentKey;
+use api::{EnvironmentKey, Revision};
 
-use crate::client::{Client, Patience};
-use crate::publish::{Options, Told, Untold, tell, write_document};
-use crate::report::{Done, Published, Trouble};
+use crate::announce::announce;
+use crate::client::{CallFailed, Client, Patience};
+use crate::publish::{Options, write_document};
+use crate::purge::purge;
+use crate::report::{Published, Trouble};
 use crate::server_keys::{ServerKeySource, ServerKeysReport, write_all};
 use crate::source::Source;
 
-/// What an environment is owed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Owed {
-    pub(crate) document: bool,
-    pub(crate) server_keys: bool,
-    /// Somebody has yet to hear of what the store has.
-    pub(crate) untold: Option<Untold>,
-}
-
-impl Owed {
-    pub(crate) fn is_nothing(self) -> bool {
-        self == Owed::default()
-    }
-}
-
-/// What is to be done now, in any thread.
+/// Something to do for an environment.
 #[derive(Debug)]
 pub struct Job {
-    pub(crate) source: Arc<Source>,
-    pub(crate) server_keys: Vec<ServerKeySource>,
-    pub(crate) owed: Owed,
+    pub(crate) key: EnvironmentKey,
+    pub(crate) task: Task,
 }
 
-/// What came of it; whatever was not to be done is absent.
+/// What is to be done, in the order in which [`crate::publish`] does it all.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// To bring the store up to date.
+    Store { document: Option<Arc<Source>>, server_keys: Option<Vec<ServerKeySource>> },
+    /// To have POPs look at the store.
+    Purge,
+    /// To announce what the store has.
+    Announce(Revision),
+}
+
+/// What came of it.
 #[derive(Debug)]
 pub struct Finished {
     pub(crate) key: EnvironmentKey,
-    pub(crate) published: Option<Result<Published, Trouble>>,
-    pub(crate) server_keys: Option<ServerKeysReport>,
-    pub(crate) told: Option<Told>,
+    pub(crate) outcome: Outcome,
+}
+
+/// What came of a [`Task`]; whatever was not to be done is absent.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Stored { published: Option<Result<Published, Trouble>>, server_keys: Option<ServerKeysReport> },
+    Purged(Result<(), CallFailed>),
+    Announced(Revision, Result<(), CallFailed>),
 }
 
 impl Job {
-    /// As [`crate::publish`] does it, but only what is owed, and with less patience: whoever is at it comes back.
+    /// Does it, with less patience than one who has one chance.
     pub fn perform(self, client: &Client<'_>, options: &Options) -> Finished {
-        let Job { source, server_keys, owed } = self;
-        let key = &source.key;
+        let Job { key, task } = self;
         let patience = Patience::OF_ONE_WHO_RETURNS;
-        let published = owed.document.then(|| write_document(&client.calls(patience), &source, options));
-        let untold = match &published {
-            Some(Ok(published)) if published.done != Done::Planned => {
-                Some(Untold::everybody(published.revision))
+        let outcome = match task {
+            Task::Store { document, server_keys } => Outcome::Stored {
+                published: document.map(|source| write_document(&client.calls(patience), &source, options)),
+                server_keys: server_keys
+                    .map(|keys| write_all(client, patience, &key, &keys, options.dry_run)),
+            },
+            Task::Purge => Outcome::Purged(purge(&client.calls(Patience::IN_PASSING), &key.store_key())),
+            Task::Announce(revision) => {
+                let calls = client.calls(Patience::IN_PASSING);
+                Outcome::Announced(revision, announce(&calls, &key, revision))
             }
-            _ => owed.untold,
         };
-        // Newer flags must not wait long for somebody who does not listen.
-        let told = untold.map(|untold| tell(&client.calls(Patience::IN_PASSING), key, untold));
-        let server_keys =
-            owed.server_keys.then(|| write_all(client, patience, key, &server_keys, options.dry_run));
-        Finished { key: key.clone(), published, server_keys, told }
+        Finished { key, outcome }
     }
 }

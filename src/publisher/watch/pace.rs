@@ -17,11 +17,21 @@ const LONGEST_ASKED: Duration = Duration::from_secs(600);
 pub(crate) struct Pace {
     pauses: Option<ExponentialBackoff>,
     not_before: Duration,
+    asked_until: Duration,
 }
 
 impl Pace {
     pub(crate) fn not_before(&self) -> Duration {
-        self.not_before
+        self.not_before.max(self.asked_until)
+    }
+
+    pub(crate) fn is_failing(&self) -> bool {
+        self.pauses.is_some()
+    }
+
+    /// It is worth a try now.
+    pub(crate) fn hurry(&mut self, now: Duration) {
+        self.not_before = self.not_before.min(now);
     }
 
     /// It was tried, and this failed of it. `chance` spreads the pauses.
@@ -41,7 +51,8 @@ impl Pace {
                 .build()
         });
         let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
-        self.not_before = now + pause.max(asked.unwrap_or_default().min(LONGEST_ASKED));
+        self.not_before = now + pause;
+        self.asked_until = now + asked.unwrap_or_default().min(LONGEST_ASKED);
     }
 }
 

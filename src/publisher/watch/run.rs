@@ -11,7 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::publish::Options;
 use crate::server_keys::{ServerKeySource, ServerKeysFault, parse_server_keys};
 use crate::target::Target;
-use crate::watch::{Files, News, Seen, State, Watch};
+use crate::watch::{Files, Job, News, Seen, State, Watch};
 
 /// How soon an end is noticed.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -39,6 +39,13 @@ pub fn run(settings: &Settings, target: Target, clock: &SystemClock, mut say: im
     let mut next_look = clock.elapsed();
     let (finish, finished) = channel();
     thread::scope(|threads| {
+        let begin = |job: Job| {
+            let (finish, client) = (finish.clone(), &client);
+            threads.spawn(move || {
+                // Whoever waits for it does so to the end.
+                let _ = finish.send(job.perform(client, options));
+            });
+        };
         while !clock.is_hurried() {
             let mut news = Vec::new();
             if clock.elapsed() >= next_look {
@@ -56,11 +63,7 @@ pub fn run(settings: &Settings, target: Target, clock: &SystemClock, mut say: im
             }
             news.extend(watch.news(clock.elapsed()));
             while let Some(job) = watch.next(clock.elapsed()) {
-                let (finish, client) = (finish.clone(), &client);
-                threads.spawn(move || {
-                    // Whoever waits for it does so to the end.
-                    let _ = finish.send(job.perform(client, options));
-                });
+                begin(job);
             }
             if is_first_round && watch.tried_all() {
                 is_first_round = false;
@@ -74,9 +77,16 @@ pub fn run(settings: &Settings, target: Target, clock: &SystemClock, mut say: im
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
         }
-        drop(finish);
-        for done in &finished {
-            watch.done(done, clock.elapsed(), chance()).iter().for_each(&mut say);
+        loop {
+            while let Some(job) = watch.last(clock.elapsed()) {
+                begin(job);
+            }
+            if !watch.is_busy() {
+                break;
+            }
+            if let Ok(done) = finished.recv() {
+                watch.done(done, clock.elapsed(), chance()).iter().for_each(&mut say);
+            }
         }
     });
     for key in watch.unsettled() {

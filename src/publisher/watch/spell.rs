@@ -24,10 +24,6 @@ struct Reminder {
 }
 
 impl Spell {
-    pub(crate) fn is_on(&self) -> bool {
-        self.began.is_some()
-    }
-
     /// Notes a try that failed, or a part of it did.
     pub(crate) fn tried(&mut self, now: Duration) {
         self.began.get_or_insert(now);
