@@ -7,10 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use publisher::{
-    Client, Done, Options, Published, Report, ServerKeySource, Source, SystemClock, parse_server_keys,
-    publish,
-};
+use publisher::{Client, Options, Report, ServerKeySource, Source, SystemClock, parse_server_keys, publish};
 
 use crate::USAGE;
 use crate::evaluate::RegexAnchor;

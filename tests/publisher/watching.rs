@@ -45,12 +45,12 @@ impl Watching {
     /// Does what is due.
     fn work(&mut self) {
         let clock = &self.world.clock;
-        let client = Client::new(target(&self.world.api), clock);
         let mut said = self.watch.news(clock.elapsed());
         while let Some(job) = self.watch.next(clock.elapsed()) {
-            let (began, before) = (clock.elapsed(), self.writes().len());
+            let client = Client::new(target(&self.world.api), clock);
+            let (began, before) = (clock.elapsed(), self.world.api.writes());
             let finished = job.perform(&client, &Options::default());
-            if self.writes().len() > before {
+            if self.world.api.writes() > before {
                 self.writings.push((began, clock.elapsed()));
             }
             said.extend(self.watch.done(finished, clock.elapsed(), 7));
