@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::fastly::{FastlyApi, Fault, Kind, ORIGIN_TOKEN, SERVICE, STORE, fastly_api};
-use tests::{Tools, edge, eventually, jackstaff, origin, tools};
+use tests::{Tools, edge, eventually, jackstaff, origin, origin_at, tools};
 
 const FLAGS: &str = "/api/v1/flags/";
 const SOON: Duration = Duration::from_secs(20);
@@ -198,6 +198,10 @@ fn what_is_edited_is_served_through_faults_of_files_and_origin() {
     fs::write(&file, document("a", "three").to_string()).unwrap();
     serves("a", "three");
     watch.says("announcing a to the origin");
+    let revision = edge.get(FLAGS, "a").header("jackstaff-revision").to_owned();
+    let _second = origin_at(&tools, address.trim_start_matches("http://"));
+    watch.says(&format!("environment `a`: revision {revision} is announced now"));
+    assert_eq!(edge.get(FLAGS, "a").header("jackstaff-revision"), revision, "nothing was written again");
 
     fs::remove_file(&file).unwrap();
     watch.says("a.json: is gone; environment `a` goes on being served as it is");

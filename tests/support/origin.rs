@@ -14,8 +14,14 @@ pub struct Origin {
 /// Starts an origin.
 #[track_caller]
 pub fn origin(tools: &Tools) -> Origin {
+    origin_at(tools, "127.0.0.1:0")
+}
+
+/// Starts an origin at an address, where there may have been one before.
+#[track_caller]
+pub fn origin_at(tools: &Tools, address: &str) -> Origin {
     let mut process = Command::new(&tools.jackstaff)
-        .args(["origin", "--listen", "127.0.0.1:0"])
+        .args(["origin", "--listen", address])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
