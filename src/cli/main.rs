@@ -6,6 +6,7 @@ mod publish;
 mod target;
 mod unpublish;
 mod verdict;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,7 @@ enum Command {
     Origin(origin::Arguments),
     Publish(publish::Arguments),
     Unpublish(unpublish::Arguments),
+    Watch(watch::Arguments),
 }
 
 /// Exit code of a wrong command line (`EX_USAGE`).
@@ -44,5 +46,6 @@ fn main() -> ExitCode {
         Command::Origin(arguments) => origin::run(&arguments),
         Command::Publish(arguments) => publish::run(&arguments),
         Command::Unpublish(arguments) => unpublish::run(&arguments),
+        Command::Watch(arguments) => watch::run(&arguments),
     }
 }

@@ -91,7 +91,7 @@ fn possible(streams: usize) -> usize {
 }
 
 /// Ctrl-C, or TERM where there is such a thing.
-async fn end() {
+pub(crate) async fn end() {
     let interrupt = async {
         // Without a handler the process ends by the signal itself.
         let _ = signal::ctrl_c().await;

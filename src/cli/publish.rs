@@ -7,10 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use publisher::{
-    Client, Done, Options, Published, Report, ServerKeySource, Source, SystemClock, parse_server_keys,
-    publish,
-};
+use publisher::{Client, Options, Report, ServerKeySource, Source, SystemClock, parse_server_keys, publish};
 
 use crate::USAGE;
 use crate::evaluate::RegexAnchor;
@@ -118,19 +115,9 @@ fn say(file: &Path, source: &Source, report: &Report, dry_run: bool) {
     }
     println!(
         "{name}: {}{}",
-        sentence(source, published),
+        published.sentence(&source.key),
         keys.map_or(String::new(), |keys| format!(", {keys}"))
     );
-}
-
-fn sentence(source: &Source, published: &Published) -> String {
-    let (key, revision) = (&source.key, published.revision);
-    let size = published.bytes.map_or(String::new(), |bytes| format!(", {bytes} bytes"));
-    match published.done {
-        Done::Written => format!("published environment `{key}` as revision {revision}{size}"),
-        Done::Unchanged => format!("unchanged: environment `{key}` is stored as revision {revision}"),
-        Done::Planned => format!("would publish environment `{key}` as revision {revision}{size}"),
-    }
 }
 
 /// The server-side keys that were given.
@@ -148,14 +135,17 @@ impl ServerKeys {
     }
 }
 
+/// Reads a manifest of server-side keys.
+pub(crate) fn manifest(file: &Path) -> Result<BTreeMap<String, Vec<ServerKeySource>>> {
+    let name = file.display().to_string();
+    let text = fs::read_to_string(file).with_context(|| format!("{name} could not be read"))?;
+    parse_server_keys(&text).with_context(|| name)
+}
+
 fn server_keys(arguments: &Arguments) -> Result<ServerKeys> {
     match (&arguments.server_keys, arguments.server_key.as_slice()) {
         (None, []) => Ok(ServerKeys::Manifest(BTreeMap::new())),
-        (Some(file), []) => {
-            let name = file.display().to_string();
-            let text = fs::read_to_string(file).with_context(|| format!("{name} could not be read"))?;
-            Ok(ServerKeys::Manifest(parse_server_keys(&text).with_context(|| name)?))
-        }
+        (Some(file), []) => Ok(ServerKeys::Manifest(manifest(file)?)),
         (Some(_), _) => bail!("--server-keys and --server-key do not go together"),
         (None, _) if arguments.files.len() != 1 => {
             bail!("--server-key is for one FILE; for several, use a manifest: --server-keys")

@@ -14,12 +14,9 @@ use crate::target::Target;
 
 /// How long everything may take that is done for one item of the store, waiting included.
 const PATIENCE: Duration = Duration::from_secs(180);
-/// How long one call may take.
-const CALL: Duration = Duration::from_secs(60);
-/// Pauses between the tries of a call. A KV key takes one write a second, so they outlast that by far.
+/// Pauses between the tries of a call.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-const RETRIES: usize = 5;
 /// Bytes of an answer: more than a KV value can have.
 const ANSWER_LIMIT: u64 = 64 << 20;
 
@@ -33,10 +30,33 @@ pub struct Client<'a> {
     clock: &'a dyn Clock,
 }
 
+/// How often a call is tried again, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    retries: usize,
+    /// How long one call may take.
+    call: Duration,
+    /// The longest pause that an answer may ask for; who is asked for more gives up, and says so.
+    asked: Duration,
+}
+
+impl Patience {
+    /// Of one who has one chance. A KV key takes one write a second, so the pauses outlast that by far.
+    pub(crate) const OF_ONE_CHANCE: Patience =
+        Patience { retries: 5, call: Duration::from_secs(60), asked: PATIENCE };
+    /// Of one who comes back by itself. The pauses still outlast the second in which a key takes no second write.
+    pub(crate) const OF_ONE_WHO_RETURNS: Patience =
+        Patience { retries: 3, call: Duration::from_secs(60), asked: LONGEST_PAUSE };
+    /// Of one who comes back by itself, and has better things to do meanwhile.
+    pub(crate) const IN_PASSING: Patience =
+        Patience { retries: 0, call: Duration::from_secs(5), asked: Duration::ZERO };
+}
+
 /// The calls that are made for one item, with their common end.
 pub(crate) struct Calls<'a> {
     client: &'a Client<'a>,
     deadline: Duration,
+    patience: Patience,
 }
 
 /// What went wrong with a call, and with which.
@@ -45,7 +65,13 @@ pub enum CallFailed {
     #[error("{what}: {error}")]
     Transport { what: String, error: Box<ureq::Error> },
     #[error("{what}: answered {status}{detail}")]
-    Status { what: String, status: StatusCode, detail: String },
+    Status {
+        what: String,
+        status: StatusCode,
+        detail: String,
+        /// How long not to be called again.
+        asked: Option<Duration>,
+    },
     #[error("{what}: the answer has no header `{header}`")]
     Header { what: String, header: &'static str },
     #[error("{what}: not tried any more after {} s", PATIENCE.as_secs())]
@@ -65,6 +91,23 @@ impl CallFailed {
                     || status.is_server_error()
             }
             CallFailed::Header { .. } | CallFailed::OutOfTime { .. } => false,
+        }
+    }
+
+    /// How long whoever answered asked not to be called again.
+    pub(crate) fn asked_pause(&self) -> Option<Duration> {
+        match self {
+            CallFailed::Status { asked, .. } => *asked,
+            _ => None,
+        }
+    }
+
+    /// What failed and in which way, without what may differ from one time to the next.
+    pub(crate) fn gist(&self) -> String {
+        match self {
+            CallFailed::Transport { what, .. } => format!("{what}: transport"),
+            CallFailed::Status { what, status, .. } => format!("{what}: {status}"),
+            failed => failed.to_string(),
         }
     }
 
@@ -89,8 +132,8 @@ impl<'a> Client<'a> {
     }
 
     /// Begins with an item.
-    pub(crate) fn calls(&self) -> Calls<'_> {
-        Calls { client: self, deadline: self.clock.elapsed() + PATIENCE }
+    pub(crate) fn calls(&self, patience: Patience) -> Calls<'_> {
+        Calls { client: self, deadline: self.clock.elapsed() + PATIENCE, patience }
     }
 }
 
@@ -122,19 +165,21 @@ impl Calls<'_> {
         let mut pauses = ExponentialBuilder::default()
             .with_min_delay(FIRST_PAUSE)
             .with_max_delay(LONGEST_PAUSE)
-            .with_max_times(RETRIES)
+            .with_max_times(self.patience.retries)
             .with_jitter()
             .build();
         loop {
-            let (failed, asked) = match self.once(what, request) {
+            let failed = match self.once(what, request) {
                 Ok(response) if response.status().is_success() || expected.contains(&response.status()) => {
                     return Ok(response);
                 }
                 Ok(response) => refused(what, &response, self.now()),
-                Err(failed) => (failed, None),
+                Err(failed) => failed,
             };
-            let pause = if failed.may_pass() { pauses.next() } else { None };
-            let pause = pause.map(|pause| pause.max(asked.unwrap_or_default()));
+            let asked = failed.asked_pause().unwrap_or_default();
+            let again = failed.may_pass() && asked <= self.patience.asked;
+            let pause = if again { pauses.next() } else { None };
+            let pause = pause.map(|pause| pause.max(asked));
             match pause.filter(|pause| *pause < self.remaining()) {
                 Some(pause) => self.client.clock.sleep(pause),
                 None => return Err(failed),
@@ -148,7 +193,7 @@ impl Calls<'_> {
             return Err(CallFailed::OutOfTime { what: what.to_owned() });
         }
         let agent = &self.client.agent;
-        let limit = Some(remaining.min(CALL));
+        let limit = Some(remaining.min(self.patience.call));
         let response = if request.method() == Method::GET {
             let request = request.clone().map(|_| ());
             agent.run(agent.configure_request(request).timeout_global(limit).build())
@@ -179,8 +224,8 @@ pub(crate) fn built<'b>(
     request.map_err(|error| CallFailed::Transport { what: what.to_owned(), error: Box::new(error.into()) })
 }
 
-/// What an answer says that is none, and after what time it asks to be called again.
-fn refused(what: &str, response: &Response<Vec<u8>>, now: Timestamp) -> (CallFailed, Option<Duration>) {
+/// What an answer says that is none.
+fn refused(what: &str, response: &Response<Vec<u8>>, now: Timestamp) -> CallFailed {
     const SHOWN: usize = 1_000;
     let status = response.status();
     let body = response.body();
@@ -190,7 +235,7 @@ fn refused(what: &str, response: &Response<Vec<u8>>, now: Timestamp) -> (CallFai
     if let Some(asked) = asked {
         detail.push_str(&format!(" (to be called again after {} s)", asked.as_secs()));
     }
-    (CallFailed::Status { what: what.to_owned(), status, detail }, asked)
+    CallFailed::Status { what: what.to_owned(), status, detail, asked }
 }
 
 /// `Retry-After`, in seconds or as a date. Without it, a used-up quota says when it is renewed, in seconds since the

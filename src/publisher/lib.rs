@@ -15,6 +15,7 @@ mod report;
 mod server_keys;
 mod source;
 mod target;
+pub mod watch;
 mod write;
 
 pub use bundle::BundleRefused;

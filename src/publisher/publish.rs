@@ -5,7 +5,7 @@ use engine::Anchoring;
 
 use crate::announce::announce;
 use crate::bundle::{self, Bundle};
-use crate::client::{CallFailed, Calls, Client};
+use crate::client::{CallFailed, Calls, Client, Patience};
 use crate::kv::{Item, Stored};
 use crate::plan::{self, Known, Plan, Wanted};
 use crate::purge::purge;
@@ -49,20 +49,28 @@ pub fn publish(
     server_keys: &[ServerKeySource],
     options: &Options,
 ) -> Report {
-    let calls = &client.calls();
-    let environment =
-        write(calls, &source.key, options.dry_run, |stored| decide(calls, source, options, stored));
+    let patience = Patience::OF_ONE_CHANCE;
+    let environment = write_document(&client.calls(patience), source, options);
     let after = tell(client, &source.key, environment.as_ref().ok());
-    let server_keys = server_keys::write_all(client, &source.key, server_keys, options.dry_run);
+    let server_keys = server_keys::write_all(client, patience, &source.key, server_keys, options.dry_run);
     Report { environment, server_keys, after }
 }
 
 /// Removes an environment: publishes a tombstone, after which its keys open nothing.
 pub fn unpublish(client: &Client<'_>, key: &EnvironmentKey, dry_run: bool) -> Report {
-    let calls = &client.calls();
+    let calls = &client.calls(Patience::OF_ONE_CHANCE);
     let environment = write(calls, key, dry_run, |stored| decide_removal(calls, key, stored));
     let after = tell(client, key, environment.as_ref().ok());
     Report { environment, server_keys: ServerKeysReport::default(), after }
+}
+
+/// Brings the bundle of a document up to date, and nothing else.
+pub(crate) fn write_document(
+    calls: &Calls<'_>,
+    source: &Source,
+    options: &Options,
+) -> Result<Published, Trouble> {
+    write(calls, &source.key, options.dry_run, |stored| decide(calls, source, options, stored))
 }
 
 type Decided = Result<Decision<Published>, Trouble>;
@@ -129,7 +137,7 @@ fn tell(client: &Client<'_>, key: &EnvironmentKey, published: Option<&Published>
     let Some(published) = published.filter(|published| published.done != Done::Planned) else {
         return Vec::new();
     };
-    let calls = &client.calls();
+    let calls = &client.calls(Patience::OF_ONE_CHANCE);
     let told = [purge(calls, &key.store_key()), announce(calls, key, published.revision)];
     told.into_iter().filter_map(Result::err).collect()
 }

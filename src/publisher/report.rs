@@ -65,6 +65,17 @@ impl Trouble {
 }
 
 impl Published {
+    /// What was done for an environment, in words.
+    pub fn sentence(&self, key: &EnvironmentKey) -> String {
+        let revision = self.revision;
+        let size = self.bytes.map_or(String::new(), |bytes| format!(", {bytes} bytes"));
+        match self.done {
+            Done::Written => format!("published environment `{key}` as revision {revision}{size}"),
+            Done::Unchanged => format!("unchanged: environment `{key}` is stored as revision {revision}"),
+            Done::Planned => format!("would publish environment `{key}` as revision {revision}{size}"),
+        }
+    }
+
     pub(crate) fn new(revision: Revision, done: Done) -> Published {
         Published { revision, done, bytes: None, warnings: Vec::new(), odd: None }
     }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::client::{CallFailed, Client};
+use crate::client::{CallFailed, Calls, Client, Patience};
 use crate::kv::{Item, Stored};
 use crate::purge::purge;
 use crate::write::{Brought, Decision, StoreFailed, bring};
@@ -114,6 +114,7 @@ fn source(written: Written, environment: &str, number: usize) -> Result<ServerKe
 /// not asked for the rest.
 pub(crate) fn write_all(
     client: &Client<'_>,
+    patience: Patience,
     environment: &EnvironmentKey,
     sources: &[ServerKeySource],
     dry_run: bool,
@@ -122,7 +123,7 @@ pub(crate) fn write_all(
     let mut sources: Vec<&ServerKeySource> = sources.iter().collect();
     sources.sort_by_key(|source| source.active);
     for (source, done) in sources.iter().zip(0..) {
-        match write(client, environment, source, dry_run) {
+        match write(&client.calls(patience), environment, source, dry_run) {
             Ok((written, purged)) => {
                 report.written += usize::from(written);
                 report.after.extend(purged.err());
@@ -145,12 +146,11 @@ pub(crate) fn write_all(
 /// The record of a revoked key is purged each time: a POP would go on opening the environment if the purge that went
 /// with the write failed.
 fn write(
-    client: &Client<'_>,
+    calls: &Calls<'_>,
     environment: &EnvironmentKey,
     source: &ServerKeySource,
     dry_run: bool,
 ) -> Result<(bool, Result<(), CallFailed>), StoreFailed> {
-    let calls = &client.calls();
     let name = source.hash.store_key();
     let record = ServerKey {
         environment: environment.to_string(),

@@ -46,6 +46,18 @@ pub enum StoreFailed {
     NotReadBack { name: String, why: NotShown },
 }
 
+impl StoreFailed {
+    /// The call that failed, if it was a call.
+    pub(crate) fn call(&self) -> Option<&CallFailed> {
+        match self {
+            StoreFailed::Call(failed)
+            | StoreFailed::InDoubt(failed)
+            | StoreFailed::NotReadBack { why: NotShown::Call(failed), .. } => Some(failed),
+            StoreFailed::Contended { .. } | StoreFailed::NotReadBack { .. } => None,
+        }
+    }
+}
+
 /// Why an item could not be read back.
 #[derive(Debug, Error)]
 pub enum NotShown {

@@ -4,10 +4,12 @@
 
 mod doubt;
 mod history;
+mod looking;
 mod pauses;
 mod read_back;
 mod removal;
 mod server_keys;
 mod soak;
+mod watching;
 mod world;
 mod writes;

@@ -18,7 +18,7 @@ pub use clock::SimulatedClock;
 pub use edge::{Answer, Edge, edge, edge_with_origin};
 pub use files::{fixture, folder, workspace};
 pub use jackstaff::{Finished, jackstaff};
-pub use origin::{Origin, origin, origin_with};
+pub use origin::{Origin, origin, origin_at, origin_with};
 pub use tools::{Tools, installed, say, tools};
 
 use std::thread;

@@ -16,14 +16,25 @@ pub struct Origin {
 /// Starts an origin.
 #[track_caller]
 pub fn origin(tools: &Tools) -> Origin {
-    origin_with(tools, &[])
+    start(tools, "127.0.0.1:0", &[])
 }
 
 /// Starts an origin with further arguments.
 #[track_caller]
 pub fn origin_with(tools: &Tools, arguments: &[&str]) -> Origin {
+    start(tools, "127.0.0.1:0", arguments)
+}
+
+/// Starts an origin at an address, where there may have been one before.
+#[track_caller]
+pub fn origin_at(tools: &Tools, address: &str) -> Origin {
+    start(tools, address, &[])
+}
+
+#[track_caller]
+fn start(tools: &Tools, address: &str, arguments: &[&str]) -> Origin {
     let mut process = Command::new(&tools.jackstaff)
-        .args(["origin", "--listen", "127.0.0.1:0"])
+        .args(["origin", "--listen", address])
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -108,6 +108,11 @@ impl FastlyApi {
         self.state().store.current(key).cloned()
     }
 
+    /// How many writes took place, whoever made them.
+    pub fn writes(&self) -> u64 {
+        self.state().store.writes
+    }
+
     /// What happened so far.
     pub fn events(&self) -> Vec<Event> {
         self.state().events.clone()

@@ -28,7 +28,8 @@ pub(crate) struct Store {
     pub(crate) write_interval: Option<Duration>,
     items: BTreeMap<String, Vec<Stored>>,
     written: BTreeMap<String, Instant>,
-    writes: u64,
+    /// How many there were.
+    pub(crate) writes: u64,
 }
 
 impl Store {

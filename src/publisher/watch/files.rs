@@ -1,0 +1,241 @@
+//! Files, looked at again and again.
+//!
+//! Looking is all there is to it: notifications of the operating system differ from one to the next, miss what comes
+//! over a network, and lose sight of a file that an editor replaces. A look costs a `stat` a file; what was touched a
+//! short time ago is read and compared, since a time of modification may be as coarse as two seconds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, Metadata};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf, absolute};
+use std::time::{Duration, SystemTime};
+
+use crate::source::sha256;
+
+/// A file is read at each look until nothing was seen to touch it for this long.
+const RESTLESS: Duration = Duration::from_secs(5);
+/// Whatever its marks say, a file is read this often.
+const READ_AGAIN: Duration = Duration::from_secs(10);
+/// Editors take a file away for a moment.
+const GONE_AFTER: Duration = Duration::from_secs(2);
+/// Bytes of a file that may be a document: more than may be stored of one.
+const LIMIT: u64 = 64 << 20;
+
+/// What became of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    pub file: PathBuf,
+    pub state: State,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// It is new, or has other content than before.
+    Content(String),
+    Unreadable(String),
+    /// It is not there, perhaps for a moment only.
+    Missing,
+    /// It is not there, and was not for a while.
+    Gone,
+}
+
+/// Files, and directories with files in them.
+#[derive(Debug)]
+pub struct Files {
+    paths: Vec<PathBuf>,
+    ignored: Option<PathBuf>,
+    /// By absolute path, so that a file that is named twice is one.
+    known: BTreeMap<PathBuf, Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// As it is to be called.
+    file: PathBuf,
+    mark: Option<Mark>,
+    told: Option<Told>,
+    touched: Duration,
+    read: Duration,
+    was_there: bool,
+    missing_since: Option<Duration>,
+}
+
+/// What was told last.
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    /// A content of this hash.
+    Content(String),
+    Other(State),
+}
+
+/// What shows that a file was touched, most of the time.
+#[derive(Debug, PartialEq, Eq)]
+struct Mark {
+    length: u64,
+    modified: Option<SystemTime>,
+    /// Inode, and when that changed.
+    inode: (u64, i64, i64),
+}
+
+impl Files {
+    /// Watches files, and the `.json` files right in directories, but not the `ignored` one.
+    pub fn new(paths: Vec<PathBuf>, ignored: Option<&Path>) -> Files {
+        Files { paths, ignored: ignored.map(whole), known: BTreeMap::new() }
+    }
+
+    /// What became of them since the last look.
+    pub fn look(&mut self, now: Duration) -> Vec<Seen> {
+        let listed = self.list();
+        let names: BTreeSet<PathBuf> = listed.iter().map(|(path, _)| path.clone()).collect();
+        let unlisted: Vec<PathBuf> =
+            self.known.keys().filter(|path| !names.contains(*path)).cloned().collect();
+        let mut seen = Vec::new();
+        for (path, file) in listed {
+            let known = self.known.entry(path.clone()).or_insert_with(|| Known::new(file, now));
+            let state = known.look(&path, now);
+            seen.extend(state.map(|state| Seen { file: known.file.clone(), state }));
+        }
+        for path in unlisted {
+            // One that is a directory by now stands for what is in it.
+            let Some(known) = self.known.get_mut(&path).filter(|_| !path.is_dir()) else {
+                self.known.remove(&path);
+                continue;
+            };
+            let state = known.look(&path, now);
+            seen.extend(state.clone().map(|state| Seen { file: known.file.clone(), state }));
+            if state == Some(State::Gone) {
+                self.known.remove(&path);
+            }
+        }
+        seen
+    }
+
+    /// All files that there should be, by absolute path.
+    fn list(&self) -> Vec<(PathBuf, PathBuf)> {
+        let mut names = BTreeSet::new();
+        let mut listed = Vec::new();
+        for path in &self.paths {
+            // A directory that cannot be read is told of like a file that cannot be.
+            let files = documents(path).unwrap_or_else(|_| vec![path.clone()]);
+            for file in files {
+                let path = whole(&file);
+                if self.ignored.as_ref() != Some(&path) && names.insert(path.clone()) {
+                    listed.push((path, file));
+                }
+            }
+        }
+        listed
+    }
+}
+
+/// The files that a path stands for.
+fn documents(path: &Path) -> io::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        // Hidden files, and what editors leave beside what they edit, are not meant.
+        let is_meant = name.to_str().is_none_or(|name| !name.starts_with(['.', '#']));
+        let file = entry.path();
+        if is_meant && file.extension().is_some_and(|extension| extension == "json") && !file.is_dir() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn whole(path: impl AsRef<Path>) -> PathBuf {
+    let path = path.as_ref();
+    absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+impl Known {
+    fn new(file: PathBuf, now: Duration) -> Known {
+        Known { file, mark: None, told: None, touched: now, read: now, was_there: false, missing_since: None }
+    }
+
+    fn look(&mut self, path: &Path, now: Duration) -> Option<State> {
+        let metadata = match fs::metadata(path) {
+            Ok(metadata) => metadata,
+            Err(error) => return self.failed(&error, now),
+        };
+        self.was_there = true;
+        self.missing_since = None;
+        if !metadata.is_file() {
+            let error = fs::read_dir(path).err();
+            return self.tell(State::Unreadable(error.map_or("not a file".into(), |e| e.to_string())));
+        }
+        if metadata.len() > LIMIT {
+            let state = format!("{} bytes, more than a document may have", metadata.len());
+            return self.tell(State::Unreadable(state));
+        }
+        let mark = Some(Mark::of(&metadata));
+        if self.mark != mark {
+            self.mark = mark;
+            self.touched = now;
+        } else if now >= self.touched + RESTLESS && now < self.read + READ_AGAIN {
+            return None;
+        }
+        self.read = now;
+        match fs::read(path) {
+            Ok(bytes) => self.has(bytes),
+            Err(error) => self.failed(&error, now),
+        }
+    }
+
+    fn has(&mut self, bytes: Vec<u8>) -> Option<State> {
+        let told = Some(Told::Content(sha256(&bytes)));
+        if self.told == told {
+            return None;
+        }
+        let Ok(text) = String::from_utf8(bytes) else {
+            return self.tell(State::Unreadable("not UTF-8".into()));
+        };
+        self.told = told;
+        Some(State::Content(text))
+    }
+
+    fn failed(&mut self, error: &io::Error, now: Duration) -> Option<State> {
+        if error.kind() != ErrorKind::NotFound {
+            return self.tell(State::Unreadable(error.to_string()));
+        }
+        self.mark = None;
+        if !self.was_there {
+            // One that never came is told of once; one that went was told of.
+            return if self.told.is_none() { self.tell(State::Unreadable(error.to_string())) } else { None };
+        }
+        let since = *self.missing_since.get_or_insert(now);
+        if now < since + GONE_AFTER {
+            return self.tell(State::Missing);
+        }
+        self.was_there = false;
+        self.tell(State::Gone)
+    }
+
+    /// Tells what was not told last.
+    fn tell(&mut self, state: State) -> Option<State> {
+        let told = Some(Told::Other(state.clone()));
+        if self.told == told {
+            return None;
+        }
+        self.told = told;
+        Some(state)
+    }
+}
+
+impl Mark {
+    fn of(metadata: &Metadata) -> Mark {
+        #[cfg(unix)]
+        let inode = {
+            use std::os::unix::fs::MetadataExt;
+            (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
+        };
+        #[cfg(not(unix))]
+        let inode = (0, 0, 0);
+        Mark { length: metadata.len(), modified: metadata.modified().ok(), inode }
+    }
+}

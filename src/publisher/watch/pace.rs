@@ -1,0 +1,93 @@
+//! When something that failed is tried again.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+
+use crate::watch::failure::Failure;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// Chance adds up to as much again, so that many environments do not come back at the same moment.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// Who asks not to be called for longer is called all the same: a mistaken answer must not end it all.
+const LONGEST_ASKED: Duration = Duration::from_secs(600);
+
+/// When something may be tried: at once, as long as it does not fail; after growing pauses, if it does.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    pauses: Option<ExponentialBackoff>,
+    not_before: Duration,
+    asked_until: Duration,
+}
+
+impl Pace {
+    pub(crate) fn not_before(&self) -> Duration {
+        self.not_before.max(self.asked_until)
+    }
+
+    pub(crate) fn is_failing(&self) -> bool {
+        self.pauses.is_some()
+    }
+
+    /// It is worth a try now.
+    pub(crate) fn hurry(&mut self, now: Duration) {
+        self.not_before = self.not_before.min(now);
+    }
+
+    /// It was tried, and this failed of it. `chance` spreads the pauses.
+    pub(crate) fn came_to(&mut self, failures: &[Failure], now: Duration, chance: u64) {
+        if failures.is_empty() {
+            *self = Pace::default();
+            return;
+        }
+        let asked = failures.iter().filter_map(|failure| failure.asked).max();
+        let pauses = self.pauses.get_or_insert_with(|| {
+            ExponentialBuilder::default()
+                .with_min_delay(FIRST_PAUSE)
+                .with_max_delay(LONGEST_PAUSE)
+                .without_max_times()
+                .with_jitter()
+                .with_jitter_seed(chance)
+                .build()
+        });
+        let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
+        self.not_before = now + pause;
+        self.asked_until = now + asked.unwrap_or_default().min(LONGEST_ASKED);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(asked: Option<u64>) -> [Failure; 1] {
+        [Failure { gist: "x".into(), text: "x".into(), asked: asked.map(Duration::from_secs) }]
+    }
+
+    #[test]
+    fn pauses_grow_to_an_end_and_begin_anew_after_a_success() {
+        let mut pace = Pace::default();
+        let mut pauses: Vec<Duration> = Vec::new();
+        for _ in 0..12 {
+            pace.came_to(&failure(None), Duration::ZERO, 7);
+            pauses.push(pace.not_before());
+        }
+        for (number, pause) in pauses.iter().enumerate() {
+            let least = (FIRST_PAUSE * (1 << number)).min(LONGEST_PAUSE);
+            assert!(*pause >= least && *pause <= least * 2, "{number}: {pauses:?}");
+        }
+        pace.came_to(&[], Duration::ZERO, 7);
+        assert_eq!(pace.not_before(), Duration::ZERO);
+        pace.came_to(&failure(None), Duration::ZERO, 7);
+        assert!(pace.not_before() <= FIRST_PAUSE * 2);
+    }
+
+    #[test]
+    fn who_asks_for_a_pause_gets_it_within_reason() {
+        for (asked, expected) in [(60, 60), (86_400, 600)] {
+            let mut pace = Pace::default();
+            pace.came_to(&failure(Some(asked)), Duration::from_secs(5), 7);
+            assert_eq!(pace.not_before(), Duration::from_secs(5 + expected));
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! `jackstaff watch`, the program, over real files in real time.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tests::fastly::{FastlyApi, Fault, Kind, ORIGIN_TOKEN, SERVICE, STORE, fastly_api};
+use tests::{Tools, edge, eventually, jackstaff, origin, origin_at, tools};
+
+const FLAGS: &str = "/api/v1/flags/";
+const SOON: Duration = Duration::from_secs(20);
+
+fn document(key: &str, value: &str) -> Value {
+    json!({
+        "api_key": key,
+        "updated_at": "2026-03-01T00:00:00Z",
+        "project": { "segments": [] },
+        "feature_states": [{ "feature": { "name": "f" }, "enabled": true, "feature_state_value": value }],
+    })
+}
+
+/// A `watch` that runs, ended on drop.
+struct Watch {
+    process: Child,
+    said: Arc<Mutex<Vec<String>>>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+#[track_caller]
+fn watch(tools: &Tools, arguments: &[&str]) -> Watch {
+    let mut process = Command::new(&tools.jackstaff)
+        .arg("watch")
+        .args(arguments)
+        .env("FASTLY_API_TOKEN", "local-publisher")
+        .env("JACKSTAFF_ORIGIN_TOKEN", ORIGIN_TOKEN)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let read = |from: Box<dyn Read + Send>| {
+        let said = Arc::clone(&said);
+        thread::spawn(move || {
+            for line in BufReader::new(from).lines().map_while(Result::ok) {
+                said.lock().unwrap().push(line);
+            }
+        })
+    };
+    let readers =
+        vec![read(Box::new(process.stdout.take().unwrap())), read(Box::new(process.stderr.take().unwrap()))];
+    Watch { process, said, readers }
+}
+
+impl Watch {
+    fn said(&self) -> Vec<String> {
+        self.said.lock().unwrap().clone()
+    }
+
+    /// Waits for a line with this in it.
+    #[track_caller]
+    fn says(&self, what: &str) {
+        eventually(&format!("{what:?}, said by watch"), SOON, || {
+            self.said().iter().any(|line| line.contains(what)).then_some(())
+        });
+    }
+
+    /// Asks it to end, and gives what it ended with and how long it took.
+    fn end(mut self, signal: &str) -> (i32, Duration) {
+        let asked = Instant::now();
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        let code = self.process.wait().unwrap().code().unwrap_or(-1);
+        (code, asked.elapsed())
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        for reader in self.readers.drain(..) {
+            let _ = reader.join();
+        }
+        if thread::panicking() {
+            eprintln!("--- said by watch\n{}", self.said().join("\n"));
+        }
+    }
+}
+
+/// Against the stand-in, over a folder.
+fn watch_with_stand_in(tools: &Tools, api: &FastlyApi, folder: &Path) -> Watch {
+    let (url, folder) = (api.url(), folder.display().to_string());
+    let target = ["--api", &url, "--store", STORE, "--service", SERVICE, "--origin", &url];
+    watch(tools, &[&target[..], &["--interval", "50", &folder]].concat())
+}
+
+fn stored_value(api: &FastlyApi, key: &str) -> Option<String> {
+    let stored = api.stored(&format!("environment/{key}"))?;
+    let text = String::from_utf8_lossy(&stored.value).into_owned();
+    Some(text.split("\"feature_state_value\":\"").nth(1)?.split('"').next()?.to_owned())
+}
+
+#[test]
+fn a_burst_of_changes_never_meets_the_limit_of_the_store() {
+    let Some(tools) = tools() else { return };
+    let api = fastly_api();
+    api.limit_writes(Duration::from_secs(1));
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("a.json");
+    fs::write(&file, document("a", "0").to_string()).unwrap();
+    let watch = watch_with_stand_in(&tools, &api, folder.path());
+    watch.says("watching 1 environment");
+    for number in 1..50 {
+        fs::write(&file, document("a", &number.to_string()).to_string()).unwrap();
+        thread::sleep(Duration::from_millis(100));
+    }
+    eventually("the last change is stored", SOON, || (stored_value(&api, "a")? == "49").then_some(()));
+    watch.says("watching");
+    assert_eq!(watch.end("-TERM").0, 0);
+    let story = api.story();
+    let refused: Vec<&String> = story.iter().filter(|line| line.ends_with(" 429")).collect();
+    assert!(refused.is_empty(), "{refused:?}");
+    let writes = story.iter().filter(|line| *line == "stored environment/a").count();
+    assert!((5..=8).contains(&writes), "one a second: {writes}");
+}
+
+#[test]
+fn one_that_fails_holds_up_no_other_and_an_end_is_an_end() {
+    let Some(tools) = tools() else { return };
+    let api = fastly_api();
+    let folder = TempDir::new().unwrap();
+    // As long as the test may take.
+    api.fail(Kind::Read, "environment/a", [Fault::Answer(503); 1_000]);
+    for key in ["a", "b"] {
+        fs::write(folder.path().join(format!("{key}.json")), document(key, "one").to_string()).unwrap();
+    }
+    let watch = watch_with_stand_in(&tools, &api, folder.path());
+    let b = folder.path().join("b.json");
+    for value in ["two", "three"] {
+        fs::write(&b, document("b", value).to_string()).unwrap();
+        eventually("b is published", Duration::from_secs(5), || {
+            (stored_value(&api, "b")? == value).then_some(())
+        });
+    }
+    watch.says("reading environment/a from the KV store: answered 503");
+    assert_eq!(watch.said().iter().filter(|line| line.contains("answered 503")).count(), 1);
+    let (code, took) = watch.end("-INT");
+    assert_eq!(code, 0);
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn what_is_edited_is_served_through_faults_of_files_and_origin() {
+    let Some(tools) = tools() else { return };
+    let edge = edge(&tools, &json!({}));
+    let first = origin(&tools);
+    let address = first.url();
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("a.json");
+    let keys = folder.path().join("keys.json");
+    fs::write(&keys, r#"{"a": ["ser.x"]}"#).unwrap();
+    fs::write(&file, document("a", "one").to_string()).unwrap();
+    let (api, keys_name) = (edge.url(""), keys.display().to_string());
+    let target = ["--api", &api, "--store", "local", "--service", "local", "--origin", &address];
+    let name = folder.path().display().to_string();
+    let watch =
+        watch(&tools, &[&target[..], &["--server-keys", &keys_name, "--interval", "50", &name]].concat());
+    watch.says("watching 1 environment");
+    let value = |key: &str| edge.get(FLAGS, key).json()[0]["feature_state_value"].clone();
+    assert_eq!((value("a"), value("ser.x")), (json!("one"), json!("one")));
+    let serves = |key: &str, expected: &str| {
+        eventually(&format!("{expected} is served"), SOON, || {
+            let answer = edge.get(FLAGS, key);
+            (answer.status == 200 && answer.json()[0]["feature_state_value"] == expected).then_some(())
+        });
+    };
+
+    fs::write(&file, document("a", "two").to_string()).unwrap();
+    serves("a", "two");
+    fs::write(&file, "{").unwrap();
+    watch.says("a.json: invalid JSON");
+    assert_eq!(value("a"), "two");
+    fs::write(folder.path().join("b.json"), document("b", "new").to_string()).unwrap();
+    serves("b", "new");
+    fs::write(&keys, r#"{"a": ["ser.x", "ser.y"]}"#).unwrap();
+    serves("ser.y", "two");
+
+    drop(first);
+    fs::write(&file, document("a", "three").to_string()).unwrap();
+    serves("a", "three");
+    watch.says("announcing a to the origin");
+    let revision = edge.get(FLAGS, "a").header("jackstaff-revision").to_owned();
+    let _second = origin_at(&tools, address.trim_start_matches("http://"));
+    watch.says(&format!("environment `a`: revision {revision} is announced now"));
+    assert_eq!(edge.get(FLAGS, "a").header("jackstaff-revision"), revision, "nothing was written again");
+
+    fs::remove_file(&file).unwrap();
+    watch.says("a.json: is gone; environment `a` goes on being served as it is");
+    assert_eq!(value("a"), "three");
+    assert_eq!(watch.end("-TERM").0, 0);
+}
+
+#[test]
+fn wrong_usage_ends_with_64_and_help_with_0() {
+    let Some(tools) = tools() else { return };
+    let usage = |arguments: &[&str]| jackstaff(&tools, &[&["watch"], arguments].concat(), "").code;
+    assert_eq!(usage(&[]), 64);
+    assert_eq!(usage(&["--store", "s", "--interval", "1", "x"]), 64);
+    assert_eq!(usage(&["--store", "s", "--server-keys", "/nowhere/keys.json", "x"]), 64);
+    assert_eq!(usage(&["--help"]), 0);
+}
