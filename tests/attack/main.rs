@@ -8,6 +8,7 @@ mod forged;
 mod races;
 mod shapes;
 mod stores;
+mod told;
 
 use std::time::Duration;
 

@@ -1,0 +1,42 @@
+//! What clients were told, and copies that fall behind it.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tests::stream::{Listening, clients, publish, variant};
+use tests::{eventually, fixture};
+
+use crate::{CLIENT, FLAGS, NAME, PATIENCE, assert_sound, demo_edge, source};
+
+/// The KV store shows the older bundle again after its newer one was told, and the copy is gone: what eviction and a
+/// replica that lags make of it. The older one is put back, and would be served as fresh for an hour.
+#[test]
+fn a_copy_behind_what_was_told_is_brought_up_to_date_or_labelled() {
+    // The leader is soon gone, so that only requests can mend it.
+    let dying = json!({ "leader_dies_ms": 1_000 });
+    let Some(edge) = demo_edge(&json!({ "fresh": 3600, "fault": dying })) else { return };
+    let older: u64 = edge.get(FLAGS, CLIENT).header("jackstaff-revision").parse().unwrap();
+    let newer = publish(&edge.url(""), None, &variant(&fixture("demo.json"), 1)).revision;
+    let listening = clients(&Listening::to(edge.url(""), CLIENT, 1));
+    listening.wait_until_told(newer, PATIENCE);
+    drop(listening);
+    eventually("the leader is gone", PATIENCE, || {
+        edge.log().contains("jackstaff: segment stream/").then_some(())
+    });
+
+    edge.set(&json!({ "fresh": 3600, "fault": { "kv_older": true } }));
+    edge.get("/health", "");
+    edge.hard_purge(NAME);
+    let answer = edge.get(FLAGS, CLIENT);
+    assert_eq!(source(&answer), (200, "stale"));
+    assert_eq!(answer.header("jackstaff-revision"), older.to_string());
+
+    edge.set(&json!({ "fresh": 3600 }));
+    edge.get("/health", "");
+    let answer = eventually("the newer one is served", Duration::from_secs(5), || {
+        let answer = edge.get(FLAGS, CLIENT);
+        (answer.header("jackstaff-revision") == newer.to_string()).then_some(answer)
+    });
+    assert_eq!(source(&answer), (200, "kv"));
+    assert_sound(&edge);
+}
