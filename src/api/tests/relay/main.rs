@@ -193,6 +193,14 @@ fn a_leader_that_has_worked_enough_ends_early() {
 }
 
 #[test]
+fn a_leader_that_has_worked_enough_at_once_rests_before_it_ends() {
+    let mut world = World::new(Some(7)).at(s(1), Event::Written(8)).at(s(1), Event::Announced(8));
+    world.look_costs = ms(60);
+    let (world, report) = led(world);
+    assert_eq!((world.now, report.looks), (s(5), 1));
+}
+
+#[test]
 fn who_is_served_alone_hears_of_changes_and_asks_no_origin() {
     let mut world = World::new(Some(7)).at(s(12), Event::Written(8));
     let report = lead(&mut world, LENGTH, Company::Alone).unwrap();
