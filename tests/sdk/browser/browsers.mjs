@@ -16,11 +16,11 @@ export async function launch(which, modules) {
     "/flagsmith.js": readFileSync(require.resolve("@flagsmith/flagsmith"), "utf8"),
     "/page.js": readFileSync(new URL("page.js", import.meta.url), "utf8"),
   };
-  if (which === "jsdom") return jsdom(require("jsdom"), scripts);
+  if (which === "jsdom") return jsdom(require("jsdom"), require("eventsource"), scripts);
   return chromium(require("playwright-core").chromium, which, scripts);
 }
 
-function jsdom({ JSDOM, VirtualConsole }, scripts) {
+function jsdom({ JSDOM, VirtualConsole }, { EventSource }, scripts) {
   const windows = [];
   return {
     name: "jsdom",
@@ -31,6 +31,8 @@ function jsdom({ JSDOM, VirtualConsole }, scripts) {
       const page = new JSDOM("<!doctype html>", options);
       const { window } = page;
       windows.push(window);
+      // Of all that the SDK needs, what jsdom does not have.
+      window.EventSource = EventSource;
       for (const script of Object.values(scripts)) new Script(script).runInContext(page.getInternalVMContext());
       return async (name, ...parameters) => JSON.parse(await window.eval(name)(...parameters));
     },

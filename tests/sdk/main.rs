@@ -1,6 +1,12 @@
 //! Real SDKs, unmodified, as clients of a running edge.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
+mod connections;
+mod listener;
+mod models;
+mod realtime;
+mod tap;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -10,6 +16,10 @@ use tests::{Edge, Tools, edge, fixture, folder, installed, say, tools};
 
 const CLIENT: &str = "sdk-environment-key";
 const SERVER: &str = "ser.sdk-check";
+/// The stream of its changes.
+const STREAM: &str = "/sse/environments/sdk-environment-key/stream";
+/// A feature whose value is plain text for everybody.
+const FEATURE: &str = "welcome_text";
 
 #[test]
 fn python() {
