@@ -62,7 +62,7 @@ fn segments(tools: &Tools, document: &Value) -> Vec<Segment> {
         let segments = told(&edge);
         // Those that gave up theirs, and the one after them.
         let events: u64 = segments.iter().map(|segment| segment.events).sum();
-        (events as usize > CHANGES).then_some(segments)
+        (events > CHANGES as u64).then_some(segments)
     })
 }
 

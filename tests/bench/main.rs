@@ -13,10 +13,13 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 use tests::Tools;
 
+/// A part of the benches, by its name.
+type Part = (&'static str, fn(&Tools));
+
 /// The parts, all or those that were named.
 fn main() -> ExitCode {
     let named: Vec<String> = env::args().skip(1).collect();
-    let parts: [(&str, fn(&Tools)); 5] = [
+    let parts: [Part; 5] = [
         ("engine", |_| engine::against_the_rust_crate()),
         ("package", |_| edge::package()),
         ("edge", edge::routes),
