@@ -18,5 +18,5 @@ mod told;
 
 pub use channel::{Channel, FIRST, RETRY, head, label, prefix};
 pub use join::{Role, Seen, Segments, join};
-pub use lead::{Company, Heard, Report, Stage, hold, lead};
+pub use lead::{Company, Heard, Held, Report, Stage, hold, lead};
 pub use told::{CATCH_UP, Told, catch_up_pause, is_due};

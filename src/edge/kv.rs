@@ -21,12 +21,20 @@ impl Item {
 
     /// The whole body; quicker if it is `announced` to have so many bytes. One that breaks off is given as far as it came.
     pub(crate) fn into_body(mut self, announced: u64) -> Vec<u8> {
-        // Room for all of it, and to see that it is all, lets the host give it in large pieces.
-        let room = announced.min(LARGEST) + 64;
-        let mut bytes = Vec::with_capacity(usize::try_from(room).unwrap_or_default());
-        if let Some(mut body) = self.0.try_take_body() {
-            let _ = body.read_to_end(&mut bytes);
+        let announced = usize::try_from(announced.min(LARGEST)).unwrap_or_default();
+        let Some(mut body) = self.0.try_take_body() else { return Vec::new() };
+        // A buffer of the right size lets the host give all of it in one piece.
+        let mut bytes = vec![0; announced];
+        let mut filled = 0;
+        while filled < announced {
+            match body.read(&mut bytes[filled..]) {
+                Ok(0) | Err(_) => break,
+                Ok(read) => filled += read,
+            }
         }
+        bytes.truncate(filled);
+        // What is more than was announced.
+        let _ = body.read_to_end(&mut bytes);
         bytes
     }
 }

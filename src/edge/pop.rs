@@ -31,9 +31,9 @@ pub(crate) struct Noted {
 
 /// A compiled environment, kept from one request to the next.
 pub(crate) struct Decoded {
-    key: EnvironmentKey,
-    revision: api::Revision,
-    compiled: Rc<Compiled>,
+    pub(crate) key: EnvironmentKey,
+    pub(crate) revision: api::Revision,
+    pub(crate) compiled: Rc<Compiled>,
 }
 
 impl Store for Sandbox {
@@ -141,6 +141,20 @@ impl Sandbox {
         let note = read_note(&metadata)?;
         self.noted = Some(Noted { metadata, note: note.clone() });
         Some(note)
+    }
+
+    /// The metadata of a note that is about to be put beside a POP object.
+    pub(crate) fn write_note(&mut self, note: Note<Rc<Header>>) -> Bytes {
+        let metadata = match &note {
+            Note::Copy { of, checked_at, stale } => {
+                Note::Copy { of: of.as_ref(), checked_at: *checked_at, stale: *stale }.to_metadata()
+            }
+            Note::Unknown => Note::<Header>::Unknown.to_metadata(),
+            Note::Unavailable => Note::<Header>::Unavailable.to_metadata(),
+        };
+        let metadata = Bytes::from(metadata);
+        self.noted = Some(Noted { metadata: metadata.clone(), note });
+        metadata
     }
 }
 

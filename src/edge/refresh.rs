@@ -19,7 +19,7 @@ use jiff::Timestamp;
 
 use crate::kv;
 use crate::lock::Lock;
-use crate::pop::{cache_key, described, insert_note, seconds};
+use crate::pop::{Decoded, cache_key, described, insert_note, seconds};
 use crate::sandbox::Sandbox;
 
 /// How often something newer is looked for after an insertion. Once is the rule; a key is written once a second.
@@ -27,7 +27,7 @@ const LOOKS_AFTERWARDS: usize = 3;
 
 /// A sound bundle, as the KV store gave it.
 struct Bundle {
-    header: Header,
+    header: Rc<Header>,
     bytes: Vec<u8>,
 }
 
@@ -53,7 +53,7 @@ impl Sandbox {
         });
         let revision = held.as_ref().map(|(header, _)| header.revision);
         let purged = found.is_some_and(|found| found.age() < found.max_age());
-        let (answer, bundle) = self.ask_kv(name, revision);
+        let (answer, bundle) = self.ask_kv(key, name, revision);
         let change = match (api::refresh(revision, purged, answer, self.settings().fresh), bundle, held) {
             (Refresh::Insert, Some(bundle), _) => Change::Insert(bundle),
             (Refresh::Renew { lifetime, confirmed }, _, Some((header, checked_at))) => {
@@ -67,20 +67,23 @@ impl Sandbox {
         self.carry_out(name, &change, Some(obligation))?;
         // A key that nobody has costs one look at the KV store, not two.
         if matches!(answer, KvAnswer::Has(_)) {
-            self.look_afterwards(name)?;
+            self.look_afterwards(key, name)?;
         }
         let found = core::lookup(cache_key(name)).always_use_requested_range().execute()?;
         Ok(found.map_or(Lookup::Unavailable, |found| self.serve(key, found, Source::Kv)))
     }
 
-    /// Looks at the KV store, and brings the POP's copy up to date if the store is ahead of it. For the relay, and for a
-    /// copy that is behind what was told: no obligation is needed.
-    pub(crate) fn catch_up(&mut self, name: &str) -> Result<(), Error> {
-        let there = self.revision_there(name)?;
-        match self.ask_kv(name, there) {
-            (_, Some(newer)) => self.carry_out(name, &Change::Insert(newer), None),
-            (_, None) => Ok(()),
-        }
+    /// Looks at the KV store; if it is ahead of what is held, brings the POP's copy up to date, and gives its header. For the
+    /// relay, and for a copy that is behind what was told: no obligation is needed.
+    pub(crate) fn catch_up(
+        &mut self,
+        key: &EnvironmentKey,
+        held: Option<Revision>,
+    ) -> Result<Option<Rc<Header>>, Error> {
+        let name = key.store_key();
+        let (_, Some(newer)) = self.ask_kv(key, &name, held) else { return Ok(None) };
+        self.carry_out(&name, &Change::Insert(newer), None)?;
+        self.header_there(&name)
     }
 
     /// Puts the copy at hand back into its place if it cannot be read: a refresher that died in the middle of its insertion
@@ -88,7 +91,7 @@ impl Sandbox {
     pub(crate) fn mend(&mut self) -> bool {
         let Some(broken) = self.opened.take() else { return false };
         let name = broken.key.store_key();
-        let (_, Some(bundle)) = self.ask_kv(&name, None) else { return false };
+        let (_, Some(bundle)) = self.ask_kv(&broken.key, &name, None) else { return false };
         let mended = self.carry_out(&name, &Change::Insert(bundle), None).and_then(|()| {
             let found = core::lookup(cache_key(&name)).always_use_requested_range().execute()?;
             Ok(found.map_or(Lookup::Unavailable, |found| self.serve(&broken.key, found, Source::Kv)))
@@ -98,10 +101,10 @@ impl Sandbox {
     }
 
     /// Inserts what came into the KV store while the POP object was brought up to date.
-    fn look_afterwards(&mut self, name: &str) -> Result<(), Error> {
+    fn look_afterwards(&mut self, key: &EnvironmentKey, name: &str) -> Result<(), Error> {
         for _ in 0..LOOKS_AFTERWARDS {
             let there = self.revision_there(name)?;
-            let (_, Some(newer)) = self.ask_kv(name, there) else { break };
+            let (_, Some(newer)) = self.ask_kv(key, name, there) else { break };
             self.carry_out(name, &Change::Insert(newer), None)?;
         }
         Ok(())
@@ -126,14 +129,15 @@ impl Sandbox {
             (Change::Insert(Bundle { header, bytes }), obligation) => {
                 #[cfg(feature = "local-api")]
                 let dies = obligation.is_some() && settings.fault.dies;
-                let note = Note::Copy { of: header, checked_at: seconds(Timestamp::now()), stale: false };
-                let (total, metadata) = (header.total, note.to_metadata().into());
+                let checked_at = seconds(Timestamp::now());
+                let metadata =
+                    self.write_note(Note::Copy { of: Rc::clone(header), checked_at, stale: false });
                 let mut body = match obligation {
                     Some(obligation) => described!(obligation.insert(settings.fresh), name, metadata)
-                        .known_length(total)
+                        .known_length(header.total)
                         .execute()?,
                     None => described!(core::insert(cache_key(name), settings.fresh), name, metadata)
-                        .known_length(total)
+                        .known_length(header.total)
                         .execute()?,
                 };
                 #[cfg(feature = "local-api")]
@@ -145,8 +149,9 @@ impl Sandbox {
                 body.finish()?;
             }
             (Change::Renew { header, checked_at, stale, lifetime }, Some(obligation)) => {
-                let note = Note::Copy { of: header.as_ref(), checked_at: *checked_at, stale: *stale };
-                described!(obligation.update(*lifetime), name, note.to_metadata().into()).execute()?;
+                let (of, checked_at, stale) = (Rc::clone(header), *checked_at, *stale);
+                let metadata = self.write_note(Note::Copy { of, checked_at, stale });
+                described!(obligation.update(*lifetime), name, metadata).execute()?;
             }
             (Change::Note(note, lifetime), Some(obligation)) => {
                 insert_note(Some(obligation), name, note, *lifetime)?;
@@ -158,7 +163,12 @@ impl Sandbox {
     }
 
     /// What the KV store has; the bundle comes with the answer if it is newer than what is held, and sound.
-    fn ask_kv(&self, name: &str, held: Option<Revision>) -> (KvAnswer, Option<Bundle>) {
+    fn ask_kv(
+        &mut self,
+        key: &EnvironmentKey,
+        name: &str,
+        held: Option<Revision>,
+    ) -> (KvAnswer, Option<Bundle>) {
         let item = match kv::read(name, &self.settings().fault) {
             Ok(Some(item)) => item,
             Ok(None) => return (KvAnswer::Missing, None),
@@ -175,20 +185,35 @@ impl Sandbox {
             return (KvAnswer::Has(announced.revision), None);
         }
         let bytes = item.into_body(announced.map_or(0, |announced| announced.total));
-        match check(&bytes) {
+        match self.check(key, &bytes) {
             Ok(header) if held.is_some_and(|held| header.revision <= held) => {
                 (KvAnswer::Has(header.revision), None)
             }
-            Ok(header) => (KvAnswer::Has(header.revision), Some(Bundle { header, bytes })),
+            Ok(header) => {
+                let (revision, header) = (header.revision, Rc::new(header));
+                (KvAnswer::Has(revision), Some(Bundle { header, bytes }))
+            }
             Err(fault) => {
                 eprintln!("jackstaff: the bundle {name} in the KV store is refused: {fault}");
                 (KvAnswer::Failed, None)
             }
         }
     }
-}
 
-impl Sandbox {
+    /// Checks a bundle from end to end, its compiled environment too: what passes can be served. Automata that it shares
+    /// with the environment that was decoded last are not checked again.
+    fn check(&mut self, key: &EnvironmentKey, bytes: &[u8]) -> Result<Header, String> {
+        let header = bundle::check(bytes).map_err(|fault| fault.to_string())?;
+        if let Some(span) = header.span(Section::Compiled) {
+            let compiled = bundle::section_of(bytes, span).to_vec();
+            let checked = self.decoded.as_ref().map(|decoded| &*decoded.compiled);
+            let compiled = Compiled::decode_beside(compiled, checked).map_err(|broken| broken.to_string())?;
+            let (key, revision) = (key.clone(), header.revision);
+            self.decoded = Some(Decoded { key, revision, compiled: Rc::new(compiled) });
+        }
+        Ok(header)
+    }
+
     /// The revision of the POP's copy at this moment.
     fn revision_there(&mut self, name: &str) -> Result<Option<Revision>, Error> {
         Ok(self.header_there(name)?.map(|header| header.revision))
@@ -212,13 +237,4 @@ impl Change {
             Change::Note(..) => None,
         }
     }
-}
-
-/// Checks a bundle from end to end, its compiled environment too: what passes can be served.
-fn check(bytes: &[u8]) -> Result<Header, String> {
-    let header = bundle::check(bytes).map_err(|fault| fault.to_string())?;
-    if let Some(span) = header.span(Section::Compiled) {
-        Compiled::check(bundle::section_of(bytes, span)).map_err(|broken| broken.to_string())?;
-    }
-    Ok(header)
 }

@@ -7,7 +7,7 @@ use std::io::{Read as _, Write as _};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use api::relay::{self, Channel, Company, FIRST, Heard, Role, Seen, Segments, Stage};
+use api::relay::{self, Channel, Company, FIRST, Heard, Held, Role, Seen, Segments, Stage};
 use api::{EnvironmentKey, Revision, Store as _};
 use fastly::cache::core::{Found, Transaction};
 use fastly::compute_runtime::elapsed_vcpu_ms;
@@ -209,14 +209,14 @@ impl Stage for Segment<'_> {
             .map_err(|error| error.to_string())
     }
 
-    fn copy(&mut self) -> Option<Revision> {
+    fn copy(&mut self) -> Option<Held> {
         let key = self.environment()?;
-        self.sandbox.revision_to_tell(key)
+        self.sandbox.held(key)
     }
 
-    fn look(&mut self) {
-        let Some(key) = self.environment() else { return };
-        self.sandbox.bring_copy_up_to_date(key);
+    fn look(&mut self, copy: Option<Held>) -> Option<Held> {
+        let key = self.environment()?;
+        self.sandbox.look(key, copy)
     }
 
     fn tell(&mut self, revision: Revision) {

@@ -1,10 +1,11 @@
 //! What was told to the clients of this POP, noted as an object of its own, and requests that find a copy behind it.
 
+use std::rc::Rc;
 use std::thread::sleep;
 use std::time::Instant;
 
-use api::relay::{self, Told};
-use api::{EnvironmentKey, Lookup, PopCopy, Revision, Source};
+use api::relay::{self, Held, Told};
+use api::{EnvironmentKey, Header, Lookup, PopCopy, Revision, Source};
 use fastly::Error;
 use fastly::cache::core;
 
@@ -13,18 +14,16 @@ use crate::pop::cache_key;
 use crate::sandbox::Sandbox;
 
 impl Sandbox {
-    /// The revision that may be told to clients: that of the POP's copy, unless the environment was removed.
-    pub(crate) fn revision_to_tell(&mut self, key: &EnvironmentKey) -> Option<Revision> {
+    /// The POP's copy at this moment, as a leader sees it.
+    pub(crate) fn held(&mut self, key: &EnvironmentKey) -> Option<Held> {
         let header = self.header_there(&key.store_key());
-        let header = header.inspect_err(|error| eprintln!("jackstaff: the POP's copy of {key}: {error}"));
-        header.ok()?.filter(|header| !header.tombstone).map(|header| header.revision)
+        header.unwrap_or_else(|error| say(key, &error)).map(|header| held(&header))
     }
 
-    /// Looks at the KV store, and brings the POP's copy up to date if the store is ahead of it.
-    pub(crate) fn bring_copy_up_to_date(&mut self, key: &EnvironmentKey) {
-        if let Err(error) = self.catch_up(&key.store_key()) {
-            eprintln!("jackstaff: the POP's copy of {key} could not be brought up to date: {error}");
-        }
+    /// Looks at the KV store; if it is ahead of what is held, brings the POP's copy up to date, and gives what that is then.
+    pub(crate) fn look(&mut self, key: &EnvironmentKey, held: Option<Held>) -> Option<Held> {
+        let header = self.catch_up(key, held.map(|held| held.revision));
+        header.unwrap_or_else(|error| say(key, &error)).map(|header| self::held(&header))
     }
 
     /// Notes that a revision is told, if that is not noted already.
@@ -72,15 +71,27 @@ impl Sandbox {
                     return Ok(Lookup::Found(PopCopy { source: Source::Stale, ..copy }));
                 }
                 (nothing, None) => return Ok(nothing),
-                (_, Some(pause)) => {
-                    self.catch_up(&store_key)?;
-                    if self.header_there(&store_key)?.is_none_or(|header| header.revision < told) {
+                (now, Some(pause)) => {
+                    let held = match now {
+                        Lookup::Found(copy) => Some(copy.header.revision),
+                        Lookup::Unknown | Lookup::Unavailable => None,
+                    };
+                    if self.catch_up(key, held)?.is_none_or(|header| header.revision < told) {
                         sleep(pause);
                     }
                 }
             }
         }
     }
+}
+
+fn held(header: &Header) -> Held {
+    Held { revision: header.revision, removed: header.tombstone }
+}
+
+fn say(key: &EnvironmentKey, error: &Error) -> Option<Rc<Header>> {
+    eprintln!("jackstaff: the POP's copy of {key}: {error}");
+    None
 }
 
 fn name(key: &EnvironmentKey) -> String {

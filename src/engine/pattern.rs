@@ -93,6 +93,11 @@ impl ArchivedPattern {
     pub(crate) fn is_sound(&self) -> bool {
         self.automaton.is_empty() || sparse::DFA::from_bytes(&self.automaton).is_ok()
     }
+
+    /// Whether it is sound if the other one is.
+    pub(crate) fn is_as_sound_as(&self, other: &ArchivedPattern) -> bool {
+        self.automaton == other.automaton
+    }
 }
 
 impl Program {

@@ -42,11 +42,11 @@ pub trait Stage {
     /// If the segment cannot be written any more.
     fn write(&mut self, frame: &str) -> Result<(), String>;
 
-    /// The revision of the POP's copy; none if there is no copy, or if it says that the environment was removed.
-    fn copy(&mut self) -> Option<Revision>;
+    /// The POP's copy, if there is one.
+    fn copy(&mut self) -> Option<Held>;
 
-    /// Looks at the KV store, and brings the POP's copy up to date if the store is ahead of it.
-    fn look(&mut self);
+    /// Looks at the KV store. If it is ahead of this copy, brings the POP's copy up to date, and gives what that is then.
+    fn look(&mut self, copy: Option<Held>) -> Option<Held>;
 
     /// Notes that this is told, or makes sure that it is noted.
     fn tell(&mut self, revision: Revision);
@@ -56,6 +56,14 @@ pub trait Stage {
 
     /// Waits for the next bytes of the origin's stream.
     fn hear(&mut self) -> Heard;
+}
+
+/// What the POP's copy is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    pub revision: Revision,
+    /// The environment was removed: nothing is told of that.
+    pub removed: bool,
 }
 
 /// What came from the origin.
@@ -102,7 +110,8 @@ pub fn lead(stage: &mut dyn Stage, length: Duration, company: Company) -> Result
         reader: Reader::default(),
         report: Report::default(),
     };
-    leader.spread_news()?;
+    let copy = leader.stage.copy();
+    leader.spread_news(copy)?;
     loop {
         let now = leader.stage.elapsed();
         let spent = leader.stage.vcpu() >= VCPU;
@@ -151,11 +160,13 @@ struct Leader<'a> {
 
 impl Leader<'_> {
     fn wake(&mut self, now: Duration) -> Result<(), String> {
+        let mut copy = self.stage.copy();
         if self.gate.is_some() || self.until_look(now).is_zero() {
-            self.look(now);
+            copy = self.look(copy, now);
         }
-        self.spread_news()?;
-        if let Some(told) = self.told {
+        if !self.spread_news(copy)?
+            && let Some(told) = self.told
+        {
             self.stage.tell(told);
         }
         if self.until_ping().is_zero() {
@@ -218,23 +229,25 @@ impl Leader<'_> {
         self.line.lost(now, chance);
     }
 
-    fn look(&mut self, now: Duration) {
-        self.stage.look();
+    fn look(&mut self, copy: Option<Held>, now: Duration) -> Option<Held> {
+        // Others may have changed it meanwhile.
+        let copy = self.stage.look(copy).or_else(|| self.stage.copy());
         self.looked = Some(now);
         self.report.looks += 1;
-        let copy = self.stage.copy();
-        self.gate = self.gate.and_then(|gate| gate.after_look(copy, now));
+        let revision = copy.map(|copy| copy.revision);
+        self.gate = self.gate.and_then(|gate| gate.after_look(revision, now));
+        copy
     }
 
-    /// Tells the revision of the POP's copy, if it is ahead of what was told. What is told is noted before.
-    fn spread_news(&mut self) -> Result<(), String> {
-        let Some(revision) = self.stage.copy().filter(|revision| Some(*revision) > self.told) else {
-            return Ok(());
-        };
+    /// Tells the revision of the POP's copy, if it is ahead of what was told; whether it is. What is told is noted before.
+    fn spread_news(&mut self, copy: Option<Held>) -> Result<bool, String> {
+        let news = copy.filter(|copy| !copy.removed && Some(copy.revision) > self.told);
+        let Some(Held { revision, .. }) = news else { return Ok(false) };
         self.stage.tell(revision);
         self.told = Some(revision);
         self.report.events += 1;
-        self.write(&signal::event(revision))
+        self.write(&signal::event(revision))?;
+        Ok(true)
     }
 
     fn write(&mut self, frame: &str) -> Result<(), String> {

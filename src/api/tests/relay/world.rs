@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use api::relay::{Heard, Stage, Told, is_due};
+use api::relay::{Heard, Held, Stage, Told, is_due};
 use api::{Revision, signal};
 
 /// What happens in the world, at a time of its own.
@@ -233,16 +233,20 @@ impl Stage for World {
         Ok(())
     }
 
-    fn copy(&mut self) -> Option<Revision> {
+    fn copy(&mut self) -> Option<Held> {
         let removed = self.removed && self.copy == self.kv;
-        self.copy.filter(|_| !removed).map(Revision)
+        self.copy.map(|revision| Held { revision: Revision(revision), removed })
     }
 
-    fn look(&mut self) {
+    fn look(&mut self, copy: Option<Held>) -> Option<Held> {
         self.looks.push(self.now);
         self.vcpu += self.look_costs;
         self.wait_until(self.now + Duration::from_millis(1));
+        if self.kv <= copy.map(|copy| copy.revision.0) {
+            return None;
+        }
         self.catch_up();
+        self.copy()
     }
 
     fn tell(&mut self, revision: Revision) {
