@@ -6,15 +6,20 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tests::proxy::{Proxy, proxy};
-use tests::stream::{Bundles, Change, Clients, Listening, Report, Stores, clients, variant};
+use tests::stream::{Bundles, Change, Clients, History, Listening, Report, Stores, clients, variant};
 use tests::{Edge, edge_with_origin, fixture, origin, tools};
 
 use crate::world::{KEY, SOON, beside_others, seconds};
 
 /// After the signal.
 const DELAYS: [u64; 3] = [0, 500, 3_000];
-const CHANGES: usize = 6;
+/// Changes come in pairs: who has read the first of them and is slow puts it into the place of the second, which clients
+/// have heard of by then.
+const PAIRS: usize = 6;
+const APART: Duration = Duration::from_millis(60);
 const CLIENTS: usize = 30;
+/// At each edge: while one of them brings the copy up to date, others read.
+const READERS: usize = 3;
 
 #[test]
 fn nobody_reads_an_older_revision_than_the_one_they_were_told_of() {
@@ -54,22 +59,36 @@ fn nobody_reads_an_older_revision(slow: u8) {
 
     let over = AtomicBool::new(false);
     let mut changes: Vec<Change> = Vec::new();
+    let mut reads: Vec<[Vec<Read>; READERS]> = Vec::new();
     thread::scope(|scope| {
+        let over = &over;
+        let mut readers = Vec::new();
         for (edge, _) in &edges {
-            scope.spawn(|| read_again_and_again(edge, &over));
+            readers.push([(); READERS].map(|()| scope.spawn(move || read_again_and_again(edge, over))));
         }
-        for n in 0..CHANGES {
+        for n in 0..PAIRS {
             let next = Instant::now() + Duration::from_millis(1_500);
-            changes.push(stores.publish(&origin.url(), &bundles.make(&variant(&fixture("demo.json"), n))));
+            for n in [2 * n, 2 * n + 1] {
+                let bundle = bundles.make(&variant(&fixture("demo.json"), n));
+                changes.push(stores.publish(&origin.url(), &bundle));
+                thread::sleep(APART);
+            }
             thread::sleep(next.saturating_duration_since(Instant::now()));
         }
+        let last = changes[changes.len() - 1].revision;
         stores.settle();
         for clients in &crowds {
-            clients.wait_until_told(changes[CHANGES - 1].revision, SOON);
+            clients.wait_until_told(last, SOON);
             clients.wait_until_refetched(SOON);
         }
         over.store(true, Ordering::Relaxed);
+        let joined = readers.into_iter().map(|readers| readers.map(|reader| reader.join().unwrap()));
+        reads = joined.collect();
     });
+    for ((clients, reads), delay) in crowds.iter().zip(&reads).zip(DELAYS) {
+        let too_old: Vec<String> = reads.iter().flat_map(|reads| too_old(clients, reads)).collect();
+        assert_eq!(too_old, Vec::<String>::new(), "KV store {delay} ms after the signal");
+    }
 
     for ((clients, (_, proxy)), delay) in crowds.iter().zip(&edges).zip(DELAYS) {
         // A gate looks once a second at most.
@@ -77,7 +96,7 @@ fn nobody_reads_an_older_revision(slow: u8) {
         let report = Report::new(&clients.histories(), &changes, within, Instant::now() + within);
         tests::say(&format!("KV store {delay} ms after the signal: {report}"));
         assert_eq!(report.faults(), Vec::<String>::new(), "{delay}");
-        assert!(report.refetches >= CLIENTS * CHANGES / 2, "{report}");
+        assert!(report.refetches >= CLIENTS * PAIRS, "{report}");
         // Nobody can hear of what is not there yet.
         #[expect(clippy::cast_precision_loss, reason = "a number of this size is exact")]
         let earliest = delay as f64;
@@ -92,11 +111,43 @@ fn listen(edge: &Edge) -> Clients {
     clients
 }
 
+/// What somebody read who listens to nothing.
+struct Read {
+    asked: Instant,
+    revision: u64,
+    source: String,
+}
+
 /// Keeps copies in use, so that they are brought up to date whenever they have expired.
-fn read_again_and_again(edge: &Edge, over: &AtomicBool) {
+fn read_again_and_again(edge: &Edge, over: &AtomicBool) -> Vec<Read> {
+    let mut reads = Vec::new();
     while !over.load(Ordering::Relaxed) {
+        let asked = Instant::now();
         let answer = edge.get("/api/v1/flags/", KEY);
         assert_eq!(answer.status, 200, "{answer:?}");
+        let revision = answer.header("jackstaff-revision").parse().unwrap();
+        reads.push(Read { asked, revision, source: answer.header("jackstaff-source").to_owned() });
         thread::sleep(Duration::from_millis(5));
     }
+    reads
+}
+
+/// What was read of an edge, and was older than what a client of the same edge had heard of before.
+fn too_old(clients: &Clients, reads: &[Read]) -> Vec<String> {
+    let histories = clients.histories();
+    let mut told: Vec<(Instant, u64)> =
+        histories.iter().flat_map(History::heard).map(|heard| (heard.at, heard.revision)).collect();
+    told.sort_unstable();
+    let mut told = told.into_iter().peekable();
+    let mut latest = 0;
+    let mut too_old = Vec::new();
+    for Read { asked, revision, source } in reads {
+        while let Some((_, revision)) = told.next_if(|(at, _)| at < asked) {
+            latest = latest.max(revision);
+        }
+        if *revision < latest {
+            too_old.push(format!("read {revision} ({source}), told of {latest}"));
+        }
+    }
+    too_old
 }
