@@ -36,6 +36,9 @@ pub struct Fault {
     pub leader_dies: Option<Duration>,
     /// `segment_error`: no segment can be looked up.
     pub segment_error: bool,
+    /// `tireless`: leaders do not end their segments for the vCPU time that they have used. No fault of a store: the local
+    /// runtime counts what a busy machine takes for others, and thousands of clients make it busy.
+    pub tireless: bool,
     /// `percent`: how many of a hundred reads, and of a hundred insertions, are struck; all by default.
     pub percent: u8,
 }
@@ -50,6 +53,7 @@ impl Default for Fault {
             dies: false,
             leader_dies: None,
             segment_error: false,
+            tireless: false,
             percent: 100,
         }
     }
@@ -130,6 +134,7 @@ fn fault(value: &Value) -> Result<Fault, &'static str> {
             .map(|n| integer(n, 0, 90_000).map(Duration::from_millis))
             .transpose()?,
         segment_error: yes("segment_error"),
+        tireless: yes("tireless"),
         percent: u8::try_from(number("percent", 100, 100)?).unwrap_or(100),
     })
 }

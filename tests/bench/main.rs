@@ -6,6 +6,7 @@ mod engine;
 mod leader;
 mod load;
 mod origin;
+mod stream;
 
 use std::env;
 use std::process::ExitCode;
@@ -19,12 +20,13 @@ type Part = (&'static str, fn(&Tools));
 /// The parts, all or those that were named.
 fn main() -> ExitCode {
     let named: Vec<String> = env::args().skip(1).collect();
-    let parts: [Part; 5] = [
+    let parts: [Part; 6] = [
         ("engine", |_| engine::against_the_rust_crate()),
         ("package", |_| edge::package()),
         ("edge", edge::routes),
         ("leader", leader::vcpu),
         ("origin", origin::streams),
+        ("stream", stream::delays),
     ];
     if let Some(unknown) = named.iter().find(|name| parts.iter().all(|(part, _)| part != name)) {
         eprintln!("bench: there is no part {unknown}, only {}", parts.map(|(part, _)| part).join(", "));

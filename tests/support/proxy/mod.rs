@@ -7,6 +7,7 @@ mod serve;
 
 pub use count::{Count, Counts};
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -41,9 +42,8 @@ pub enum Mode {
 /// A proxy that listens.
 pub struct Proxy {
     address: SocketAddr,
-    mode: watch::Sender<Mode>,
+    ways: watch::Sender<Ways>,
     upstream: watch::Sender<String>,
-    cuts: watch::Sender<u64>,
     counters: Counters,
     end: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -52,19 +52,14 @@ pub struct Proxy {
 /// Starts a proxy in front of `http://host:port`.
 #[track_caller]
 pub fn proxy(upstream: &str) -> Proxy {
-    let (mode, _) = watch::channel(Mode::Pass);
+    let (ways, _) = watch::channel(Ways::default());
     let (upstream, _) = watch::channel(authority(upstream));
-    let (cuts, _) = watch::channel(0);
     let (end, ended) = oneshot::channel();
     let counters = Counters::default();
-    let shared = serve::Shared {
-        mode: mode.subscribe(),
-        upstream: upstream.subscribe(),
-        cuts: cuts.subscribe(),
-        counters: counters.clone(),
-    };
+    let shared =
+        serve::Shared { ways: ways.subscribe(), upstream: upstream.subscribe(), counters: counters.clone() };
     let (address, thread) = serve::start(shared, ended);
-    Proxy { address, mode, upstream, cuts, counters, end: Some(end), thread: Some(thread) }
+    Proxy { address, ways, upstream, counters, end: Some(end), thread: Some(thread) }
 }
 
 impl Proxy {
@@ -72,13 +67,27 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
+    /// For everybody.
     pub fn set(&self, mode: Mode) {
-        self.mode.send_replace(mode);
+        self.ways.send_modify(|ways| {
+            ways.all.mode = mode;
+            ways.of.values_mut().for_each(|way| way.mode = mode);
+        });
+    }
+
+    /// For the streams of one environment.
+    pub fn set_for(&self, key: &str, mode: Mode) {
+        self.ways.send_modify(|ways| ways.of(key).mode = mode);
     }
 
     /// Resets every connection that there is.
     pub fn cut(&self) {
-        self.cuts.send_modify(|cuts| *cuts += 1);
+        self.ways.send_modify(|ways| ways.all.cuts += 1);
+    }
+
+    /// Resets the connections of one environment's streams.
+    pub fn cut_for(&self, key: &str) {
+        self.ways.send_modify(|ways| ways.of(key).cuts += 1);
     }
 
     /// New connections go to another upstream.
@@ -88,6 +97,39 @@ impl Proxy {
 
     pub fn counts(&self) -> Counts {
         self.counters.counts()
+    }
+}
+
+/// What happens on the way to the origin: to all, and to the streams of single environments.
+#[derive(Default)]
+struct Ways {
+    all: Way,
+    of: BTreeMap<String, Way>,
+}
+
+#[derive(Clone, Copy)]
+struct Way {
+    mode: Mode,
+    /// How often what was there was cut.
+    cuts: u64,
+}
+
+impl Default for Way {
+    fn default() -> Self {
+        Way { mode: Mode::Pass, cuts: 0 }
+    }
+}
+
+impl Ways {
+    fn of(&mut self, key: &str) -> &mut Way {
+        let all = self.all;
+        self.of.entry(key.to_owned()).or_insert(Way { cuts: 0, ..all })
+    }
+
+    /// The way of a request to this path.
+    fn to(&self, path: &str) -> Way {
+        let key = path.strip_prefix("/sse/environments/").and_then(|rest| rest.split('/').next());
+        key.and_then(|key| self.of.get(key)).copied().unwrap_or(Way { cuts: 0, ..self.all })
     }
 }
 

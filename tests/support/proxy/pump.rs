@@ -10,7 +10,7 @@ use hyper::body::{Body, Frame, Incoming};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::Mode;
+use super::{Mode, Ways};
 
 /// The connection is to be cut.
 #[derive(Debug)]
@@ -53,12 +53,24 @@ impl Body for Through {
     }
 }
 
-/// Carries a body over, by the mode of the moment, until one side has ended.
-pub(super) async fn pump(mut from: Incoming, to: Sender, mut mode: watch::Receiver<Mode>) {
+/// Carries a body over, by the mode of the moment, until one side has ended, or until there were more cuts than before.
+pub(super) async fn pump(
+    mut from: Incoming,
+    to: Sender,
+    mut ways: watch::Receiver<Ways>,
+    path: &str,
+    cuts: u64,
+) {
     let begun = Instant::now();
     let mut part = Vec::new();
     loop {
-        let now = *mode.borrow_and_update();
+        let way = ways.borrow_and_update().to(path);
+        if way.cuts > cuts {
+            // Whoever does not listen any more is not cut off.
+            let _ = to.send(Err(Cut)).await;
+            return;
+        }
+        let now = way.mode;
         let end = match now {
             Mode::EndEarly(after) => begun + after,
             // A time that does not come.
@@ -68,7 +80,7 @@ pub(super) async fn pump(mut from: Incoming, to: Sender, mut mode: watch::Receiv
         let frame = tokio::select! {
             frame = from.frame(), if !silent => frame,
             () = sleep_until(end) => return,
-            changed = mode.changed() => match changed {
+            changed = ways.changed() => match changed {
                 Ok(()) => continue,
                 Err(_) => return,
             },
@@ -77,7 +89,6 @@ pub(super) async fn pump(mut from: Incoming, to: Sender, mut mode: watch::Receiv
         let carried = match frame {
             None => return,
             Some(Err(_)) => {
-                // Whoever does not listen any more is not cut off.
                 let _ = to.send(Err(Cut)).await;
                 return;
             }

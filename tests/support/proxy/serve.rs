@@ -16,16 +16,15 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 
-use super::Mode;
 use super::count::Counters;
 use super::pump::{Cut, Through, pump};
+use super::{Mode, Ways};
 
 /// What all connections look at.
 #[derive(Clone)]
 pub(super) struct Shared {
-    pub(super) mode: watch::Receiver<Mode>,
+    pub(super) ways: watch::Receiver<Ways>,
     pub(super) upstream: watch::Receiver<String>,
-    pub(super) cuts: watch::Receiver<u64>,
     pub(super) counters: Counters,
 }
 
@@ -48,7 +47,7 @@ pub(super) fn start(shared: Shared, ended: oneshot::Receiver<()>) -> (SocketAddr
 
 async fn accept(listener: TcpListener, shared: Shared) {
     while let Ok((stream, _)) = listener.accept().await {
-        if *shared.mode.borrow() == Mode::Refuse {
+        if shared.ways.borrow().all.mode == Mode::Refuse {
             reset(&stream);
             continue;
         }
@@ -60,14 +59,14 @@ async fn accept(listener: TcpListener, shared: Shared) {
 
 async fn connection(stream: TcpStream, mut shared: Shared) {
     let _open = shared.counters.connection();
-    shared.cuts.mark_unchanged();
+    let cuts = shared.ways.borrow().all.cuts;
     let of_requests = shared.clone();
     let service = service_fn(move |request| Box::pin(answer(request, of_requests.clone())));
     let mut connection = server::Builder::new().serve_connection(TokioIo::new(stream), service);
     let broken = tokio::select! {
         // What breaks in the middle is to look broken to whoever asked.
         served = poll_fn(|context| connection.poll_without_shutdown(context)) => served.is_err(),
-        _ = shared.cuts.changed() => true,
+        _ = shared.ways.wait_for(|ways| ways.all.cuts > cuts) => true,
     };
     if broken {
         reset(connection.into_parts().io.inner());
@@ -81,24 +80,25 @@ fn reset(stream: &TcpStream) {
 
 async fn answer(request: Request<Incoming>, mut shared: Shared) -> Result<Response<Through>, Cut> {
     let open = request.uri().path().ends_with("/stream").then(|| shared.counters.stream());
-    let mode = *shared.mode.borrow();
-    match mode {
+    let path = request.uri().path().to_owned();
+    let way = shared.ways.borrow().to(&path);
+    match way.mode {
+        Mode::Refuse => return Err(Cut),
         Mode::HalfOpen => pending().await,
         Mode::Answer(status) => {
             return Ok(Response::builder().status(status).body(Through::empty()).unwrap());
         }
         _ => {}
     }
-    while *shared.mode.borrow_and_update() == Mode::Stall {
-        shared.mode.changed().await.map_err(|_| Cut)?;
-    }
+    // All is over when nobody can change the ways any more.
+    shared.ways.wait_for(|ways| ways.to(&path).mode != Mode::Stall).await.map_err(|_| Cut)?;
     let response = ask(request, &shared).await?;
     let (mut parts, body) = response.into_parts();
     parts.headers.remove(CONNECTION);
     parts.headers.remove(TRANSFER_ENCODING);
     let (to, through) = Through::new();
     tokio::spawn(async move {
-        pump(body, to, shared.mode).await;
+        pump(body, to, shared.ways, &path, way.cuts).await;
         drop(open);
     });
     Ok(Response::from_parts(parts, through))

@@ -65,6 +65,28 @@ fn a_cut_is_for_those_who_are_there() {
 }
 
 #[test]
+fn one_environment_and_no_other() {
+    let server = stand_in(vec![vec![comment("hello"), tell(1)]], 1);
+    let proxy = proxy(&server.url);
+    let [a, b] = ["a", "b"].map(|key| {
+        let clients =
+            clients(&Listening { reconnect: Reconnect::AtOnce, ..Listening::to(proxy.url(), key, 1) });
+        clients.wait_until_told(1, SOON);
+        clients
+    });
+    proxy.set_for("a", Mode::Refuse);
+    proxy.cut_for("a");
+    a.wait_for_all("it is cut", SOON, |history| ended(history, &End::Broken));
+    a.wait_for_all("it is refused", SOON, |history| {
+        history.connections.get(1).is_some_and(|second| second.ended.is_some())
+    });
+    proxy.set(Mode::Pass);
+    a.wait_for_all("it has connected again", SOON, History::is_listening);
+    assert_eq!(b.history(0).connections.len(), 1);
+    assert!(b.history(0).is_listening());
+}
+
+#[test]
 fn it_refuses() {
     let (_server, proxy, clients) = world(Mode::Refuse, SOON, Reconnect::Never);
     clients.wait_for_all("it is refused", SOON, |history| ended(history, &End::Unreached));
