@@ -51,15 +51,7 @@ fn delays_of(tools: &Tools, count: usize) {
     assert_eq!(through.faults(), Vec::<String>::new());
 
     let details = |measured: &str, delays: &Delays| -> Value {
-        json!({
-            "clients": count,
-            "changes": CHANGES,
-            "p50": delays.p50,
-            "p95": delays.p95,
-            "max": delays.max,
-            "heard": delays.count,
-            "measured": measured,
-        })
+        json!({ "clients": count, "changes": CHANGES, "delays": delays.json(), "measured": measured })
     };
     let whole = through.from_publication;
     let measured =
@@ -70,8 +62,8 @@ fn delays_of(tools: &Tools, count: usize) {
     figure(&format!("stream_{count}_clients_signal"), announced.p99, "ms", &details(measured, &announced));
     let added = json!({
         "clients": count,
-        "through_the_edge": announced.p50,
-        "straight": straight.from_announcement.p50,
+        "through_the_edge": announced.json(),
+        "straight": straight.from_announcement.json(),
         "measured": format!("median from the announcement, less that of {STRAIGHT} clients of the origin itself"),
     });
     let difference = announced.p50 - straight.from_announcement.p50;

@@ -258,7 +258,7 @@ impl Delays {
         Delays { count: delays.len(), p50: at(50), p95: at(95), p99: at(99), max: at(100) }
     }
 
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         let Delays { count, p50, p95, p99, max } = *self;
         json!({ "count": count, "p50": round(p50), "p95": round(p95), "p99": round(p99), "max": round(max) })
     }
