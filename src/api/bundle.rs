@@ -159,6 +159,16 @@ impl Header {
         Ok(header)
     }
 
+    /// The revision and the length that metadata speak of; none if they cannot be read. Not to be served by.
+    pub fn glance(metadata: &[u8]) -> Option<(Revision, u64)> {
+        #[derive(Deserialize)]
+        struct Glance {
+            revision: Revision,
+            total: u64,
+        }
+        serde_json::from_slice(metadata).ok().map(|Glance { revision, total }| (revision, total))
+    }
+
     /// No section outside of the bundle, none over another: a byte range taken by this header is that section, and
     /// nothing else.
     fn check_sections(&self) -> Result<(), BundleFault> {

@@ -17,13 +17,16 @@ use fastly::Error;
 use fastly::cache::core::{self, Found, Transaction};
 use jiff::Timestamp;
 
-use crate::kv;
+use crate::kv::{self, Item};
 use crate::lock::Lock;
 use crate::pop::{Decoded, cache_key, described, insert_note, seconds};
 use crate::sandbox::Sandbox;
 
 /// How often something newer is looked for after an insertion. Once is the rule; a key is written once a second.
 const LOOKS_AFTERWARDS: usize = 3;
+
+/// Bytes of a bundle whose room is kept for the next one.
+const BUFFER_LIMIT: usize = 4 << 20;
 
 /// A sound bundle, as the KV store gave it.
 struct Bundle {
@@ -73,8 +76,36 @@ impl Sandbox {
         Ok(found.map_or(Lookup::Unavailable, |found| self.serve(key, found, Source::Kv)))
     }
 
-    /// Looks at the KV store; if it is ahead of what is held, brings the POP's copy up to date, and gives its header. For the
-    /// relay, and for a copy that is behind what was told: no obligation is needed.
+    /// Looks at the KV store; if it is ahead of what was held when it was last seen, brings the POP's copy up to date, notes
+    /// its revision as told, and gives its header. For the relay, which tells of it next.
+    pub(crate) fn look(
+        &mut self,
+        key: &EnvironmentKey,
+        held: Option<Revision>,
+    ) -> Result<Option<Rc<Header>>, Error> {
+        let name = key.store_key();
+        let Ok((item, announced)) = self.find_in_kv(&name) else { return Ok(None) };
+        if is_known(announced, held) {
+            return Ok(None);
+        }
+        // Somebody else may have brought it by now.
+        let held = self.revision_there(&name)?;
+        let (_, Some(newer)) = self.take_bundle(key, &name, item, announced, held) else { return Ok(None) };
+        let lock = Lock::take(&name);
+        let change = Change::Insert(newer);
+        self.carry_out_under(&lock, &name, &change, None)?;
+        if let Change::Insert(Bundle { bytes, .. }) = change {
+            self.keep_buffer(bytes);
+        }
+        let header = self.header_there(&name)?;
+        if let Some(header) = header.as_ref().filter(|header| !header.tombstone) {
+            self.insert_told(&lock, key, header.revision)?;
+        }
+        Ok(header)
+    }
+
+    /// Looks at the KV store; if it is ahead of what is held, brings the POP's copy up to date, and gives its header. For a
+    /// copy that is behind what was told: no obligation is needed.
     pub(crate) fn catch_up(
         &mut self,
         key: &EnvironmentKey,
@@ -117,7 +148,17 @@ impl Sandbox {
         change: &Change,
         obligation: Option<Transaction>,
     ) -> Result<(), Error> {
-        let _lock = Lock::take(name);
+        let lock = Lock::take(name);
+        self.carry_out_under(&lock, name, change, obligation)
+    }
+
+    fn carry_out_under(
+        &mut self,
+        _lock: &Lock,
+        name: &str,
+        change: &Change,
+        obligation: Option<Transaction>,
+    ) -> Result<(), Error> {
         let newer_is_there = self.revision_there(name)? > change.revision();
         if newer_is_there {
             return Ok(obligation.map_or(Ok(()), |obligation| obligation.cancel_insert_or_update())?);
@@ -169,22 +210,41 @@ impl Sandbox {
         name: &str,
         held: Option<Revision>,
     ) -> (KvAnswer, Option<Bundle>) {
-        let item = match kv::read(name, &self.settings().fault) {
-            Ok(Some(item)) => item,
-            Ok(None) => return (KvAnswer::Missing, None),
+        match self.find_in_kv(name) {
+            Ok((item, announced)) => self.take_bundle(key, name, item, announced, held),
+            Err(answer) => (answer, None),
+        }
+    }
+
+    /// The item of the KV store, with the revision and the length that its metadata speak of.
+    fn find_in_kv(&self, name: &str) -> Result<(Item, Option<(Revision, u64)>), KvAnswer> {
+        match kv::read(name, &self.settings().fault) {
+            Ok(Some(item)) => {
+                let announced = item.metadata().and_then(|metadata| Header::glance(&metadata));
+                Ok((item, announced))
+            }
+            Ok(None) => Err(KvAnswer::Missing),
             Err(error) => {
                 eprintln!("jackstaff: {name} could not be read: {error}");
-                return (KvAnswer::Failed, None);
+                Err(KvAnswer::Failed)
             }
-        };
-        // The metadata tells whether the body is worth reading.
-        let announced = item.metadata().and_then(|metadata| Header::parse(&metadata).ok());
-        if let (Some(announced), Some(held)) = (&announced, held)
-            && announced.revision <= held
-        {
-            return (KvAnswer::Has(announced.revision), None);
         }
-        let bytes = item.into_body(announced.map_or(0, |announced| announced.total));
+    }
+
+    /// Reads an item's bundle, if its metadata say that this is worth while.
+    fn take_bundle(
+        &mut self,
+        key: &EnvironmentKey,
+        name: &str,
+        item: Item,
+        announced: Option<(Revision, u64)>,
+        held: Option<Revision>,
+    ) -> (KvAnswer, Option<Bundle>) {
+        if let Some((revision, _)) = announced.filter(|_| is_known(announced, held)) {
+            return (KvAnswer::Has(revision), None);
+        }
+        let buffer = std::mem::take(&mut self.buffer);
+        let bytes = item.into_body(announced.map_or(0, |(_, length)| length), buffer);
         match self.check(key, &bytes) {
             Ok(header) if held.is_some_and(|held| header.revision <= held) => {
                 (KvAnswer::Has(header.revision), None)
@@ -197,6 +257,13 @@ impl Sandbox {
                 eprintln!("jackstaff: the bundle {name} in the KV store is refused: {fault}");
                 (KvAnswer::Failed, None)
             }
+        }
+    }
+
+    /// Keeps the room of a bundle for the next one, unless that is a lot.
+    fn keep_buffer(&mut self, bytes: Vec<u8>) {
+        if bytes.capacity() <= BUFFER_LIMIT {
+            self.buffer = bytes;
         }
     }
 
@@ -227,6 +294,11 @@ impl Sandbox {
             Some(Note::Unknown | Note::Unavailable) | None => None,
         })
     }
+}
+
+/// Whether what is announced is no newer than what is held.
+fn is_known(announced: Option<(Revision, u64)>, held: Option<Revision>) -> bool {
+    announced.zip(held).is_some_and(|((announced, _), held)| announced <= held)
 }
 
 impl Change {

@@ -39,7 +39,8 @@ pub(crate) fn answer(mut head: http::Response<()>, channel: &Channel, sandbox: &
             match begin(obligation, &name, sandbox) {
                 Ok((body, segment)) => {
                     send(head, prefix, segment);
-                    Segment { sandbox, began, body, origin: None, channel }.run(&name, Company::Shared);
+                    Segment { sandbox, began, body, origin: None, noted: None, channel }
+                        .run(&name, Company::Shared);
                 }
                 Err(error) => {
                     eprintln!("jackstaff: {name} could not be begun: {error}");
@@ -76,7 +77,8 @@ fn alone(head: http::Response<()>, prefix: String, began: Began, channel: &Chann
     let mut body = Response::from(head.map(|()| Body::new())).stream_to_client();
     let begun = body.write_all((prefix + FIRST).as_bytes()).and_then(|()| body.flush());
     if begun.is_ok() {
-        Segment { sandbox, began, body, origin: None, channel }.run("a stream alone", Company::Alone);
+        Segment { sandbox, began, body, origin: None, noted: None, channel }
+            .run("a stream alone", Company::Alone);
     }
 }
 
@@ -143,6 +145,8 @@ struct Segment<'a> {
     body: StreamingBody,
     /// The origin's stream.
     origin: Option<Body>,
+    /// The revision that was noted as told when it was brought.
+    noted: Option<Revision>,
     channel: &'a Channel,
 }
 
@@ -224,12 +228,21 @@ impl Stage for Segment<'_> {
 
     fn look(&mut self, copy: Option<Held>) -> Option<Held> {
         let key = self.environment()?;
-        self.sandbox.look(key, copy)
+        let held = self.sandbox.bring(key, copy)?;
+        self.noted = Some(held.revision).filter(|_| !held.removed);
+        Some(held)
     }
 
-    fn tell(&mut self, revision: Revision) {
+    fn note(&mut self, revision: Revision) {
         let Some(key) = self.environment() else { return };
-        self.sandbox.tell(key, revision);
+        if self.noted != Some(revision) {
+            self.sandbox.note_told(key, revision);
+        }
+    }
+
+    fn keep_noted(&mut self, revision: Revision) {
+        let Some(key) = self.environment() else { return };
+        self.sandbox.keep_told_noted(key, revision);
     }
 
     fn connect(&mut self) -> bool {

@@ -20,31 +20,47 @@ impl Sandbox {
         header.unwrap_or_else(|error| say(key, &error)).map(|header| held(&header))
     }
 
-    /// Looks at the KV store; if it is ahead of what is held, brings the POP's copy up to date, and gives what that is then.
-    pub(crate) fn look(&mut self, key: &EnvironmentKey, held: Option<Held>) -> Option<Held> {
-        let header = self.catch_up(key, held.map(|held| held.revision));
-        header.unwrap_or_else(|error| say(key, &error)).map(|header| self::held(&header))
+    /// Looks at the KV store; if it is ahead of what was held when it was last seen, brings the POP's copy up to date, notes
+    /// that its revision is told, and gives what it is then.
+    pub(crate) fn bring(&mut self, key: &EnvironmentKey, seen: Option<Held>) -> Option<Held> {
+        let header = self.look(key, seen.map(|seen| seen.revision));
+        header.unwrap_or_else(|error| say(key, &error)).map(|header| held(&header))
     }
 
-    /// Notes that a revision is told, if that is not noted already.
-    pub(crate) fn tell(&self, key: &EnvironmentKey, revision: Revision) {
-        if let Err(error) = self.note_told(&name(key), revision) {
+    /// Notes that a revision is told.
+    pub(crate) fn note_told(&self, key: &EnvironmentKey, revision: Revision) {
+        let lock = Lock::take(&key.store_key());
+        if let Err(error) = self.insert_told(&lock, key, revision) {
             eprintln!("jackstaff: what is told of {key} could not be noted: {error}");
         }
     }
 
-    fn note_told(&self, name: &str, revision: Revision) -> Result<(), Error> {
-        let lifetime = Told::lifetime(self.settings().fresh);
-        let due = || Ok::<_, Error>(relay::is_due(look_up(name)?, revision, lifetime));
-        if due()?.is_none() {
-            return Ok(());
+    /// Makes sure that what was told is still noted.
+    pub(crate) fn keep_told_noted(&self, key: &EnvironmentKey, revision: Revision) {
+        let is_noted = self.told_to_note(&name(key), revision).is_ok_and(|told| told.is_none());
+        if !is_noted {
+            self.note_told(key, revision);
         }
-        // Leaders overlap, and the later one may know more.
-        let _lock = Lock::take(name);
-        let Some(told) = due()? else { return Ok(()) };
-        let insertion = core::insert(cache_key(name), lifetime).surrogate_keys([name]).known_length(0);
+    }
+
+    /// Under the environment's lock, since leaders overlap, and another one may know more.
+    pub(crate) fn insert_told(
+        &self,
+        _lock: &Lock,
+        key: &EnvironmentKey,
+        revision: Revision,
+    ) -> Result<(), Error> {
+        let name = &name(key);
+        let Some(told) = self.told_to_note(name, revision)? else { return Ok(()) };
+        let lifetime = Told::lifetime(self.settings().fresh);
+        let insertion =
+            core::insert(cache_key(name), lifetime).surrogate_keys([name.as_str()]).known_length(0);
         insertion.user_metadata(told.to_metadata().into()).execute()?.finish()?;
         Ok(())
+    }
+
+    fn told_to_note(&self, name: &str, revision: Revision) -> Result<Option<Told>, Error> {
+        Ok(relay::is_due(look_up(name)?, revision, Told::lifetime(self.settings().fresh)))
     }
 
     /// Brings a copy that is behind what was told up to date, as far as the KV store has it. After a while it is served all

@@ -249,7 +249,11 @@ impl Stage for World {
         self.copy()
     }
 
-    fn tell(&mut self, revision: Revision) {
+    fn note(&mut self, revision: Revision) {
+        self.keep_noted(revision);
+    }
+
+    fn keep_noted(&mut self, revision: Revision) {
         let found = self.told.map(|told| (told, self.now - self.noted_at));
         let found = found.filter(|(_, age)| *age < Told::lifetime(FRESH));
         if let Some(told) = is_due(found, revision, Told::lifetime(FRESH)) {
