@@ -12,6 +12,7 @@ mod lock;
 mod measure;
 mod names;
 mod opened;
+mod origin;
 mod pop;
 mod refresh;
 mod relay;

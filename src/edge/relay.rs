@@ -12,9 +12,9 @@ use api::{EnvironmentKey, Revision, Store as _};
 use fastly::cache::core::{Found, Transaction};
 use fastly::compute_runtime::elapsed_vcpu_ms;
 use fastly::http::body::StreamingBody;
-use fastly::{Backend, Body, Request, Response};
+use fastly::{Body, Response};
 
-use crate::names::ORIGIN;
+use crate::origin;
 use crate::pop::cache_key;
 use crate::sandbox::Sandbox;
 
@@ -247,7 +247,7 @@ impl Stage for Segment<'_> {
 
     fn connect(&mut self) -> bool {
         let Some(key) = self.environment() else { return false };
-        match connect(key) {
+        match origin::connect(key) {
             Ok(stream) => {
                 self.origin = Some(stream);
                 true
@@ -275,21 +275,4 @@ impl Stage for Segment<'_> {
             }
         }
     }
-}
-
-fn connect(key: &EnvironmentKey) -> Result<Body, String> {
-    let backend = Backend::from_name(ORIGIN).map_err(|error| error.to_string())?;
-    if !backend.exists() {
-        return Err(format!("there is no backend {ORIGIN:?}"));
-    }
-    let url = format!("http://{}/sse/environments/{key}/stream", backend.get_host());
-    let response = Request::get(url).with_pass(true).send(backend).map_err(|error| error.to_string())?;
-    let status = response.get_status();
-    let is_stream = response
-        .get_content_type()
-        .is_some_and(|kind| kind.essence_str().eq_ignore_ascii_case("text/event-stream"));
-    if !status.is_success() || !is_stream {
-        return Err(format!("it answered {status}, and no event stream"));
-    }
-    Ok(response.into_body())
 }
