@@ -11,6 +11,7 @@ mod files;
 mod jackstaff;
 mod origin;
 pub mod proxy;
+mod server;
 pub mod stream;
 mod tools;
 

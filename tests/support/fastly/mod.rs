@@ -10,16 +10,14 @@ pub use call::Kind;
 pub use fault::Fault;
 pub use store::Stored;
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
-
-use tokio::sync::oneshot;
 
 use call::Expected;
 use fault::Faults;
 use store::Store;
+
+use crate::server::{Server, server};
 
 /// What a caller has to bring, and nothing else.
 pub const TOKEN: &str = "local-publisher";
@@ -50,10 +48,8 @@ pub enum Event {
 
 /// A server that stands in for Fastly's.
 pub struct FastlyApi {
-    pub address: SocketAddr,
+    server: Server,
     state: Arc<Mutex<State>>,
-    end: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 struct State {
@@ -70,14 +66,13 @@ pub fn fastly_api() -> FastlyApi {
     let state =
         State { store: Store::default(), faults: Faults::default(), events: Vec::new(), wrong: Vec::new() };
     let state = Arc::new(Mutex::new(state));
-    let (end, ended) = oneshot::channel();
-    let (address, thread) = server::start(expected, Arc::clone(&state), ended);
-    FastlyApi { address, state, end: Some(end), thread: Some(thread) }
+    let shared = Arc::clone(&state);
+    FastlyApi { server: server(move |listener| server::accept(listener, expected, shared)), state }
 }
 
 impl FastlyApi {
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.server.url()
     }
 
     /// The next calls of a kind about a key fail in these ways, one after the other.
@@ -151,9 +146,8 @@ impl Event {
 
 impl Drop for FastlyApi {
     fn drop(&mut self) {
-        // The server may have ended by itself.
-        drop(self.end.take());
-        let _ = self.thread.take().map(JoinHandle::join);
+        // What it is still in the middle of counts.
+        self.server.end();
         if !std::thread::panicking() {
             assert_eq!(self.wrong_calls(), Vec::<String>::new(), "calls that Fastly would not understand");
         }

@@ -1,10 +1,8 @@
 //! The server of the stand-in.
 
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,35 +13,13 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
 use super::call::{Call, Expected, Wrong};
 use super::fault::Fault;
 use super::store::Stored;
 use super::{Event, State};
 
-/// Serves until the other end of `ended` is dropped.
-#[track_caller]
-pub(crate) fn start(
-    expected: Expected,
-    state: Arc<Mutex<State>>,
-    ended: oneshot::Receiver<()>,
-) -> (SocketAddr, JoinHandle<()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-    let address = listener.local_addr().unwrap();
-    let thread = thread::spawn(move || {
-        runtime.block_on(async {
-            tokio::select! {
-                () = accept(listener, expected, state) => {}
-                _ = ended => {}
-            }
-        });
-    });
-    (address, thread)
-}
-
-async fn accept(listener: TcpListener, expected: Expected, state: Arc<Mutex<State>>) {
+pub(crate) async fn accept(listener: TcpListener, expected: Expected, state: Arc<Mutex<State>>) {
     while let Ok((stream, _)) = listener.accept().await {
         // Small answers wait for nothing.
         let _ = stream.set_nodelay(true);

@@ -8,13 +8,13 @@ mod serve;
 pub use count::{Count, Counts};
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use count::Counters;
+
+use crate::server::{Server, server};
 
 /// What the proxy does. Streams that flow already are treated likewise from the moment on that it is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +41,10 @@ pub enum Mode {
 
 /// A proxy that listens.
 pub struct Proxy {
-    address: SocketAddr,
+    server: Server,
     ways: watch::Sender<Ways>,
     upstream: watch::Sender<String>,
     counters: Counters,
-    end: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 /// Starts a proxy in front of `http://host:port`.
@@ -54,17 +52,15 @@ pub struct Proxy {
 pub fn proxy(upstream: &str) -> Proxy {
     let (ways, _) = watch::channel(Ways::default());
     let (upstream, _) = watch::channel(authority(upstream));
-    let (end, ended) = oneshot::channel();
     let counters = Counters::default();
     let shared =
         serve::Shared { ways: ways.subscribe(), upstream: upstream.subscribe(), counters: counters.clone() };
-    let (address, thread) = serve::start(shared, ended);
-    Proxy { address, ways, upstream, counters, end: Some(end), thread: Some(thread) }
+    Proxy { server: server(|listener| serve::accept(listener, shared)), ways, upstream, counters }
 }
 
 impl Proxy {
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.server.url()
     }
 
     /// For everybody.
@@ -135,14 +131,6 @@ impl Ways {
 
 fn authority(url: &str) -> String {
     url.trim_start_matches("http://").trim_end_matches('/').to_owned()
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        // The server may have ended by itself.
-        drop(self.end.take());
-        let _ = self.thread.take().map(JoinHandle::join);
-    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 //! The proxy's two sides: it takes a connection, and makes one of its own for each request.
 
 use std::future::{pending, poll_fn};
-use std::net::SocketAddr;
-use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -14,7 +12,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use super::count::Counters;
 use super::pump::{Cut, Through, pump};
@@ -28,24 +26,7 @@ pub(super) struct Shared {
     pub(super) counters: Counters,
 }
 
-/// Serves until the other end of `ended` is dropped.
-#[track_caller]
-pub(super) fn start(shared: Shared, ended: oneshot::Receiver<()>) -> (SocketAddr, JoinHandle<()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-    let address = listener.local_addr().unwrap();
-    let thread = thread::spawn(move || {
-        runtime.block_on(async {
-            tokio::select! {
-                () = accept(listener, shared) => {}
-                _ = ended => {}
-            }
-        });
-    });
-    (address, thread)
-}
-
-async fn accept(listener: TcpListener, shared: Shared) {
+pub(super) async fn accept(listener: TcpListener, shared: Shared) {
     while let Ok((stream, _)) = listener.accept().await {
         if shared.ways.borrow().all.mode == Mode::Refuse {
             reset(&stream);

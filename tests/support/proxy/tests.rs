@@ -2,7 +2,8 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::eventually;
-use crate::stream::stand_in::{StandIn, Step, comment, stand_in, tell};
+use crate::server::Server;
+use crate::stream::stand_in::{Step, comment, stand_in, tell};
 use crate::stream::{Clients, End, History, Listening, Reconnect, clients};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -14,9 +15,9 @@ fn milliseconds(milliseconds: u64) -> Duration {
 }
 
 /// A server that tells of a revision now, and of the next one some time later, behind a proxy in this mode; and a client.
-fn world(mode: Mode, later: Duration, reconnect: Reconnect) -> (StandIn, Proxy, Clients) {
+fn world(mode: Mode, later: Duration, reconnect: Reconnect) -> (Server, Proxy, Clients) {
     let server = stand_in(vec![vec![comment("hello"), tell(1), Step::Wait(later), tell(2)]], 2);
-    let proxy = proxy(&server.url);
+    let proxy = proxy(&server.url());
     proxy.set(mode);
     let clients = clients(&Listening { reconnect, ..Listening::to(proxy.url(), "a", 1) });
     (server, proxy, clients)
@@ -67,7 +68,7 @@ fn a_cut_is_for_those_who_are_there() {
 #[test]
 fn one_environment_and_no_other() {
     let server = stand_in(vec![vec![comment("hello"), tell(1)]], 1);
-    let proxy = proxy(&server.url);
+    let proxy = proxy(&server.url());
     let [a, b] = ["a", "b"].map(|key| {
         let clients =
             clients(&Listening { reconnect: Reconnect::AtOnce, ..Listening::to(proxy.url(), key, 1) });
@@ -99,7 +100,7 @@ fn an_upstream_that_is_not_there() {
     let clients = clients(&Listening { reconnect: Reconnect::AtOnce, ..Listening::to(proxy.url(), "a", 1) });
     clients.wait_for_all("it fails", SOON, |history| ended(history, &End::Unreached));
     let server = stand_in(vec![vec![tell(1)]], 1);
-    proxy.forward_to(&server.url);
+    proxy.forward_to(&server.url());
     clients.wait_until_told(1, SOON);
 }
 
@@ -179,7 +180,7 @@ fn it_swallows_events_and_no_comments() {
         ]],
         0,
     );
-    let proxy = proxy(&server.url);
+    let proxy = proxy(&server.url());
     let clients = clients(&Listening::to(proxy.url(), "a", 1));
     clients.wait_until_told(1, SOON);
     proxy.set(Mode::DropEvents);

@@ -1,15 +1,15 @@
 //! A server of event streams that follows a script, for the tests of what listens to them and of what lies between.
 
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use api::Revision;
 use api::signal;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
 use tokio::time::sleep;
+
+use crate::server::{Server, server};
 
 /// What is done with a stream, one after the other. One that has no more steps stays open.
 #[derive(Debug, Clone)]
@@ -32,27 +32,9 @@ pub(crate) fn comment(text: &str) -> Step {
     Step::Say(signal::comment(text))
 }
 
-pub(crate) struct StandIn {
-    pub(crate) url: String,
-    end: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
 /// Streams by these scripts, in turn, the last one again and again; flags of this revision.
-pub(crate) fn stand_in(scripts: Vec<Vec<Step>>, flags: u64) -> StandIn {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let (end, ended) = oneshot::channel();
-    let thread = thread::spawn(move || {
-        runtime.block_on(async {
-            tokio::select! {
-                () = accept(listener, scripts, flags) => {}
-                _ = ended => {}
-            }
-        });
-    });
-    StandIn { url, end: Some(end), thread: Some(thread) }
+pub(crate) fn stand_in(scripts: Vec<Vec<Step>>, flags: u64) -> Server {
+    server(move |listener| accept(listener, scripts, flags))
 }
 
 async fn accept(listener: TcpListener, scripts: Vec<Vec<Step>>, flags: u64) {
@@ -113,12 +95,4 @@ async fn answer_flags(mut stream: TcpStream, revision: u64) -> std::io::Result<(
          x-flagsmith-document-updated-at: {revision}.0\r\nconnection: close\r\n\r\n[]"
     );
     stream.write_all(answer.as_bytes()).await
-}
-
-impl Drop for StandIn {
-    fn drop(&mut self) {
-        // The server may have ended by itself.
-        drop(self.end.take());
-        let _ = self.thread.take().map(JoinHandle::join);
-    }
 }

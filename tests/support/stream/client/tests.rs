@@ -7,9 +7,9 @@ use crate::stream::{Clients, Listening, clients};
 const SOON: Duration = Duration::from_secs(10);
 
 /// One client of a server with these scripts, and flags of revision 7.
-fn client(scripts: Vec<Vec<Step>>, reconnect: Reconnect) -> (crate::stream::stand_in::StandIn, Clients) {
+fn client(scripts: Vec<Vec<Step>>, reconnect: Reconnect) -> (crate::server::Server, Clients) {
     let server = stand_in(scripts, 7);
-    let listening = Listening { reconnect, refetching: 1, ..Listening::to(&server.url, "a", 1) };
+    let listening = Listening { reconnect, refetching: 1, ..Listening::to(server.url(), "a", 1) };
     let clients = clients(&listening);
     (server, clients)
 }
@@ -87,7 +87,7 @@ fn it_asks_for_flags_when_it_hears_of_something_newer() {
 #[test]
 fn one_may_leave() {
     let server = stand_in(vec![vec![tell(7)]], 7);
-    let clients = clients(&Listening::to(&server.url, "a", 3));
+    let clients = clients(&Listening::to(server.url(), "a", 3));
     clients.wait_until_connected(SOON);
     clients.leave(1);
     clients.wait_until_told(7, SOON);

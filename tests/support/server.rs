@@ -1,0 +1,52 @@
+//! A server in the background of a test: on a port, a thread and a runtime of its own, ended on drop.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::thread::{self, JoinHandle};
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    end: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Runs what takes connections. It may end by itself.
+#[track_caller]
+pub(crate) fn server<F: Future<Output = ()>>(
+    accept: impl FnOnce(TcpListener) -> F + Send + 'static,
+) -> Server {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (end, ended) = oneshot::channel();
+    let thread = thread::spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                () = accept(listener) => {}
+                _ = ended => {}
+            }
+        });
+    });
+    Server { address, end: Some(end), thread: Some(thread) }
+}
+
+impl Server {
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Ends it, and waits until nothing of it goes on.
+    pub(crate) fn end(&mut self) {
+        drop(self.end.take());
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
