@@ -19,13 +19,12 @@ impl Item {
         self.0.metadata()
     }
 
-    /// The whole body, in place of what a buffer holds; quicker if it is `announced` to have so many bytes. One that breaks
-    /// off is given as far as it came.
-    pub(crate) fn into_body(mut self, announced: u64, mut bytes: Vec<u8>) -> Vec<u8> {
+    /// The whole body; quicker if it is `announced` to have so many bytes. One that breaks off is given as far as it came.
+    pub(crate) fn into_body(mut self, announced: u64) -> Vec<u8> {
         let announced = usize::try_from(announced.min(LARGEST)).unwrap_or_default();
         let Some(mut body) = self.0.try_take_body() else { return Vec::new() };
         // A buffer of the right size lets the host give all of it in one piece.
-        bytes.resize(announced, 0);
+        let mut bytes = vec![0; announced];
         let mut filled = 0;
         while filled < announced {
             match body.read(&mut bytes[filled..]) {

@@ -25,9 +25,6 @@ use crate::sandbox::Sandbox;
 /// How often something newer is looked for after an insertion. Once is the rule; a key is written once a second.
 const LOOKS_AFTERWARDS: usize = 3;
 
-/// Bytes of a bundle whose room is kept for the next one.
-const BUFFER_LIMIT: usize = 4 << 20;
-
 /// A sound bundle, as the KV store gave it.
 struct Bundle {
     header: Rc<Header>,
@@ -77,7 +74,8 @@ impl Sandbox {
     }
 
     /// Looks at the KV store; if it is ahead of what was held when it was last seen, brings the POP's copy up to date, notes
-    /// its revision as told, and gives its header. For the relay, which tells of it next.
+    /// its revision as told, and gives its header. For the relay, which tells of it next, and for requests that find a copy
+    /// behind what was told: no obligation is needed.
     pub(crate) fn look(
         &mut self,
         key: &EnvironmentKey,
@@ -92,29 +90,12 @@ impl Sandbox {
         let held = self.revision_there(&name)?;
         let (_, Some(newer)) = self.take_bundle(key, &name, item, announced, held) else { return Ok(None) };
         let lock = Lock::take(&name);
-        let change = Change::Insert(newer);
-        self.carry_out_under(&lock, &name, &change, None)?;
-        if let Change::Insert(Bundle { bytes, .. }) = change {
-            self.keep_buffer(bytes);
-        }
+        self.carry_out_under(&lock, &name, &Change::Insert(newer), None)?;
         let header = self.header_there(&name)?;
         if let Some(header) = header.as_ref().filter(|header| !header.tombstone) {
             self.insert_told(&lock, key, header.revision)?;
         }
         Ok(header)
-    }
-
-    /// Looks at the KV store; if it is ahead of what is held, brings the POP's copy up to date, and gives its header. For a
-    /// copy that is behind what was told: no obligation is needed.
-    pub(crate) fn catch_up(
-        &mut self,
-        key: &EnvironmentKey,
-        held: Option<Revision>,
-    ) -> Result<Option<Rc<Header>>, Error> {
-        let name = key.store_key();
-        let (_, Some(newer)) = self.ask_kv(key, &name, held) else { return Ok(None) };
-        self.carry_out(&name, &Change::Insert(newer), None)?;
-        self.header_there(&name)
     }
 
     /// Puts the copy at hand back into its place if it cannot be read: a refresher that died in the middle of its insertion
@@ -243,8 +224,7 @@ impl Sandbox {
         if let Some((revision, _)) = announced.filter(|_| is_known(announced, held)) {
             return (KvAnswer::Has(revision), None);
         }
-        let buffer = std::mem::take(&mut self.buffer);
-        let bytes = item.into_body(announced.map_or(0, |(_, length)| length), buffer);
+        let bytes = item.into_body(announced.map_or(0, |(_, length)| length));
         match self.check(key, &bytes) {
             Ok(header) if held.is_some_and(|held| header.revision <= held) => {
                 (KvAnswer::Has(header.revision), None)
@@ -257,13 +237,6 @@ impl Sandbox {
                 eprintln!("jackstaff: the bundle {name} in the KV store is refused: {fault}");
                 (KvAnswer::Failed, None)
             }
-        }
-    }
-
-    /// Keeps the room of a bundle for the next one, unless that is a lot.
-    fn keep_buffer(&mut self, bytes: Vec<u8>) {
-        if bytes.capacity() <= BUFFER_LIMIT {
-            self.buffer = bytes;
         }
     }
 

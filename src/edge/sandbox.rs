@@ -23,8 +23,6 @@ pub(crate) struct Sandbox {
     /// The copy that the request at hand opened.
     pub(crate) opened: Option<Opened>,
     pub(crate) decoded: Option<Decoded>,
-    /// Room for the next bundle.
-    pub(crate) buffer: Vec<u8>,
 }
 
 impl Sandbox {

@@ -60,7 +60,7 @@ fn record(note: &Note<ServerKey>) -> Option<&ServerKey> {
 /// What the KV store has, and for how long that is good.
 fn ask_kv(name: &str, held: Option<Note<ServerKey>>, settings: &Settings) -> (Note<ServerKey>, Duration) {
     match kv::read(name, &settings.fault) {
-        Ok(Some(item)) => match serde_json::from_slice::<ServerKey>(&item.into_body(0, Vec::new())) {
+        Ok(Some(item)) => match serde_json::from_slice::<ServerKey>(&item.into_body(0)) {
             Ok(of) => {
                 let checked_at = seconds(Timestamp::now());
                 (Note::Copy { of, checked_at, stale: false }, settings.fresh)

@@ -92,7 +92,7 @@ impl Sandbox {
                         Lookup::Found(copy) => Some(copy.header.revision),
                         Lookup::Unknown | Lookup::Unavailable => None,
                     };
-                    if self.catch_up(key, held)?.is_none_or(|header| header.revision < told) {
+                    if self.look(key, held)?.is_none_or(|header| header.revision < told) {
                         sleep(pause);
                     }
                 }
