@@ -43,6 +43,8 @@ fn read_in_order(edge: &Edge, end: &AtomicBool) -> u64 {
 
 /// Writes one revision after the other, under the eyes of readers. None may be lost, and none may come back.
 fn rounds(edge: &Edge, rounds: u64, soon: Duration) {
+    // Twice: a store that gives what it held before knows the environment then, too.
+    write(edge, 1);
     write(edge, 1);
     eventually("the first revision is there", PATIENCE, || {
         (edge.get(FLAGS, CLIENT).status == 200).then_some(())
