@@ -1,14 +1,15 @@
-//! Where `publish` and `unpublish` write, and whom they tell.
+//! Where commands write, and whom they tell.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
-use publisher::{Secret, Target};
+use publisher::{Secret, Signals, Target};
 
+/// The KV store, and the service that reads it.
 #[derive(Args)]
-pub(crate) struct TargetArguments {
+pub(crate) struct StoreArguments {
     /// Base of Fastly's API, or of a local edge that answers in its place
     #[arg(long, value_name = "URL", default_value = "https://api.fastly.com")]
     api: String,
@@ -18,20 +19,26 @@ pub(crate) struct TargetArguments {
     /// The id of the service whose copies are purged
     #[arg(long, value_name = "ID", env = "FASTLY_SERVICE_ID")]
     service: Option<String>,
-    /// The origin of change signals
-    #[arg(long, value_name = "URL", env = "JACKSTAFF_ORIGIN")]
-    origin: Option<String>,
     /// A file with the API token
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct TargetArguments {
+    #[command(flatten)]
+    store: StoreArguments,
+    /// The origin of change signals
+    #[arg(long, value_name = "URL", env = "JACKSTAFF_ORIGIN")]
+    origin: Option<String>,
     /// A file with the origin's token
     #[arg(long, value_name = "FILE")]
     origin_token_file: Option<PathBuf>,
 }
 
-impl TargetArguments {
-    /// The target with its tokens; what it lacks is said aloud, in the name of a `command`.
-    pub(crate) fn target(&self, command: &str) -> Result<Target> {
+impl StoreArguments {
+    /// The target with its token, which tells whom it is given; what it lacks is said aloud, in the name of a `command`.
+    pub(crate) fn target(&self, command: &str, signals: Signals) -> Result<Target> {
         let token = secret(self.token_file.as_deref(), "FASTLY_API_TOKEN")?;
         let target = Target {
             api: self.api.clone(),
@@ -39,12 +46,8 @@ impl TargetArguments {
                 .ok_or_else(|| anyhow!("no API token: set FASTLY_API_TOKEN, or name a --token-file"))?,
             store: self.store.clone(),
             service: self.service.clone(),
-            origin: self.origin.clone(),
-            origin_token: secret(self.origin_token_file.as_deref(), "JACKSTAFF_ORIGIN_TOKEN")?,
+            signals,
         };
-        if target.origin.is_none() {
-            eprintln!("jackstaff {command}: no --origin, so open apps are not told");
-        }
         if target.service.is_none() {
             eprintln!(
                 "jackstaff {command}: no --service, so a POP may serve the older flags until its copy is due"
@@ -54,7 +57,24 @@ impl TargetArguments {
     }
 }
 
-fn secret(file: Option<&Path>, variable: &str) -> Result<Option<Secret>> {
+impl TargetArguments {
+    /// The target with its tokens; what it lacks is said aloud, in the name of a `command`.
+    pub(crate) fn target(&self, command: &str) -> Result<Target> {
+        let token = secret(self.origin_token_file.as_deref(), "JACKSTAFF_ORIGIN_TOKEN")?;
+        let signals = match &self.origin {
+            Some(url) => Signals::Origin { url: url.clone(), token },
+            None => Signals::Nobody,
+        };
+        let target = self.store.target(command, signals)?;
+        if self.origin.is_none() {
+            eprintln!("jackstaff {command}: no --origin, so open apps are not told");
+        }
+        Ok(target)
+    }
+}
+
+/// What a file holds, or else an environment variable.
+pub(crate) fn secret(file: Option<&Path>, variable: &str) -> Result<Option<Secret>> {
     let (text, place) = match file {
         Some(file) => {
             let place = file.display().to_string();

@@ -5,20 +5,26 @@ use serde_json::json;
 use ureq::http::Request;
 
 use crate::client::{CallFailed, Calls, built, segment};
+use crate::target::Signals;
 
-/// Announces a revision. Without an origin nobody is told.
+/// Announces a revision, if there is anybody to tell.
 pub(crate) fn announce(
     calls: &Calls<'_>,
     key: &EnvironmentKey,
     revision: Revision,
 ) -> Result<(), CallFailed> {
-    let Some(origin) = &calls.target().origin else { return Ok(()) };
     let what = format!("announcing {key} to the origin");
-    let origin = origin.trim_end_matches('/');
+    let (origin, token) = match &calls.target().signals {
+        Signals::Nobody => return Ok(()),
+        Signals::Here(origin) => {
+            return origin.announce(key, revision).map_err(|why| CallFailed::Here { what, why });
+        }
+        Signals::Origin { url, token } => (url.trim_end_matches('/'), token),
+    };
     let mut request =
         Request::post(format!("{origin}/sse/environments/{}/queue-change", segment(key.as_str())))
             .header("Content-Type", "application/json");
-    if let Some(token) = &calls.target().origin_token {
+    if let Some(token) = token {
         request = request.header("Authorization", format!("Token {}", token.reveal()));
     }
     let body = json!({ "updated_at": revision.iso() }).to_string();

@@ -1,7 +1,10 @@
 //! The HTTP client: one agent, bounded in time, that tries again what may pass.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use api::Revision;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -10,6 +13,7 @@ use ureq::Agent;
 use ureq::http::{HeaderMap, Method, Request, Response, StatusCode, request};
 
 use crate::clock::Clock;
+use crate::quota::Quota;
 use crate::target::Target;
 
 /// How long everything may take that is done for one item of the store, waiting included.
@@ -28,6 +32,9 @@ pub struct Client<'a> {
     agent: Agent,
     target: Target,
     clock: &'a dyn Clock,
+    /// Calls to the API so far, and what it said last of how many more it takes.
+    calls: AtomicU64,
+    quota: Mutex<Option<Quota>>,
 }
 
 /// How often a call is tried again, and for how long.
@@ -38,18 +45,34 @@ pub(crate) struct Patience {
     call: Duration,
     /// The longest pause that an answer may ask for; who is asked for more gives up, and says so.
     asked: Duration,
+    /// How long a write waits for the one before, whoever made that; and how long until it is tried again.
+    between_writes: Duration,
 }
 
 impl Patience {
     /// Of one who has one chance. A KV key takes one write a second, so the pauses outlast that by far.
     pub(crate) const OF_ONE_CHANCE: Patience =
-        Patience { retries: 5, call: Duration::from_secs(60), asked: PATIENCE };
-    /// Of one who comes back by itself. The pauses still outlast the second in which a key takes no second write.
-    pub(crate) const OF_ONE_WHO_RETURNS: Patience =
-        Patience { retries: 3, call: Duration::from_secs(60), asked: LONGEST_PAUSE };
+        Patience {
+        retries: 5,
+        call: Duration::from_secs(60),
+        asked: PATIENCE,
+        between_writes: Duration::ZERO,
+    };
+    /// Of one who comes back by itself, and writes a key once a second at most.
+    pub(crate) const OF_ONE_WHO_RETURNS: Patience = Patience {
+        retries: 3,
+        call: Duration::from_secs(60),
+        asked: LONGEST_PAUSE,
+        between_writes: Duration::from_secs(1),
+    };
     /// Of one who comes back by itself, and has better things to do meanwhile.
     pub(crate) const IN_PASSING: Patience =
-        Patience { retries: 0, call: Duration::from_secs(5), asked: Duration::ZERO };
+        Patience {
+        retries: 0,
+        call: Duration::from_secs(5),
+        asked: Duration::ZERO,
+        between_writes: Duration::ZERO,
+    };
 }
 
 /// The calls that are made for one item, with their common end.
@@ -72,6 +95,8 @@ pub enum CallFailed {
         /// How long not to be called again.
         asked: Option<Duration>,
     },
+    #[error("{what}: {why}")]
+    Here { what: String, why: String },
     #[error("{what}: the answer has no header `{header}`")]
     Header { what: String, header: &'static str },
     #[error("{what}: not tried any more after {} s", PATIENCE.as_secs())]
@@ -90,7 +115,7 @@ impl CallFailed {
                 [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(status)
                     || status.is_server_error()
             }
-            CallFailed::Header { .. } | CallFailed::OutOfTime { .. } => false,
+            CallFailed::Here { .. } | CallFailed::Header { .. } | CallFailed::OutOfTime { .. } => false,
         }
     }
 
@@ -128,7 +153,17 @@ impl<'a> Client<'a> {
             .user_agent(concat!("jackstaff/", env!("CARGO_PKG_VERSION")))
             .build()
             .into();
-        Client { agent, target, clock }
+        Client { agent, target, clock, calls: AtomicU64::new(0), quota: Mutex::new(None) }
+    }
+
+    /// How many calls the API was asked so far.
+    pub fn api_calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// What the API said last of how many more calls it takes.
+    pub fn quota(&self) -> Option<Quota> {
+        *self.quota.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins with an item.
@@ -150,6 +185,18 @@ impl Calls<'_> {
         self.client.clock.sleep(pause.min(self.remaining()));
     }
 
+    /// A key takes one write a second. Whoever wrote a revision did so within the second that it is named after, and
+    /// the next one waits for that to be over for a second, however it came that somebody else wrote it.
+    pub(crate) fn wait_for_turn(&self, stored: Revision) {
+        if self.patience.between_writes.is_zero() {
+            return;
+        }
+        let turn = i64::try_from(stored.0).unwrap_or(i64::MAX).saturating_add(2);
+        let wait = turn.saturating_mul(1_000).saturating_sub(self.now().as_millisecond());
+        // A revision from a clock that was ahead is no reason to wait for it.
+        self.sleep(Duration::from_millis(u64::try_from(wait).unwrap_or_default().min(2_000)));
+    }
+
     fn remaining(&self) -> Duration {
         self.deadline.saturating_sub(self.client.clock.elapsed())
     }
@@ -162,8 +209,10 @@ impl Calls<'_> {
         expected: &[StatusCode],
         request: &Request<&[u8]>,
     ) -> Result<Response<Vec<u8>>, CallFailed> {
+        let is_write = request.method() == Method::PUT;
+        let first_pause = if is_write { FIRST_PAUSE.max(self.patience.between_writes) } else { FIRST_PAUSE };
         let mut pauses = ExponentialBuilder::default()
-            .with_min_delay(FIRST_PAUSE)
+            .with_min_delay(first_pause)
             .with_max_delay(LONGEST_PAUSE)
             .with_max_times(self.patience.retries)
             .with_jitter()
@@ -194,6 +243,10 @@ impl Calls<'_> {
         }
         let agent = &self.client.agent;
         let limit = Some(remaining.min(self.patience.call));
+        let is_of_api = request.headers().contains_key("fastly-key");
+        if is_of_api {
+            self.client.calls.fetch_add(1, Ordering::Relaxed);
+        }
         let response = if request.method() == Method::GET {
             let request = request.clone().map(|_| ());
             agent.run(agent.configure_request(request).timeout_global(limit).build())
@@ -202,6 +255,9 @@ impl Calls<'_> {
         };
         let read = response.and_then(|response| {
             let (parts, mut body) = response.into_parts();
+            if is_of_api && let Some(quota) = Quota::of(&parts.headers) {
+                *self.client.quota.lock().unwrap_or_else(PoisonError::into_inner) = Some(quota);
+            }
             let body = body.with_config().limit(ANSWER_LIMIT).read_to_vec()?;
             Ok(Response::from_parts(parts, body))
         });

@@ -39,6 +39,12 @@ impl Known {
         known.sound = header.is_some() && item.metadata.as_ref() == Some(&metadata);
         Some(known)
     }
+
+    /// Of a bundle that was written, and is stored as it was written.
+    pub(crate) fn of_written(item: &Item) -> Option<Known> {
+        let known: Known = serde_json::from_str(item.metadata.as_deref()?).ok()?;
+        Some(Known { sound: true, ..known })
+    }
 }
 
 /// Whether what is stored is of a later revision than a bundle that was written.

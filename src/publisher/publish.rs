@@ -12,7 +12,7 @@ use crate::purge::purge;
 use crate::report::{Done, Published, Report, Trouble};
 use crate::server_keys::{self, ServerKeySource, ServerKeysReport};
 use crate::source::Source;
-use crate::write::{Brought, Decision, bring};
+use crate::write::{Decision, First, bring};
 
 /// What the publisher chooses.
 #[derive(Debug, Clone, Copy, Default)]
@@ -50,7 +50,7 @@ pub fn publish(
     options: &Options,
 ) -> Report {
     let patience = Patience::OF_ONE_CHANCE;
-    let environment = write_document(&client.calls(patience), source, options);
+    let environment = write_document(&client.calls(patience), source, options, None).map(|brought| brought.0);
     let after = tell(client, &source.key, environment.as_ref().ok());
     let server_keys = server_keys::write_all(client, patience, &source.key, server_keys, options.dry_run);
     Report { environment, server_keys, after }
@@ -59,28 +59,50 @@ pub fn publish(
 /// Removes an environment: publishes a tombstone, after which its keys open nothing.
 pub fn unpublish(client: &Client<'_>, key: &EnvironmentKey, dry_run: bool) -> Report {
     let calls = &client.calls(Patience::OF_ONE_CHANCE);
-    let environment = write(calls, key, dry_run, |stored| decide_removal(calls, key, stored));
+    let environment = write(calls, key, dry_run, None, |stored| decide_removal(calls, key, stored));
+    let environment = environment.map(|(published, _)| published);
     let after = tell(client, key, environment.as_ref().ok());
     Report { environment, server_keys: ServerKeysReport::default(), after }
 }
 
-/// Brings the bundle of a document up to date, and nothing else.
+/// What one who stays remembers of what is stored: it was so when it was seen last.
+#[derive(Debug, Clone)]
+pub(crate) struct Remembered {
+    pub(crate) generation: String,
+    pub(crate) known: Known,
+}
+
+/// Brings the bundle of a document up to date, and nothing else. Gives what to remember, if that is sure.
 pub(crate) fn write_document(
     calls: &Calls<'_>,
     source: &Source,
     options: &Options,
-) -> Result<Published, Trouble> {
-    write(calls, &source.key, options.dry_run, |stored| decide(calls, source, options, stored))
+    remembered: Option<&Remembered>,
+) -> Result<(Published, Option<Remembered>), Trouble> {
+    let mut first = None;
+    if let Some(Remembered { generation, known }) = remembered {
+        match decide(calls, source, options, Some(known))? {
+            Decision::Leave(published) => return Ok((published, remembered.cloned())),
+            Decision::Write(item, about) => first = Some(First { replaced: generation.clone(), item, about }),
+        }
+    }
+    write(calls, &source.key, options.dry_run, first, |stored| {
+        let known = stored.and_then(Known::of);
+        if let Some(known) = &known {
+            calls.wait_for_turn(known.revision);
+        }
+        decide(calls, source, options, known.as_ref())
+    })
 }
 
 type Decided = Result<Decision<Published>, Trouble>;
 
 /// What becomes of an environment, given what is stored; with the bundle, if one is to be written.
-fn decide(calls: &Calls<'_>, source: &Source, options: &Options, stored: Option<&Stored>) -> Decided {
+fn decide(calls: &Calls<'_>, source: &Source, options: &Options, stored: Option<&Known>) -> Decided {
     let now = calls.now();
     let settings = options.fingerprint();
     let wanted = Wanted { hash: &source.hash, settings: &settings, updated_at: source.updated_at };
-    let (revision, odd) = match plan::plan(stored.and_then(Known::of).as_ref(), wanted, now, options.force) {
+    let (revision, odd) = match plan::plan(stored, wanted, now, options.force) {
         Plan::Publish { revision, warning } => (revision, warning),
         Plan::Refuse { stored, given } => return Err(Trouble::Older { stored, given }),
         Plan::Unchanged(revision) => {
@@ -110,25 +132,40 @@ fn written(bundle: Bundle, published: Published) -> Decision<Published> {
     Decision::Write(Item { value: bytes, metadata: Some(header.metadata()) }, published)
 }
 
-/// Brings the bundle up to date; in a dry run only says what would be done.
+/// Brings the bundle up to date; in a dry run only says what would be done. Gives what to remember, if that is sure.
 fn write(
     calls: &Calls<'_>,
     key: &EnvironmentKey,
     dry_run: bool,
+    first: Option<First<Published>>,
     mut decide: impl FnMut(Option<&Stored>) -> Decided,
-) -> Result<Published, Trouble> {
+) -> Result<(Published, Option<Remembered>), Trouble> {
+    let mut seen = None;
+    let mut wanted = first.as_ref().and_then(|first| Known::of_written(&first.item));
     let decide = |stored: Option<&Stored>| -> Decided {
+        seen = stored.and_then(|stored| {
+            let known = Known::of(stored).filter(|known| known.sound)?;
+            Some(Remembered { generation: stored.generation.clone(), known })
+        });
         Ok(match decide(stored)? {
             Decision::Write(_, published) if dry_run => {
                 Decision::Leave(Published { done: Done::Planned, ..published })
             }
-            decision => decision,
+            Decision::Write(item, published) => {
+                wanted = Known::of_written(&item);
+                Decision::Write(item, published)
+            }
+            leave => leave,
         })
     };
     let is_later = |stored: &Stored, item: &Item, _: Option<&str>| plan::is_later(stored, item);
-    match bring(calls, &key.store_key(), decide, is_later)? {
-        Brought::Left(published) | Brought::Written(published) => Ok(published),
-    }
+    let brought = bring(calls, &key.store_key(), first, decide, is_later)?;
+    let remembered = match (brought.about.done, brought.written) {
+        (Done::Written, Some(generation)) => wanted.map(|known| Remembered { generation, known }),
+        (Done::Unchanged, _) => seen,
+        _ => None,
+    };
+    Ok((brought.about, remembered))
 }
 
 /// Purges and announces what the store has, also if it had it before: whoever published it may not have come so far.

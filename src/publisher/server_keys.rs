@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::client::{CallFailed, Calls, Client, Patience};
 use crate::kv::{Item, Stored};
 use crate::purge::purge;
-use crate::write::{Brought, Decision, StoreFailed, bring};
+use crate::write::{Decision, StoreFailed, bring};
 
 /// A server-side key that an environment shall have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,9 +169,7 @@ fn write(
     };
     // Records have no order. Ours replaced one generation; whatever has another one is ours, or was written later.
     let is_later = |stored: &Stored, _: &Item, replaced: Option<&str>| Some(&*stored.generation) != replaced;
-    let written = match bring(calls, &name, decide, is_later)? {
-        Brought::Left(written) | Brought::Written(written) => written,
-    };
+    let written = bring(calls, &name, None, decide, is_later)?.about;
     let purged = if dry_run || (!written && source.active) { Ok(()) } else { purge(calls, &name) };
     Ok((written, purged))
 }

@@ -1,7 +1,9 @@
-//! What is to be published: a document from a file.
+//! What is to be published: a document, and the place that it is from.
 
+use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use api::{EnvironmentKey, KeyFault};
 use engine::{Document, Refusal};
@@ -10,6 +12,28 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
+
+/// Where a document is from, as it is shown: a file's path, or an environment at Flagsmith.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place(Arc<str>);
+
+impl Place {
+    pub fn new(name: impl Into<Arc<str>>) -> Place {
+        Place(name.into())
+    }
+}
+
+impl From<&Path> for Place {
+    fn from(file: &Path) -> Place {
+        Place::new(file.display().to_string())
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// A document that was read and understood.
 #[derive(Debug, Clone)]
@@ -22,47 +46,49 @@ pub struct Source {
     pub hash: String,
 }
 
-/// Why a file gives nothing to publish. Each message names the file.
+/// Why a place gives nothing to publish. Each message names the place.
 #[derive(Debug, Error)]
 pub enum SourceFault {
-    #[error("{file}: could not be read: {error}")]
-    Unreadable { file: PathBuf, error: std::io::Error },
-    #[error("{file}: {refusal}")]
-    Refused { file: PathBuf, refusal: Refusal },
-    #[error("{file}: api_key: {fault}")]
-    Key { file: PathBuf, fault: KeyFault },
-    #[error("{file}: updated_at: not an ISO 8601 time: {text:?}")]
-    UpdatedAt { file: PathBuf, text: String },
+    #[error("{place}: could not be read: {error}")]
+    Unreadable { place: Place, error: std::io::Error },
+    #[error("{place}: {refusal}")]
+    Refused { place: Place, refusal: Refusal },
+    #[error("{place}: api_key: {fault}")]
+    Key { place: Place, fault: KeyFault },
+    #[error("{place}: updated_at: not an ISO 8601 time: {text:?}")]
+    UpdatedAt { place: Place, text: String },
 }
 
 impl Source {
     /// # Errors
     /// A [`SourceFault`] that names the file, the place in it and what is wrong there.
     pub fn read(file: &Path) -> Result<Source, SourceFault> {
-        let text = fs::read_to_string(file)
-            .map_err(|error| SourceFault::Unreadable { file: file.to_owned(), error })?;
-        Source::parse(file, &text)
+        let place = Place::from(file);
+        match fs::read_to_string(file) {
+            Ok(text) => Source::parse(&place, &text),
+            Err(error) => Err(SourceFault::Unreadable { place, error }),
+        }
     }
 
     /// As [`Source::read`], of a text that is at hand.
     ///
     /// # Errors
     /// As [`Source::read`].
-    pub fn parse(file: &Path, text: &str) -> Result<Source, SourceFault> {
-        let file = file.to_owned();
+    pub fn parse(place: &Place, text: &str) -> Result<Source, SourceFault> {
+        let place = place.clone();
         let document = match Document::parse(text) {
             Ok(document) => document,
-            Err(refusal) => return Err(SourceFault::Refused { file, refusal }),
+            Err(refusal) => return Err(SourceFault::Refused { place, refusal }),
         };
         let key = match EnvironmentKey::parse(document.key()) {
             Ok(key) => key,
-            Err(fault) => return Err(SourceFault::Key { file, fault }),
+            Err(fault) => return Err(SourceFault::Key { place, fault }),
         };
         let updated_at = match document.updated_at() {
             None => None,
             Some(text) => match time(text) {
                 Some(time) => Some(time),
-                None => return Err(SourceFault::UpdatedAt { file, text: text.to_owned() }),
+                None => return Err(SourceFault::UpdatedAt { place, text: text.to_owned() }),
             },
         };
         let content = document.stamped(document.updated_at().unwrap_or_default());
@@ -88,7 +114,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Source, String> {
-        Source::parse(Path::new("a.json"), text).map_err(|fault| fault.to_string())
+        Source::parse(&Place::new("a.json"), text).map_err(|fault| fault.to_string())
     }
 
     #[test]

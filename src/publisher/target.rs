@@ -1,7 +1,9 @@
 //! Where bundles go, and who is told.
 
 use std::fmt;
+use std::sync::Arc;
 
+use api::{EnvironmentKey, Revision};
 use thiserror::Error;
 
 /// Where bundles go, and who is told.
@@ -14,9 +16,34 @@ pub struct Target {
     pub store: String,
     /// The id of the service whose copies are purged; none are without it.
     pub service: Option<String>,
-    /// Base of the origin of change signals; nobody is told without it.
-    pub origin: Option<String>,
-    pub origin_token: Option<Secret>,
+    pub signals: Signals,
+}
+
+/// Who is told of what was stored.
+#[derive(Clone)]
+pub enum Signals {
+    Nobody,
+    /// An origin of change signals: its base, and the token that it wants to see.
+    Origin { url: String, token: Option<Secret> },
+    /// Who runs in this very process.
+    Here(Arc<dyn Announce>),
+}
+
+/// Tells all who listen of a revision.
+pub trait Announce: Send + Sync {
+    /// # Errors
+    /// Why nobody was told, in words.
+    fn announce(&self, key: &EnvironmentKey, revision: Revision) -> Result<(), String>;
+}
+
+impl fmt::Debug for Signals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Signals::Nobody => f.write_str("Nobody"),
+            Signals::Origin { url, .. } => write!(f, "Origin({url})"),
+            Signals::Here(_) => f.write_str("Here"),
+        }
+    }
 }
 
 /// A token. It shows itself to nobody.

@@ -1,7 +1,8 @@
-//! Publishing continuously: files → environments → what each is owed → publications, at most one a second each.
+//! Publishing continuously: places → environments → what each is owed → publications, at most one a second each.
 //!
 //! [`Watch`] decides, and does nothing: what was seen, what came of a job, what time it is and chance are arguments.
-//! [`Files`] looks, [`Job::perform`] publishes, and [`run`] brings them together, in threads and real time.
+//! [`Files`] looks, [`Polls`] says when Flagsmith is asked, [`Job::perform`] publishes, and [`Session::run`] brings them
+//! together, in threads and real time.
 
 mod claims;
 mod environment;
@@ -11,28 +12,40 @@ mod job;
 mod lane;
 mod news;
 mod pace;
+mod polls;
+mod remote;
 mod run;
+mod seen;
 mod spell;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::EnvironmentKey;
+use jiff::Timestamp;
 
+use crate::quota::Quota;
 use crate::server_keys::ServerKeySource;
-use claims::{Claims, Followed};
-use environment::{Allowed, Environment};
+use crate::source::Place;
+use claims::{Claims, Followed, Trouble};
+use environment::{Allowed, Ended, Environment};
 
-pub use files::{Files, Seen, State};
+pub use files::Files;
 pub use job::{Finished, Job};
 pub use news::News;
-pub use run::{Settings, run};
+pub use polls::{Fetch, Fetched, Polls};
+pub use remote::{Changed, EnvironmentProgress, PlaceTrouble, Progress, Remote};
+pub use run::{AtFlagsmith, Session, Settings};
+pub use seen::{Seen, State};
 
 /// How many jobs are under way at once.
 const AT_ONCE: usize = 8;
 /// How many of them may be such as may take long: whoever waits for somebody who does not answer must not keep the
 /// others from their work.
 const SLOW_AT_ONCE: usize = 4;
+/// How often the store is asked whether it still has what is remembered of an environment, one after the other: 120
+/// calls an hour, of about 1,000.
+const BETWEEN_CHECKS: Duration = Duration::from_secs(30);
 
 /// What there is to publish, and when.
 #[derive(Debug, Default)]
@@ -40,20 +53,33 @@ pub struct Watch {
     claims: Claims,
     environments: BTreeMap<EnvironmentKey, Environment>,
     server_keys: BTreeMap<String, Vec<ServerKeySource>>,
+    again: Vec<Place>,
+    pace: Pace,
+    next_check: Duration,
+    checked_last: Option<EnvironmentKey>,
+}
+
+/// How writes are spread when the API takes few more calls.
+#[derive(Debug, Default)]
+struct Pace {
+    pause: Duration,
+    written: Duration,
+    is_scarce: bool,
 }
 
 impl Watch {
     /// Takes in what became of a file.
     pub fn saw(&mut self, seen: Seen, now: Duration) -> Vec<News> {
-        let Followed { wishes, news } = self.claims.saw(seen, now);
-        for wish in wishes {
+        let Followed { wish, again, news } = self.claims.saw(seen, now);
+        self.again.extend(again);
+        if let Some(wish) = wish {
             let key = &wish.source.key;
             match self.environments.get_mut(key) {
-                Some(environment) => environment.publish(wish.file, wish.source),
+                Some(environment) => environment.publish(wish.place, wish.source, now),
                 None => {
                     let server_keys = self.server_keys.get(key.as_str()).cloned().unwrap_or_default();
                     let key = key.clone();
-                    let environment = Environment::new(wish.file, wish.source, server_keys);
+                    let environment = Environment::new(wish.place, wish.source, server_keys, now);
                     self.environments.insert(key, environment);
                 }
             }
@@ -61,14 +87,33 @@ impl Watch {
         news
     }
 
+    /// Places whose documents are needed once more, though they may not have changed.
+    pub fn again(&mut self) -> Vec<Place> {
+        std::mem::take(&mut self.again)
+    }
+
     /// Takes in a manifest of server-side keys. Those of environments that it does not list stay as they were.
-    pub fn has_server_keys(&mut self, server_keys: BTreeMap<String, Vec<ServerKeySource>>) {
+    pub fn has_server_keys(&mut self, server_keys: BTreeMap<String, Vec<ServerKeySource>>, now: Duration) {
         for (key, environment) in &mut self.environments {
             if let Some(server_keys) = server_keys.get(key.as_str()) {
-                environment.has_server_keys(server_keys.clone());
+                environment.has_server_keys(server_keys.clone(), now);
             }
         }
         self.server_keys = server_keys;
+    }
+
+    /// Takes in what the API said last of how many more calls it takes.
+    pub fn has_quota(&mut self, quota: Quota, time: Timestamp) -> Option<News> {
+        self.pace.pause = quota.pause(time);
+        let was_scarce = std::mem::replace(&mut self.pace.is_scarce, quota.is_scarce(time));
+        match (was_scarce, self.pace.is_scarce) {
+            (false, true) => Some(News::trouble(format!(
+                "the API takes few more calls, so changes are written every {} s until it takes more",
+                self.pace.pause.as_secs()
+            ))),
+            (true, false) => Some(News::good("the API takes enough calls again")),
+            _ => None,
+        }
     }
 
     /// What there is to say because time went by.
@@ -79,7 +124,7 @@ impl Watch {
     /// What is to be done now, longest due first; what comes of it is for [`Watch::done`].
     pub fn next(&mut self, now: Duration) -> Option<Job> {
         let allowed = self.allowed()?;
-        self.first(now, allowed)
+        self.first(now, allowed).or_else(|| self.check(now, allowed))
     }
 
     /// What is still to be done when all is to end: whoever has to hear of what was written.
@@ -90,18 +135,39 @@ impl Watch {
     /// When there may be something to do or to say, if nothing is seen until then.
     pub fn due(&self) -> Option<Duration> {
         let allowed = self.allowed();
-        let due = self.environments.values().filter_map(|environment| environment.due(allowed?));
+        let stores_from = self.pace.stores_from();
+        let due = self.environments.values().filter_map(|environment| environment.due(allowed?, stores_from));
         due.chain(self.claims.due()).min()
     }
 
     fn first(&mut self, now: Duration, allowed: Allowed) -> Option<Job> {
-        let due = self.environments.iter_mut();
-        let due = due.filter_map(|(key, environment)| Some((environment.due(allowed)?, key, environment)));
+        let stores_from = self.pace.stores_from();
+        let due = self.environments.iter_mut().filter_map(|(key, environment)| {
+            Some((environment.due(allowed, stores_from)?, key, environment))
+        });
         let (due, key, environment) = due.min_by_key(|(due, ..)| *due)?;
         if due > now {
             return None;
         }
-        Some(Job { key: key.clone(), task: environment.begin(allowed)? })
+        let job = Job { key: key.clone(), task: environment.begin(allowed, stores_from)? };
+        if job.writes() {
+            self.pace.written = now;
+        }
+        Some(job)
+    }
+
+    /// Sees whether the store still has what is remembered: of the environment after the one that was looked at last.
+    fn check(&mut self, now: Duration, allowed: Allowed) -> Option<Job> {
+        if now < self.next_check || allowed != Allowed::All || self.pace.is_scarce {
+            return None;
+        }
+        self.next_check = now + BETWEEN_CHECKS;
+        let after = |key: &EnvironmentKey| self.checked_last.as_ref().is_none_or(|last| key > last);
+        let is_after = self.environments.keys().any(after);
+        let key = self.environments.keys().find(|key| !is_after || after(key))?.clone();
+        self.checked_last = Some(key.clone());
+        let task = self.environments.get_mut(&key)?.begin_check()?;
+        Some(Job { key, task })
     }
 
     /// What may be begun beside what is under way.
@@ -117,15 +183,40 @@ impl Watch {
 
     /// Takes in what came of a job. `chance` spreads what is tried again.
     pub fn done(&mut self, finished: Finished, now: Duration, chance: u64) -> Vec<News> {
-        match self.environments.get_mut(&finished.key) {
-            Some(environment) => environment.end(finished.outcome, now, chance),
-            None => Vec::new(),
+        let Some(environment) = self.environments.get_mut(&finished.key) else { return Vec::new() };
+        let Ended { news, again } = environment.end(finished.outcome, now, chance);
+        if again {
+            self.again.push(environment.place().clone());
         }
+        news
     }
 
-    /// How many environments there are.
-    pub fn environments(&self) -> usize {
-        self.environments.len()
+    /// The environments that there are.
+    pub fn environments(&self) -> impl ExactSizeIterator<Item = &EnvironmentKey> {
+        self.environments.keys()
+    }
+
+    /// How far all environments are, and which places are broken, given those that cannot be had.
+    pub(crate) fn progress(
+        &self,
+        unreachable: Vec<Trouble>,
+        time: Timestamp,
+        now: Duration,
+    ) -> (Vec<EnvironmentProgress>, Vec<PlaceTrouble>) {
+        let troubles: Vec<Trouble> = unreachable.into_iter().chain(self.claims.troubles()).collect();
+        let mut doubts: BTreeMap<&Place, (String, Duration)> = BTreeMap::new();
+        for trouble in &troubles {
+            doubts.entry(&trouble.place).or_insert((trouble.why.clone(), trouble.since));
+        }
+        let progress = |environment: &Environment| {
+            environment.progress(doubts.get(environment.place()).cloned(), time, now)
+        };
+        let environments = self.environments.values().map(progress).collect();
+        let troubles = troubles.into_iter().map(|trouble| PlaceTrouble {
+            place: trouble.place.to_string(),
+            why: trouble.why,
+        });
+        (environments, troubles.collect())
     }
 
     /// Whether all that there is to do was tried, successfully or not.
@@ -142,5 +233,12 @@ impl Watch {
     pub fn unsettled(&self) -> Vec<&EnvironmentKey> {
         let unsettled = self.environments.iter().filter(|(_, environment)| !environment.is_settled());
         unsettled.map(|(key, _)| key).collect()
+    }
+}
+
+impl Pace {
+    /// Before this moment nothing is written.
+    fn stores_from(&self) -> Duration {
+        if self.pause.is_zero() { Duration::ZERO } else { self.written + self.pause }
     }
 }

@@ -25,11 +25,19 @@ pub(crate) enum Decision<T> {
     Write(Item, T),
 }
 
+/// A write that was decided already, from what is remembered: it replaces this generation.
+pub(crate) struct First<T> {
+    pub(crate) replaced: String,
+    pub(crate) item: Item,
+    pub(crate) about: T,
+}
+
 /// What became of it.
 #[derive(Debug)]
-pub(crate) enum Brought<T> {
-    Left(T),
-    Written(T),
+pub(crate) struct Brought<T> {
+    pub(crate) about: T,
+    /// The generation that our write made; none if nothing was written, or if somebody wrote after us.
+    pub(crate) written: Option<String>,
 }
 
 /// Why the store does not have what it should, or is not known to.
@@ -67,7 +75,7 @@ pub enum NotShown {
     Call(CallFailed),
 }
 
-/// Brings an item up to date. `decide` looks at what is stored. `is_later` tells what somebody else wrote after an
+/// Brings an item up to date. Who remembers what is stored gives the `first` write, and spares a look. `decide` looks at what is stored. `is_later` tells what somebody else wrote after an
 /// item of ours from what was there before it; it is given the generation that ours replaced.
 ///
 /// A write that seemed to fail, or that was told of a mismatch when it was tried again, may have taken place. So what
@@ -75,29 +83,37 @@ pub enum NotShown {
 pub(crate) fn bring<T, E: From<StoreFailed>>(
     calls: &Calls<'_>,
     name: &str,
+    mut first: Option<First<T>>,
     mut decide: impl FnMut(Option<&Stored>) -> Result<Decision<T>, E>,
     is_later: impl Fn(&Stored, &Item, Option<&str>) -> bool,
 ) -> Result<Brought<T>, E> {
     let mut attempted: Vec<(Item, T)> = Vec::new();
     let mut pause = TRY_PAUSE;
     for _ in 0..TRIES {
-        let stored = kv::get(calls, name).map_err(StoreFailed::from)?;
-        if let Some(stored) = &stored
-            && let Some(own) = attempted.iter().position(|(item, _)| item.value == stored.item.value)
-        {
-            return Ok(Brought::Written(attempted.swap_remove(own).1));
-        }
-        let (item, about) = match decide(stored.as_ref())? {
-            Decision::Leave(about) => return Ok(Brought::Left(about)),
-            Decision::Write(item, about) => (item, about),
+        let (item, about, replaced) = if let Some(First { replaced, item, about }) = first.take() {
+            (item, about, Some(replaced))
+        } else {
+            let stored = kv::get(calls, name).map_err(StoreFailed::from)?;
+            if let Some(stored) = &stored
+                && let Some(own) = attempted.iter().position(|(item, _)| item.value == stored.item.value)
+            {
+                let about = attempted.swap_remove(own).1;
+                return Ok(Brought { about, written: Some(stored.generation.clone()) });
+            }
+            match decide(stored.as_ref())? {
+                Decision::Leave(about) => return Ok(Brought { about, written: None }),
+                Decision::Write(item, about) => (item, about, stored.map(|stored| stored.generation)),
+            }
         };
-        let replaced = stored.map(|stored| stored.generation);
         match kv::put(calls, name, &item, replaced.as_deref()) {
             Ok(Write::Done) => {
                 let shown =
                     |stored: &Stored| stored.item == item || is_later(stored, &item, replaced.as_deref());
                 return match read_back(calls, name, READ_BACKS, shown) {
-                    Ok(()) => Ok(Brought::Written(about)),
+                    Ok(stored) => {
+                        let written = (stored.item == item).then_some(stored.generation);
+                        Ok(Brought { about, written })
+                    }
                     Err(why) => Err(StoreFailed::NotReadBack { name: name.to_owned(), why }.into()),
                 };
             }
@@ -108,7 +124,7 @@ pub(crate) fn bring<T, E: From<StoreFailed>>(
             }
             Err(failed) if failed.leaves_doubt() => {
                 return match read_back(calls, name, LOOKS_IN_DOUBT, |stored| stored.item == item) {
-                    Ok(()) => Ok(Brought::Written(about)),
+                    Ok(stored) => Ok(Brought { about, written: Some(stored.generation) }),
                     Err(_) => Err(StoreFailed::InDoubt(failed).into()),
                 };
             }
@@ -124,15 +140,15 @@ fn read_back(
     name: &str,
     times: u32,
     shown: impl Fn(&Stored) -> bool,
-) -> Result<(), NotShown> {
+) -> Result<Stored, NotShown> {
     let mut pause = READ_BACK_PAUSE;
     for time in 0..times {
         if time > 0 {
             calls.sleep(pause);
             pause = (pause * 2).min(LONGEST_READ_BACK_PAUSE);
         }
-        if kv::get(calls, name).map_err(NotShown::Call)?.is_some_and(|stored| shown(&stored)) {
-            return Ok(());
+        if let Some(stored) = kv::get(calls, name).map_err(NotShown::Call)?.filter(&shown) {
+            return Ok(stored);
         }
     }
     Err(NotShown::Older)

@@ -1,36 +1,55 @@
 //! One environment: what it is owed, when that may be done, and what there is to say about it.
 
 use std::mem::take;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::Revision;
+use api::{EnvironmentKey, Revision};
+use jiff::Timestamp;
 
+use crate::publish::Remembered;
 use crate::report::{Done, Published, Trouble};
 use crate::server_keys::{ServerKeySource, ServerKeysReport};
-use crate::source::Source;
+use crate::source::{Place, Source};
 use crate::watch::failure::Failure;
 use crate::watch::job::{Outcome, Task};
 use crate::watch::lane::Lane;
 use crate::watch::news::News;
+use crate::watch::remote::EnvironmentProgress;
 use crate::watch::spell::Spell;
 
 /// A KV key takes one write a second. Counted from the end of a write, so that revisions, which are whole seconds,
 /// never run ahead of the clock.
 const BETWEEN_WRITES: Duration = Duration::from_secs(1);
 
-/// An environment that is published from a file.
+/// An environment that is published from a place.
 #[derive(Debug)]
 pub(crate) struct Environment {
-    file: PathBuf,
-    source: Arc<Source>,
+    key: EnvironmentKey,
+    place: Place,
+    /// Kept until it is stored.
+    source: Option<Arc<Source>>,
     server_keys: Vec<ServerKeySource>,
+    remembered: Option<Remembered>,
     owed: Owed,
     storing: Lane,
     purging: Lane,
     announcing: Lane,
     spell: Spell,
+    record: Record,
+}
+
+/// What there is to tell of it to who asks.
+#[derive(Debug, Default)]
+struct Record {
+    revision: Option<Revision>,
+    owed_since: Option<Duration>,
+    /// Why it cannot be published at all, and since when.
+    refused: Option<(String, Duration)>,
+    failure: Option<String>,
+    settled_at: Option<Duration>,
+    failures: u64,
+    published: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,9 +71,16 @@ pub(crate) enum Allowed {
     Telling,
 }
 
+/// What there is to say after something ended, and whether its document is needed once more.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) news: Vec<News>,
+    pub(crate) again: bool,
+}
+
 /// A kind of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Store,
     Purge,
     Announce,
@@ -64,33 +90,106 @@ const KINDS: [Kind; 3] = [Kind::Store, Kind::Purge, Kind::Announce];
 
 impl Environment {
     /// One that is to be published.
-    pub(crate) fn new(file: PathBuf, source: Arc<Source>, server_keys: Vec<ServerKeySource>) -> Environment {
+    pub(crate) fn new(
+        place: Place,
+        source: Arc<Source>,
+        server_keys: Vec<ServerKeySource>,
+        now: Duration,
+    ) -> Environment {
         let owed =
             Owed { document: true, server_keys: !server_keys.is_empty(), purge: false, announcement: None };
         Environment {
-            file,
-            source,
+            key: source.key.clone(),
+            place,
+            source: Some(source),
             server_keys,
+            remembered: None,
             owed,
             storing: Lane::default(),
             purging: Lane::default(),
             announcing: Lane::default(),
             spell: Spell::default(),
+            record: Record { owed_since: Some(now), ..Record::default() },
         }
     }
 
     /// It is to be published anew; what was not published yet is superseded.
-    pub(crate) fn publish(&mut self, file: PathBuf, source: Arc<Source>) {
-        self.file = file;
-        self.source = source;
+    pub(crate) fn publish(&mut self, place: Place, source: Arc<Source>, now: Duration) {
+        self.place = place;
+        self.source = Some(source);
         self.owed.document = true;
+        self.record.refused = None;
+        self.is_stored_already();
+        self.note_owed(now);
     }
 
     /// It is to have these server-side keys.
-    pub(crate) fn has_server_keys(&mut self, server_keys: Vec<ServerKeySource>) {
+    pub(crate) fn has_server_keys(&mut self, server_keys: Vec<ServerKeySource>, now: Duration) {
         if self.server_keys != server_keys {
             self.server_keys = server_keys;
             self.owed.server_keys = true;
+            self.note_owed(now);
+        }
+    }
+
+    /// What is to be looked at, whether it is still stored as it is remembered, if nothing else is to be done.
+    pub(crate) fn begin_check(&mut self) -> Option<Task> {
+        let generation = self.remembered.as_ref()?.generation.clone();
+        if !self.is_settled() {
+            return None;
+        }
+        self.storing.begin();
+        Some(Task::Check { generation })
+    }
+
+    /// How far it is. `doubt` is what speaks against what is known of its document, and since when.
+    pub(crate) fn progress(
+        &self,
+        doubt: Option<(String, Duration)>,
+        time: Timestamp,
+        now: Duration,
+    ) -> EnvironmentProgress {
+        let time_of = |moment: Duration| time.checked_sub(now.saturating_sub(moment)).ok();
+        let owed = self.record.owed_since.map(|since| {
+            let why = self.record.failure.clone();
+            (why.unwrap_or_else(|| "a change is being published".into()), since)
+        });
+        let behind = [owed, self.record.refused.clone(), doubt].into_iter().flatten();
+        let behind = behind.min_by_key(|(_, since)| *since);
+        EnvironmentProgress {
+            key: self.key.clone(),
+            place: self.place.to_string(),
+            revision: self.record.revision,
+            behind: behind.as_ref().map(|(_, since)| now.saturating_sub(*since)),
+            why: behind.map(|(why, _)| why),
+            last_success: self.record.settled_at.and_then(time_of),
+            failures: self.record.failures,
+            published: self.record.published,
+        }
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The document that waits may be what is stored: then it waits for nothing.
+    fn is_stored_already(&mut self) {
+        if self.storing.is_busy() || !self.owed.document {
+            return;
+        }
+        let stored = self.remembered.as_ref().map(|remembered| &remembered.known.source_hash);
+        if stored.is_some() && stored == self.source.as_ref().map(|source| &source.hash) {
+            self.owed.document = false;
+            self.source = None;
+        }
+    }
+
+    fn note_owed(&mut self, now: Duration) {
+        if self.is_settled() {
+            self.record.owed_since = None;
+            self.record.failure = None;
+        } else {
+            self.record.owed_since.get_or_insert(now);
         }
     }
 
@@ -112,18 +211,19 @@ impl Environment {
         KINDS.into_iter().all(|kind| !self.lane(kind).is_busy() && !self.is_owed(kind))
     }
 
-    /// When there is something to do for it.
-    pub(crate) fn due(&self, allowed: Allowed) -> Option<Duration> {
-        self.first(allowed).map(|(due, _)| due)
+    /// When there is something to do for it. Nothing is written before `stores_from`.
+    pub(crate) fn due(&self, allowed: Allowed, stores_from: Duration) -> Option<Duration> {
+        self.first(allowed, stores_from).map(|(due, _)| due)
     }
 
     /// What is to be done for it first. What comes in from here on is owed again.
-    pub(crate) fn begin(&mut self, allowed: Allowed) -> Option<Task> {
-        let (_, kind) = self.first(allowed)?;
+    pub(crate) fn begin(&mut self, allowed: Allowed, stores_from: Duration) -> Option<Task> {
+        let (_, kind) = self.first(allowed, stores_from)?;
         self.lane_mut(kind).begin();
         Some(match kind {
             Kind::Store => Task::Store {
-                document: take(&mut self.owed.document).then(|| Arc::clone(&self.source)),
+                document: if take(&mut self.owed.document) { self.source.clone() } else { None },
+                remembered: self.remembered.clone(),
                 server_keys: take(&mut self.owed.server_keys).then(|| self.server_keys.clone()),
             },
             Kind::Purge => {
@@ -135,12 +235,31 @@ impl Environment {
     }
 
     /// Takes in what came of it. `chance` spreads what is tried again.
-    pub(crate) fn end(&mut self, outcome: Outcome, now: Duration, chance: u64) -> Vec<News> {
+    pub(crate) fn end(&mut self, outcome: Outcome, now: Duration, chance: u64) -> Ended {
+        let mut again = false;
         let (mut news, failures) = match outcome {
             Outcome::Stored { published, server_keys } => {
                 let (news, failures) = self.stored(published, server_keys, now);
                 self.storing.end(&failures, BETWEEN_WRITES, now, chance);
+                self.is_stored_already();
                 (news, failures)
+            }
+            Outcome::Checked(is_same) => {
+                self.storing.end(&[], Duration::ZERO, now, chance);
+                // A look that failed is made up for by the next.
+                if is_same.is_ok_and(|is_same| !is_same) {
+                    self.remembered = None;
+                    again = true;
+                }
+                self.is_stored_already();
+                (Vec::new(), Vec::new())
+            }
+            Outcome::GivenUp(task, failure) => {
+                self.owe(task);
+                let failures = vec![failure];
+                let lane = self.lane_mut(task);
+                lane.end(&failures, BETWEEN_WRITES, now, chance);
+                (Vec::new(), failures)
             }
             Outcome::Purged(result) => {
                 let failures: Vec<Failure> = result.err().iter().map(Failure::of_call).collect();
@@ -152,9 +271,9 @@ impl Environment {
                 let failures: Vec<Failure> = result.err().iter().map(Failure::of_call).collect();
                 let mut news = Vec::new();
                 if failures.is_empty() && self.announcing.is_failing() {
-                    let key = &self.source.key;
-                    let line = format!("environment `{key}`: revision {revision} is announced now");
-                    news.push(News::good_of(&self.file, line));
+                    let line =
+                        format!("environment `{}`: revision {revision} is announced now", self.key);
+                    news.push(News::good_of(&self.place, line));
                 }
                 if !failures.is_empty() {
                     // Unless there is something newer to announce by now.
@@ -165,20 +284,50 @@ impl Environment {
             }
         };
         news.extend(self.news_of_spell(&failures, now));
-        news
+        self.record.failures += u64::try_from(failures.len()).unwrap_or_default();
+        if let Some(failure) = failures.into_iter().next_back() {
+            self.record.failure = Some(failure.text);
+        }
+        self.note_owed(now);
+        if self.is_settled() && self.record.refused.is_none() {
+            self.record.settled_at = Some(now);
+        }
+        Ended { news, again }
+    }
+
+    /// What was begun came to no end: all of it is owed again.
+    fn owe(&mut self, kind: Kind) {
+        match kind {
+            Kind::Store => {
+                self.remembered = None;
+                self.owed.document |= self.source.is_some();
+                self.owed.server_keys |= !self.server_keys.is_empty();
+            }
+            Kind::Purge => self.owed.purge = true,
+            Kind::Announce => self.owed.announcement = self.owed.announcement.max(self.record.revision),
+        }
     }
 
     fn stored(
         &mut self,
-        published: Option<Result<Published, Trouble>>,
+        published: Option<Result<(Published, Option<Remembered>), Trouble>>,
         server_keys: Option<ServerKeysReport>,
         now: Duration,
     ) -> (Vec<News>, Vec<Failure>) {
         let mut news = Vec::new();
         let mut failures = Vec::new();
         match published {
-            Some(Ok(published)) => {
+            Some(Ok((published, remembered))) => {
                 news.extend(self.news_of(&published));
+                self.record.revision = Some(published.revision);
+                self.record.refused = None;
+                self.remembered = remembered;
+                if published.done == Done::Written {
+                    self.record.published += 1;
+                }
+                if !self.owed.document {
+                    self.source = None;
+                }
                 if published.done != Done::Planned {
                     self.owed.purge = true;
                     self.owed.announcement = Some(published.revision);
@@ -189,11 +338,16 @@ impl Environment {
             }
             Some(Err(Trouble::Store(failed))) => {
                 self.owed.document = true;
+                self.remembered = None;
                 failures.push(Failure::of_store(&failed));
             }
             Some(Err(refusal)) => {
                 let line = format!("{refusal}. What is stored goes on being served");
-                news.push(News::trouble_of(&self.file, line));
+                news.push(News::trouble_of(&self.place, line));
+                self.record.refused = Some((refusal.to_string(), now));
+                if !self.owed.document {
+                    self.source = None;
+                }
             }
             None => {}
         }
@@ -204,7 +358,7 @@ impl Environment {
             if report.written > 0 {
                 let keys = if report.written == 1 { "key" } else { "keys" };
                 let line = format!("{} server-side {keys} written", report.written);
-                news.push(News::good_of(&self.file, line));
+                news.push(News::good_of(&self.place, line));
             }
         }
         (news, failures)
@@ -214,8 +368,8 @@ impl Environment {
         let warnings = published.warnings.iter().map(|warning| format!("warning: {warning}"));
         let odd = published.odd.iter().map(|odd| format!("warning: {odd}"));
         let mut news: Vec<News> =
-            warnings.chain(odd).map(|line| News::trouble_of(&self.file, line)).collect();
-        news.push(News::good_of(&self.file, published.sentence(&self.source.key)));
+            warnings.chain(odd).map(|line| News::trouble_of(&self.place, line)).collect();
+        news.push(News::good_of(&self.place, published.sentence(&self.key)));
         news
     }
 
@@ -223,17 +377,21 @@ impl Environment {
         if !failures.is_empty() {
             self.spell.tried(now);
             let said = failures.iter().filter_map(|failure| self.spell.failed(failure, now));
-            return said.map(|line| News::trouble_of(&self.file, line)).collect();
+            return said.map(|line| News::trouble_of(&self.place, line)).collect();
         }
         let recovered = if self.is_settled() { self.spell.end(now) } else { None };
         let line = recovered.map(|spell| format!("recovered {spell}"));
-        line.into_iter().map(|line| News::good_of(&self.file, line)).collect()
+        line.into_iter().map(|line| News::good_of(&self.place, line)).collect()
     }
 
     /// What is due first, and when.
-    fn first(&self, allowed: Allowed) -> Option<(Duration, Kind)> {
+    fn first(&self, allowed: Allowed, stores_from: Duration) -> Option<(Duration, Kind)> {
         let wanted = KINDS.into_iter().filter(|kind| self.is_owed(*kind) && self.is_allowed(*kind, allowed));
-        wanted.filter_map(|kind| Some((self.lane(kind).due()?, kind))).min_by_key(|(due, _)| *due)
+        let due = wanted.filter_map(|kind| {
+            let due = self.lane(kind).due()?;
+            Some((if kind == Kind::Store { due.max(stores_from) } else { due }, kind))
+        });
+        due.min_by_key(|(due, _)| *due)
     }
 
     fn is_allowed(&self, kind: Kind, allowed: Allowed) -> bool {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::client::CallFailed;
+use crate::flagsmith::FlagsmithFailed;
 use crate::server_keys::ServerKeysReport;
+use crate::source::Place;
 use crate::write::StoreFailed;
 
 #[derive(Debug)]
@@ -16,6 +18,15 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    pub(crate) fn of(text: String) -> Failure {
+        Failure { gist: text.clone(), text, asked: None }
+    }
+
+    pub(crate) fn of_fetch(place: &Place, failed: &FlagsmithFailed) -> Failure {
+        let text = format!("{place}: {failed}");
+        Failure { gist: failed.gist(), text, asked: failed.asked_pause() }
+    }
+
     pub(crate) fn of_call(failed: &CallFailed) -> Failure {
         Failure { gist: failed.gist(), text: failed.to_string(), asked: failed.asked_pause() }
     }

@@ -10,7 +10,8 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf, absolute};
 use std::time::{Duration, SystemTime};
 
-use crate::source::sha256;
+use crate::source::{Place, sha256};
+use crate::watch::seen::{Seen, State};
 
 /// A file is read at each look until nothing was seen to touch it for this long.
 const RESTLESS: Duration = Duration::from_secs(5);
@@ -20,24 +21,6 @@ const READ_AGAIN: Duration = Duration::from_secs(10);
 const GONE_AFTER: Duration = Duration::from_secs(2);
 /// Bytes of a file that may be a document: more than may be stored of one.
 const LIMIT: u64 = 64 << 20;
-
-/// What became of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
-    pub file: PathBuf,
-    pub state: State,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// It is new, or has other content than before.
-    Content(String),
-    Unreadable(String),
-    /// It is not there, perhaps for a moment only.
-    Missing,
-    /// It is not there, and was not for a while.
-    Gone,
-}
 
 /// Files, and directories with files in them.
 #[derive(Debug)]
@@ -50,8 +33,7 @@ pub struct Files {
 
 #[derive(Debug)]
 struct Known {
-    /// As it is to be called.
-    file: PathBuf,
+    place: Place,
     mark: Option<Mark>,
     told: Option<Told>,
     touched: Duration,
@@ -65,7 +47,9 @@ struct Known {
 enum Told {
     /// A content of this hash.
     Content(String),
-    Other(State),
+    Unreadable(String),
+    Missing,
+    Gone,
 }
 
 /// What shows that a file was touched, most of the time.
@@ -91,9 +75,9 @@ impl Files {
             self.known.keys().filter(|path| !names.contains(*path)).cloned().collect();
         let mut seen = Vec::new();
         for (path, file) in listed {
-            let known = self.known.entry(path.clone()).or_insert_with(|| Known::new(file, now));
+            let known = self.known.entry(path.clone()).or_insert_with(|| Known::new(Place::from(&*file), now));
             let state = known.look(&path, now);
-            seen.extend(state.map(|state| Seen { file: known.file.clone(), state }));
+            seen.extend(state.map(|state| Seen { place: known.place.clone(), state }));
         }
         for path in unlisted {
             // One that is a directory by now stands for what is in it.
@@ -102,12 +86,23 @@ impl Files {
                 continue;
             };
             let state = known.look(&path, now);
-            seen.extend(state.clone().map(|state| Seen { file: known.file.clone(), state }));
-            if state == Some(State::Gone) {
+            let Some(state) = state else { continue };
+            let is_gone = matches!(state, State::Gone);
+            seen.push(Seen { place: known.place.clone(), state });
+            if is_gone {
                 self.known.remove(&path);
             }
         }
         seen
+    }
+
+    /// A place is to be told of again, as if it were new. Whether it is one of these files.
+    pub fn again(&mut self, place: &Place) -> bool {
+        let mut known = self.known.values_mut().filter(|known| known.place == *place);
+        let Some(known) = known.next() else { return false };
+        known.told = None;
+        known.mark = None;
+        true
     }
 
     /// All files that there should be, by absolute path.
@@ -154,8 +149,8 @@ fn whole(path: impl AsRef<Path>) -> PathBuf {
 }
 
 impl Known {
-    fn new(file: PathBuf, now: Duration) -> Known {
-        Known { file, mark: None, told: None, touched: now, read: now, was_there: false, missing_since: None }
+    fn new(place: Place, now: Duration) -> Known {
+        Known { place, mark: None, told: None, touched: now, read: now, was_there: false, missing_since: None }
     }
 
     fn look(&mut self, path: &Path, now: Duration) -> Option<State> {
@@ -167,11 +162,10 @@ impl Known {
         self.missing_since = None;
         if !metadata.is_file() {
             let error = fs::read_dir(path).err();
-            return self.tell(State::Unreadable(error.map_or("not a file".into(), |e| e.to_string())));
+            return self.unreadable(error.map_or("not a file".into(), |e| e.to_string()));
         }
         if metadata.len() > LIMIT {
-            let state = format!("{} bytes, more than a document may have", metadata.len());
-            return self.tell(State::Unreadable(state));
+            return self.unreadable(format!("{} bytes, more than a document may have", metadata.len()));
         }
         let mark = Some(Mark::of(&metadata));
         if self.mark != mark {
@@ -193,7 +187,7 @@ impl Known {
             return None;
         }
         let Ok(text) = String::from_utf8(bytes) else {
-            return self.tell(State::Unreadable("not UTF-8".into()));
+            return self.unreadable("not UTF-8".into());
         };
         self.told = told;
         Some(State::Content(text))
@@ -201,29 +195,30 @@ impl Known {
 
     fn failed(&mut self, error: &io::Error, now: Duration) -> Option<State> {
         if error.kind() != ErrorKind::NotFound {
-            return self.tell(State::Unreadable(error.to_string()));
+            return self.unreadable(error.to_string());
         }
         self.mark = None;
         if !self.was_there {
             // One that never came is told of once; one that went was told of.
-            return if self.told.is_none() { self.tell(State::Unreadable(error.to_string())) } else { None };
+            return if self.told.is_none() { self.unreadable(error.to_string()) } else { None };
         }
         let since = *self.missing_since.get_or_insert(now);
         if now < since + GONE_AFTER {
-            return self.tell(State::Missing);
+            return self.tell(Told::Missing, State::Missing);
         }
         self.was_there = false;
-        self.tell(State::Gone)
+        self.tell(Told::Gone, State::Gone)
+    }
+
+    fn unreadable(&mut self, why: String) -> Option<State> {
+        self.tell(Told::Unreadable(why.clone()), State::Unreadable(why))
     }
 
     /// Tells what was not told last.
-    fn tell(&mut self, state: State) -> Option<State> {
-        let told = Some(Told::Other(state.clone()));
-        if self.told == told {
-            return None;
-        }
-        self.told = told;
-        Some(state)
+    fn tell(&mut self, told: Told, state: State) -> Option<State> {
+        let is_new = self.told.as_ref() != Some(&told);
+        self.told = Some(told);
+        is_new.then_some(state)
     }
 }
 

@@ -6,11 +6,14 @@ use api::{EnvironmentKey, Revision};
 
 use crate::announce::announce;
 use crate::client::{CallFailed, Client, Patience};
-use crate::publish::{Options, write_document};
+use crate::kv;
+use crate::publish::{Options, Remembered, write_document};
 use crate::purge::purge;
 use crate::report::{Published, Trouble};
 use crate::server_keys::{ServerKeySource, ServerKeysReport, write_all};
 use crate::source::Source;
+use crate::watch::environment::Kind;
+use crate::watch::failure::Failure;
 
 /// Something to do for an environment.
 #[derive(Debug)]
@@ -23,7 +26,13 @@ pub struct Job {
 #[derive(Debug)]
 pub(crate) enum Task {
     /// To bring the store up to date.
-    Store { document: Option<Arc<Source>>, server_keys: Option<Vec<ServerKeySource>> },
+    Store {
+        document: Option<Arc<Source>>,
+        remembered: Option<Remembered>,
+        server_keys: Option<Vec<ServerKeySource>>,
+    },
+    /// To see whether the store still has this generation.
+    Check { generation: String },
     /// To have POPs look at the store.
     Purge,
     /// To announce what the store has.
@@ -40,7 +49,14 @@ pub struct Finished {
 /// What came of a [`Task`]; whatever was not to be done is absent.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    Stored { published: Option<Result<Published, Trouble>>, server_keys: Option<ServerKeysReport> },
+    Stored {
+        published: Option<Result<(Published, Option<Remembered>), Trouble>>,
+        server_keys: Option<ServerKeysReport>,
+    },
+    /// Whether the store has what is remembered.
+    Checked(Result<bool, CallFailed>),
+    /// It came to no end.
+    GivenUp(Kind, Failure),
     Purged(Result<(), CallFailed>),
     Announced(Revision, Result<(), CallFailed>),
 }
@@ -51,11 +67,18 @@ impl Job {
         let Job { key, task } = self;
         let patience = Patience::OF_ONE_WHO_RETURNS;
         let outcome = match task {
-            Task::Store { document, server_keys } => Outcome::Stored {
-                published: document.map(|source| write_document(&client.calls(patience), &source, options)),
+            Task::Store { document, remembered, server_keys } => Outcome::Stored {
+                published: document.map(|source| {
+                    write_document(&client.calls(patience), &source, options, remembered.as_ref())
+                }),
                 server_keys: server_keys
                     .map(|keys| write_all(client, patience, &key, &keys, options.dry_run)),
             },
+            Task::Check { generation } => {
+                let stored = kv::get(&client.calls(Patience::IN_PASSING), &key.store_key());
+                let is_same = |stored: &kv::Stored| stored.generation == generation;
+                Outcome::Checked(stored.map(|stored| stored.as_ref().is_some_and(is_same)))
+            }
             Task::Purge => Outcome::Purged(purge(&client.calls(Patience::IN_PASSING), &key.store_key())),
             Task::Announce(revision) => {
                 let calls = client.calls(Patience::IN_PASSING);
@@ -63,5 +86,21 @@ impl Job {
             }
         };
         Finished { key, outcome }
+    }
+
+    /// Whether it may write into the store.
+    pub(crate) fn writes(&self) -> bool {
+        matches!(self.task, Task::Store { .. })
+    }
+
+    /// What is to be taken in if it came to no end.
+    pub(crate) fn given_up(&self) -> Finished {
+        let (kind, what) = match self.task {
+            Task::Store { .. } | Task::Check { .. } => (Kind::Store, "writing"),
+            Task::Purge => (Kind::Purge, "purging"),
+            Task::Announce(_) => (Kind::Announce, "announcing"),
+        };
+        let failure = Failure::of(format!("{what} environment `{}` came to no end", self.key));
+        Finished { key: self.key.clone(), outcome: Outcome::GivenUp(kind, failure) }
     }
 }

@@ -1,7 +1,8 @@
 //! What there is to say, a line each.
 
 use std::fmt;
-use std::path::Path;
+
+use crate::source::Place;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,12 +21,12 @@ impl News {
         News { is_trouble: true, line: line.into() }
     }
 
-    pub(crate) fn good_of(file: &Path, what: impl fmt::Display) -> News {
-        News::good(format!("{}: {what}", file.display()))
+    pub(crate) fn good_of(place: &Place, what: impl fmt::Display) -> News {
+        News::good(format!("{place}: {what}"))
     }
 
-    pub(crate) fn trouble_of(file: &Path, what: impl fmt::Display) -> News {
-        News::trouble(format!("{}: {what}", file.display()))
+    pub(crate) fn trouble_of(place: &Place, what: impl fmt::Display) -> News {
+        News::trouble(format!("{place}: {what}"))
     }
 }
 

@@ -1,17 +1,21 @@
 //! Watching, in threads and real time.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::thread::{self, Scope};
 use std::time::Duration;
 
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
+use crate::flagsmith::Flagsmith;
 use crate::publish::Options;
-use crate::server_keys::{ServerKeySource, ServerKeysFault, parse_server_keys};
+use crate::server_keys::{ServerKeySource, parse_server_keys};
 use crate::target::Target;
-use crate::watch::{Files, Job, News, Seen, State, Watch};
+use crate::watch::remote::Message;
+use crate::watch::{Changed, Fetch, Files, Job, News, Polls, Progress, Remote, Seen, State, Watch};
 
 /// How soon an end is noticed.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -21,76 +25,248 @@ const GLANCE: Duration = Duration::from_millis(100);
 pub struct Settings {
     /// Files and directories.
     pub paths: Vec<PathBuf>,
-    /// A manifest of server-side keys.
-    pub server_keys: Option<PathBuf>,
+    pub flagsmith: Option<AtFlagsmith>,
+    /// What a manifest of server-side keys says that is not in a file.
+    pub server_keys: BTreeMap<String, Vec<ServerKeySource>>,
+    /// A manifest of server-side keys in a file, which is watched, too.
+    pub server_keys_file: Option<PathBuf>,
     pub options: Options,
     /// How often files are looked at.
     pub interval: Duration,
 }
 
-/// Publishes whatever changes, until the clock is hurried; then ends with the publications that are under way.
-pub fn run(settings: &Settings, target: Target, clock: &SystemClock, mut say: impl FnMut(&News)) {
-    let Settings { paths, server_keys: manifest, options, interval } = settings;
-    let client = Client::new(target, clock);
-    let mut files = Files::new(paths.clone(), manifest.as_deref());
-    let mut manifest = Files::new(manifest.iter().cloned().collect(), None);
-    let mut watch = Watch::default();
-    let mut is_first_round = true;
-    let mut next_look = clock.elapsed();
-    let (finish, finished) = channel();
-    thread::scope(|threads| {
-        let begin = |job: Job| {
-            let (finish, client) = (finish.clone(), &client);
-            threads.spawn(move || {
-                // Whoever waits for it does so to the end.
-                let _ = finish.send(job.perform(client, options));
-            });
+/// The environments of the manifest are asked for at a Flagsmith.
+#[derive(Debug)]
+pub struct AtFlagsmith {
+    pub api: Flagsmith,
+    /// As it is called in what is said.
+    pub name: String,
+    /// How often each environment is asked for.
+    pub interval: Duration,
+}
+
+/// A watch that can be talked to.
+#[derive(Debug)]
+pub struct Session {
+    settings: Settings,
+    remote: Remote,
+    heard: Receiver<Message>,
+}
+
+impl Session {
+    pub fn new(settings: Settings) -> Session {
+        let (remote, heard) = Remote::new();
+        Session { settings, remote, heard }
+    }
+
+    /// A handle for other threads.
+    pub fn remote(&self) -> Remote {
+        self.remote.clone()
+    }
+
+    /// Publishes whatever changes, until the clock is hurried; then ends with the publications that are under way.
+    pub fn run(self, target: Target, clock: &Arc<SystemClock>, mut say: impl FnMut(&News)) {
+        let Session { settings, remote, heard } = self;
+        let Settings { paths, flagsmith, server_keys, server_keys_file, options, interval } = settings;
+        let client = Client::new(target, &**clock);
+        let (api, polls) = match flagsmith {
+            Some(at) => (Some(Arc::new(at.api)), Polls::new(&at.name, at.interval)),
+            None => (None, Polls::new("", Duration::MAX)),
         };
-        while !clock.is_hurried() {
-            let mut news = Vec::new();
-            if clock.elapsed() >= next_look {
-                next_look = clock.elapsed() + *interval;
-                for seen in manifest.look(clock.elapsed()) {
-                    match server_keys(seen) {
-                        Ok(Some(server_keys)) => watch.has_server_keys(server_keys),
-                        Ok(None) => {}
-                        Err(trouble) => news.push(trouble),
-                    }
-                }
-                for seen in files.look(clock.elapsed()) {
-                    news.extend(watch.saw(seen, clock.elapsed()));
-                }
+        thread::scope(|threads| {
+            let mut running = Running {
+                threads,
+                client: &client,
+                clock,
+                options: &options,
+                api,
+                remote,
+                files: Files::new(paths, server_keys_file.as_deref()),
+                manifest: Files::new(server_keys_file.into_iter().collect(), None),
+                polls,
+                watch: Watch::default(),
+                news: Vec::new(),
+                next_look: clock.elapsed(),
+                interval,
+            };
+            running.has_server_keys(server_keys);
+            running.watch(&heard, &mut say);
+            running.end(&heard, &mut say);
+        });
+    }
+}
+
+struct Running<'scope, 'env> {
+    threads: &'scope Scope<'scope, 'env>,
+    client: &'env Client<'env>,
+    clock: &'env Arc<SystemClock>,
+    options: &'env Options,
+    api: Option<Arc<Flagsmith>>,
+    remote: Remote,
+    files: Files,
+    manifest: Files,
+    polls: Polls,
+    watch: Watch,
+    news: Vec<News>,
+    next_look: Duration,
+    interval: Duration,
+}
+
+impl Running<'_, '_> {
+    fn watch(&mut self, heard: &Receiver<Message>, say: &mut impl FnMut(&News)) {
+        let mut is_first_round = true;
+        while !self.clock.is_hurried() {
+            if self.clock.elapsed() >= self.next_look {
+                self.look();
             }
-            news.extend(watch.news(clock.elapsed()));
-            while let Some(job) = watch.next(clock.elapsed()) {
-                begin(job);
+            let now = self.clock.elapsed();
+            for place in self.watch.again() {
+                let _ = self.files.again(&place) || self.polls.again(&place, now);
             }
-            if is_first_round && watch.tried_all() {
+            if let Some(quota) = self.client.quota() {
+                self.news.extend(self.watch.has_quota(quota, self.clock.now()));
+            }
+            self.news.extend(self.watch.news(now));
+            while let Some(fetch) = self.polls.next(self.clock.elapsed()) {
+                self.fetch(fetch);
+            }
+            while let Some(job) = self.watch.next(self.clock.elapsed()) {
+                self.begin(job);
+            }
+            if is_first_round && self.polls.asked_all() && self.watch.tried_all() {
                 is_first_round = false;
-                news.push(News::good(watching(watch.environments())));
+                self.news.push(News::good(watching(self.watch.environments().len())));
             }
-            news.iter().for_each(&mut say);
-            let until = watch.due().into_iter().fold(next_look, Duration::min);
-            let pause = until.saturating_sub(clock.elapsed()).clamp(Duration::from_millis(1), GLANCE);
-            match finished.recv_timeout(pause) {
-                Ok(done) => watch.done(done, clock.elapsed(), chance()).iter().for_each(&mut say),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            self.say(say);
+            let due = [self.watch.due(), self.polls.due()].into_iter().flatten();
+            let until = due.fold(self.next_look, Duration::min);
+            let pause = until.saturating_sub(self.clock.elapsed()).clamp(Duration::from_millis(1), GLANCE);
+            // Nothing was heard: whatever is due by now is done.
+            if let Ok(message) = heard.recv_timeout(pause) {
+                self.hear(message);
+            }
+            while let Ok(message) = heard.try_recv() {
+                self.hear(message);
             }
         }
+    }
+
+    /// Ends what is under way, and tells whoever has to hear of what was written.
+    fn end(&mut self, heard: &Receiver<Message>, say: &mut impl FnMut(&News)) {
         loop {
-            while let Some(job) = watch.last(clock.elapsed()) {
-                begin(job);
+            while let Some(job) = self.watch.last(self.clock.elapsed()) {
+                self.begin(job);
             }
-            if !watch.is_busy() {
+            if !self.watch.is_busy() {
                 break;
             }
-            if let Ok(done) = finished.recv() {
-                watch.done(done, clock.elapsed(), chance()).iter().for_each(&mut say);
+            if let Ok(message) = heard.recv() {
+                self.hear(message);
+            }
+            self.say(say);
+        }
+        for key in self.watch.unsettled() {
+            let line = format!("environment `{key}` is left as it is; watching again settles it");
+            self.news.push(News::trouble(line));
+        }
+        self.say(say);
+    }
+
+    fn say(&mut self, say: &mut impl FnMut(&News)) {
+        self.news.drain(..).for_each(|news| say(&news));
+    }
+
+    fn look(&mut self) {
+        let now = self.clock.elapsed();
+        self.next_look = now + self.interval;
+        for seen in self.manifest.look(now) {
+            match server_keys(seen) {
+                Ok(Some(server_keys)) => self.has_server_keys(server_keys),
+                Ok(None) => {}
+                Err(trouble) => self.news.push(trouble),
             }
         }
-    });
-    for key in watch.unsettled() {
-        say(&News::trouble(format!("environment `{key}` is left as it is; watching again settles it")));
+        for seen in self.files.look(now) {
+            self.saw(seen);
+        }
+    }
+
+    fn has_server_keys(&mut self, server_keys: BTreeMap<String, Vec<ServerKeySource>>) {
+        let now = self.clock.elapsed();
+        if self.api.is_some() {
+            for seen in self.polls.has(&server_keys, self.clock.now(), now) {
+                self.saw(seen);
+            }
+            self.note_numbers();
+        }
+        self.watch.has_server_keys(server_keys, now);
+    }
+
+    fn saw(&mut self, seen: Seen) {
+        let news = self.watch.saw(seen, self.clock.elapsed());
+        self.news.extend(news);
+        let mut known = self.remote.known();
+        if known.environments.len() != self.watch.environments().len() {
+            known.environments = self.watch.environments().cloned().collect();
+        }
+    }
+
+    fn note_numbers(&self) {
+        let numbers = self.polls.environments().map(|(environment, number)| (environment.clone(), number));
+        self.remote.known().numbers = numbers.collect();
+    }
+
+    fn hear(&mut self, message: Message) {
+        let now = self.clock.elapsed();
+        match message {
+            Message::Finished(finished) => {
+                let news = self.watch.done(finished, now, chance());
+                self.news.extend(news);
+            }
+            Message::Fetched(fetched) => {
+                let (seen, news) = self.polls.done(fetched, now, chance());
+                self.news.extend(news);
+                if let Some(seen) = seen {
+                    self.saw(seen);
+                    self.note_numbers();
+                }
+            }
+            Message::Changed(what) => {
+                let is_polled = self.polls.changed(&what, now);
+                if !is_polled || what == Changed::Anything {
+                    self.next_look = now;
+                }
+            }
+            Message::Report(answer) => {
+                let troubles = self.polls.troubles();
+                let (environments, troubles) = self.watch.progress(troubles, self.clock.now(), now);
+                let api_calls = self.client.api_calls();
+                // Whoever asked may have lost patience.
+                let _ = answer.send(Progress { environments, troubles, api_calls });
+            }
+        }
+    }
+
+    fn begin(&self, job: Job) {
+        let (messages, client, options) = (self.remote.sender(), self.client, self.options);
+        self.threads.spawn(move || {
+            let given_up = job.given_up();
+            let done = catch_unwind(AssertUnwindSafe(|| job.perform(client, options)));
+            // Whoever waits for it does so to the end.
+            let _ = messages.send(Message::Finished(done.unwrap_or(given_up)));
+        });
+    }
+
+    /// Nobody waits for it in the end: nothing depends on what was asked.
+    fn fetch(&self, fetch: Fetch) {
+        let Some(api) = self.api.clone() else { return };
+        let (messages, clock) = (self.remote.sender(), Arc::clone(self.clock));
+        thread::spawn(move || {
+            let given_up = fetch.given_up();
+            let done = catch_unwind(AssertUnwindSafe(|| fetch.perform(&api, &*clock)));
+            // All may have ended by now.
+            let _ = messages.send(Message::Fetched(done.unwrap_or(given_up)));
+        });
     }
 }
 
@@ -104,17 +280,16 @@ fn watching(environments: usize) -> String {
 
 /// The keys of a manifest that was seen; none while it is away, and what was known stays.
 fn server_keys(seen: Seen) -> Result<Option<BTreeMap<String, Vec<ServerKeySource>>>, News> {
-    let Seen { file, state } = seen;
+    let Seen { place, state } = seen;
     let stays = |what: &dyn std::fmt::Display| {
-        News::trouble_of(&file, format!("{what}; server-side keys stay as they were before"))
+        News::trouble_of(&place, format!("{what}; server-side keys stay as they were before"))
     };
     match state {
-        State::Content(text) => {
-            parse_server_keys(&text).map(Some).map_err(|fault: ServerKeysFault| stays(&fault))
-        }
+        State::Content(text) => parse_server_keys(&text).map(Some).map_err(|fault| stays(&fault)),
         State::Unreadable(why) => Err(stays(&format!("could not be read: {why}"))),
+        State::Broken(why) => Err(stays(&why)),
         State::Gone => Err(stays(&"is gone")),
-        State::Missing => Ok(None),
+        State::Missing | State::Document(_) => Ok(None),
     }
 }
 

@@ -1,0 +1,329 @@
+//! Environments at Flagsmith, asked again and again.
+//!
+//! Each is asked once an interval, without conditions, and what it answers is compared: a change of an override does
+//! not always move `updated_at`. Who hears that something may have changed has it asked at once, and a few times soon
+//! after, since a webhook may be ahead of the document. When Flagsmith is away, one environment at a time tries it for
+//! all.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::EnvironmentKey;
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::clock::Clock;
+use crate::flagsmith::Flagsmith;
+use crate::server_keys::ServerKeySource;
+use crate::source::{Place, Source, sha256};
+use crate::target::Secret;
+use crate::watch::claims::Trouble;
+use crate::watch::failure::Failure;
+use crate::watch::news::News;
+use crate::watch::pace::Pace;
+use crate::watch::remote::Changed;
+use crate::watch::seen::{Seen, State};
+use crate::watch::spell::Spell;
+
+/// How many are asked at once.
+const AT_ONCE: usize = 8;
+/// After so many failures in a row, whoever they concern, Flagsmith is taken to be away.
+const AWAY_AFTER: usize = 8;
+/// When an environment is asked again that may have changed and shows no change yet.
+const SECOND_LOOKS: [Duration; 4] =
+    [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(3)];
+
+/// What is asked of Flagsmith, and when.
+#[derive(Debug)]
+pub struct Polls {
+    name: String,
+    interval: Duration,
+    environments: BTreeMap<EnvironmentKey, Poll>,
+    failures_in_a_row: usize,
+}
+
+#[derive(Debug)]
+struct Poll {
+    place: Place,
+    key: Secret,
+    /// Flagsmith's id of it.
+    number: Option<u64>,
+    /// SHA-256 of the text that was told last.
+    told: Option<String>,
+    due: Duration,
+    is_busy: bool,
+    /// It may have changed since it was asked.
+    changed_meanwhile: bool,
+    second_looks: std::slice::Iter<'static, Duration>,
+    pace: Pace,
+    spell: Spell,
+    trouble: Option<(String, Duration)>,
+}
+
+/// An environment that is to be asked for.
+#[derive(Debug)]
+pub struct Fetch {
+    environment: EnvironmentKey,
+    place: Place,
+    key: Secret,
+    told: Option<String>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Fetched {
+    environment: EnvironmentKey,
+    /// None if it is what was told last.
+    result: Result<Option<Answer>, Failure>,
+}
+
+#[derive(Debug)]
+struct Answer {
+    hash: String,
+    number: Option<u64>,
+    state: State,
+}
+
+impl Fetch {
+    /// Asks, once.
+    pub fn perform(self, flagsmith: &Flagsmith, clock: &dyn Clock) -> Fetched {
+        let Fetch { environment, place, key, told } = self;
+        let result = match flagsmith.fetch(&key, clock, 0) {
+            Ok(text) => {
+                let hash = sha256(text.as_bytes());
+                let is_known = told.is_some_and(|told| told == hash);
+                Ok((!is_known).then(|| Answer::read(&place, &environment, &text, hash)))
+            }
+            Err(failed) => Err(Failure::of_fetch(&place, &failed)),
+        };
+        Fetched { environment, result }
+    }
+
+    /// What is to be taken in if it came to no end.
+    pub(crate) fn given_up(&self) -> Fetched {
+        let what = format!("{}: asking for it came to no end", self.place);
+        Fetched { environment: self.environment.clone(), result: Err(Failure::of(what)) }
+    }
+}
+
+impl Answer {
+    fn read(place: &Place, environment: &EnvironmentKey, text: &str, hash: String) -> Answer {
+        #[derive(Deserialize)]
+        struct Numbered {
+            id: u64,
+        }
+        let number = serde_json::from_str::<Numbered>(text).ok().map(|numbered| numbered.id);
+        let state = match Source::parse(place, text) {
+            Ok(source) if source.key == *environment => State::Document(Arc::new(source)),
+            Ok(source) => State::Broken(format!(
+                "{place}: api_key: the server-side key opens environment `{}`, and not `{environment}`, for which \
+                 the manifest lists it",
+                source.key
+            )),
+            Err(fault) => State::Broken(fault.to_string()),
+        };
+        Answer { hash, number, state }
+    }
+}
+
+impl Polls {
+    /// Of a Flagsmith of this name.
+    pub fn new(name: &str, interval: Duration) -> Polls {
+        Polls { name: name.to_owned(), interval, environments: BTreeMap::new(), failures_in_a_row: 0 }
+    }
+
+    /// Takes in a manifest of server-side keys: each environment is asked for with the first key that opens it.
+    pub fn has(
+        &mut self,
+        manifest: &BTreeMap<String, Vec<ServerKeySource>>,
+        time: Timestamp,
+        now: Duration,
+    ) -> Vec<Seen> {
+        let opens = |source: &&ServerKeySource| source.active && source.expires_at.is_none_or(|at| at > time);
+        let wanted: BTreeMap<EnvironmentKey, &Secret> = manifest
+            .iter()
+            .filter_map(|(name, sources)| {
+                let key = EnvironmentKey::parse(name).ok()?;
+                Some((key, &sources.iter().find(opens)?.key))
+            })
+            .collect();
+        let mut seen = Vec::new();
+        self.environments.retain(|environment, poll| {
+            let stays = wanted.contains_key(environment);
+            if !stays {
+                seen.push(Seen { place: poll.place.clone(), state: State::Gone });
+            }
+            stays
+        });
+        for (environment, key) in wanted {
+            let name = &self.name;
+            let poll = self.environments.entry(environment).or_insert_with_key(|environment| {
+                Poll::new(Place::new(format!("{name}: environment `{environment}`")), key.clone(), now)
+            });
+            if poll.key != *key {
+                poll.key = key.clone();
+                poll.due = now;
+                poll.pace = Pace::default();
+            }
+        }
+        seen
+    }
+
+    /// What is to be asked now; what comes of it is for [`Polls::done`].
+    pub fn next(&mut self, now: Duration) -> Option<Fetch> {
+        let at_once = if self.is_away() { 1 } else { AT_ONCE };
+        let busy = self.environments.values().filter(|poll| poll.is_busy).count();
+        if busy >= at_once {
+            return None;
+        }
+        let waiting = self.environments.iter_mut().filter(|(_, poll)| !poll.is_busy && poll.due() <= now);
+        let (environment, poll) = waiting.min_by_key(|(_, poll)| poll.due())?;
+        poll.is_busy = true;
+        let (environment, place) = (environment.clone(), poll.place.clone());
+        Some(Fetch { environment, place, key: poll.key.clone(), told: poll.told.clone() })
+    }
+
+    /// When there may be something to ask, if nothing happens until then.
+    pub fn due(&self) -> Option<Duration> {
+        self.environments.values().filter(|poll| !poll.is_busy).map(Poll::due).min()
+    }
+
+    /// Takes in what came of it. `chance` spreads what is tried again.
+    pub fn done(&mut self, fetched: Fetched, now: Duration, chance: u64) -> (Option<Seen>, Vec<News>) {
+        let Some(poll) = self.environments.get_mut(&fetched.environment) else { return (None, Vec::new()) };
+        poll.is_busy = false;
+        match fetched.result {
+            Ok(answer) => {
+                let news = poll.answered(now, self.interval, answer.is_some());
+                if self.is_away() {
+                    // It is back, for all of them.
+                    for poll in self.environments.values_mut() {
+                        poll.pace.hurry(now);
+                    }
+                }
+                self.failures_in_a_row = 0;
+                let seen = answer.and_then(|answer| {
+                    let poll = self.environments.get_mut(&fetched.environment)?;
+                    poll.told = Some(answer.hash);
+                    poll.number = answer.number.or(poll.number);
+                    Some(Seen { place: poll.place.clone(), state: answer.state })
+                });
+                (seen, news)
+            }
+            Err(failure) => {
+                self.failures_in_a_row += 1;
+                (None, poll.failed(failure, now, chance))
+            }
+        }
+    }
+
+    /// Something may have changed: it is asked at once. Whether it is among these environments.
+    pub fn changed(&mut self, what: &Changed, now: Duration) -> bool {
+        let mut is_known = false;
+        for (environment, poll) in &mut self.environments {
+            let is_meant = match what {
+                Changed::Environment(key) => environment == key,
+                // One that was not seen yet may be it.
+                Changed::Number(number) => poll.number.is_none_or(|own| own == *number),
+                Changed::Anything => true,
+            };
+            if is_meant {
+                is_known = true;
+                poll.changed(now);
+            }
+        }
+        is_known
+    }
+
+    /// A place is to be told of again, as if it were new. Whether it is one of these.
+    pub fn again(&mut self, place: &Place, now: Duration) -> bool {
+        let mut polls = self.environments.values_mut().filter(|poll| poll.place == *place);
+        let Some(poll) = polls.next() else { return false };
+        poll.told = None;
+        poll.changed(now);
+        true
+    }
+
+    /// Environments that cannot be had, and since when.
+    pub(crate) fn troubles(&self) -> Vec<Trouble> {
+        let troubles = self.environments.values().filter_map(|poll| {
+            let (why, since) = poll.trouble.clone()?;
+            Some(Trouble { place: poll.place.clone(), why, since })
+        });
+        troubles.collect()
+    }
+
+    /// Whether each was asked for once at least.
+    pub fn asked_all(&self) -> bool {
+        self.environments.values().all(|poll| poll.told.is_some() || poll.trouble.is_some())
+    }
+
+    /// All environments, with what is known of Flagsmith's ids of them.
+    pub(crate) fn environments(&self) -> impl Iterator<Item = (&EnvironmentKey, Option<u64>)> {
+        self.environments.iter().map(|(environment, poll)| (environment, poll.number))
+    }
+
+    fn is_away(&self) -> bool {
+        self.failures_in_a_row >= AWAY_AFTER
+    }
+}
+
+impl Poll {
+    fn new(place: Place, key: Secret, now: Duration) -> Poll {
+        Poll {
+            place,
+            key,
+            number: None,
+            told: None,
+            due: now,
+            is_busy: false,
+            changed_meanwhile: false,
+            second_looks: [].iter(),
+            pace: Pace::default(),
+            spell: Spell::default(),
+            trouble: None,
+        }
+    }
+
+    fn due(&self) -> Duration {
+        self.due.max(self.pace.not_before())
+    }
+
+    fn changed(&mut self, now: Duration) {
+        self.due = now;
+        self.changed_meanwhile = self.is_busy;
+        self.second_looks = SECOND_LOOKS.iter();
+        self.pace.hurry(now);
+    }
+
+    fn answered(&mut self, now: Duration, interval: Duration, is_new: bool) -> Vec<News> {
+        self.pace.came_to(&[], now, 0);
+        self.trouble = None;
+        if is_new {
+            self.second_looks = [].iter();
+        }
+        self.due = if std::mem::take(&mut self.changed_meanwhile) {
+            self.second_looks = SECOND_LOOKS.iter();
+            now
+        } else {
+            now + self.second_looks.next().copied().unwrap_or(interval).min(interval)
+        };
+        let recovered = self.spell.end(now).map(|spell| format!("recovered {spell}"));
+        recovered.into_iter().map(|line| News::good_of(&self.place, line)).collect()
+    }
+
+    fn failed(&mut self, failure: Failure, now: Duration, chance: u64) -> Vec<News> {
+        self.changed_meanwhile = false;
+        self.due = now;
+        self.spell.tried(now);
+        let news = self.spell.failed(&failure, now).map(News::trouble);
+        let since = self.trouble.as_ref().map_or(now, |(_, since)| *since);
+        self.trouble = Some((failure.text.clone(), since));
+        self.pace.came_to(&[failure], now, chance);
+        news.into_iter().collect()
+    }
+}

@@ -1,0 +1,158 @@
+use crate::server_keys::parse_server_keys;
+
+use super::*;
+
+const INTERVAL: Duration = Duration::from_secs(10);
+
+fn at(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+fn polls(manifest: &str) -> Polls {
+    let mut polls = Polls::new("flagsmith", INTERVAL);
+    assert!(has(&mut polls, manifest).is_empty());
+    polls
+}
+
+fn has(polls: &mut Polls, manifest: &str) -> Vec<Seen> {
+    let time = Timestamp::from_second(1_772_450_553).unwrap();
+    polls.has(&parse_server_keys(manifest).unwrap(), time, Duration::ZERO)
+}
+
+fn text(key: &str, value: u64) -> String {
+    format!(r#"{{"id": 7, "api_key": "{key}", "project": {{"segments": []}}, "feature_states": [], "x": {value}}}"#)
+}
+
+/// What a Flagsmith answers that has this text.
+fn answers(fetch: &Fetch, text: &str) -> Fetched {
+    let hash = sha256(text.as_bytes());
+    let is_known = fetch.told.as_ref() == Some(&hash);
+    let answer = (!is_known).then(|| Answer::read(&fetch.place, &fetch.environment, text, hash));
+    Fetched { environment: fetch.environment.clone(), result: Ok(answer) }
+}
+
+fn fails(fetch: &Fetch) -> Fetched {
+    Fetched { environment: fetch.environment.clone(), result: Err(Failure::of("flagsmith: 503".into())) }
+}
+
+/// Asks whenever it is time to, until a moment; when that was, and whether there was something new.
+fn ask(polls: &mut Polls, text: &str, from: u64, until: u64) -> Vec<(u64, bool)> {
+    let mut asked = Vec::new();
+    for now in (from..until).step_by(10) {
+        if let Some(fetch) = polls.next(at(now)) {
+            let fetched = answers(&fetch, text);
+            asked.push((now, polls.done(fetched, at(now), 7).0.is_some()));
+        }
+    }
+    asked
+}
+
+fn environment(name: &str) -> Changed {
+    Changed::Environment(EnvironmentKey::parse(name).unwrap())
+}
+
+#[test]
+fn an_environment_is_asked_for_once_an_interval_and_told_of_when_it_changed() {
+    let mut polls = polls(r#"{"a": ["ser.a"]}"#);
+    assert!(!polls.asked_all());
+    let asked = ask(&mut polls, &text("a", 1), 0, 25_000);
+    assert_eq!(asked, [(0, true), (10_000, false), (20_000, false)]);
+    assert!(polls.asked_all());
+    assert_eq!(ask(&mut polls, &text("a", 2), 25_000, 45_000), [(30_000, true), (40_000, false)]);
+}
+
+#[test]
+fn what_may_have_changed_is_asked_for_at_once_and_again_until_it_shows() {
+    let mut polls = polls(r#"{"a": ["ser.a"]}"#);
+    ask(&mut polls, &text("a", 1), 0, 1_000);
+    assert!(!polls.changed(&environment("b"), at(1_000)));
+    assert!(polls.changed(&environment("a"), at(1_000)));
+    let looks = ask(&mut polls, &text("a", 1), 1_000, 15_000);
+    let times: Vec<u64> = looks.iter().map(|(time, _)| *time).collect();
+    assert_eq!(times, [1_000, 1_200, 1_700, 2_700, 5_700], "and then once an interval");
+    // By Flagsmith's own number.
+    assert!(!polls.changed(&Changed::Number(8), at(15_000)));
+    assert!(polls.changed(&Changed::Number(7), at(15_000)));
+    assert_eq!(ask(&mut polls, &text("a", 2), 15_000, 24_000), [(15_000, true)], "it shows at once");
+}
+
+#[test]
+fn a_change_while_it_is_being_asked_for_is_not_lost() {
+    let mut polls = polls(r#"{"a": ["ser.a"]}"#);
+    let fetch = polls.next(at(0)).unwrap();
+    polls.changed(&environment("a"), at(10));
+    assert!(polls.next(at(10)).is_none());
+    polls.done(answers(&fetch, &text("a", 1)), at(50), 7);
+    assert_eq!(ask(&mut polls, &text("a", 2), 50, 5_000), [(50, true), (250, false), (750, false), (1_750, false), (4_750, false)]);
+}
+
+#[test]
+fn a_place_is_told_of_again_if_somebody_needs_it() {
+    let mut polls = polls(r#"{"a": ["ser.a"]}"#);
+    ask(&mut polls, &text("a", 1), 0, 100);
+    assert!(polls.again(&Place::new("flagsmith: environment `a`"), at(100)));
+    assert!(!polls.again(&Place::new("a.json"), at(100)));
+    assert_eq!(ask(&mut polls, &text("a", 1), 100, 5_000)[0], (100, true));
+}
+
+#[test]
+fn a_flagsmith_that_is_away_is_tried_by_one_and_asked_for_all_when_it_is_back() {
+    let names: Vec<String> = (0..40).map(|number| format!(r#""e{number}": ["ser.{number}"]"#)).collect();
+    let mut polls = polls(&format!("{{{}}}", names.join(",")));
+    let mut said = 0;
+    // For a minute.
+    for now in (0..60_000).step_by(10) {
+        let mut under_way = Vec::new();
+        while let Some(fetch) = polls.next(at(now)) {
+            under_way.push(fetch);
+        }
+        assert!(under_way.len() <= if now == 0 { AT_ONCE } else { 1 }, "{now}: {}", under_way.len());
+        for fetch in under_way {
+            said += polls.done(fails(&fetch), at(now), 7).1.len();
+        }
+    }
+    assert_eq!(said, 40, "each is said once");
+    assert_eq!(polls.troubles().len(), 40);
+    // Back: the one that tries it finds it so, and the others follow at once.
+    let mut told = 0;
+    for now in (60_000..92_000).step_by(10) {
+        while let Some(fetch) = polls.next(at(now)) {
+            let name = fetch.environment.to_string();
+            told += usize::from(polls.done(answers(&fetch, &text(&name, 1)), at(now), 7).0.is_some());
+        }
+        if told > 1 {
+            break;
+        }
+    }
+    assert_eq!(told, 40);
+    assert!(polls.troubles().is_empty());
+}
+
+#[test]
+fn a_manifest_says_who_is_asked_for_and_with_which_key() {
+    let mut polls = polls(
+        r#"{"a": [{"key": "ser.old", "active": false}, {"key": "ser.gone", "expires_at": "2020-01-01T00:00:00Z"}, "ser.a"],
+            "b": [{"key": "ser.b", "active": false}], "c": ["ser.c"]}"#,
+    );
+    let fetches: Vec<Fetch> = std::iter::from_fn(|| polls.next(at(0))).collect();
+    let asked: Vec<(&str, &str)> =
+        fetches.iter().map(|fetch| (fetch.environment.as_str(), fetch.key.reveal())).collect();
+    assert_eq!(asked, [("a", "ser.a"), ("c", "ser.c")]);
+    let gone = has(&mut polls, r#"{"a": ["ser.a"]}"#);
+    assert!(matches!(gone.as_slice(), [Seen { state: State::Gone, .. }]));
+    // What is heard of it later is nothing.
+    assert!(polls.done(answers(&fetches[1], &text("c", 1)), at(10), 7).0.is_none());
+}
+
+#[test]
+fn a_key_of_another_environment_is_refused() {
+    let mut polls = polls(r#"{"a": ["ser.a"]}"#);
+    let fetch = polls.next(at(0)).unwrap();
+    let (seen, _) = polls.done(answers(&fetch, &text("b", 1)), at(10), 7);
+    let Some(Seen { state: State::Broken(why), .. }) = seen else { panic!("{seen:?}") };
+    assert_eq!(
+        why,
+        "flagsmith: environment `a`: api_key: the server-side key opens environment `b`, and not `a`, for which the \
+         manifest lists it"
+    );
+}

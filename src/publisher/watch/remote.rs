@@ -1,0 +1,119 @@
+//! From other threads: saying that something may have changed, and asking how far everything is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use api::{EnvironmentKey, Revision};
+use jiff::Timestamp;
+
+use crate::watch::job::Finished;
+use crate::watch::polls::Fetched;
+
+/// How long an answer to a question may take. A look at thousands of files takes tens of milliseconds.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What may have changed at the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    Environment(EnvironmentKey),
+    /// An environment by Flagsmith's id.
+    Number(u64),
+    Anything,
+}
+
+/// How far everything is.
+#[derive(Debug, Clone, Default)]
+pub struct Progress {
+    pub environments: Vec<EnvironmentProgress>,
+    /// Places whose document is broken or cannot be had; what they held before stays served.
+    pub troubles: Vec<PlaceTrouble>,
+    /// Calls to Fastly's API so far.
+    pub api_calls: u64,
+}
+
+/// How far an environment is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvironmentProgress {
+    pub key: EnvironmentKey,
+    pub place: String,
+    /// What was stored last, as far as it is known.
+    pub revision: Option<Revision>,
+    /// For how long the edge was owed something, or may have been; none if all is settled.
+    pub behind: Option<Duration>,
+    pub why: Option<String>,
+    /// When the store was last known to have what it should.
+    pub last_success: Option<Timestamp>,
+    pub failures: u64,
+    pub published: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaceTrouble {
+    pub place: String,
+    pub why: String,
+}
+
+/// What reaches the thread that decides.
+pub(crate) enum Message {
+    Finished(Finished),
+    Fetched(Fetched),
+    Changed(Changed),
+    Report(Sender<Progress>),
+}
+
+/// A handle of a watch, for any thread.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    messages: Sender<Message>,
+    known: Arc<Mutex<Known>>,
+}
+
+/// Which environments are watched.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) environments: BTreeSet<EnvironmentKey>,
+    /// By Flagsmith's ids; of those that were not asked for yet, there are none.
+    pub(crate) numbers: BTreeMap<EnvironmentKey, Option<u64>>,
+}
+
+impl Remote {
+    /// A handle, and what hears of what is said through it.
+    pub(crate) fn new() -> (Remote, Receiver<Message>) {
+        let (messages, heard) = channel();
+        (Remote { messages, known: Arc::default() }, heard)
+    }
+
+    /// Says that something may have changed at the source. Whether that is watched here.
+    pub fn changed(&self, what: Changed) -> bool {
+        let is_known = {
+            let known = self.known();
+            match &what {
+                Changed::Environment(key) => {
+                    known.environments.contains(key) || known.numbers.contains_key(key)
+                }
+                Changed::Number(number) => {
+                    known.numbers.values().any(|known| known.is_none_or(|known| known == *number))
+                }
+                Changed::Anything => true,
+            }
+        };
+        is_known && self.messages.send(Message::Changed(what)).is_ok()
+    }
+
+    /// How far everything is; none if the watch has ended, or does not come to answer.
+    pub fn progress(&self) -> Option<Progress> {
+        let (answer, answered) = channel();
+        self.messages.send(Message::Report(answer)).ok()?;
+        answered.recv_timeout(PATIENCE).ok()
+    }
+
+    pub(crate) fn sender(&self) -> Sender<Message> {
+        self.messages.clone()
+    }
+
+    pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
