@@ -150,6 +150,8 @@ impl<'a> Client<'a> {
             .timeout_connect(Some(Duration::from_secs(5)))
             // A token goes to nobody but whom it was given for.
             .max_redirects(0)
+            // A bundle is read back to the letter.
+            .accept_encoding("")
             .user_agent(concat!("jackstaff/", env!("CARGO_PKG_VERSION")))
             .build()
             .into();
@@ -296,7 +298,7 @@ fn refused(what: &str, response: &Response<Vec<u8>>, now: Timestamp) -> CallFail
 
 /// `Retry-After`, in seconds or as a date. Without it, a used-up quota says when it is renewed, in seconds since the
 /// epoch.
-fn asked_pause(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub(crate) fn asked_pause(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let until = |second: u64| {
         Duration::from_secs(second.saturating_sub(u64::try_from(now.as_second()).unwrap_or_default()))

@@ -1,5 +1,5 @@
-//! Server-side keys: where they come from, and how their records get into the store. A key itself is forgotten as soon
-//! as it was read; what is kept is its hash.
+//! Server-side keys: where they come from, and how their records get into the store. What is stored of a key is its hash;
+//! the key itself is shown to nobody but the source that it opens.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -12,15 +12,29 @@ use thiserror::Error;
 use crate::client::{CallFailed, Calls, Client, Patience};
 use crate::kv::{Item, Stored};
 use crate::purge::purge;
+use crate::target::Secret;
 use crate::write::{Decision, StoreFailed, bring};
 
 /// A server-side key that an environment shall have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerKeySource {
+    pub(crate) key: Secret,
     pub hash: ServerKeyHash,
     /// Whether it opens anything; one that was revoked does not.
     pub active: bool,
     pub expires_at: Option<Timestamp>,
+}
+
+impl ServerKeySource {
+    /// Whether it opens its environment now.
+    pub fn opens(&self, now: Timestamp) -> bool {
+        self.active && self.expires_at.is_none_or(|at| at > now)
+    }
+
+    /// The key that an environment's source is asked with: the first that opens it now.
+    pub fn first_open(keys: &[ServerKeySource], now: Timestamp) -> Option<&Secret> {
+        keys.iter().find(|source| source.opens(now)).map(|source| &source.key)
+    }
 }
 
 /// What was done about the server-side keys of an environment.
@@ -54,6 +68,53 @@ fn yes() -> bool {
     true
 }
 
+/// A manifest in one of its shapes.
+enum Manifest {
+    Environments(BTreeMap<String, Vec<Written>>),
+    Pairs(Vec<Pair>),
+}
+
+/// An environment of Flagsmith's edge-proxy.
+#[derive(Deserialize)]
+struct Pair {
+    server_key: String,
+    client_key: String,
+}
+
+/// The configuration of Flagsmith's edge-proxy, as far as it is of interest.
+#[derive(Deserialize)]
+struct EdgeProxy {
+    environment_key_pairs: Vec<Pair>,
+}
+
+impl Manifest {
+    fn parse(text: &str) -> Result<Manifest, serde_json::Error> {
+        if text.trim_start().starts_with('[') {
+            return serde_json::from_str(text).map(Manifest::Pairs);
+        }
+        // A name that is taken: nobody's client-side key reads so.
+        let members: BTreeMap<String, serde::de::IgnoredAny> = serde_json::from_str(text)?;
+        if members.contains_key("environment_key_pairs") {
+            let proxy: EdgeProxy = serde_json::from_str(text)?;
+            return Ok(Manifest::Pairs(proxy.environment_key_pairs));
+        }
+        serde_json::from_str(text).map(Manifest::Environments)
+    }
+
+    fn environments(self) -> BTreeMap<String, Vec<Written>> {
+        match self {
+            Manifest::Environments(environments) => environments,
+            Manifest::Pairs(pairs) => {
+                let mut environments: BTreeMap<String, Vec<Written>> = BTreeMap::new();
+                for pair in pairs {
+                    environments.entry(pair.client_key).or_default().push(Written::Key(pair.server_key));
+                }
+                environments
+            }
+        }
+    }
+}
+
 /// Why a manifest of server-side keys is refused. No message shows a key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ServerKeysFault {
@@ -67,18 +128,20 @@ pub enum ServerKeysFault {
     Twice { environment: String, number: usize, other: String, other_number: usize },
 }
 
-/// Reads a manifest: `{"<client-side key>": ["ser.…", {"key": "ser.…", "active": true, "expires_at": null}]}`.
+/// Reads a manifest: `{"<client-side key>": ["ser.…", {"key": "ser.…", "active": true, "expires_at": null}]}`, or one of
+/// Flagsmith's edge-proxy: `[{"server_key": "ser.…", "client_key": "…"}]`, on its own or as the
+/// `environment_key_pairs` of its configuration.
 ///
 /// # Errors
 /// A [`ServerKeysFault`] that names the place.
 pub fn parse_server_keys(text: &str) -> Result<BTreeMap<String, Vec<ServerKeySource>>, ServerKeysFault> {
     // The parser's own words may quote a key; its place does not.
-    let manifest: BTreeMap<String, Vec<Written>> = serde_json::from_str(text).map_err(|error| {
+    let manifest = Manifest::parse(text).map_err(|error| {
         ServerKeysFault::Json(format!("line {}, column {}", error.line(), error.column()))
     })?;
     let mut places: BTreeMap<ServerKeyHash, (String, usize)> = BTreeMap::new();
     let mut sources = BTreeMap::new();
-    for (environment, keys) in manifest {
+    for (environment, keys) in manifest.environments() {
         let mut of_one = Vec::new();
         for (written, number) in keys.into_iter().zip(1..) {
             let source = source(written, &environment, number)?;
@@ -102,12 +165,14 @@ fn source(written: Written, environment: &str, number: usize) -> Result<ServerKe
         Written::Key(key) => (key, true, None),
         Written::Full { key, active, expires_at } => (key, active, expires_at),
     };
-    let hash = ServerKeyHash::of(&key)
+    let secret = Secret::parse(&key).ok();
+    let (key, hash) = secret
+        .zip(ServerKeyHash::of(&key))
         .ok_or_else(|| ServerKeysFault::Shape { environment: environment(), number })?;
     let expires_at = expires_at.map(|at| at.parse()).transpose();
     let expires_at =
         expires_at.map_err(|_| ServerKeysFault::ExpiresAt { environment: environment(), number })?;
-    Ok(ServerKeySource { hash, active, expires_at })
+    Ok(ServerKeySource { key, hash, active, expires_at })
 }
 
 /// Brings the records of an environment's keys up to date; those that were revoked come first. A store that fails is
@@ -200,8 +265,17 @@ mod tests {
         assert!(keys[0].active && keys[0].expires_at.is_none());
         assert!(!keys[1].active && keys[1].expires_at.is_some());
 
+        for text in [
+            r#" [{"server_key": "ser.b", "client_key": "e"}, {"server_key": "ser.a", "client_key": "d"}]"#,
+            r#"{"environment_key_pairs": [{"server_key": "ser.b", "client_key": "e"},
+                {"server_key": "ser.a", "client_key": "d"}], "api_url": "https://host/api/v1"}"#,
+        ] {
+            let expected = parse_server_keys(r#"{"d": ["ser.a"], "e": ["ser.b"]}"#);
+            assert_eq!(parse_server_keys(text), expected);
+        }
+
         for (text, expected) in [
-            ("[", "not a manifest of server-side keys: line 1, column 0"),
+            ("[", "not a manifest of server-side keys: line 1, column 1"),
             (r#"{"e": ["abc"]}"#, "environment `e`: key 1 does not start with `ser.`, or is too long"),
             (
                 r#"{"e": ["ser.a", {"key": "ser.b", "expires_at": "soon"}]}"#,
@@ -214,6 +288,29 @@ mod tests {
         ] {
             assert_eq!(parse_server_keys(text).err().unwrap().to_string(), expected);
         }
+    }
+
+    #[test]
+    fn the_key_that_a_source_is_asked_with() {
+        let manifest = parse_server_keys(
+            r#"{"e": [
+                {"key": "ser.a", "active": false},
+                {"key": "ser.b", "expires_at": "2026-03-02T11:22:33Z"},
+                {"key": "ser.c", "expires_at": "2026-03-02T11:22:34Z"},
+                "ser.d"
+            ]}"#,
+        );
+        let keys = &manifest.unwrap()["e"];
+        for (now, expected) in [
+            ("2026-03-02T11:22:32Z", "ser.b"),
+            ("2026-03-02T11:22:33Z", "ser.c"),
+            ("2026-03-02T11:22:34Z", "ser.d"),
+        ] {
+            let key = ServerKeySource::first_open(keys, now.parse().unwrap());
+            assert_eq!(key.map(Secret::reveal), Some(expected), "{now}");
+        }
+        assert_eq!(ServerKeySource::first_open(&keys[..1], Timestamp::UNIX_EPOCH), None);
+        assert!(!format!("{keys:?}").contains("ser."));
     }
 
     #[test]

@@ -1,0 +1,225 @@
+//! Flagsmith's API, as far as it gives an environment's document to whoever has a server-side key of it (wire protocol
+//! reference, sections 2.7 and 5.6).
+//!
+//! What this module never does: give a part of a document, put together pages of different states, send a key to
+//! anybody but the server that was named, or show one.
+
+mod address;
+mod failed;
+mod link;
+mod pages;
+#[cfg(test)]
+mod tests;
+
+use std::io::Read;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use ureq::Agent;
+use ureq::http::header::{ACCEPT, HeaderValue, LOCATION};
+use ureq::http::{HeaderMap, Request};
+use url::Url;
+
+pub use address::FlagsmithUrlFault;
+pub use failed::{FlagsmithFailed, PageFault};
+
+use crate::client::asked_pause;
+use crate::clock::Clock;
+use crate::target::Secret;
+use address::Address;
+use failed::Fault;
+use pages::Pages;
+
+/// How long a document may take, with all its pages, pauses and further tries.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// How long one page may take.
+const PAGE_TIME: Duration = Duration::from_secs(30);
+/// Pauses between tries.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The longest pause that is kept because an answer asked for it; who is asked for more gives up, and says so.
+const LONGEST_ASKED_PAUSE: Duration = Duration::from_secs(30);
+/// How often a document is begun that changes from page to page.
+const BEGINNINGS: usize = 4;
+/// Pages of a document. One has about a megabyte.
+const PAGES: usize = 1_000;
+/// How often one page may be said to be elsewhere.
+const REDIRECTS: usize = 3;
+/// Bytes of an answer that is no document, of which some are shown.
+const REFUSAL_LIMIT: u64 = 64 << 10;
+
+/// Flagsmith's API.
+#[derive(Debug)]
+pub struct Flagsmith {
+    address: Address,
+    agent: Agent,
+}
+
+impl Flagsmith {
+    /// Of a base URL: `https://edge.api.flagsmith.com/api/v1`, or `http://host:8000`, to which `/api/v1` is added.
+    ///
+    /// # Errors
+    /// If nothing can be asked at such a URL.
+    pub fn new(url: &str) -> Result<Flagsmith, FlagsmithUrlFault> {
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_connect(Some(Duration::from_secs(5)))
+            // A key goes to nobody but whom it was given for.
+            .max_redirects(0)
+            .user_agent(concat!("jackstaff/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .into();
+        Ok(Flagsmith { address: Address::parse(url)?, agent })
+    }
+
+    /// The base, as it is shown: without a slash at its end.
+    pub fn base(&self) -> &str {
+        self.address.base()
+    }
+
+    /// The text of the document that a server-side key opens, whole: all its pages, and all of them of one state. What
+    /// may pass is tried again so many times, pages and all.
+    ///
+    /// # Errors
+    /// Why it could not be had.
+    pub fn fetch(&self, key: &Secret, clock: &dyn Clock, retries: usize) -> Result<String, FlagsmithFailed> {
+        let pauses = ExponentialBuilder::default()
+            .with_min_delay(FIRST_PAUSE)
+            .with_max_delay(LONGEST_PAUSE)
+            .with_max_times(retries)
+            .with_jitter()
+            .build();
+        let deadline = clock.elapsed() + PATIENCE;
+        let mut visit = Visit { flagsmith: self, key, clock, deadline, pauses };
+        for _ in 0..BEGINNINGS {
+            if let Some(text) = visit.document()? {
+                return Ok(text);
+            }
+        }
+        Err(FlagsmithFailed::changing(BEGINNINGS))
+    }
+}
+
+/// One document's fetching.
+struct Visit<'a> {
+    flagsmith: &'a Flagsmith,
+    key: &'a Secret,
+    clock: &'a dyn Clock,
+    deadline: Duration,
+    /// Those that are left, for all pages together.
+    pauses: ExponentialBackoff,
+}
+
+/// A page and what is said about the next.
+struct Page {
+    text: String,
+    next: Option<Url>,
+}
+
+impl Visit<'_> {
+    /// All pages from the first on; none if the document changed on the way.
+    fn document(&mut self) -> Result<Option<String>, FlagsmithFailed> {
+        let mut pages = Pages::default();
+        let mut next = Some(self.flagsmith.address.document());
+        let mut asked = Vec::new();
+        while let Some(url) = next {
+            let number = asked.len() + 1;
+            if asked.contains(&url) {
+                return Err(FlagsmithFailed::of(number, PageFault::Round));
+            }
+            if number > PAGES {
+                return Err(FlagsmithFailed::of(number, PageFault::TooMany { pages: PAGES }));
+            }
+            next = match self.page(number, &url, &mut pages)? {
+                Some(page) => page.next,
+                None => return Ok(None),
+            };
+            asked.push(url);
+        }
+        let whole = pages.whole().map_err(|fault| FlagsmithFailed::of(asked.len(), fault))?;
+        Ok(Some(whole))
+    }
+
+    /// A page, which is added to those before it; none if it is of another state. Tried several times if need be.
+    fn page(&mut self, number: usize, url: &Url, pages: &mut Pages) -> Result<Option<Page>, FlagsmithFailed> {
+        loop {
+            let fault = match self.ask(url) {
+                Ok(page) => match pages.add(&page.text) {
+                    Ok(true) => return Ok(Some(page)),
+                    Ok(false) => return Ok(None),
+                    Err(fault) => fault.into(),
+                },
+                Err(fault) => fault,
+            };
+            let failed = FlagsmithFailed::of(number, fault);
+            let asked = failed.asked_pause().unwrap_or_default();
+            let again = failed.may_pass() && asked <= LONGEST_ASKED_PAUSE;
+            let pause = if again { self.pauses.next() } else { None };
+            match pause.map(|pause| pause.max(asked)).filter(|pause| *pause < self.remaining()) {
+                Some(pause) => self.clock.sleep(pause),
+                None => return Err(failed),
+            }
+        }
+    }
+
+    fn remaining(&self) -> Duration {
+        self.deadline.saturating_sub(self.clock.elapsed())
+    }
+
+    /// Asks once, and at another path of the same server if that is where the answer sends.
+    fn ask(&self, url: &Url) -> Result<Page, Fault> {
+        let mut url = url.clone();
+        for _ in 0..=REDIRECTS {
+            match self.get(&url)? {
+                Answer::Page { text, headers } => {
+                    let next = link::next(&headers)?;
+                    let next = next.map(|target| self.flagsmith.address.same_server(&url, &target));
+                    return Ok(Page { text, next: next.transpose()? });
+                }
+                Answer::Elsewhere { target } => {
+                    url = self.flagsmith.address.same_server(&url, &target)?;
+                }
+            }
+        }
+        Err(PageFault::Redirects.into())
+    }
+
+    fn get(&self, url: &Url) -> Result<Answer, Fault> {
+        let remaining = self.remaining();
+        if remaining.is_zero() {
+            return Err(Fault::OutOfTime { after: PATIENCE });
+        }
+        let mut key = HeaderValue::from_str(self.key.reveal()).map_err(ureq::http::Error::from)?;
+        key.set_sensitive(true);
+        let request =
+            Request::get(url.as_str()).header("X-Environment-Key", key).header(ACCEPT, "application/json");
+        let agent = &self.flagsmith.agent;
+        let request =
+            agent.configure_request(request.body(())?).timeout_global(Some(remaining.min(PAGE_TIME)));
+        let (parts, mut body) = agent.run(request.build())?.into_parts();
+        let location = parts.headers.get(LOCATION).and_then(|location| location.to_str().ok());
+        if parts.status.is_redirection()
+            && let Some(target) = location
+        {
+            return Ok(Answer::Elsewhere { target: target.to_owned() });
+        }
+        if parts.status != ureq::http::StatusCode::OK {
+            let mut refusal = Vec::new();
+            // One that breaks off has said enough.
+            let _ = body.as_reader().take(REFUSAL_LIMIT).read_to_end(&mut refusal);
+            return Err(Fault::Status {
+                status: parts.status,
+                detail: failed::shown(&refusal, self.key),
+                asked: asked_pause(parts.status, &parts.headers, self.clock.now()),
+            });
+        }
+        let bytes = body.with_config().limit(pages::BYTES).read_to_vec()?;
+        let text = String::from_utf8(bytes).map_err(|_| PageFault::Encoding)?;
+        Ok(Answer::Page { text, headers: parts.headers })
+    }
+}
+
+enum Answer {
+    Page { text: String, headers: HeaderMap },
+    Elsewhere { target: String },
+}

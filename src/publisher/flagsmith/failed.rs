@@ -1,0 +1,157 @@
+//! What went wrong while a document was fetched. No message shows a key.
+
+use std::time::Duration;
+
+use thiserror::Error;
+use ureq::http::StatusCode;
+
+use crate::target::Secret;
+
+/// Why a document could not be had.
+#[derive(Debug, Error)]
+#[error("{}: {fault}", what(*.page))]
+pub struct FlagsmithFailed {
+    /// From 1.
+    page: usize,
+    fault: Fault,
+}
+
+fn what(page: usize) -> String {
+    if page > 1 {
+        format!("fetching page {page} of the environment document")
+    } else {
+        "fetching the environment document".to_owned()
+    }
+}
+
+/// What is wrong with a page.
+#[derive(Debug, Error)]
+pub(crate) enum Fault {
+    #[error("{0}")]
+    Transport(#[from] ureq::Error),
+    #[error("answered {status}{detail}{}", to_be_asked_again(*.asked))]
+    Status { status: StatusCode, detail: String, asked: Option<Duration> },
+    #[error(transparent)]
+    Page(#[from] PageFault),
+    #[error("it changed from one page to the next, {beginnings} times over")]
+    Changing { beginnings: usize },
+    #[error("not tried any more after {} s", after.as_secs())]
+    OutOfTime { after: Duration },
+}
+
+/// What is wrong with an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PageFault {
+    #[error("the answer is not UTF-8")]
+    Encoding,
+    /// The parser's place, and no text of the document.
+    #[error("the answer is not a JSON object: line {line}, column {column}")]
+    Json { line: usize, column: usize },
+    #[error("identity_overrides of the answer is not a list")]
+    Overrides,
+    #[error("the answer's Link header cannot be read")]
+    Link,
+    #[error("the answer sends to another server, {server}, which is not followed")]
+    Elsewhere { server: String },
+    #[error("the answer sends from one place to the next")]
+    Redirects,
+    #[error("the next page is one that was read before")]
+    Round,
+    #[error("there are more than {pages} pages")]
+    TooMany { pages: usize },
+    #[error("there are more than {bytes} bytes")]
+    TooLarge { bytes: u64 },
+}
+
+impl From<ureq::http::Error> for Fault {
+    fn from(error: ureq::http::Error) -> Self {
+        Fault::Transport(error.into())
+    }
+}
+
+fn to_be_asked_again(asked: Option<Duration>) -> String {
+    asked.map_or_else(String::new, |asked| format!(" (to be asked again after {} s)", asked.as_secs()))
+}
+
+impl FlagsmithFailed {
+    pub(crate) fn of(page: usize, fault: impl Into<Fault>) -> FlagsmithFailed {
+        FlagsmithFailed { page, fault: fault.into() }
+    }
+
+    pub(crate) fn changing(beginnings: usize) -> FlagsmithFailed {
+        FlagsmithFailed::of(1, Fault::Changing { beginnings })
+    }
+
+    /// How long the server asked not to be asked again.
+    pub fn asked_pause(&self) -> Option<Duration> {
+        match &self.fault {
+            Fault::Status { asked, .. } => *asked,
+            _ => None,
+        }
+    }
+
+    /// In which way it failed, without what may differ from one time to the next.
+    pub fn gist(&self) -> String {
+        match &self.fault {
+            Fault::Transport(_) => "transport".to_owned(),
+            Fault::Status { status, .. } => status.to_string(),
+            Fault::Page(PageFault::Json { .. }) => "not a JSON object".to_owned(),
+            fault => fault.to_string(),
+        }
+    }
+
+    /// Whether the key opens nothing, or there is no such API: what is tried again rarely.
+    pub fn is_final(&self) -> bool {
+        let refusals = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND];
+        matches!(&self.fault, Fault::Status { status, .. } if refusals.contains(status))
+    }
+
+    /// Whether another try at once may end otherwise.
+    pub(crate) fn may_pass(&self) -> bool {
+        match &self.fault {
+            Fault::Transport(error) => !matches!(
+                error,
+                ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::BodyExceedsLimit(_)
+            ),
+            Fault::Status { status, .. } => {
+                [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(status)
+                    || status.is_server_error()
+            }
+            // One that broke off may look so.
+            Fault::Page(fault) => matches!(fault, PageFault::Json { .. } | PageFault::Encoding),
+            Fault::Changing { .. } | Fault::OutOfTime { .. } => false,
+        }
+    }
+}
+
+/// What an answer says that is no document, on one line: some servers repeat the key that they do not know.
+pub(crate) fn shown(body: &[u8], key: &Secret) -> String {
+    const SHOWN: usize = 300;
+    let text = String::from_utf8_lossy(body).replace(key.reveal(), "…");
+    let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).collect();
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    let line: String = words.join(" ").chars().take(SHOWN).collect();
+    if line.is_empty() { line } else { format!(": {line}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_of_a_refusal() {
+        let key = Secret::parse("ser.abc").unwrap();
+        for (body, expected) in [
+            ("", String::new()),
+            (" \r\n", String::new()),
+            (
+                "{\n  \"message\": \"unknown key 'ser.abc'\"\n}",
+                ": { \"message\": \"unknown key '…'\" }".into(),
+            ),
+            ("\x1b[31mred", ": [31mred".into()),
+            (&"é".repeat(400), format!(": {}", "é".repeat(300))),
+        ] {
+            assert_eq!(shown(body.as_bytes(), &key), expected, "{body:?}");
+        }
+    }
+}
