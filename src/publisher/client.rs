@@ -51,8 +51,7 @@ pub(crate) struct Patience {
 
 impl Patience {
     /// Of one who has one chance. A KV key takes one write a second, so the pauses outlast that by far.
-    pub(crate) const OF_ONE_CHANCE: Patience =
-        Patience {
+    pub(crate) const OF_ONE_CHANCE: Patience = Patience {
         retries: 5,
         call: Duration::from_secs(60),
         asked: PATIENCE,
@@ -66,8 +65,7 @@ impl Patience {
         between_writes: Duration::from_secs(1),
     };
     /// Of one who comes back by itself, and has better things to do meanwhile.
-    pub(crate) const IN_PASSING: Patience =
-        Patience {
+    pub(crate) const IN_PASSING: Patience = Patience {
         retries: 0,
         call: Duration::from_secs(5),
         asked: Duration::ZERO,

@@ -24,7 +24,10 @@ pub struct Target {
 pub enum Signals {
     Nobody,
     /// An origin of change signals: its base, and the token that it wants to see.
-    Origin { url: String, token: Option<Secret> },
+    Origin {
+        url: String,
+        token: Option<Secret>,
+    },
     /// Who runs in this very process.
     Here(Arc<dyn Announce>),
 }

@@ -55,7 +55,7 @@ pub struct Watch {
     server_keys: BTreeMap<String, Vec<ServerKeySource>>,
     again: Vec<Place>,
     pace: Pace,
-    next_check: Duration,
+    next_check: Option<Duration>,
     checked_last: Option<EnvironmentKey>,
 }
 
@@ -158,10 +158,11 @@ impl Watch {
 
     /// Sees whether the store still has what is remembered: of the environment after the one that was looked at last.
     fn check(&mut self, now: Duration, allowed: Allowed) -> Option<Job> {
-        if now < self.next_check || allowed != Allowed::All || self.pace.is_scarce {
+        let due = *self.next_check.get_or_insert(now + BETWEEN_CHECKS);
+        if now < due || allowed != Allowed::All || self.pace.is_scarce {
             return None;
         }
-        self.next_check = now + BETWEEN_CHECKS;
+        self.next_check = Some(now + BETWEEN_CHECKS);
         let after = |key: &EnvironmentKey| self.checked_last.as_ref().is_none_or(|last| key > last);
         let is_after = self.environments.keys().any(after);
         let key = self.environments.keys().find(|key| !is_after || after(key))?.clone();
@@ -212,10 +213,9 @@ impl Watch {
             environment.progress(doubts.get(environment.place()).cloned(), time, now)
         };
         let environments = self.environments.values().map(progress).collect();
-        let troubles = troubles.into_iter().map(|trouble| PlaceTrouble {
-            place: trouble.place.to_string(),
-            why: trouble.why,
-        });
+        let troubles = troubles
+            .into_iter()
+            .map(|trouble| PlaceTrouble { place: trouble.place.to_string(), why: trouble.why });
         (environments, troubles.collect())
     }
 

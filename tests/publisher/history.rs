@@ -194,7 +194,7 @@ fn was_told_to_fail(failed: &CallFailed) -> bool {
     match failed {
         CallFailed::Status { detail, .. } => detail.contains("as told"),
         CallFailed::Transport { .. } => true,
-        CallFailed::Header { .. } | CallFailed::OutOfTime { .. } => false,
+        CallFailed::Here { .. } | CallFailed::Header { .. } | CallFailed::OutOfTime { .. } => false,
     }
 }
 

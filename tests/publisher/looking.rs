@@ -1,9 +1,10 @@
 //! Looking at files: what is told of them as they come, change and go.
 
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use publisher::Place;
 use publisher::watch::{Files, State};
 use tempfile::TempDir;
 
@@ -36,15 +37,16 @@ impl Looking {
     /// What is told after so much time.
     fn after(&mut self, time: Duration) -> Vec<String> {
         self.now += time;
-        let folder = self.folder.path();
-        let name = |file: &Path| file.strip_prefix(folder).unwrap().display().to_string();
+        let folder = format!("{}/", self.folder.path().display());
+        let name = |place: &Place| place.to_string().strip_prefix(&folder).unwrap().to_owned();
         let told = self.files.look(self.now).into_iter().map(|seen| {
-            let name = name(&seen.file);
+            let name = name(&seen.place);
             match seen.state {
                 State::Content(text) => format!("{name}: {text}"),
                 State::Unreadable(why) => format!("{name} cannot be read: {why}"),
                 State::Missing => format!("{name} is missing"),
                 State::Gone => format!("{name} is gone"),
+                State::Document(_) | State::Broken(_) => panic!("files are not understood here"),
             }
         });
         told.collect()

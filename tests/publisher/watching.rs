@@ -1,11 +1,11 @@
 //! Watching: bursts, outages, broken and removed files, in simulated time against the stand-in.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::bundle;
 use publisher::watch::{News, Seen, State, Watch};
-use publisher::{Client, Clock, Options};
+use publisher::{Client, Clock, Options, Place};
 use serde_json::{Value, json};
 use tests::fastly::{Event, Fault, Kind};
 
@@ -21,11 +21,19 @@ struct Watching {
     said: Vec<String>,
     /// When jobs that wrote began and ended.
     writings: Vec<(Duration, Duration)>,
+    /// What files hold.
+    files: BTreeMap<String, String>,
 }
 
 impl Watching {
     fn new() -> Watching {
-        Watching { world: World::new(), watch: Watch::default(), said: Vec::new(), writings: Vec::new() }
+        Watching {
+            world: World::new(),
+            watch: Watch::default(),
+            said: Vec::new(),
+            writings: Vec::new(),
+            files: BTreeMap::new(),
+        }
     }
 
     fn say(&mut self, news: Vec<News>) {
@@ -33,7 +41,10 @@ impl Watching {
     }
 
     fn saw(&mut self, file: &str, state: State) {
-        let seen = Seen { file: PathBuf::from(file), state };
+        if let State::Content(text) = &state {
+            self.files.insert(file.to_owned(), text.clone());
+        }
+        let seen = Seen { place: Place::new(file), state };
         let news = self.watch.saw(seen, self.world.clock.elapsed());
         self.say(news);
     }
@@ -56,6 +67,10 @@ impl Watching {
             said.extend(self.watch.done(finished, clock.elapsed(), 7));
         }
         self.say(said);
+        for place in self.watch.again() {
+            let text = self.files[&place.to_string()].clone();
+            self.saw(&place.to_string(), State::Content(text));
+        }
     }
 
     /// Lets so much time pass, and does what is due meanwhile.
@@ -345,18 +360,18 @@ fn a_renamed_file_goes_on_being_published() {
 fn server_keys_follow_their_manifest_on_their_own() {
     let mut watching = Watching::new();
     let manifest = |value: Value| [("a".to_owned(), keys(&value))].into();
-    watching.watch.has_server_keys(manifest(json!(["ser.x"])));
+    watching.watch.has_server_keys(manifest(json!(["ser.x"])), Duration::ZERO);
     // Refused, and a key waits for nothing.
     watching.world.given(&document("one", MARCH));
     watching.has("a.json", &document("old", "2026-02-01T00:00:00Z"));
     watching.pass_seconds(5);
     assert_eq!(watching.said().last().map(String::as_str), Some("a.json: 1 server-side key written"));
-    watching.watch.has_server_keys(manifest(json!(["ser.x", "ser.y"])));
+    watching.watch.has_server_keys(manifest(json!(["ser.x", "ser.y"])), Duration::ZERO);
     watching.pass_seconds(5);
-    watching.watch.has_server_keys(manifest(json!(["ser.x", "ser.y"])));
+    watching.watch.has_server_keys(manifest(json!(["ser.x", "ser.y"])), Duration::ZERO);
     watching.pass_seconds(5);
     assert_eq!(watching.said(), ["a.json: 1 server-side key written"]);
-    watching.watch.has_server_keys([].into());
+    watching.watch.has_server_keys([].into(), Duration::ZERO);
     watching.pass_seconds(5);
     assert_eq!(watching.said(), Vec::<String>::new(), "what is no longer listed stays as it was");
 }
@@ -459,4 +474,68 @@ fn through_all_faults_the_last_change_is_stored_and_everybody_told() {
         let announced = after.iter().filter(of_this).any(|event| matches!(event, Event::Announced { .. }));
         assert!(purged && announced, "{key}: {after:?}");
     }
+}
+
+fn calls_of_the_api(watching: &Watching) -> usize {
+    let events = watching.world.api.events();
+    events
+        .iter()
+        .filter(|event| matches!(event, Event::Called { target, .. } if !target.contains("/sse/")))
+        .count()
+}
+
+#[test]
+fn a_change_costs_a_write_a_look_whether_it_is_there_and_a_purge() {
+    let mut watching = Watching::new();
+    watching.has("a.json", &document("0", MARCH));
+    watching.pass_seconds(2);
+    let before = calls_of_the_api(&watching);
+    for number in 1..=5 {
+        watching.has("a.json", &document(&number.to_string(), MARCH));
+        watching.pass_seconds(2);
+    }
+    assert_eq!(watching.writes(), ["0", "1", "2", "3", "4", "5"]);
+    assert_eq!(calls_of_the_api(&watching) - before, 15);
+}
+
+#[test]
+fn what_is_stored_already_costs_nothing() {
+    let mut watching = Watching::new();
+    watching.has("a.json", &document("one", MARCH));
+    watching.pass_seconds(2);
+    watching.story();
+    // In other words, and back again before it was written.
+    watching.saw("a.json", State::Content(document("one", MARCH).to_string() + "\n"));
+    watching.pass_seconds(2);
+    watching.has("a.json", &document("two", MARCH));
+    watching.has("a.json", &document("one", MARCH));
+    watching.pass_seconds(2);
+    assert_eq!(watching.story(), Vec::<String>::new());
+    assert!(watching.watch.unsettled().is_empty());
+}
+
+#[test]
+fn what_somebody_else_stored_is_found_and_put_right() {
+    let mut watching = Watching::new();
+    watching.has("a.json", &document("one", MARCH));
+    watching.pass_seconds(2);
+    watching.world.given(&document("two", MARCH));
+    watching.pass_seconds(60);
+    assert_eq!(watching.writes(), ["one"], "after what the other wrote");
+}
+
+#[test]
+fn who_remembers_what_is_not_there_any_more_reads_and_decides_anew() {
+    let mut watching = Watching::new();
+    watching.has("a.json", &document("one", MARCH));
+    watching.pass_seconds(2);
+    // Of the other watch, which was quicker.
+    watching.world.given(&document("two", MARCH));
+    let before = watching.writes().len();
+    watching.has("a.json", &document("two", MARCH));
+    watching.pass_seconds(2);
+    assert_eq!(watching.writes().len(), before, "the store has it already");
+    watching.has("a.json", &document("three", MARCH));
+    watching.pass_seconds(2);
+    assert_eq!(watching.writes().last().map(String::as_str), Some("three"));
 }

@@ -1,12 +1,10 @@
 //! One publisher, and the stand-in that it writes to.
 
-use std::path::Path;
-
 use api::{EnvironmentKey, Header, Label, bundle};
 use jiff::Timestamp;
 use publisher::{
-    Client, Clock, Done, Options, Report, Secret, ServerKeySource, Source, Target, parse_server_keys,
-    publish, unpublish,
+    Client, Clock, Done, Options, Place, Report, Secret, ServerKeySource, Signals, Source, Target,
+    parse_server_keys, publish, unpublish,
 };
 use serde_json::{Value, json};
 use tests::SimulatedClock;
@@ -36,7 +34,7 @@ pub(crate) fn document_of(key: &str, value: &str, updated_at: Option<&str>) -> V
 }
 
 pub(crate) fn source(document: &Value) -> Source {
-    Source::parse(Path::new("a.json"), &document.to_string()).unwrap()
+    Source::parse(&Place::new("a.json"), &document.to_string()).unwrap()
 }
 
 pub(crate) fn target(api: &FastlyApi) -> Target {
@@ -45,8 +43,7 @@ pub(crate) fn target(api: &FastlyApi) -> Target {
         token: Secret::parse(TOKEN).unwrap(),
         store: STORE.into(),
         service: Some(SERVICE.into()),
-        origin: Some(api.url()),
-        origin_token: Some(Secret::parse(ORIGIN_TOKEN).unwrap()),
+        signals: Signals::Origin { url: api.url(), token: Some(Secret::parse(ORIGIN_TOKEN).unwrap()) },
     }
 }
 

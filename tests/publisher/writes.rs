@@ -1,6 +1,6 @@
 //! What is called, in which order; and other publishers.
 
-use publisher::{Client, Options, Secret, Target, publish};
+use publisher::{Client, Options, Secret, Signals, Target, publish};
 use serde_json::json;
 use tests::fastly::{Fault, Kind};
 
@@ -167,7 +167,7 @@ fn a_refusal_is_not_tried_again_and_a_redirection_not_followed() {
 #[test]
 fn without_a_service_or_an_origin_nobody_is_told() {
     let world = World::new();
-    let target = Target { service: None, origin: None, origin_token: None, ..target(&world.api) };
+    let target = Target { service: None, signals: Signals::Nobody, ..target(&world.api) };
     let client = Client::new(target, &world.clock);
     let report = publish(&client, &source(&document("one", MARCH)), &[], &Options::default());
     assert_eq!(outcome(&report), format!("written {NOW}"));

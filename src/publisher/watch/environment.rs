@@ -271,8 +271,7 @@ impl Environment {
                 let failures: Vec<Failure> = result.err().iter().map(Failure::of_call).collect();
                 let mut news = Vec::new();
                 if failures.is_empty() && self.announcing.is_failing() {
-                    let line =
-                        format!("environment `{}`: revision {revision} is announced now", self.key);
+                    let line = format!("environment `{}`: revision {revision} is announced now", self.key);
                     news.push(News::good_of(&self.place, line));
                 }
                 if !failures.is_empty() {

@@ -75,7 +75,8 @@ impl Files {
             self.known.keys().filter(|path| !names.contains(*path)).cloned().collect();
         let mut seen = Vec::new();
         for (path, file) in listed {
-            let known = self.known.entry(path.clone()).or_insert_with(|| Known::new(Place::from(&*file), now));
+            let known =
+                self.known.entry(path.clone()).or_insert_with(|| Known::new(Place::from(&*file), now));
             let state = known.look(&path, now);
             seen.extend(state.map(|state| Seen { place: known.place.clone(), state }));
         }
@@ -150,7 +151,15 @@ fn whole(path: impl AsRef<Path>) -> PathBuf {
 
 impl Known {
     fn new(place: Place, now: Duration) -> Known {
-        Known { place, mark: None, told: None, touched: now, read: now, was_there: false, missing_since: None }
+        Known {
+            place,
+            mark: None,
+            told: None,
+            touched: now,
+            read: now,
+            was_there: false,
+            missing_since: None,
+        }
     }
 
     fn look(&mut self, path: &Path, now: Duration) -> Option<State> {

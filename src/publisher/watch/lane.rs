@@ -40,7 +40,7 @@ impl Lane {
     /// It came to these failures, and rests for so long in any case.
     pub(crate) fn end(&mut self, failures: &[Failure], rest: Duration, now: Duration, chance: u64) {
         self.is_busy = false;
-        self.rests_until = now + rest;
+        self.rests_until = self.rests_until.max(now + rest);
         self.pace.came_to(failures, now, chance);
     }
 }

@@ -1,12 +1,11 @@
 //! Changes: published whole, or part by part at chosen times.
 
-use std::path::Path;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use api::Revision;
-use publisher::{Client, Done, Options, Secret, Source, SystemClock, Target};
+use publisher::{Client, Done, Options, Place, Secret, Signals, Source, SystemClock, Target};
 use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::Request;
@@ -73,10 +72,9 @@ fn write(api: &str, store: &str, service: &str, token: &str, document: &Value) -
         token: Secret::parse(token).unwrap(),
         store: store.to_owned(),
         service: Some(service.to_owned()),
-        origin: None,
-        origin_token: None,
+        signals: Signals::Nobody,
     };
-    let source = Source::parse(Path::new("document"), &document.to_string()).unwrap();
+    let source = Source::parse(&Place::new("document"), &document.to_string()).unwrap();
     let options = Options { force: true, ..Options::default() };
     let report = publisher::publish(&Client::new(target, &SystemClock::start()), &source, &[], &options);
     assert!(report.after.is_empty(), "{report:?}");

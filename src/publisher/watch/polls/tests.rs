@@ -20,7 +20,9 @@ fn has(polls: &mut Polls, manifest: &str) -> Vec<Seen> {
 }
 
 fn text(key: &str, value: u64) -> String {
-    format!(r#"{{"id": 7, "api_key": "{key}", "project": {{"segments": []}}, "feature_states": [], "x": {value}}}"#)
+    format!(
+        r#"{{"id": 7, "api_key": "{key}", "project": {{"segments": []}}, "feature_states": [], "x": {value}}}"#
+    )
 }
 
 /// What a Flagsmith answers that has this text.
@@ -83,7 +85,7 @@ fn a_change_while_it_is_being_asked_for_is_not_lost() {
     polls.changed(&environment("a"), at(10));
     assert!(polls.next(at(10)).is_none());
     polls.done(answers(&fetch, &text("a", 1)), at(50), 7);
-    assert_eq!(ask(&mut polls, &text("a", 2), 50, 5_000), [(50, true), (250, false), (750, false), (1_750, false), (4_750, false)]);
+    assert_eq!(ask(&mut polls, &text("a", 2), 50, 5_000), [(50, true)]);
 }
 
 #[test]
