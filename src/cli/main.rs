@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod origin;
+mod origin_arguments;
 mod publish;
 mod target;
 mod unpublish;

@@ -1,14 +1,13 @@
 //! `jackstaff origin`: the origin of change signals.
 
-use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use origin::{Origin, Settings, Token};
 use tokio::signal;
+
+use crate::origin_arguments::OriginArguments;
 
 /// Run the origin of change signals, which holds no flags
 ///
@@ -25,20 +24,9 @@ pub(crate) struct Arguments {
     /// Where to listen
     #[arg(long, value_name = "ADDR", env = "ORIGIN_ADDR", default_value = "127.0.0.1:7678")]
     listen: SocketAddr,
-    /// The file that holds the token which announcements have to bring; without it, everybody may announce
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
-    /// How many streams may be open; more are refused with 503. Each takes a file descriptor and about 12 KB
-    #[arg(long, value_name = "N", default_value_t = Settings::default().max_streams)]
-    max_streams: usize,
-    /// How many environments may be announced; new ones are refused with 503 beyond. As many again may be listened to
-    /// without having been announced
-    #[arg(long, value_name = "N", default_value_t = Settings::default().max_environments)]
-    max_environments: usize,
+    #[command(flatten)]
+    origin: OriginArguments,
 }
-
-/// Files for what is no stream: listener, announcements, questions for health and metrics.
-const OTHER_FILES: u64 = 64;
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     match serve(arguments) {
@@ -51,19 +39,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn serve(arguments: &Arguments) -> Result<()> {
-    let token = arguments.token_file.as_ref().map(|file| -> Result<Token> {
-        let name = file.display();
-        let text = fs::read_to_string(file).with_context(|| format!("{name} could not be read"))?;
-        Token::parse(text.trim_end()).with_context(|| name.to_string())
-    });
-    let origin = Origin::new(Settings {
-        token: token.transpose()?,
-        max_streams: possible(arguments.max_streams),
-        max_environments: arguments.max_environments,
-    });
-    if origin.accepts_everyone() {
-        eprintln!("jackstaff origin: no --token-file, so everybody who reaches it may announce changes");
-    }
+    let origin = arguments.origin.origin("origin", None)?;
     let runtime = tokio::runtime::Runtime::new().context("no runtime could be started")?;
     runtime.block_on(async {
         let address = arguments.listen;
@@ -72,22 +48,6 @@ fn serve(arguments: &Arguments) -> Result<()> {
         origin::run(listener, origin, end()).await;
         Ok(())
     })
-}
-
-/// As many of the wanted streams as there can be open files, for which the limit of the process is raised as far as the
-/// system lets it. Said aloud if it is fewer: beyond, nobody could ask for health or announce anything.
-fn possible(streams: usize) -> usize {
-    let wanted = u64::try_from(streams).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
-    // A system that does not say has no such limit.
-    let files = rlimit::increase_nofile_limit(wanted).unwrap_or(u64::MAX);
-    if files >= wanted {
-        return streams;
-    }
-    let possible = files.saturating_sub(OTHER_FILES).max(1);
-    eprintln!(
-        "jackstaff origin: only {files} files may be open (ulimit -n), so it takes {possible} streams at most"
-    );
-    usize::try_from(possible).unwrap_or(streams)
 }
 
 /// Ctrl-C, or TERM where there is such a thing.

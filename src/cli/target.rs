@@ -73,8 +73,15 @@ impl TargetArguments {
     }
 }
 
-/// What a file holds, or else an environment variable.
+/// A secret from a file, or else from an environment variable.
 pub(crate) fn secret(file: Option<&Path>, variable: &str) -> Result<Option<Secret>> {
+    let Some((text, place)) = secret_text(file, variable)? else { return Ok(None) };
+    Ok(Some(Secret::parse(&text).with_context(|| place)?))
+}
+
+/// The text of a secret from a file, or else from an environment variable, and which of them it is from. Never from a
+/// command line, which others on the machine may read.
+pub(crate) fn secret_text(file: Option<&Path>, variable: &str) -> Result<Option<(String, String)>> {
     let (text, place) = match file {
         Some(file) => {
             let place = file.display().to_string();
@@ -86,5 +93,5 @@ pub(crate) fn secret(file: Option<&Path>, variable: &str) -> Result<Option<Secre
             Err(_) => return Ok(None),
         },
     };
-    Ok(Some(Secret::parse(text.trim_end()).with_context(|| place)?))
+    Ok(Some((text.trim_end().to_owned(), place)))
 }

@@ -1,30 +1,23 @@
 //! The HTTP face: routes and handlers. It redirects nobody: a path means the same with a slash at its end.
 
-use std::time::Duration;
-
-use api::EnvironmentKey;
-use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{DefaultBodyLimit, FromRequest, Path, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use http::StatusCode;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
-use tokio::time::timeout;
 
+use crate::control::Changed;
 use crate::hub::Full;
 use crate::listener::Listener;
 use crate::refusal::{Refusal, detail};
 use crate::state::Origin;
-use crate::{announcement, metrics, stream};
+use crate::{announcement, metrics, request, stream, webhook};
 
 /// A body has some fifty bytes; this leaves room for members that are not known.
 const BODY_LIMIT: usize = 16 * 1024;
-
-/// How long a body may take. Flagsmith's caller gives up after two seconds.
-const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// The routes of an origin:
 ///
@@ -34,7 +27,8 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 /// | `GET /health/readiness`, `/sse/health` | the same; 503 once the origin is ending |
 /// | `GET /metrics` | Prometheus text |
 /// | `GET /sse/environments/{key}/stream` | 200, an endless event stream, for any key of the right shape |
-/// | `POST /sse/environments/{key}/queue-change` | 200 `null`, once the change is announced |
+/// | `POST /sse/environments/{key}/queue-change` | 200 `null`, once the change is announced, or whoever publishes the environment in this process is told to look |
+/// | `POST /webhooks/flagsmith`, `/webhooks/flagsmith/{key}` | 200 `{"status":"ok"}`, once whoever publishes in this process is told to look; not there without a [`webhook_secret`](crate::Settings::webhook_secret) |
 ///
 /// Errors are `{"detail": "<text>"}`.
 pub fn app(origin: Origin) -> Router {
@@ -48,14 +42,19 @@ pub fn app(origin: Origin) -> Router {
         ("/sse/environments/{key}/stream", get(stream).head(head_of_stream)),
         ("/sse/environments/{key}/queue-change", post(queue_change)),
     ];
+    let webhooks: [(&str, MethodRouter<Origin>); 2] = [
+        ("/webhooks/flagsmith", post(webhook::of_any)),
+        ("/webhooks/flagsmith/{key}", post(webhook::of_one)),
+    ];
+    let webhooks = webhooks.into_iter().filter(|_| origin.webhook_secret().is_some());
     routes
         .into_iter()
+        .chain(webhooks)
         .fold(Router::new(), |router, (path, methods)| {
             router.route(path, methods.clone()).route(&format!("{path}/"), methods)
         })
         .fallback(async || detail(StatusCode::NOT_FOUND, "Not Found"))
         .method_not_allowed_fallback(async || detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(origin)
 }
 
@@ -90,17 +89,11 @@ async fn stream(State(origin): State<Origin>, key: Result<Path<String>, PathReje
 }
 
 fn listen(origin: &Origin, key: Result<Path<String>, PathRejection>) -> Result<Listener, Refusal> {
-    Ok(origin.hub().listen(parse(key)?)?)
+    Ok(origin.hub().listen(request::key(key)?)?)
 }
 
 async fn head_of_stream(key: Result<Path<String>, PathRejection>) -> Response {
-    parse(key).map_or_else(Refusal::into_response, |_| stream::head())
-}
-
-fn parse(key: Result<Path<String>, PathRejection>) -> Result<EnvironmentKey, Refusal> {
-    // The one way in which a single text of a path that matched can be refused.
-    let Path(key) = key.map_err(|_| Refusal::KeyNotUtf8)?;
-    Ok(EnvironmentKey::parse(&key)?)
+    request::key(key).map_or_else(Refusal::into_response, |_| stream::head())
 }
 
 async fn queue_change(
@@ -118,35 +111,38 @@ async fn queue_change(
 }
 
 /// The token first: who has none learns nothing else, and nobody waits for their body.
+///
+/// Of an environment that is published in this process the call is a trigger and nothing else: what it leads to is
+/// announced when it is there.
 async fn announce(
     origin: &Origin,
     key: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<(), Refusal> {
-    let header = request.headers().get(AUTHORIZATION);
-    if !origin.token().is_none_or(|token| header.is_some_and(|header| token.is_carried_by(header))) {
-        return Err(Refusal::Unauthorized);
+    request::authorize(origin, request.headers())?;
+    let key = request::key(key)?;
+    let body = request::body(request, BODY_LIMIT).await?;
+    if origin.control().is_some_and(|control| control.changed(Changed::Environment(key.clone()))) {
+        origin.metrics().triggers.inc();
+        return Ok(());
     }
-    let key = parse(key)?;
-    let body = timeout(BODY_TIME, Bytes::from_request(request, &())).await;
-    let body = body.map_err(|_| Refusal::Slow(BODY_TIME))?.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge(BODY_LIMIT),
-        _ => Refusal::Unread,
-    })?;
-    origin.hub().announce(&key, announcement::parse(&body)?, origin.latest_possible())?;
+    origin.announce(&key, announcement::parse(&body)?)?;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use api::Revision;
-    use axum::body::{Body, to_bytes};
-    use http::header::{ALLOW, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
+    use std::sync::Arc;
+
+    use api::{EnvironmentKey, Revision};
+    use axum::body::{Body, Bytes, to_bytes};
+    use http::header::{ALLOW, AUTHORIZATION, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
     use http_body_util::BodyExt;
     use jiff::Timestamp;
     use tower::ServiceExt;
 
     use super::*;
+    use crate::control::{Control, ControlReport};
     use crate::{Settings, Token};
 
     /// 2026-03-02T11:22:33.25Z
@@ -160,6 +156,7 @@ mod tests {
             token: token.map(|token| Token::parse(token).unwrap()),
             max_streams: 3,
             max_environments: 2,
+            ..Settings::default()
         };
         Origin::with_clock(settings, || Timestamp::from_millisecond(NOW).unwrap())
     }
@@ -343,6 +340,38 @@ mod tests {
         }
     }
 
+    /// Publishes `demo` and nothing else.
+    struct PublishesDemo;
+
+    impl Control for PublishesDemo {
+        fn changed(&self, what: Changed) -> bool {
+            what == Changed::Environment(EnvironmentKey::parse("demo").unwrap())
+        }
+
+        fn report(&self) -> ControlReport {
+            ControlReport::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_change_of_what_is_published_here_is_announced_only_once_it_is_published() {
+        let origin = origin(Some("s3cret")).with_control(Arc::new(PublishesDemo));
+        let counts =
+            |origin: &Origin| (origin.metrics().triggers.get(), origin.metrics().announcements.get());
+        for (environment, authorization, status, counted) in [
+            ("demo", None, 401, (0, 0)),
+            ("demo", Some("Token s3cret"), 200, (1, 0)),
+            ("other", Some("Token s3cret"), 200, (1, 1)),
+        ] {
+            let path = format!("/sse/environments/{environment}/queue-change");
+            let got = answer(&origin, request("POST", &path, authorization, CHANGE)).await;
+            assert_eq!(got.0, status, "{environment} {authorization:?}");
+            assert_eq!(counts(&origin), counted, "{environment} {authorization:?}");
+        }
+        origin.announce(&EnvironmentKey::parse("demo").unwrap(), Revision(1_772_450_552)).unwrap();
+        assert_eq!((stands(&origin), counts(&origin)), (1_772_450_552, (1, 3)));
+    }
+
     /// The first bytes of a stream, which stays open as long as its answer is there.
     async fn first_bytes(response: &mut Response) -> String {
         let frame = response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
@@ -463,6 +492,8 @@ mod tests {
                 vec![
                     "jackstaff_origin_announcements_total 2",
                     "jackstaff_origin_announcements_refused_total 1",
+                    "jackstaff_origin_triggers_total 0",
+                    "jackstaff_origin_triggers_refused_total 0",
                     "jackstaff_origin_environments 1",
                     "jackstaff_origin_open_streams 0",
                     "jackstaff_origin_streams_total 0",

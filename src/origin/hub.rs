@@ -44,9 +44,9 @@ struct Environment {
     listeners: usize,
 }
 
-/// Why a hub takes no more.
+/// Why an origin takes no more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Full {
+pub enum Full {
     #[error("environment {key} is new, and this origin already has {limit} environments, its limit")]
     Environments { key: EnvironmentKey, limit: usize },
     #[error("this origin already has {0} open streams, its limit")]

@@ -23,17 +23,23 @@
 
 mod announcement;
 mod app;
+mod control;
 mod hub;
 mod listener;
 mod metrics;
 mod refusal;
+mod request;
 mod serve;
 mod state;
 mod stream;
 mod token;
 mod told;
+mod webhook;
 
 pub use app::app;
+pub use control::{Changed, Control, ControlReport, EnvironmentReport, PlaceTrouble};
+pub use hub::Full;
 pub use serve::{listen, run};
 pub use state::{Origin, Settings};
 pub use token::{Token, TokenError};
+pub use webhook::{WebhookSecret, WebhookSecretError};

@@ -16,6 +16,8 @@ pub(crate) struct Metrics {
     registry: Registry,
     pub(crate) announcements: Counter,
     pub(crate) announcements_refused: Counter,
+    pub(crate) triggers: Counter,
+    pub(crate) triggers_refused: Counter,
     pub(crate) environments: Gauge,
     pub(crate) open_streams: Gauge,
     pub(crate) streams: Counter,
@@ -30,6 +32,8 @@ impl Metrics {
             registry: Registry::with_prefix("jackstaff_origin"),
             announcements: Counter::default(),
             announcements_refused: Counter::default(),
+            triggers: Counter::default(),
+            triggers_refused: Counter::default(),
             environments: Gauge::default(),
             open_streams: Gauge::default(),
             streams: Counter::default(),
@@ -49,6 +53,16 @@ impl Metrics {
             "announcements_refused",
             "Announcements refused, for whatever reason",
             self.announcements_refused.clone(),
+        );
+        registry.register(
+            "triggers",
+            "Calls that made whoever publishes in this process look",
+            self.triggers.clone(),
+        );
+        registry.register(
+            "triggers_refused",
+            "Webhooks refused, for whatever reason",
+            self.triggers_refused.clone(),
         );
         registry.register(
             "environments",

@@ -1,4 +1,4 @@
-//! Why an announcement was not taken or a stream not opened, and how that is said over HTTP.
+//! Why an announcement or a trigger was not taken or a stream not opened, and how that is said over HTTP.
 
 use std::time::Duration;
 
@@ -20,6 +20,10 @@ const RETRY: &str = "10";
 pub(crate) enum Refusal {
     #[error("Invalid authorization header")]
     Unauthorized,
+    #[error("X-Flagsmith-Signature is missing, or not of this body and the webhook's secret")]
+    NotSigned,
+    #[error("what changed is not published here")]
+    NotPublishedHere,
     #[error("environment key: {0}")]
     Key(#[from] KeyFault),
     #[error("environment key: not UTF-8")]
@@ -39,7 +43,8 @@ pub(crate) enum Refusal {
 impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized | Self::NotSigned => StatusCode::UNAUTHORIZED,
+            Self::NotPublishedHere => StatusCode::NOT_FOUND,
             Self::Key(_) | Self::KeyNotUtf8 | Self::Announcement(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unread => StatusCode::BAD_REQUEST,

@@ -1,14 +1,16 @@
 //! What all requests share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use api::Revision;
+use api::{EnvironmentKey, Revision};
 use jiff::Timestamp;
 
 use crate::announcement::revision;
-use crate::hub::{Hub, Limits};
+use crate::control::Control;
+use crate::hub::{Full, Hub, Limits};
 use crate::metrics::Metrics;
 use crate::token::Token;
+use crate::webhook::WebhookSecret;
 
 /// How many seconds ahead of this clock an announcement may be.
 ///
@@ -24,6 +26,8 @@ const LEAD: u64 = 10;
 pub struct Settings {
     /// What announcements must carry. Without it everybody may announce.
     pub token: Option<Token>,
+    /// What Flagsmith's webhooks are signed with. Without it there are no routes for them.
+    pub webhook_secret: Option<WebhookSecret>,
     /// How many streams may be open before more are refused.
     pub max_streams: usize,
     /// How many environments may be announced before new ones are refused. As many again may be listened to without
@@ -32,10 +36,10 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// No token; 50,000 streams, about 600 MB; 10,000 environments: more than any installation has, and a few
+    /// No token, no webhooks; 50,000 streams, about 600 MB; 10,000 environments: more than any installation has, and a few
     /// megabytes at most if somebody makes keys up.
     fn default() -> Self {
-        Self { token: None, max_streams: 50_000, max_environments: 10_000 }
+        Self { token: None, webhook_secret: None, max_streams: 50_000, max_environments: 10_000 }
     }
 }
 
@@ -45,8 +49,10 @@ pub struct Origin(Arc<Inner>);
 
 struct Inner {
     token: Option<Token>,
+    webhook_secret: Option<WebhookSecret>,
     hub: Arc<Hub>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    control: OnceLock<Arc<dyn Control>>,
 }
 
 impl Origin {
@@ -60,9 +66,29 @@ impl Origin {
         let limits = Limits { streams: settings.max_streams, environments: settings.max_environments };
         Self(Arc::new(Inner {
             token: settings.token,
+            webhook_secret: settings.webhook_secret,
             hub: Arc::new(Hub::new(limits, Arc::new(Metrics::new()))),
             clock: Box::new(clock),
+            control: OnceLock::new(),
         }))
+    }
+
+    /// The same origin, from now on with whoever publishes in this process. There is one at most: the first stays.
+    #[must_use]
+    pub fn with_control(self, control: Arc<dyn Control>) -> Self {
+        let _ = self.0.control.set(control);
+        self
+    }
+
+    /// Takes an announcement from this very process, as if it had come over HTTP: all streams of the environment are
+    /// told, whichever replica they are on. It returns at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] for an environment beyond the limit; those known already are still served.
+    pub fn announce(&self, key: &EnvironmentKey, revision: Revision) -> Result<(), Full> {
+        self.0.hub.announce(key, revision, self.latest_possible())?;
+        Ok(())
     }
 
     /// Whether announcements are taken from anybody, because no token is configured. Whoever starts such an
@@ -84,8 +110,16 @@ impl Origin {
         self.0.hub.metrics()
     }
 
+    pub(crate) fn control(&self) -> Option<&dyn Control> {
+        self.0.control.get().map(Arc::as_ref)
+    }
+
     pub(crate) fn token(&self) -> Option<&Token> {
         self.0.token.as_ref()
+    }
+
+    pub(crate) fn webhook_secret(&self) -> Option<&WebhookSecret> {
+        self.0.webhook_secret.as_ref()
     }
 
     /// What an announcement of a later revision is taken for.

@@ -1,0 +1,65 @@
+//! The arguments of an origin, for those commands that run one.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use origin::{Origin, Settings, Token, WebhookSecret};
+
+#[derive(Args)]
+pub(crate) struct OriginArguments {
+    /// The file that holds the token which announcements have to bring; without it, everybody may announce
+    #[arg(long = "token-file", value_name = "FILE")]
+    token: Option<PathBuf>,
+    /// How many streams may be open; more are refused with 503. Each takes a file descriptor and about 12 KB
+    #[arg(long, value_name = "N", default_value_t = Settings::default().max_streams)]
+    max_streams: usize,
+    /// How many environments may be announced; new ones are refused with 503 beyond. As many again may be listened to
+    /// without having been announced
+    #[arg(long, value_name = "N", default_value_t = Settings::default().max_environments)]
+    max_environments: usize,
+}
+
+/// Files for what is no stream: listener, announcements, questions for health and metrics.
+const OTHER_FILES: u64 = 64;
+
+impl OriginArguments {
+    /// The origin; what it lacks is said aloud, in the name of a `command`. Webhooks are of use where something is
+    /// published in this very process.
+    pub(crate) fn origin(&self, command: &str, webhook_secret: Option<WebhookSecret>) -> Result<Origin> {
+        let token = self.token.as_ref().map(|file| -> Result<Token> {
+            let name = file.display();
+            let text = fs::read_to_string(file).with_context(|| format!("{name} could not be read"))?;
+            Token::parse(text.trim_end()).with_context(|| name.to_string())
+        });
+        let origin = Origin::new(Settings {
+            token: token.transpose()?,
+            webhook_secret,
+            max_streams: possible(command, self.max_streams),
+            max_environments: self.max_environments,
+        });
+        if origin.accepts_everyone() {
+            eprintln!(
+                "jackstaff {command}: no --token-file, so everybody who reaches it may announce changes"
+            );
+        }
+        Ok(origin)
+    }
+}
+
+/// As many of the wanted streams as there can be open files, for which the limit of the process is raised as far as the
+/// system lets it. Said aloud if it is fewer: beyond, nobody could ask for health or announce anything.
+fn possible(command: &str, streams: usize) -> usize {
+    let wanted = u64::try_from(streams).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
+    // A system that does not say has no such limit.
+    let files = rlimit::increase_nofile_limit(wanted).unwrap_or(u64::MAX);
+    if files >= wanted {
+        return streams;
+    }
+    let possible = files.saturating_sub(OTHER_FILES).max(1);
+    eprintln!(
+        "jackstaff {command}: only {files} files may be open (ulimit -n), so it takes {possible} streams at most"
+    );
+    usize::try_from(possible).unwrap_or(streams)
+}

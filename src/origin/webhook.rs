@@ -1,0 +1,274 @@
+//! Flagsmith's webhooks: `POST /webhooks/flagsmith`, signed with a secret that it shares with this origin.
+//!
+//! Its body says what changed, but not how the environment's document reads now, so that it is a trigger and no more.
+
+use std::fmt;
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderName, HeaderValue};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+use crate::control::Changed;
+use crate::refusal::Refusal;
+use crate::request;
+use crate::state::Origin;
+
+/// HMAC-SHA256 of the body, in hexadecimal digits.
+const SIGNATURE: HeaderName = HeaderName::from_static("x-flagsmith-signature");
+
+/// A body holds two states of a feature, each of whose values may have 20,000 characters; the rest is small.
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// The secret of a webhook, as it was given to Flagsmith. `Debug` does not show it.
+#[derive(Clone)]
+pub struct WebhookSecret(Hmac<Sha256>);
+
+/// An empty secret is a setting that somebody forgot to fill in, and anybody could sign with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the webhook secret is empty")]
+pub struct WebhookSecretError;
+
+impl WebhookSecret {
+    /// # Errors
+    ///
+    /// If the text is empty.
+    pub fn parse(text: &str) -> Result<Self, WebhookSecretError> {
+        let keyed = Hmac::new_from_slice(text.as_bytes()).ok();
+        keyed.filter(|_| !text.is_empty()).map(Self).ok_or(WebhookSecretError)
+    }
+
+    /// Whether a body was signed with this secret. The time it takes tells nothing of the right signature.
+    fn signed(&self, body: &[u8], signature: &HeaderValue) -> bool {
+        let right = self.0.clone().chain_update(body).finalize().into_bytes();
+        let right: String = right.iter().map(|byte| format!("{byte:02x}")).collect();
+        signature.as_bytes().to_ascii_lowercase().ct_eq(right.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for WebhookSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebhookSecret(…)")
+    }
+}
+
+/// `POST /webhooks/flagsmith`: of the environment that the body names by its number, if it does.
+pub(crate) async fn of_any(State(origin): State<Origin>, request: Request) -> Response {
+    answer(&origin, trigger(&origin, request, |body| Ok(named(body))).await)
+}
+
+/// `POST /webhooks/flagsmith/{key}`: of this environment.
+pub(crate) async fn of_one(
+    State(origin): State<Origin>,
+    key: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Response {
+    answer(&origin, trigger(&origin, request, |_| Ok(Changed::Environment(request::key(key)?))).await)
+}
+
+/// The signature first: who has none learns nothing else.
+async fn trigger(
+    origin: &Origin,
+    request: Request,
+    what: impl FnOnce(&[u8]) -> Result<Changed, Refusal>,
+) -> Result<(), Refusal> {
+    let secret = origin.webhook_secret().ok_or(Refusal::NotPublishedHere)?;
+    let signature = request.headers().get(SIGNATURE).cloned().ok_or(Refusal::NotSigned)?;
+    let body = request::body(request, BODY_LIMIT).await?;
+    if !secret.signed(&body, &signature) {
+        return Err(Refusal::NotSigned);
+    }
+    let changed = what(&body)?;
+    let here = origin.control().is_some_and(|control| control.changed(changed));
+    if here { Ok(()) } else { Err(Refusal::NotPublishedHere) }
+}
+
+fn answer(origin: &Origin, outcome: Result<(), Refusal>) -> Response {
+    match outcome {
+        Ok(()) => {
+            origin.metrics().triggers.inc();
+            Json(json!({ "status": "ok" })).into_response()
+        }
+        Err(refusal) => {
+            origin.metrics().triggers_refused.inc();
+            refusal.into_response()
+        }
+    }
+}
+
+/// The environment that a body names. What changed may be gone, or new; of other events (a new version of a feature) it
+/// is not said which environment they are of.
+fn named(body: &[u8]) -> Changed {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let places = ["/data/new_state", "/data/previous_state", "/data"];
+    let number = places.iter().find_map(|place| body.pointer(place)?.pointer("/environment/id")?.as_u64());
+    number.map_or(Changed::Anything, Changed::Number)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use api::EnvironmentKey;
+    use axum::body::{Body, to_bytes};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::control::{Control, ControlReport};
+    use crate::{Settings, app};
+
+    /// Publishes `demo`, which Flagsmith numbers 23; remembers what it was told.
+    #[derive(Default)]
+    struct Publishing(Mutex<Vec<Changed>>);
+
+    impl Control for Publishing {
+        fn changed(&self, what: Changed) -> bool {
+            let here = match &what {
+                Changed::Environment(key) => key.as_str() == "demo",
+                Changed::Number(number) => *number == 23,
+                Changed::Anything => true,
+            };
+            self.0.lock().unwrap().push(what);
+            here
+        }
+
+        fn report(&self) -> ControlReport {
+            ControlReport::default()
+        }
+    }
+
+    fn origin(control: &Arc<Publishing>) -> Origin {
+        let secret = WebhookSecret::parse("s3cret").unwrap();
+        let settings = Settings { webhook_secret: Some(secret), ..Settings::default() };
+        Origin::new(settings).with_control(Arc::clone(control) as Arc<dyn Control>)
+    }
+
+    fn sign(secret: &str, body: &str) -> String {
+        let secret = WebhookSecret::parse(secret).unwrap();
+        let signature = secret.0.chain_update(body).finalize().into_bytes();
+        signature.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    async fn post(origin: &Origin, path: &str, signature: Option<&str>, body: &str) -> (u16, String) {
+        let request = Request::post(path);
+        let request = signature.into_iter().fold(request, |request, it| request.header(SIGNATURE, it));
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let (parts, body) = app(origin.clone()).oneshot(request).await.unwrap().into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        (parts.status.as_u16(), String::from_utf8(body.into()).unwrap())
+    }
+
+    #[test]
+    fn a_signature_is_that_of_python() {
+        // hmac.new(b"s3cret", b'{"event_type": "FLAG_UPDATED"}', hashlib.sha256).hexdigest()
+        let signature = "390f7e9eb025c973b8c3dc17e6bf32327039d4f9431a5343799d1a7936cb795d";
+        let secret = WebhookSecret::parse("s3cret").unwrap();
+        for (situation, body, signature, signed) in [
+            ("as it is", r#"{"event_type": "FLAG_UPDATED"}"#, signature, true),
+            ("in capitals", r#"{"event_type": "FLAG_UPDATED"}"#, &signature.to_uppercase(), true),
+            ("another body", r#"{"event_type": "FLAG_DELETED"}"#, signature, false),
+            ("the start of it", r#"{"event_type": "FLAG_UPDATED"}"#, &signature[..62], false),
+            ("nothing", r#"{"event_type": "FLAG_UPDATED"}"#, "", false),
+        ] {
+            let header = HeaderValue::from_str(signature).unwrap();
+            assert_eq!(secret.signed(body.as_bytes(), &header), signed, "{situation}");
+        }
+        assert_eq!(WebhookSecret::parse("").unwrap_err(), WebhookSecretError);
+        assert_eq!(format!("{secret:?}"), "WebhookSecret(…)");
+    }
+
+    #[tokio::test]
+    async fn a_signed_webhook_is_a_trigger() {
+        const OK: &str = r#"{"status":"ok"}"#;
+        const ELSEWHERE: &str = r#"{"detail":"what changed is not published here"}"#;
+        let environment = |key: &str| Changed::Environment(EnvironmentKey::parse(key).unwrap());
+        for (path, body, told, status, answer) in [
+            (
+                "/webhooks/flagsmith",
+                r#"{"event_type":"FLAG_UPDATED","data":{"new_state":{"environment":{"id":23,"name":"Demo"}},"previous_state":{"environment":{"id":23}}}}"#,
+                Changed::Number(23),
+                200,
+                OK,
+            ),
+            (
+                "/webhooks/flagsmith/",
+                r#"{"event_type":"FLAG_DELETED","data":{"new_state":null,"previous_state":{"environment":{"id":23}}}}"#,
+                Changed::Number(23),
+                200,
+                OK,
+            ),
+            (
+                "/webhooks/flagsmith",
+                r#"{"event_type":"AUDIT_LOG_CREATED","data":{"environment":{"id":23}}}"#,
+                Changed::Number(23),
+                200,
+                OK,
+            ),
+            (
+                "/webhooks/flagsmith",
+                r#"{"data":{"new_state":{"environment":{"id":24}}}}"#,
+                Changed::Number(24),
+                404,
+                ELSEWHERE,
+            ),
+            ("/webhooks/flagsmith", r#"{"event_type":"NEW_VERSION_PUBLISHED"}"#, Changed::Anything, 200, OK),
+            (
+                "/webhooks/flagsmith",
+                r#"{"data":{"new_state":{"environment":{"id":"x"}}}}"#,
+                Changed::Anything,
+                200,
+                OK,
+            ),
+            ("/webhooks/flagsmith", "no JSON", Changed::Anything, 200, OK),
+            ("/webhooks/flagsmith/demo", "", environment("demo"), 200, OK),
+            ("/webhooks/flagsmith/other", "{}", environment("other"), 404, ELSEWHERE),
+        ] {
+            let control = Arc::<Publishing>::default();
+            let origin = origin(&control);
+            let got = post(&origin, path, Some(&sign("s3cret", body)), body).await;
+            assert_eq!(got, (status, answer.to_owned()), "{path} {body}");
+            assert_eq!(*control.0.lock().unwrap(), [told], "{path} {body}");
+            let counted = (origin.metrics().triggers.get(), origin.metrics().triggers_refused.get());
+            assert_eq!(counted, if status == 200 { (1, 0) } else { (0, 1) }, "{path} {body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_signed_is_refused_and_counted_and_nobody_looks() {
+        let control = Arc::<Publishing>::default();
+        let origin = origin(&control);
+        let refused =
+            r#"{"detail":"X-Flagsmith-Signature is missing, or not of this body and the webhook's secret"}"#;
+        for signature in
+            [None, Some(""), Some("00"), Some(&*sign("other", "{}")), Some(&*sign("s3cret", "{ }"))]
+        {
+            for path in ["/webhooks/flagsmith", "/webhooks/flagsmith/demo", "/webhooks/flagsmith/a%20b"] {
+                let got = post(&origin, path, signature, "{}").await;
+                assert_eq!(got, (401, refused.to_owned()), "{path} {signature:?}");
+            }
+        }
+        assert_eq!(*control.0.lock().unwrap(), []);
+        assert_eq!((origin.metrics().triggers.get(), origin.metrics().triggers_refused.get()), (0, 15));
+
+        let key = "environment key: only letters, digits, `_`, `.`, `:` and `-` may stand in it";
+        let got = post(&origin, "/webhooks/flagsmith/a%20b", Some(&sign("s3cret", "{}")), "{}").await;
+        assert_eq!(got, (422, json!({ "detail": key }).to_string()));
+        let large = " ".repeat(BODY_LIMIT + 1);
+        let got = post(&origin, "/webhooks/flagsmith", Some(&sign("s3cret", &large)), &large).await;
+        assert_eq!(got, (413, r#"{"detail":"body is larger than 1048576 bytes"}"#.to_owned()));
+    }
+
+    #[tokio::test]
+    async fn without_a_secret_there_are_no_routes() {
+        let origin = Origin::new(Settings::default()).with_control(Arc::<Publishing>::default());
+        for path in ["/webhooks/flagsmith", "/webhooks/flagsmith/demo"] {
+            let got = post(&origin, path, Some(&sign("s3cret", "{}")), "{}").await;
+            assert_eq!(got, (404, r#"{"detail":"Not Found"}"#.to_owned()), "{path}");
+        }
+    }
+}
