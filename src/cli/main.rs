@@ -3,6 +3,7 @@
 mod evaluate;
 mod origin;
 mod publish;
+mod source_arguments;
 mod target;
 mod unpublish;
 mod verdict;
