@@ -4,6 +4,7 @@ mod evaluate;
 mod origin;
 mod origin_arguments;
 mod publish;
+mod source_arguments;
 mod target;
 mod unpublish;
 mod verdict;

@@ -1,46 +1,54 @@
-//! `jackstaff publish`: documents from files into the edge KV store.
+//! `jackstaff publish`: documents from files and from Flagsmith into the edge KV store.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use api::EnvironmentKey;
 use clap::Args;
-use publisher::{Client, Options, Report, ServerKeySource, Source, SystemClock, parse_server_keys, publish};
+use publisher::{
+    Client, Clock, Options, Place, Report, ServerKeySource, ServerKeysReport, Source, SystemClock, Target,
+    parse_server_keys, publish, publish_server_keys,
+};
 
 use crate::USAGE;
 use crate::evaluate::RegexAnchor;
+use crate::source_arguments::{MANIFESTS, Manifest, NamedFlagsmith, SourceArguments, Sources};
 use crate::target::TargetArguments;
-use crate::verdict::{Verdict, judge};
+use crate::verdict::{Verdict, judge, judge_keys};
+
+/// How often Flagsmith is asked again for one environment.
+const RETRIES: usize = 4;
 
 /// Publish environment documents to the edge KV store, and announce them
 ///
-/// Each file is published on its own: compiled, stamped with the next revision, written, read back, purged and
-/// announced. Exit codes: 0 published or unchanged; 1 a file was refused or could not be read; 2 a store could not be
-/// written; 3 written, but a purge or an announcement failed; of several files the worst counts (2, 1, 3, 0); 64 wrong
-/// usage.
+/// Each document is published on its own: compiled, stamped with the next revision, written, read back, purged and
+/// announced. With --flagsmith each environment of the manifest that no FILE holds is fetched from there, with its first
+/// server-side key that is active and has not expired. Exit codes: 0 published or unchanged; 1 a document was refused,
+/// could not be read or could not be fetched; 2 a store could not be written; 3 written, but a purge or an announcement
+/// failed; of several documents the worst counts (2, 1, 3, 0); 64 wrong usage.
 #[derive(Args)]
-#[command(after_help = "Examples:
+#[command(after_help = format!("Examples:
   jackstaff publish --dry-run --store STORE environment.json
   jackstaff publish --store STORE --service SERVICE --origin https://signals.example.com --server-keys keys.json *.json
+  jackstaff publish --store STORE --service SERVICE --flagsmith https://edge.api.flagsmith.com --server-keys keys.json
   jackstaff publish --api http://127.0.0.1:7676 --store local environment.json
 
 Environment variables:
   FASTLY_API_TOKEN        the API token, unless --token-file names a file with it
   JACKSTAFF_ORIGIN_TOKEN  the origin's token, unless --origin-token-file names a file with it
+  JACKSTAFF_SERVER_KEYS   a manifest of server-side keys, unless --server-keys names a file with it
 
-A manifest of server-side keys:
-  {\"<client-side key>\": [\"ser.…\", {\"key\": \"ser.…\", \"active\": true, \"expires_at\": null}]}")]
+{MANIFESTS}"))]
 pub(crate) struct Arguments {
     /// Environment documents (JSON)
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "flagsmith", value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
     target: TargetArguments,
-    /// A manifest of server-side keys by environment
-    #[arg(long, value_name = "FILE")]
-    server_keys: Option<PathBuf>,
+    #[command(flatten)]
+    sources: SourceArguments,
     /// A server-side key of the one FILE's environment; seen by everybody on this machine, so for trying things out
     #[arg(long, value_name = "KEY")]
     server_key: Vec<String>,
@@ -56,9 +64,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    // What is wrong with the arguments is said before anything about the target.
-    let prepared = server_keys(arguments).and_then(|keys| Ok((arguments.target.target("publish")?, keys)));
-    let (target, server_keys) = match prepared {
+    let (sources, server_keys, target) = match prepare(arguments) {
         Ok(prepared) => prepared,
         Err(error) => {
             eprintln!("jackstaff publish: {error:#}");
@@ -72,57 +78,138 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     };
     let clock = SystemClock::start();
     let client = Client::new(target, &clock);
-    let mut keys_of_one: BTreeMap<String, PathBuf> = BTreeMap::new();
-    let verdicts = arguments.files.iter().map(|file| {
-        let source = match Source::read(file) {
-            Ok(source) => source,
-            Err(fault) => {
-                eprintln!("{fault}");
-                return Verdict::Refused;
-            }
-        };
-        if let Some(other) = keys_of_one.insert(source.key.to_string(), file.clone()) {
-            let (file, key) = (file.display(), &source.key);
-            eprintln!("{file}: api_key: environment `{key}` is that of {} too", other.display());
-            return Verdict::Refused;
-        }
-        let report = publish(&client, &source, &server_keys.of(&source), &options);
-        say(file, &source, &report, options.dry_run);
-        judge(&file.display(), &report)
+    let mut publication = Publication { client: &client, options, server_keys, places: BTreeMap::new() };
+    let of_files = arguments.files.iter().map(|file| match Source::read(file) {
+        Ok(source) => publication.publish(Place::from(file.as_path()), &source),
+        Err(fault) => refused(&fault),
     });
-    verdicts.max().unwrap_or(Verdict::Good).into()
+    let mut worst = of_files.max().unwrap_or(Verdict::Good);
+    if let Some(flagsmith) = &sources.flagsmith {
+        let manifest = sources.server_keys.unwrap_or_default();
+        worst = worst.max(publication.publish_from(flagsmith, &manifest, &clock));
+    }
+    worst.into()
 }
 
-/// Says what was done for a file, and what is odd about it.
-fn say(file: &Path, source: &Source, report: &Report, dry_run: bool) {
-    let name = file.display();
-    let keys = (report.server_keys.written > 0).then(|| {
-        let count = report.server_keys.written;
-        let keys = if count == 1 { "key" } else { "keys" };
-        format!("{count} server-side {keys} {}", if dry_run { "to be written" } else { "written" })
-    });
+fn prepare(arguments: &Arguments) -> Result<(Sources, ServerKeys, Target)> {
+    let sources = arguments.sources.sources()?;
+    let server_keys = server_keys(arguments, &sources)?;
+    // What is wrong with the arguments is said before anything about the target.
+    Ok((sources, server_keys, arguments.target.target("publish")?))
+}
+
+fn refused(fault: &dyn std::fmt::Display) -> Verdict {
+    eprintln!("{fault}");
+    Verdict::Refused
+}
+
+/// One document after the other.
+struct Publication<'a> {
+    client: &'a Client<'a>,
+    options: Options,
+    server_keys: ServerKeys,
+    /// Where each environment is from.
+    places: BTreeMap<String, Place>,
+}
+
+impl Publication<'_> {
+    fn publish(&mut self, place: Place, source: &Source) -> Verdict {
+        if let Some(other) = self.places.get(source.key.as_str()) {
+            let key = &source.key;
+            return refused(&format!("{place}: api_key: environment `{key}` is that of {other} too"));
+        }
+        let report = publish(self.client, source, &self.server_keys.of(source), &self.options);
+        say(&place, source, &report, self.options.dry_run);
+        let verdict = judge(&place, &report);
+        self.places.insert(source.key.to_string(), place);
+        verdict
+    }
+
+    /// Publishes the environments of a manifest that are from no file, from Flagsmith.
+    fn publish_from(
+        &mut self,
+        flagsmith: &NamedFlagsmith,
+        manifest: &Manifest,
+        clock: &SystemClock,
+    ) -> Verdict {
+        let mut worst = Verdict::Good;
+        // After one that could not be fetched for all its tries the next has one, or it would take hours.
+        let mut retries = RETRIES;
+        for (environment, server_keys) in manifest {
+            let place = Place::new(format!("{}: environment `{environment}`", flagsmith.name));
+            if let Some(file) = self.places.get(environment) {
+                println!("{place}: not fetched, since it is that of {file}");
+                continue;
+            }
+            let key = match EnvironmentKey::parse(environment) {
+                Ok(key) => key,
+                Err(fault) => {
+                    worst = worst.max(refused(&format!("{place}: {fault}")));
+                    continue;
+                }
+            };
+            let Some(secret) = ServerKeySource::first_open(server_keys, clock.now()) else {
+                eprintln!("{place}: not fetched, since none of its server-side keys opens it now");
+                worst = worst.max(self.publish_keys(&place, &key, server_keys));
+                continue;
+            };
+            let fetched = flagsmith.api.fetch(secret, clock, retries);
+            retries = if fetched.as_ref().is_err_and(|failed| !failed.is_final()) { 0 } else { RETRIES };
+            let source = match fetched {
+                Ok(text) => Source::fetched(&place, &text, &key).map_err(|fault| fault.to_string()),
+                Err(failed) => Err(format!("{place}: {failed}")),
+            };
+            worst = worst.max(match source {
+                Ok(source) => self.publish(place, &source),
+                Err(why) => refused(&why).max(self.publish_keys(&place, &key, server_keys)),
+            });
+        }
+        worst
+    }
+
+    /// Publishes the server-side keys of an environment whose document is not to be had: a revoked key waits for
+    /// nothing.
+    fn publish_keys(&self, place: &Place, key: &EnvironmentKey, server_keys: &[ServerKeySource]) -> Verdict {
+        let report = publish_server_keys(self.client, key, server_keys, self.options.dry_run);
+        if let Some(keys) = sentence_of_keys(&report, self.options.dry_run) {
+            println!("{place}: {keys}");
+        }
+        judge_keys(place, &report)
+    }
+}
+
+/// Says what was done for a document, and what is odd about it.
+fn say(place: &Place, source: &Source, report: &Report, dry_run: bool) {
+    let keys = sentence_of_keys(&report.server_keys, dry_run);
     let Ok(published) = &report.environment else {
         if let Some(keys) = keys {
-            println!("{name}: {keys}");
+            println!("{place}: {keys}");
         }
         return;
     };
     for warning in &published.warnings {
-        eprintln!("{name}: warning: {warning}");
+        eprintln!("{place}: warning: {warning}");
     }
     if let Some(odd) = &published.odd {
-        eprintln!("{name}: warning: {odd}");
+        eprintln!("{place}: warning: {odd}");
     }
     println!(
-        "{name}: {}{}",
+        "{place}: {}{}",
         published.sentence(&source.key),
         keys.map_or(String::new(), |keys| format!(", {keys}"))
     );
 }
 
+fn sentence_of_keys(report: &ServerKeysReport, dry_run: bool) -> Option<String> {
+    let count = report.written;
+    let keys = if count == 1 { "key" } else { "keys" };
+    let done = if dry_run { "to be written" } else { "written" };
+    (count > 0).then(|| format!("{count} server-side {keys} {done}"))
+}
+
 /// The server-side keys that were given.
 enum ServerKeys {
-    Manifest(BTreeMap<String, Vec<ServerKeySource>>),
+    Manifest(Manifest),
     OfTheOneFile(Vec<ServerKeySource>),
 }
 
@@ -135,22 +222,16 @@ impl ServerKeys {
     }
 }
 
-/// Reads a manifest of server-side keys.
-pub(crate) fn manifest(file: &Path) -> Result<BTreeMap<String, Vec<ServerKeySource>>> {
-    let name = file.display().to_string();
-    let text = fs::read_to_string(file).with_context(|| format!("{name} could not be read"))?;
-    parse_server_keys(&text).with_context(|| name)
-}
-
-fn server_keys(arguments: &Arguments) -> Result<ServerKeys> {
-    match (&arguments.server_keys, arguments.server_key.as_slice()) {
-        (None, []) => Ok(ServerKeys::Manifest(BTreeMap::new())),
-        (Some(file), []) => Ok(ServerKeys::Manifest(manifest(file)?)),
-        (Some(_), _) => bail!("--server-keys and --server-key do not go together"),
-        (None, _) if arguments.files.len() != 1 => {
+fn server_keys(arguments: &Arguments, sources: &Sources) -> Result<ServerKeys> {
+    let keys = arguments.server_key.as_slice();
+    match &sources.server_keys {
+        Some(manifest) if keys.is_empty() => Ok(ServerKeys::Manifest(manifest.clone())),
+        Some(_) => bail!("--server-key and a manifest of server-side keys do not go together"),
+        None if keys.is_empty() => Ok(ServerKeys::Manifest(Manifest::new())),
+        None if arguments.files.len() != 1 => {
             bail!("--server-key is for one FILE; for several, use a manifest: --server-keys")
         }
-        (None, keys) => {
+        None => {
             // Checked as a manifest is, under a name that stands for the one file.
             let manifest = serde_json::json!({ "of --server-key": keys }).to_string();
             let keys = parse_server_keys(&manifest)?.into_values().flatten().collect();

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
-use publisher::Report;
+use publisher::{Report, ServerKeysReport};
 
 /// How badly it went for a file or an environment; the worst is what the program ends with.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,23 +27,33 @@ impl From<Verdict> for ExitCode {
 
 /// Says what went wrong, about what has this name.
 pub(crate) fn judge(name: &impl Display, report: &Report) -> Verdict {
-    let mut verdict = Verdict::Good;
-    let mut say = |of_this: Verdict, what: &dyn Display| {
-        eprintln!("{name}: {what}");
-        verdict = verdict.max(of_this);
+    let environment = match &report.environment {
+        Ok(_) => Verdict::Good,
+        Err(trouble) if trouble.is_refusal() => said(name, Verdict::Refused, trouble),
+        Err(trouble) => said(name, Verdict::NotWritten, trouble),
     };
-    if let Err(trouble) = &report.environment {
-        say(if trouble.is_refusal() { Verdict::Refused } else { Verdict::NotWritten }, trouble);
+    let after = report.after.iter().map(|failed| said(name, Verdict::NotTold, failed));
+    let after = after.max().unwrap_or(Verdict::Good);
+    environment.max(judge_keys(name, &report.server_keys)).max(after)
+}
+
+/// As [`judge`], of server-side keys alone.
+pub(crate) fn judge_keys(name: &impl Display, report: &ServerKeysReport) -> Verdict {
+    let mut verdict = Verdict::Good;
+    for failed in &report.failed {
+        verdict = verdict.max(said(name, Verdict::NotWritten, failed));
     }
-    let keys = &report.server_keys;
-    for failed in &keys.failed {
-        say(Verdict::NotWritten, failed);
+    if report.not_tried > 0 {
+        let what = format!("{} more server-side keys were not tried", report.not_tried);
+        verdict = verdict.max(said(name, Verdict::NotWritten, &what));
     }
-    if keys.not_tried > 0 {
-        say(Verdict::NotWritten, &format!("{} more server-side keys were not tried", keys.not_tried));
+    for failed in &report.after {
+        verdict = verdict.max(said(name, Verdict::NotTold, failed));
     }
-    for failed in report.after.iter().chain(&keys.after) {
-        say(Verdict::NotTold, failed);
-    }
+    verdict
+}
+
+fn said(name: &impl Display, verdict: Verdict, what: &dyn Display) -> Verdict {
+    eprintln!("{name}: {what}");
     verdict
 }

@@ -25,7 +25,7 @@ pub use client::{CallFailed, Client};
 pub use clock::{Clock, SystemClock};
 pub use flagsmith::{Flagsmith, FlagsmithFailed, FlagsmithUrlFault, PageFault};
 pub use plan::PlanWarning;
-pub use publish::{Options, publish, unpublish};
+pub use publish::{Options, publish, publish_server_keys, unpublish};
 pub use quota::Quota;
 pub use report::{Done, Published, Report, Trouble};
 pub use server_keys::{ServerKeySource, ServerKeysFault, ServerKeysReport, parse_server_keys};

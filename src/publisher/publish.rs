@@ -56,6 +56,16 @@ pub fn publish(
     Report { environment, server_keys, after }
 }
 
+/// Brings the server-side keys of an environment up to date, and nothing else of it.
+pub fn publish_server_keys(
+    client: &Client<'_>,
+    key: &EnvironmentKey,
+    server_keys: &[ServerKeySource],
+    dry_run: bool,
+) -> ServerKeysReport {
+    server_keys::write_all(client, Patience::OF_ONE_CHANCE, key, server_keys, dry_run)
+}
+
 /// Removes an environment: publishes a tombstone, after which its keys open nothing.
 pub fn unpublish(client: &Client<'_>, key: &EnvironmentKey, dry_run: bool) -> Report {
     let calls = &client.calls(Patience::OF_ONE_CHANCE);

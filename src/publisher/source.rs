@@ -57,6 +57,11 @@ pub enum SourceFault {
     Key { place: Place, fault: KeyFault },
     #[error("{place}: updated_at: not an ISO 8601 time: {text:?}")]
     UpdatedAt { place: Place, text: String },
+    #[error(
+        "{place}: api_key: the server-side key opens environment `{found}`, and not `{expected}`, for which the \
+         manifest lists it"
+    )]
+    Another { place: Place, found: EnvironmentKey, expected: EnvironmentKey },
 }
 
 impl Source {
@@ -93,6 +98,19 @@ impl Source {
         };
         let content = document.stamped(document.updated_at().unwrap_or_default());
         Ok(Source { key, document, updated_at, hash: sha256(content.as_bytes()) })
+    }
+
+    /// As [`Source::parse`], of what somebody was asked for who may answer with another environment's document.
+    ///
+    /// # Errors
+    /// As [`Source::read`], and if it is not that of this environment.
+    pub fn fetched(place: &Place, text: &str, environment: &EnvironmentKey) -> Result<Source, SourceFault> {
+        let source = Source::parse(place, text)?;
+        if source.key == *environment {
+            return Ok(source);
+        }
+        let place = place.clone();
+        Err(SourceFault::Another { place, found: source.key, expected: environment.clone() })
     }
 }
 

@@ -117,13 +117,8 @@ impl Answer {
             id: u64,
         }
         let number = serde_json::from_str::<Numbered>(text).ok().map(|numbered| numbered.id);
-        let state = match Source::parse(place, text) {
-            Ok(source) if source.key == *environment => State::Document(Arc::new(source)),
-            Ok(source) => State::Broken(format!(
-                "{place}: api_key: the server-side key opens environment `{}`, and not `{environment}`, for which \
-                 the manifest lists it",
-                source.key
-            )),
+        let state = match Source::fetched(place, text, environment) {
+            Ok(source) => State::Document(Arc::new(source)),
             Err(fault) => State::Broken(fault.to_string()),
         };
         Answer { hash, number, state }
