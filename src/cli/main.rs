@@ -4,6 +4,7 @@ mod evaluate;
 mod origin;
 mod origin_arguments;
 mod publish;
+mod serve;
 mod source_arguments;
 mod target;
 mod unpublish;
@@ -27,6 +28,7 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Origin(origin::Arguments),
     Publish(publish::Arguments),
+    Serve(serve::Arguments),
     Unpublish(unpublish::Arguments),
     Watch(watch::Arguments),
 }
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Origin(arguments) => origin::run(&arguments),
         Command::Publish(arguments) => publish::run(&arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Unpublish(arguments) => unpublish::run(&arguments),
         Command::Watch(arguments) => watch::run(&arguments),
     }

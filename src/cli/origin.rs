@@ -1,10 +1,13 @@
 //! `jackstaff origin`: the origin of change signals.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use origin::Token;
 use tokio::signal;
 
 use crate::origin_arguments::OriginArguments;
@@ -24,6 +27,9 @@ pub(crate) struct Arguments {
     /// Where to listen
     #[arg(long, value_name = "ADDR", env = "ORIGIN_ADDR", default_value = "127.0.0.1:7678")]
     listen: SocketAddr,
+    /// The file that holds the token which announcements have to bring; without it, everybody may announce
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
     #[command(flatten)]
     origin: OriginArguments,
 }
@@ -39,7 +45,12 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn serve(arguments: &Arguments) -> Result<()> {
-    let origin = arguments.origin.origin("origin", None)?;
+    let token = arguments.token_file.as_ref().map(|file| -> Result<Token> {
+        let name = file.display();
+        let text = fs::read_to_string(file).with_context(|| format!("{name} could not be read"))?;
+        Token::parse(text.trim_end()).with_context(|| name.to_string())
+    });
+    let origin = arguments.origin.origin("origin", token.transpose()?, None)?;
     let runtime = tokio::runtime::Runtime::new().context("no runtime could be started")?;
     runtime.block_on(async {
         let address = arguments.listen;

@@ -1,17 +1,11 @@
 //! The arguments of an origin, for those commands that run one.
 
-use std::fs;
-use std::path::PathBuf;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 use origin::{Origin, Settings, Token, WebhookSecret};
 
 #[derive(Args)]
 pub(crate) struct OriginArguments {
-    /// The file that holds the token which announcements have to bring; without it, everybody may announce
-    #[arg(long = "token-file", value_name = "FILE")]
-    token: Option<PathBuf>,
     /// How many streams may be open; more are refused with 503. Each takes a file descriptor and about 12 KB
     #[arg(long, value_name = "N", default_value_t = Settings::default().max_streams)]
     max_streams: usize,
@@ -25,23 +19,23 @@ pub(crate) struct OriginArguments {
 const OTHER_FILES: u64 = 64;
 
 impl OriginArguments {
-    /// The origin; what it lacks is said aloud, in the name of a `command`. Webhooks are of use where something is
-    /// published in this very process.
-    pub(crate) fn origin(&self, command: &str, webhook_secret: Option<WebhookSecret>) -> Result<Origin> {
-        let token = self.token.as_ref().map(|file| -> Result<Token> {
-            let name = file.display();
-            let text = fs::read_to_string(file).with_context(|| format!("{name} could not be read"))?;
-            Token::parse(text.trim_end()).with_context(|| name.to_string())
-        });
+    /// The origin, with what announcements have to bring; what it lacks is said aloud, in the name of a `command`.
+    /// Webhooks are of use where something is published in this very process.
+    pub(crate) fn origin(
+        &self,
+        command: &str,
+        token: Option<Token>,
+        webhook_secret: Option<WebhookSecret>,
+    ) -> Result<Origin> {
         let origin = Origin::new(Settings {
-            token: token.transpose()?,
+            token,
             webhook_secret,
             max_streams: possible(command, self.max_streams),
             max_environments: self.max_environments,
         });
         if origin.accepts_everyone() {
             eprintln!(
-                "jackstaff {command}: no --token-file, so everybody who reaches it may announce changes"
+                "jackstaff {command}: no token for announcements, so everybody who reaches it may announce changes"
             );
         }
         Ok(origin)

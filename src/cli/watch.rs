@@ -1,4 +1,4 @@
-//! `jackstaff watch`: documents from files into the edge KV store, continuously.
+//! `jackstaff watch`: documents into the edge KV store, continuously.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use publisher::watch::{News, Settings, run as watch};
-use publisher::{Options, SystemClock, Target};
+use publisher::watch::{AtFlagsmith, News, Session, Settings};
+use publisher::{Options, SystemClock};
 
 use crate::USAGE;
 use crate::evaluate::RegexAnchor;
 use crate::origin::end;
-use crate::publish::manifest;
+use crate::source_arguments::{NamedFlagsmith, SourceArguments};
 use crate::target::TargetArguments;
 
 /// How long a write under way may take to its end.
@@ -25,33 +25,42 @@ const NOT_WRITTEN: i32 = 2;
 
 /// Publish environment documents whenever they change, and announce them
 ///
-/// Publishes each file as `publish` does, and again whenever its content changes: at most once a second for an
-/// environment, then with the newest content. What fails is tried again until it succeeds. A document that is broken,
-/// older than what is stored, or of an environment that another file holds, is said so, and what was published before
-/// stays. Of a file that is removed it says what goes on being served; `unpublish` removes an environment. Ends on
-/// Ctrl-C or TERM, with the write that is under way. Exit codes: 0 ended so; 2 a write under way took more than 10 s;
-/// 64 wrong usage.
+/// Publishes each FILE, and each environment of the manifest that --flagsmith has, as `publish` does, and again
+/// whenever its content changes: at most once a second for an environment, then with the newest content. What fails is
+/// tried again until it succeeds. A document that is broken, older than what is stored, or of an environment that is
+/// published from another place, is said so, and what was published before stays. Of a file that is removed it says what
+/// goes on being served; `unpublish` removes an environment. Ends on Ctrl-C or TERM, with the write that is under way.
+/// Exit codes: 0 ended so; 2 a write under way took more than 10 s; 64 wrong usage.
 #[derive(Args)]
 #[command(after_help = "Examples:
   jackstaff watch --store STORE --service SERVICE --origin https://signals.example.com environments/
   jackstaff watch --store STORE --service SERVICE --server-keys keys.json production.json staging.json
+  jackstaff watch --store STORE --service SERVICE --flagsmith https://edge.api.flagsmith.com --server-keys keys.json
   jackstaff watch --api http://127.0.0.1:7676 --store local --origin http://127.0.0.1:7678 environment.json
 
 Environment variables:
   FASTLY_API_TOKEN        the API token, unless --token-file names a file with it
   JACKSTAFF_ORIGIN_TOKEN  the origin's token, unless --origin-token-file names a file with it
+  JACKSTAFF_SERVER_KEYS   a manifest itself, unless --server-keys names a file with it; a file is watched, too
 
-A manifest of server-side keys, which is watched, too:
-  {\"<client-side key>\": [\"ser.…\", {\"key\": \"ser.…\", \"active\": true, \"expires_at\": null}]}")]
+A manifest of server-side keys, in one of these shapes:
+  {\"<client-side key>\": [\"ser.…\", {\"key\": \"ser.…\", \"active\": true, \"expires_at\": null}]}
+  [{\"server_key\": \"ser.…\", \"client_key\": \"…\"}]   (or an edge-proxy's configuration with `environment_key_pairs`)")]
 pub(crate) struct Arguments {
-    /// Environment documents (JSON), and directories: each `*.json` right in them that is not hidden
-    #[arg(required = true, value_name = "FILE|DIRECTORY")]
-    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    watched: WatchedArguments,
     #[command(flatten)]
     target: TargetArguments,
-    /// A manifest of server-side keys by environment
-    #[arg(long, value_name = "FILE")]
-    server_keys: Option<PathBuf>,
+}
+
+/// What is watched, and how.
+#[derive(Args)]
+pub(crate) struct WatchedArguments {
+    /// Environment documents (JSON), and directories: each `*.json` right in them that is not hidden
+    #[arg(value_name = "FILE|DIRECTORY", required_unless_present = "flagsmith")]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    sources: SourceArguments,
     /// Where regular expressions have to match
     #[arg(long, value_enum, default_value_t = RegexAnchor::Start)]
     regex_anchor: RegexAnchor,
@@ -62,14 +71,33 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "MS", default_value_t = 250,
         value_parser = clap::value_parser!(u64).range(20..=60_000))]
     interval: u64,
+    /// How often Flagsmith is asked for each environment, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    poll: u64,
+}
+
+impl WatchedArguments {
+    /// # Errors
+    /// What is wrong with the arguments, or with a manifest.
+    pub(crate) fn session(&self) -> Result<Session> {
+        let sources = self.sources.sources()?;
+        let interval = Duration::from_secs(self.poll);
+        let at_flagsmith = |NamedFlagsmith { name, api }: NamedFlagsmith| AtFlagsmith { api, name, interval };
+        Ok(Session::new(Settings {
+            paths: self.paths.clone(),
+            flagsmith: sources.flagsmith.map(at_flagsmith),
+            server_keys: sources.server_keys.unwrap_or_default(),
+            server_keys_file: sources.server_keys_file,
+            options: Options { anchoring: self.regex_anchor.into(), force: self.force, dry_run: false },
+            interval: Duration::from_millis(self.interval),
+        }))
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    match prepare(arguments) {
-        Ok((settings, target, clock)) => {
-            watch(&settings, target, &clock, say);
-            ExitCode::SUCCESS
-        }
+    match watch(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("jackstaff watch: {error:#}");
             USAGE.into()
@@ -77,20 +105,13 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn prepare(arguments: &Arguments) -> Result<(Settings, Target, Arc<SystemClock>)> {
-    if let Some(file) = &arguments.server_keys {
-        manifest(file)?;
-    }
-    let settings = Settings {
-        paths: arguments.paths.clone(),
-        server_keys: arguments.server_keys.clone(),
-        options: Options { anchoring: arguments.regex_anchor.into(), force: arguments.force, dry_run: false },
-        interval: Duration::from_millis(arguments.interval),
-    };
+fn watch(arguments: &Arguments) -> Result<()> {
+    let session = arguments.watched.session()?;
     let target = arguments.target.target("watch")?;
     let clock = Arc::new(SystemClock::start());
     hurry_at_the_end(Arc::clone(&clock))?;
-    Ok((settings, target, clock))
+    session.run(target, &clock, |news| say("watch", news));
+    Ok(())
 }
 
 /// Lets the clock be hurried when the program is to end, and ends it if that takes too long, or is asked for twice.
@@ -104,20 +125,23 @@ fn hurry_at_the_end(clock: Arc<SystemClock>) -> Result<()> {
             // Whether it was the time or somebody's impatience makes no difference.
             let _ = tokio::time::timeout(LAST_WRITE, end()).await;
         });
-        say(&News {
-            is_trouble: true,
-            line: "ended with a write under way; watching again settles it".into(),
-        });
-        exit(NOT_WRITTEN);
+        end_unfinished("watch");
     });
     Ok(())
 }
 
-/// What nobody reads any more is no reason to stop.
-fn say(news: &News) {
+/// Ends the program with a write under way.
+pub(crate) fn end_unfinished(command: &str) -> ! {
+    let line = "ended with a write under way; watching again settles it".into();
+    say(command, &News { is_trouble: true, line });
+    exit(NOT_WRITTEN);
+}
+
+/// Says it in the name of a `command`. What nobody reads any more is no reason to stop.
+pub(crate) fn say(command: &str, news: &News) {
     let _ = if news.is_trouble {
-        writeln!(io::stderr(), "jackstaff watch: {news}")
+        writeln!(io::stderr(), "jackstaff {command}: {news}")
     } else {
-        writeln!(io::stdout(), "jackstaff watch: {news}")
+        writeln!(io::stdout(), "jackstaff {command}: {news}")
     };
 }

@@ -27,7 +27,7 @@ use jiff::Timestamp;
 use crate::quota::Quota;
 use crate::server_keys::ServerKeySource;
 use crate::source::Place;
-use claims::{Claims, Followed, Trouble};
+use claims::{Claims, Followed, Trouble, Wish};
 use environment::{Allowed, Ended, Environment};
 
 pub use files::Files;
@@ -73,18 +73,19 @@ impl Watch {
         let Followed { wish, again, news } = self.claims.saw(seen, now);
         self.again.extend(again);
         if let Some(wish) = wish {
-            let key = &wish.source.key;
-            match self.environments.get_mut(key) {
-                Some(environment) => environment.publish(wish.place, wish.source, now),
-                None => {
-                    let server_keys = self.server_keys.get(key.as_str()).cloned().unwrap_or_default();
-                    let key = key.clone();
-                    let environment = Environment::new(wish.place, wish.source, server_keys, now);
-                    self.environments.insert(key, environment);
-                }
-            }
+            let Wish { place, source } = wish;
+            self.expects(source.key.clone(), &place, now).publish(place, source, now);
         }
         news
+    }
+
+    /// There is, or will be, an environment: it has its server-side keys before its document is seen.
+    pub(crate) fn expects(&mut self, key: EnvironmentKey, place: &Place, now: Duration) -> &mut Environment {
+        let server_keys = &self.server_keys;
+        self.environments.entry(key).or_insert_with_key(|key| {
+            let server_keys = server_keys.get(key.as_str()).cloned().unwrap_or_default();
+            Environment::new(key.clone(), place.clone(), server_keys, now)
+        })
     }
 
     /// Places whose documents are needed once more, though they may not have changed.

@@ -89,19 +89,19 @@ pub(crate) enum Kind {
 const KINDS: [Kind; 3] = [Kind::Store, Kind::Purge, Kind::Announce];
 
 impl Environment {
-    /// One that is to be published.
+    /// One that is to have these server-side keys.
     pub(crate) fn new(
+        key: EnvironmentKey,
         place: Place,
-        source: Arc<Source>,
         server_keys: Vec<ServerKeySource>,
         now: Duration,
     ) -> Environment {
         let owed =
-            Owed { document: true, server_keys: !server_keys.is_empty(), purge: false, announcement: None };
+            Owed { document: false, server_keys: !server_keys.is_empty(), purge: false, announcement: None };
         Environment {
-            key: source.key.clone(),
+            key,
             place,
-            source: Some(source),
+            source: None,
             server_keys,
             remembered: None,
             owed,

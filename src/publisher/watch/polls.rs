@@ -262,6 +262,11 @@ impl Polls {
         self.environments.iter().map(|(environment, poll)| (environment, poll.number))
     }
 
+    /// All environments, with what they are called.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&EnvironmentKey, &Place)> {
+        self.environments.iter().map(|(environment, poll)| (environment, &poll.place))
+    }
+
     fn is_away(&self) -> bool {
         self.failures_in_a_row >= AWAY_AFTER
     }

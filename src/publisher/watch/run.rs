@@ -200,6 +200,9 @@ impl Running<'_, '_> {
             self.note_numbers();
         }
         self.watch.has_server_keys(server_keys, now);
+        for (environment, place) in self.polls.places() {
+            self.watch.expects(environment.clone(), place, now);
+        }
     }
 
     fn saw(&mut self, seen: Seen) {

@@ -1,0 +1,178 @@
+//! `jackstaff serve`: the origin and a watch in one process.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use api::{EnvironmentKey, Revision};
+use clap::Args;
+use origin::{
+    Changed, Control, ControlReport, EnvironmentReport, Origin, PlaceTrouble, Token, WebhookSecret,
+};
+use publisher::watch::{Changed as ChangedAtSource, Progress, Remote};
+use publisher::{Announce, Signals, SystemClock};
+use tokio::task::block_in_place;
+use tokio::time::timeout;
+
+use crate::USAGE;
+use crate::origin::end;
+use crate::origin_arguments::OriginArguments;
+use crate::target::{StoreArguments, secret_text};
+use crate::watch::{WatchedArguments, end_unfinished, say};
+
+/// How long a write under way may take to its end.
+const LAST_WRITE: Duration = Duration::from_secs(10);
+
+/// Run the origin of change signals, and publish whatever changes
+///
+/// `origin` and `watch` in one process, for set-ups that need no more. It hears of changes by itself (files are looked
+/// at, Flagsmith is polled), at once where Flagsmith's SSE_SERVER_BASE_URL or a webhook of an environment points at it:
+/// POST /webhooks/flagsmith, signed. /health/readiness and /status tell which environment is how far behind and why,
+/// /metrics the same in numbers. It holds nothing that is not elsewhere, and may be killed and started again at any
+/// time. Ends on Ctrl-C or TERM. Exit codes: 0 ended so; 1 it could not listen; 2 a write under way took more than 10 s;
+/// 64 wrong usage.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  jackstaff serve --store STORE --service SERVICE --flagsmith https://edge.api.flagsmith.com --server-keys keys.json
+  jackstaff serve --store STORE --service SERVICE --listen 0.0.0.0:8080 --origin-token-file token environments/
+  jackstaff serve --api http://127.0.0.1:7676 --store local --service local --interval 100 environment.json
+
+Environment variables:
+  FASTLY_API_TOKEN          the API token, unless --token-file names a file with it
+  JACKSTAFF_ORIGIN_TOKEN    the token that announcements have to bring, unless --origin-token-file names a file with it
+  JACKSTAFF_WEBHOOK_SECRET  what Flagsmith signs webhooks with, unless --webhook-secret-file names a file with it
+  JACKSTAFF_SERVER_KEYS     a manifest itself, unless --server-keys names a file with it; a file is watched, too
+
+A manifest of server-side keys, in one of these shapes:
+  {\"<client-side key>\": [\"ser.…\", {\"key\": \"ser.…\", \"active\": true, \"expires_at\": null}]}
+  [{\"server_key\": \"ser.…\", \"client_key\": \"…\"}]   (or an edge-proxy's configuration with `environment_key_pairs`)")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    watched: WatchedArguments,
+    #[command(flatten)]
+    store: StoreArguments,
+    /// Where to listen
+    #[arg(long, value_name = "ADDR", env = "ORIGIN_ADDR", default_value = "127.0.0.1:7678")]
+    listen: SocketAddr,
+    #[command(flatten)]
+    origin: OriginArguments,
+    /// The file that holds the token which announcements have to bring; without a token, everybody may announce
+    #[arg(long, value_name = "FILE")]
+    origin_token_file: Option<PathBuf>,
+    /// The file that holds the secret that Flagsmith signs webhooks with; without a secret there are none
+    #[arg(long, value_name = "FILE")]
+    webhook_secret_file: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let serving = match prepare(arguments) {
+        Ok(serving) => serving,
+        Err(error) => {
+            eprintln!("jackstaff serve: {error:#}");
+            return USAGE.into();
+        }
+    };
+    match serving.serve(arguments.listen) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("jackstaff serve: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+struct Serving {
+    session: publisher::watch::Session,
+    target: publisher::Target,
+    origin: Origin,
+}
+
+fn prepare(arguments: &Arguments) -> Result<Serving> {
+    let session = arguments.watched.session()?;
+    let token = secret_text(arguments.origin_token_file.as_deref(), "JACKSTAFF_ORIGIN_TOKEN")?;
+    let token = token.map(|(text, place)| Token::parse(&text).context(place)).transpose()?;
+    let secret = secret_text(arguments.webhook_secret_file.as_deref(), "JACKSTAFF_WEBHOOK_SECRET")?;
+    let secret = secret.map(|(text, place)| WebhookSecret::parse(&text).context(place)).transpose()?;
+    let origin = arguments.origin.origin("serve", token, secret)?;
+    let origin = origin.with_control(Arc::new(Watched(session.remote())));
+    let target = arguments.store.target("serve", Signals::Here(Arc::new(Here(origin.clone()))))?;
+    Ok(Serving { session, target, origin })
+}
+
+impl Serving {
+    fn serve(self, address: SocketAddr) -> Result<()> {
+        let Serving { session, target, origin } = self;
+        let runtime = tokio::runtime::Runtime::new().context("no runtime could be started")?;
+        runtime.block_on(async {
+            let listener = origin::listen(address).with_context(|| format!("cannot listen on {address}"))?;
+            println!("jackstaff serve: listening on http://{}", listener.local_addr()?);
+            let clock = Arc::new(SystemClock::start());
+            let (ended, watch_ended) = tokio::sync::oneshot::channel();
+            let hurried = Arc::clone(&clock);
+            thread::spawn(move || {
+                session.run(target, &clock, |news| say("serve", news));
+                // Nobody waits if the program is ending in a hurry.
+                let _ = ended.send(());
+            });
+            // Streams go on until the last write is announced.
+            let last = async {
+                end().await;
+                hurried.hurry();
+                let unfinished = async {
+                    let _ = timeout(LAST_WRITE, end()).await;
+                };
+                tokio::select! {
+                    _ = watch_ended => {}
+                    () = unfinished => end_unfinished("serve"),
+                }
+            };
+            origin::run(listener, origin, last).await;
+            Ok(())
+        })
+    }
+}
+
+/// Tells the streams of this very process, and of its replicas.
+struct Here(Origin);
+
+impl Announce for Here {
+    fn announce(&self, key: &EnvironmentKey, revision: Revision) -> Result<(), String> {
+        self.0.announce(key, revision).map_err(|full| full.to_string())
+    }
+}
+
+/// The watch of this very process.
+struct Watched(Remote);
+
+impl Control for Watched {
+    fn changed(&self, what: Changed) -> bool {
+        self.0.changed(match what {
+            Changed::Environment(key) => ChangedAtSource::Environment(key),
+            Changed::Number(number) => ChangedAtSource::Number(number),
+            Changed::Anything => ChangedAtSource::Anything,
+        })
+    }
+
+    fn report(&self) -> ControlReport {
+        // A watch that ends has nothing to tell. One that is busy takes milliseconds to answer.
+        let Progress { environments, troubles, api_calls } =
+            block_in_place(|| self.0.progress()).unwrap_or_default();
+        let environments = environments.into_iter().map(|environment| EnvironmentReport {
+            key: environment.key,
+            place: environment.place,
+            revision: environment.revision,
+            behind: environment.behind,
+            why: environment.why,
+            last_success: environment.last_success,
+            failures: environment.failures,
+            published: environment.published,
+        });
+        let troubles =
+            troubles.into_iter().map(|trouble| PlaceTrouble { place: trouble.place, why: trouble.why });
+        ControlReport { environments: environments.collect(), troubles: troubles.collect(), api_calls }
+    }
+}
