@@ -8,6 +8,7 @@ mod clock;
 mod edge;
 pub mod fastly;
 mod files;
+pub mod flagsmith;
 mod jackstaff;
 mod origin;
 pub mod proxy;
