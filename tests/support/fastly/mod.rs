@@ -122,7 +122,7 @@ impl FastlyApi {
         self.state().edges = Edges::of(edges);
     }
 
-    /// Keeps no more than it has to from now on: of what happened nothing, and of an item what it is and was before.
+    /// Keeps no more than it has to from now on: of what happened nothing, and of an item what it is.
     pub fn forget(&self) {
         let state = &mut *self.state();
         state.store.forgets = true;

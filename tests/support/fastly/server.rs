@@ -109,6 +109,8 @@ fn perform(call: Call, fault: Option<Fault>, state: &Mutex<State>) -> Result<Res
             let mut state = lock(state);
             if let Some(Stored { key, value, metadata, .. }) = state.store.current(call.key()).cloned() {
                 state.store.write(&key, value, metadata);
+                // It was somebody else, and a second has not passed.
+                state.store.leave_in_doubt(&key);
             }
             Ok(state.perform(call, false))
         }

@@ -26,7 +26,7 @@ pub(crate) enum Condition {
 pub(crate) struct Store {
     /// A key takes one write in so much time.
     pub(crate) write_interval: Option<Duration>,
-    /// Whether it keeps more of an item than what it is and was before.
+    /// Whether it keeps nothing of an item but what it is.
     pub(crate) forgets: bool,
     items: BTreeMap<String, Vec<Stored>>,
     written: BTreeMap<String, Written>,
@@ -85,7 +85,7 @@ impl Store {
         let versions = self.items.entry(key.to_owned()).or_default();
         versions.push(stored.clone());
         if self.forgets {
-            versions.drain(..versions.len().saturating_sub(2));
+            versions.drain(..versions.len() - 1);
         }
         let at = Instant::now();
         if let Some(last) = self.written.insert(key.to_owned(), Written { at, is_in_doubt: false }) {

@@ -1,6 +1,7 @@
 //! The stand-in itself: what it answers is what the wire reference says.
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
@@ -39,6 +40,23 @@ fn get(flagsmith: &Flagsmith, path: &str, headers: &[(&str, &str)]) -> Response<
     }
     let (parts, mut body) = request.call().unwrap().into_parts();
     Response::from_parts(parts, body.read_to_vec().unwrap())
+}
+
+/// An answer as it comes, which clients would unzip: its head, and its body.
+fn unread(flagsmith: &Flagsmith, accepted: &str) -> (String, Vec<u8>) {
+    let url = flagsmith.url();
+    let (authority, _) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(authority).unwrap();
+    let request = format!(
+        "GET /api/v1/{PATH} HTTP/1.1\r\nhost: {authority}\r\nx-environment-key: {SERVER}\r\n\
+         accept-encoding: {accepted}\r\nconnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    let body = answer.split_off(end);
+    (String::from_utf8(answer).unwrap(), body)
 }
 
 fn text(response: &Response<Vec<u8>>) -> (u16, String) {
@@ -83,10 +101,11 @@ fn a_document_is_what_was_edited_last_gzipped_or_not() {
     let float = format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000);
     assert_eq!(header(&plain, "x-flagsmith-document-updated-at"), float);
     assert_eq!(header(&plain, "content-type"), "application/json");
-    let zipped = get(&flagsmith, PATH, &[("x-environment-key", SERVER), ("accept-encoding", "gzip, br")]);
+    let (head, body) = unread(&flagsmith, "gzip, br");
+    assert!(head.contains("\r\ncontent-encoding: gzip\r\n"), "{head}");
     let mut unzipped = Vec::new();
-    GzDecoder::new(zipped.body().as_slice()).read_to_end(&mut unzipped).unwrap();
-    assert_eq!((header(&zipped, "content-encoding"), &unzipped), ("gzip", plain.body()));
+    GzDecoder::new(body.as_slice()).read_to_end(&mut unzipped).unwrap();
+    assert_eq!(&unzipped, plain.body());
 }
 
 #[test]
