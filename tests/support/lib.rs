@@ -8,8 +8,10 @@ mod clock;
 mod edge;
 pub mod fastly;
 mod files;
+pub mod flagsmith;
 mod jackstaff;
 mod origin;
+mod program;
 pub mod proxy;
 mod server;
 pub mod stream;
@@ -20,6 +22,7 @@ pub use edge::{Answer, Edge, edge, edge_with_origin};
 pub use files::{fixture, folder, workspace};
 pub use jackstaff::{Finished, jackstaff};
 pub use origin::{Origin, origin, origin_at, origin_with};
+pub use program::{Program, program};
 pub use tools::{Tools, installed, say, tools};
 
 use std::thread;

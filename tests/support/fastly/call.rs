@@ -38,6 +38,11 @@ impl Call {
         }
     }
 
+    /// Whether it is Fastly's to answer, and not the origin's.
+    pub(crate) fn is_of_the_api(&self) -> bool {
+        self.kind() != Kind::Announce
+    }
+
     pub(crate) fn key(&self) -> &str {
         match self {
             Call::Read { key }

@@ -2,7 +2,9 @@
 //! own that takes no call with anything wrong about it, fails as told, and remembers in which order what happened.
 
 mod call;
+mod edges;
 mod fault;
+mod quota;
 mod server;
 mod store;
 
@@ -10,11 +12,14 @@ pub use call::Kind;
 pub use fault::Fault;
 pub use store::Stored;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use call::Expected;
+use call::{Call, Expected};
+use edges::{Copied, Edges};
 use fault::Faults;
+use quota::Quota;
 use store::Store;
 
 use crate::server::{Server, server};
@@ -52,20 +57,40 @@ pub struct FastlyApi {
     state: Arc<Mutex<State>>,
 }
 
+/// A write that was refused since it came too early after the last one of its item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TooEarly {
+    pub key: String,
+    pub at: Instant,
+    /// Whoever wrote last was not told that it was done, so trying again was their right.
+    pub is_in_doubt: bool,
+}
+
+/// Calls of a kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counted {
+    pub calls: u64,
+    /// Those that something was wrong with on purpose.
+    pub struck: u64,
+}
+
+#[derive(Default)]
 struct State {
     store: Store,
     faults: Faults,
+    quota: Quota,
+    edges: Edges,
     events: Vec<Event>,
     wrong: Vec<String>,
+    too_early: Vec<TooEarly>,
+    counts: BTreeMap<Kind, Counted>,
 }
 
 /// Starts a stand-in.
 #[track_caller]
 pub fn fastly_api() -> FastlyApi {
     let expected = Expected { token: TOKEN, store: STORE, service: SERVICE, origin_token: ORIGIN_TOKEN };
-    let state =
-        State { store: Store::default(), faults: Faults::default(), events: Vec::new(), wrong: Vec::new() };
-    let state = Arc::new(Mutex::new(state));
+    let state: Arc<Mutex<State>> = Arc::default();
     let shared = Arc::clone(&state);
     FastlyApi { server: server(move |listener| server::accept(listener, expected, shared)), state }
 }
@@ -86,6 +111,39 @@ impl FastlyApi {
         self.state().faults.at_random(at_random);
     }
 
+    /// So many calls are answered in each such time, and each answer says how many are left.
+    pub fn limit_calls(&self, calls: u64, every: Duration) {
+        self.state().quota = Quota::new(calls, every);
+    }
+
+    /// Each write and purge reaches these edges of the local flavour, `http://host:port`, so long after it was made:
+    /// each has a KV store of its own.
+    pub fn reach(&self, edges: impl IntoIterator<Item = (String, Duration)>) {
+        self.state().edges = Edges::of(edges);
+    }
+
+    /// Keeps no more than it has to from now on: of what happened nothing, and of an item what it is.
+    pub fn forget(&self) {
+        let state = &mut *self.state();
+        state.store.forgets = true;
+        state.events.clear();
+    }
+
+    /// How many calls there were, by kind.
+    pub fn counts(&self) -> BTreeMap<Kind, Counted> {
+        self.state().counts.clone()
+    }
+
+    /// The shortest time between two writes of one item that took place.
+    pub fn closest_writes(&self) -> Option<Duration> {
+        self.state().store.closest
+    }
+
+    /// The writes that were refused since they came too early.
+    pub fn too_early(&self) -> Vec<TooEarly> {
+        self.state().too_early.clone()
+    }
+
     /// A key takes one write in so much time.
     pub fn limit_writes(&self, interval: Duration) {
         self.state().store.write_interval = Some(interval);
@@ -95,7 +153,8 @@ impl FastlyApi {
     pub fn write(&self, key: &str, value: &[u8], metadata: Option<&str>) {
         let state = &mut *self.state();
         let stored = state.store.write(key, value.to_vec().into(), metadata.map(str::to_owned));
-        state.events.push(Event::Stored(stored));
+        state.copy(&Copied::Write(stored.clone()));
+        state.happened(Event::Stored(stored));
     }
 
     /// What is stored under a key now.
@@ -129,6 +188,30 @@ impl FastlyApi {
     }
 }
 
+impl State {
+    /// Counts a call, and says what is wrong with it.
+    fn next(&mut self, call: &Call) -> Option<Fault> {
+        let fault = self.faults.next(call.kind(), call.key());
+        let counted = self.counts.entry(call.kind()).or_default();
+        counted.calls += 1;
+        counted.struck += u64::from(fault.is_some());
+        if call.is_of_the_api() {
+            self.quota.count();
+        }
+        fault
+    }
+
+    fn happened(&mut self, event: Event) {
+        if !self.store.forgets {
+            self.events.push(event);
+        }
+    }
+
+    fn copy(&self, copied: &Copied) {
+        self.edges.copy(copied);
+    }
+}
+
 impl Event {
     fn line(&self) -> String {
         match self {
@@ -153,3 +236,6 @@ impl Drop for FastlyApi {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -15,9 +15,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use super::call::{Call, Expected, Wrong};
+use super::edges::Copied;
 use super::fault::Fault;
 use super::store::Stored;
-use super::{Event, State};
+use super::{Event, State, TooEarly};
 
 pub(crate) async fn accept(listener: TcpListener, expected: Expected, state: Arc<Mutex<State>>) {
     while let Ok((stream, _)) = listener.accept().await {
@@ -53,17 +54,24 @@ async fn answer(
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
     let (method, target) = (parts.method.to_string(), parts.uri.to_string());
     let call = expected.understand(&parts, body);
-    let fault = call.as_ref().ok().and_then(|call| lock(&state).faults.next(call.kind(), call.key()));
+    let fault = call.as_ref().ok().and_then(|call| lock(&state).next(call));
     if let Some(Fault::Delay(milliseconds)) = fault {
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
     }
     let result = match call {
+        Ok(call) if call.is_of_the_api() && lock(&state).quota.is_used_up() => {
+            Ok(lock(&state).quota.label(problem(429, "the limit of calls is reached")))
+        }
         Ok(call) => match fault {
             Some(Fault::DoneLate(milliseconds)) => {
                 tokio::spawn(late(milliseconds, call, method.clone(), target.clone(), Arc::clone(&state)));
                 Err(Cut)
             }
-            fault => perform(call, fault, &state),
+            fault => {
+                let is_of_the_api = call.is_of_the_api();
+                let result = perform(call, fault, &state);
+                if is_of_the_api { result.map(|response| lock(&state).quota.label(response)) } else { result }
+            }
         },
         Err(Wrong { status, why }) => {
             lock(&state).wrong.push(format!("{method} {target}: {why}"));
@@ -71,7 +79,7 @@ async fn answer(
         }
     };
     let status = result.as_ref().ok().map(|response| response.status().as_u16());
-    lock(&state).events.push(Event::Called { method, target, status, fault });
+    lock(&state).happened(Event::Called { method, target, status, fault });
     result
 }
 
@@ -84,16 +92,16 @@ fn perform(call: Call, fault: Option<Fault>, state: &Mutex<State>) -> Result<Res
             Ok(response)
         }
         Some(Fault::DoneButAnswer(status)) => {
-            lock(state).perform(call, false);
+            lock(state).perform_in_doubt(call);
             Ok(problem(status, "as told"))
         }
         Some(Fault::Cut | Fault::DoneLate(_)) => Err(Cut),
         Some(Fault::DoneButCut) => {
-            lock(state).perform(call, false);
+            lock(state).perform_in_doubt(call);
             Err(Cut)
         }
         Some(Fault::BreakOff) => {
-            let mut response = lock(state).perform(call, false);
+            let mut response = lock(state).perform_in_doubt(call);
             response.body_mut().breaks_off = true;
             Ok(response)
         }
@@ -101,6 +109,8 @@ fn perform(call: Call, fault: Option<Fault>, state: &Mutex<State>) -> Result<Res
             let mut state = lock(state);
             if let Some(Stored { key, value, metadata, .. }) = state.store.current(call.key()).cloned() {
                 state.store.write(&key, value, metadata);
+                // It was somebody else, and a second has not passed.
+                state.store.leave_in_doubt(&key);
             }
             Ok(state.perform(call, false))
         }
@@ -113,32 +123,50 @@ fn perform(call: Call, fault: Option<Fault>, state: &Mutex<State>) -> Result<Res
 async fn late(milliseconds: u64, call: Call, method: String, target: String, state: Arc<Mutex<State>>) {
     tokio::time::sleep(Duration::from_millis(milliseconds)).await;
     let mut state = lock(&state);
-    let status = Some(state.perform(call, false).status().as_u16());
-    state.events.push(Event::Called { method, target, status, fault: Some(Fault::DoneLate(milliseconds)) });
+    let status = Some(state.perform_in_doubt(call).status().as_u16());
+    state.happened(Event::Called { method, target, status, fault: Some(Fault::DoneLate(milliseconds)) });
 }
 
 impl State {
+    /// Does what a call asks for, of which its caller will not hear.
+    fn perform_in_doubt(&mut self, call: Call) -> Response<Reply> {
+        let key = call.key().to_owned();
+        let writes = self.store.writes;
+        let response = self.perform(call, false);
+        if self.store.writes > writes {
+            self.store.leave_in_doubt(&key);
+        }
+        response
+    }
+
     fn perform(&mut self, call: Call, stale: bool) -> Response<Reply> {
         match call {
             Call::Read { key } => {
                 let found = if stale { self.store.previous(&key) } else { self.store.current(&key) };
                 found.map_or_else(|| problem(404, "no such key"), item)
             }
-            Call::Write { key, .. } if self.store.is_too_early(&key) => problem(429, "too many writes"),
             Call::Write { key, condition, metadata, value } => {
+                if let Some(last) = self.store.too_early_after(&key) {
+                    self.too_early.push(TooEarly { key, at: Instant::now(), is_in_doubt: last.is_in_doubt });
+                    let mut response = problem(429, "too many writes");
+                    response.headers_mut().insert("retry-after", 1.into());
+                    return response;
+                }
                 if !self.store.holds(&key, condition) {
                     return problem(412, "precondition failed");
                 }
                 let stored = self.store.write(&key, value, metadata);
-                self.events.push(Event::Stored(stored));
+                self.copy(&Copied::Write(stored.clone()));
+                self.happened(Event::Stored(stored));
                 Response::new(Reply::default())
             }
             Call::Purge { key, soft } => {
-                self.events.push(Event::Purged { key, soft });
+                self.copy(&Copied::Purge { key: key.clone(), soft });
+                self.happened(Event::Purged { key, soft });
                 Response::new(r#"{"status":"ok","id":"1-2-3"}"#.into())
             }
             Call::Announce { key, revision } => {
-                self.events.push(Event::Announced { key, revision });
+                self.happened(Event::Announced { key, revision });
                 Response::new(Reply::default())
             }
         }

@@ -26,10 +26,22 @@ pub(crate) enum Condition {
 pub(crate) struct Store {
     /// A key takes one write in so much time.
     pub(crate) write_interval: Option<Duration>,
+    /// Whether it keeps nothing of an item but what it is.
+    pub(crate) forgets: bool,
     items: BTreeMap<String, Vec<Stored>>,
-    written: BTreeMap<String, Instant>,
+    written: BTreeMap<String, Written>,
     /// How many there were.
     pub(crate) writes: u64,
+    /// The shortest time between two writes of one item.
+    pub(crate) closest: Option<Duration>,
+}
+
+/// The last write of an item.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written {
+    pub(crate) at: Instant,
+    /// Whoever wrote was not told that it was done.
+    pub(crate) is_in_doubt: bool,
 }
 
 impl Store {
@@ -52,10 +64,17 @@ impl Store {
         }
     }
 
-    /// Whether a write would come too early after the last one.
-    pub(crate) fn is_too_early(&self, key: &str) -> bool {
-        let last = self.written.get(key);
-        self.write_interval.zip(last).is_some_and(|(interval, last)| last.elapsed() < interval)
+    /// The last write, if another would come too early after it.
+    pub(crate) fn too_early_after(&self, key: &str) -> Option<Written> {
+        let (interval, last) = (self.write_interval?, self.written.get(key)?);
+        (last.at.elapsed() < interval).then_some(*last)
+    }
+
+    /// Whoever wrote an item last is not told so.
+    pub(crate) fn leave_in_doubt(&mut self, key: &str) {
+        if let Some(last) = self.written.get_mut(key) {
+            last.is_in_doubt = true;
+        }
     }
 
     pub(crate) fn write(&mut self, key: &str, value: Bytes, metadata: Option<String>) -> Stored {
@@ -63,8 +82,16 @@ impl Store {
         // Spread over all 64 bits, so that nobody takes it for an order.
         let generation = self.writes.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let stored = Stored { key: key.to_owned(), value, metadata, generation };
-        self.items.entry(key.to_owned()).or_default().push(stored.clone());
-        self.written.insert(key.to_owned(), Instant::now());
+        let versions = self.items.entry(key.to_owned()).or_default();
+        versions.push(stored.clone());
+        if self.forgets {
+            versions.drain(..versions.len() - 1);
+        }
+        let at = Instant::now();
+        if let Some(last) = self.written.insert(key.to_owned(), Written { at, is_in_doubt: false }) {
+            let between = at - last.at;
+            self.closest = Some(self.closest.map_or(between, |closest| closest.min(between)));
+        }
         stored
     }
 }

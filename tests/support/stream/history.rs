@@ -49,6 +49,7 @@ pub enum End {
 pub struct Refetch {
     pub told: u64,
     pub at: Instant,
+    pub answered: Instant,
     /// The answer's labels, or what was there in place of them.
     pub found: Result<Found, String>,
 }

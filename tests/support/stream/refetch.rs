@@ -67,7 +67,7 @@ async fn work(
         let Some(job) = next else { return };
         let at = Instant::now();
         let found = ask(&mut kept, &authority, &key).await;
-        lock(&job.history).refetches.push(Refetch { told: job.told, at, found });
+        lock(&job.history).refetches.push(Refetch { told: job.told, at, answered: Instant::now(), found });
         pending.send_modify(|pending| *pending -= 1);
     }
 }

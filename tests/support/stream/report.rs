@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::change::Change;
-use super::history::{Connection, End, History};
+use super::history::{Connection, End, History, Refetch};
 
 /// How long a connection may take to come back to what its client knew before. A client that joins a segment late reads
 /// it from its beginning, which lies before what it heard last; all of that is there at once.
@@ -48,6 +48,8 @@ pub struct Report {
     pub from_publication: Delays,
     /// From the sending of the announcement to a client that listened.
     pub from_announcement: Delays,
+    /// From the beginning of the publication until a client that asks for flags had those of the change, or later ones.
+    pub until_read: Delays,
     /// Changes that a client heard of by connecting again.
     pub heard_on_reconnect: usize,
     pub reconnects: usize,
@@ -76,12 +78,14 @@ impl Report {
         let counts = || histories.iter().map(|history| history.heard().count());
         report.events = (counts().min().unwrap_or_default(), counts().max().unwrap_or_default());
         let (mut from_publication, mut from_announcement) = (Vec::new(), Vec::new());
+        let mut until_read = Vec::new();
         let mut seconds = 0.0;
         for (client, history) in histories.iter().enumerate() {
             report.order(client, history, now);
             report.connections(history);
             report.refetches(client, history);
             for change in changes {
+                until_read.extend(reading(history, change));
                 let Some(heard) = report.hearing(client, history, change, within, now) else { continue };
                 from_publication.push(heard.saturating_duration_since(change.begun));
                 from_announcement.extend(
@@ -98,6 +102,7 @@ impl Report {
         }
         report.from_publication = Delays::of(from_publication);
         report.from_announcement = Delays::of(from_announcement);
+        report.until_read = Delays::of(until_read);
         report
     }
 
@@ -246,6 +251,14 @@ impl Report {
         }
         report
     }
+}
+
+/// How long it took until a client had read a change, or a later one.
+fn reading(history: &History, change: &Change) -> Option<Duration> {
+    let has_it =
+        |refetch: &&Refetch| refetch.found.as_ref().is_ok_and(|found| found.revision >= change.revision);
+    let read = history.refetches.iter().filter(has_it).map(|refetch| refetch.answered).min();
+    Some(read?.saturating_duration_since(change.begun))
 }
 
 impl Delays {

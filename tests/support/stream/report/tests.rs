@@ -126,21 +126,23 @@ fn every_fault_is_found() {
 #[test]
 fn refetches() {
     let time = Time(Instant::now());
-    let refetch = |told, found| Refetch { told, at: time.0, found };
+    let refetch =
+        |told, found, answered| Refetch { told, at: time.0, answered: time.0 + seconds(answered), found };
     let found = |revision| Ok(Found { revision, source: "stale".into() });
     let report = time.report(
         vec![time.connection(0.0, &[(11.0, 11), (21.0, 21)], None)],
         vec![
-            refetch(11, found(11)),
-            refetch(11, found(21)),
-            refetch(21, found(11)),
-            refetch(21, Err("answered 503".into())),
+            refetch(11, found(11), 11.25),
+            refetch(11, found(21), 21.5),
+            refetch(21, found(11), 20.25),
+            refetch(21, Err("answered 503".into()), 20.25),
         ],
     );
     assert_eq!(
         report.faults(),
         ["stale: client 0: told of 21, found 11 (stale)", "failed: client 0: answered 503"]
     );
+    assert_eq!(report.until_read, Delays { count: 2, p50: 1250.0, p95: 1500.0, p99: 1500.0, max: 1500.0 });
 }
 
 #[test]

@@ -1,0 +1,123 @@
+//! The KV stores and caches of running edges, which get what is written and purged in its order.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use ureq::Agent;
+use ureq::http::Request;
+use ureq::http::request::Builder;
+
+use super::store::Stored;
+
+/// An edge that is not there yet, or is busy, is told again.
+const PAUSE: Duration = Duration::from_millis(50);
+const TRIES: usize = 100;
+
+/// What reaches edges.
+#[derive(Clone)]
+pub(crate) enum Copied {
+    Write(Stored),
+    Purge { key: String, soft: bool },
+}
+
+#[derive(Default)]
+pub(crate) struct Edges {
+    edges: Vec<Edge>,
+    is_over: Arc<AtomicBool>,
+}
+
+struct Edge {
+    /// What is to reach it, and when it was made; none any more when all is over.
+    copies: Option<mpsc::Sender<(Instant, Copied)>>,
+    worker: Option<JoinHandle<()>>,
+}
+
+impl Edges {
+    /// Edges, and how long after it was made something reaches each.
+    pub(crate) fn of(edges: impl IntoIterator<Item = (String, Duration)>) -> Edges {
+        let is_over = Arc::<AtomicBool>::default();
+        let edge = |(url, delay): (String, Duration)| {
+            let (copies, made) = mpsc::channel::<(Instant, Copied)>();
+            let is_over = Arc::clone(&is_over);
+            let worker = thread::spawn(move || {
+                let agent = agent();
+                for (at, copied) in made {
+                    thread::sleep((at + delay).saturating_duration_since(Instant::now()));
+                    bring(&agent, url.trim_end_matches('/'), &copied, &is_over);
+                }
+            });
+            Edge { copies: Some(copies), worker: Some(worker) }
+        };
+        let edges = edges.into_iter().map(edge).collect();
+        Edges { edges, is_over }
+    }
+
+    pub(crate) fn copy(&self, copied: &Copied) {
+        for edge in &self.edges {
+            if let Some(copies) = &edge.copies {
+                // One whose worker has ended said why.
+                let _ = copies.send((Instant::now(), copied.clone()));
+            }
+        }
+    }
+}
+
+impl Drop for Edges {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        for edge in &mut self.edges {
+            drop(edge.copies.take());
+            let _ = edge.worker.take().map(JoinHandle::join);
+        }
+    }
+}
+
+#[track_caller]
+fn bring(agent: &Agent, edge: &str, copied: &Copied, is_over: &AtomicBool) {
+    let (request, value) = match copied {
+        Copied::Write(Stored { key, value, metadata, .. }) => {
+            let request = Request::put(format!("{edge}/resources/stores/kv/local/keys/{}", segment(key)));
+            let metadata = metadata.iter();
+            (metadata.fold(request, |request, metadata| request.header("metadata", metadata)), value.as_ref())
+        }
+        Copied::Purge { key, soft } => {
+            let request = Request::post(format!("{edge}/service/local/purge/{}", segment(key)));
+            let request = if *soft { request.header("fastly-soft-purge", "1") } else { request };
+            (request, &b""[..])
+        }
+    };
+    call(agent, request, value, is_over);
+}
+
+#[track_caller]
+fn call(agent: &Agent, request: Builder, body: &[u8], is_over: &AtomicBool) {
+    let request = request.header("fastly-key", "local-publisher").body(body).unwrap();
+    let mut came_to = String::new();
+    for _ in 0..TRIES {
+        if is_over.load(Ordering::Relaxed) {
+            return;
+        }
+        match agent.run(request.clone()) {
+            Ok(response) if response.status() == 200 => return,
+            Ok(response) => came_to = response.status().to_string(),
+            Err(error) => came_to = error.to_string(),
+        }
+        thread::sleep(PAUSE);
+    }
+    panic!("{} {}: {came_to}", request.method(), request.uri());
+}
+
+fn segment(key: &str) -> String {
+    utf8_percent_encode(key, NON_ALPHANUMERIC).to_string()
+}
+
+fn agent() -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(30)))
+        .build()
+        .into()
+}

@@ -1,0 +1,167 @@
+//! The server of the stand-in.
+
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::http::request::Parts;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+use super::notify::{Change, tell};
+use super::{Fault, State, answer, lock};
+
+pub(super) async fn accept(
+    listener: TcpListener,
+    mut changed: mpsc::UnboundedReceiver<Change>,
+    state: Arc<Mutex<State>>,
+) {
+    loop {
+        tokio::select! {
+            Ok((stream, _)) = listener.accept() => {
+                tokio::spawn(connection(stream, Arc::clone(&state)));
+            }
+            Some(change) = changed.recv() => tell(&change, &state),
+            else => return,
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, state: Arc<Mutex<State>>) {
+    // Small answers wait for nothing.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| reply(request, Arc::clone(&state)));
+    // A connection that is cut ends in an error.
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
+/// The connection is to be cut.
+#[derive(Debug)]
+struct Cut;
+
+impl std::fmt::Display for Cut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("cut")
+    }
+}
+
+impl std::error::Error for Cut {}
+
+async fn reply(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Result<Response<Reply>, Cut> {
+    let (parts, _) = request.into_parts();
+    let (key, fault) = {
+        let mut state = lock(&state);
+        match answer::environment(&state, &parts) {
+            Err(refusal) => {
+                state.counts.refused += 1;
+                return Ok(refusal.response().map(Reply::whole));
+            }
+            Ok(key) => {
+                let fault = state.faults.next(&key);
+                state.counts.struck += u64::from(fault.is_some());
+                (key, fault)
+            }
+        }
+    };
+    match fault {
+        Some(Fault::Silent) => pending().await,
+        Some(Fault::Cut) => Err(Cut),
+        Some(Fault::Answer(status)) => Ok(page_for_people(status)),
+        Some(Fault::AskToWait(status, seconds)) => {
+            let mut response = page_for_people(status);
+            response.headers_mut().insert("retry-after", seconds.into());
+            Ok(response)
+        }
+        Some(Fault::Slow(milliseconds)) => {
+            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+            Ok(document(&state, &key, false, &parts).map(Reply::whole))
+        }
+        Some(Fault::BreakOff) => {
+            let response = document(&state, &key, false, &parts);
+            Ok(response.map(|bytes| Reply { bytes: Some(bytes), end: End::Cut }))
+        }
+        Some(Fault::Half) => {
+            // Of what is zipped, half is no gzip; of what is not, no JSON.
+            Ok(document(&state, &key, false, &parts)
+                .map(|bytes| Reply::whole(bytes.slice(..bytes.len() / 2))))
+        }
+        Some(Fault::Stale) => Ok(document(&state, &key, true, &parts).map(Reply::whole)),
+        None => Ok(document(&state, &key, false, &parts).map(Reply::whole)),
+    }
+}
+
+fn document(state: &Mutex<State>, key: &str, stale: bool, parts: &Parts) -> Response<Bytes> {
+    let mut state = lock(state);
+    let environment = &state.environments[key];
+    let version = environment.previous.as_ref().filter(|_| stale).unwrap_or(&environment.current);
+    let response = answer::document(&state, key, version, parts);
+    match response.status().as_u16() {
+        304 => state.counts.not_modified += 1,
+        _ => state.counts.documents += 1,
+    }
+    response
+}
+
+fn page_for_people(status: u16) -> Response<Reply> {
+    let html = "<html><body><h1>Server Error</h1></body></html>";
+    let response = Response::builder().status(status).header("content-type", "text/html");
+    response.body(Reply::whole(html.into())).unwrap()
+}
+
+/// A body that may break off in its middle.
+struct Reply {
+    bytes: Option<Bytes>,
+    end: End,
+}
+
+#[derive(PartialEq)]
+enum End {
+    Clean,
+    /// Once what was said is on its way.
+    Cut,
+    CutNow,
+}
+
+impl Reply {
+    fn whole(bytes: Bytes) -> Reply {
+        Reply { bytes: Some(bytes), end: End::Clean }
+    }
+}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        match (self.bytes.take(), &self.end) {
+            (Some(bytes), End::Clean) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            (Some(bytes), _) => Poll::Ready(Some(Ok(Frame::data(bytes.slice(..bytes.len() / 2))))),
+            (None, End::Clean) => Poll::Ready(None),
+            (None, End::Cut) => {
+                self.end = End::CutNow;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            (None, End::CutNow) => Poll::Ready(Some(Err(Cut))),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_none() && self.end == End::Clean
+    }
+}
