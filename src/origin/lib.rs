@@ -27,6 +27,7 @@ mod hub;
 mod listener;
 mod metrics;
 mod refusal;
+mod segment;
 mod serve;
 mod state;
 mod stream;
@@ -34,6 +35,7 @@ mod token;
 mod told;
 
 pub use app::app;
+pub use segment::Segment;
 pub use serve::{listen, run};
 pub use state::{Origin, Settings};
 pub use token::{Token, TokenError};

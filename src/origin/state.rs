@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::announcement::revision;
 use crate::hub::{Hub, Limits};
 use crate::metrics::Metrics;
+use crate::segment::Segment;
 use crate::token::Token;
 
 /// How many seconds ahead of this clock an announcement may be.
@@ -29,13 +30,15 @@ pub struct Settings {
     /// How many environments may be announced before new ones are refused. As many again may be listened to without
     /// having been announced.
     pub max_environments: usize,
+    /// Whether streams end, for caches that hand them on to clients, and when. Edges listen to endless ones.
+    pub segment: Option<Segment>,
 }
 
 impl Default for Settings {
-    /// No token; 50,000 streams, about 600 MB; 10,000 environments: more than any installation has, and a few
+    /// No token; endless streams, 50,000, about 600 MB; 10,000 environments: more than any installation has, and a few
     /// megabytes at most if somebody makes keys up.
     fn default() -> Self {
-        Self { token: None, max_streams: 50_000, max_environments: 10_000 }
+        Self { token: None, max_streams: 50_000, max_environments: 10_000, segment: None }
     }
 }
 
@@ -45,6 +48,7 @@ pub struct Origin(Arc<Inner>);
 
 struct Inner {
     token: Option<Token>,
+    segment: Option<Segment>,
     hub: Arc<Hub>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
 }
@@ -60,6 +64,7 @@ impl Origin {
         let limits = Limits { streams: settings.max_streams, environments: settings.max_environments };
         Self(Arc::new(Inner {
             token: settings.token,
+            segment: settings.segment,
             hub: Arc::new(Hub::new(limits, Arc::new(Metrics::new()))),
             clock: Box::new(clock),
         }))
@@ -86,6 +91,10 @@ impl Origin {
 
     pub(crate) fn token(&self) -> Option<&Token> {
         self.0.token.as_ref()
+    }
+
+    pub(crate) fn segment(&self) -> Option<Segment> {
+        self.0.segment
     }
 
     /// What an announcement of a later revision is taken for.
