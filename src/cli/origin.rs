@@ -22,6 +22,7 @@ use crate::origin_arguments::OriginArguments;
   jackstaff origin
   jackstaff origin --listen 0.0.0.0:8080 --token-file /run/secrets/origin-token
   jackstaff origin --max-streams 5000 --max-environments 200
+  jackstaff origin --segment 40
   curl -N http://127.0.0.1:7678/sse/environments/KEY/stream")]
 pub(crate) struct Arguments {
     /// Where to listen

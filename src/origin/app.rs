@@ -1,5 +1,6 @@
 //! The HTTP face: routes and handlers. It redirects nobody: a path means the same with a slash at its end.
 
+use api::EnvironmentKey;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -14,7 +15,7 @@ use crate::hub::Full;
 use crate::listener::Listener;
 use crate::refusal::{Refusal, detail};
 use crate::state::Origin;
-use crate::{announcement, metrics, request, stream, webhook};
+use crate::{announcement, metrics, request, segment, stream, webhook};
 
 /// A body has some fifty bytes; this leaves room for members that are not known.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -26,7 +27,7 @@ const BODY_LIMIT: usize = 16 * 1024;
 /// | `GET /health`, `/health/liveness` | 200 `{"status":"ok"}` |
 /// | `GET /health/readiness`, `/sse/health` | the same; 503 once the origin is ending |
 /// | `GET /metrics` | Prometheus text |
-/// | `GET /sse/environments/{key}/stream` | 200, an endless event stream, for any key of the right shape |
+/// | `GET /sse/environments/{key}/stream` | 200, an endless event stream, for any key of the right shape; in segments, for any key |
 /// | `POST /sse/environments/{key}/queue-change` | 200 `null`, once the change is announced, or whoever publishes the environment in this process is told to look |
 /// | `POST /webhooks/flagsmith`, `/webhooks/flagsmith/{key}` | 200 `{"status":"ok"}`, once whoever publishes in this process is told to look; not there without a [`webhook_secret`](crate::Settings::webhook_secret) |
 ///
@@ -80,7 +81,10 @@ async fn metrics(State(origin): State<Origin>) -> Response {
 /// Asks for no token: what a stream tells, the flags themselves would.
 async fn stream(State(origin): State<Origin>, key: Result<Path<String>, PathRejection>) -> Response {
     match listen(&origin, key) {
-        Ok(listener) => stream::endless(listener),
+        Ok(listener) => match origin.segment() {
+            Some(segment) => stream::segment(listener, segment),
+            None => stream::endless(listener),
+        },
         Err(refusal) => {
             origin.metrics().streams_refused.inc();
             refusal.into_response()
@@ -89,11 +93,19 @@ async fn stream(State(origin): State<Origin>, key: Result<Path<String>, PathReje
 }
 
 fn listen(origin: &Origin, key: Result<Path<String>, PathRejection>) -> Result<Listener, Refusal> {
-    Ok(origin.hub().listen(request::key(key)?)?)
+    Ok(origin.hub().listen(listened_to(origin, key)?)?)
 }
 
-async fn head_of_stream(key: Result<Path<String>, PathRejection>) -> Response {
-    request::key(key).map_or_else(Refusal::into_response, |_| stream::head())
+async fn head_of_stream(State(origin): State<Origin>, key: Result<Path<String>, PathRejection>) -> Response {
+    listened_to(&origin, key).map_or_else(Refusal::into_response, |_| stream::head(origin.segment()))
+}
+
+fn listened_to(origin: &Origin, key: Result<Path<String>, PathRejection>) -> Result<EnvironmentKey, Refusal> {
+    if origin.segment().is_none() {
+        return request::key(key);
+    }
+    let key = key.map_or_else(|_| String::new(), |Path(key)| key);
+    Ok(segment::environment(&key)?)
 }
 
 async fn queue_change(
@@ -410,6 +422,23 @@ mod tests {
             assert_eq!(first_bytes(&mut response).await, expected, "{path}");
         }
         assert_eq!((origin.metrics().streams.get(), origin.metrics().open_streams.get()), (4, 0));
+    }
+
+    #[tokio::test]
+    async fn in_segments_a_stream_lets_itself_be_joined_and_takes_any_key() {
+        let settings = Settings { segment: crate::Segment::of_seconds(40), ..Settings::default() };
+        let origin = Origin::new(settings);
+        for key in ["demo", "ser.abc", "%FF", "a%20b", ""] {
+            let mut response = stream(&origin, key).await;
+            assert_eq!(response.status(), 200, "{key}");
+            let cache_control = &response.headers()[http::header::CACHE_CONTROL];
+            assert_eq!(cache_control, "public, max-age=15, no-transform", "{key}");
+            let first = first_bytes(&mut response).await;
+            assert!(first.starts_with(": stream\n\nretry: ") && first.ends_with("\n\n"), "{key}: {first:?}");
+        }
+        let request = request("HEAD", STREAM, None, "");
+        let head = app(origin.clone()).oneshot(request).await.unwrap();
+        assert_eq!(head.headers()[http::header::CACHE_CONTROL], "public, max-age=15, no-transform");
     }
 
     #[tokio::test]

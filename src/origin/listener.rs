@@ -4,7 +4,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{EnvironmentKey, signal};
+use api::{EnvironmentKey, Revision, signal};
 use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -48,22 +48,38 @@ impl Listener {
         if !mem::replace(&mut self.greeted, true) {
             return Ok(self.greeting());
         }
-        match timeout(PING, self.latest.changed()).await {
+        match timeout(PING, self.changed()).await {
             Err(_) => Ok(Bytes::from_static(b": ping\n\n")),
-            Ok(Err(_)) => Err(Aborted),
-            Ok(Ok(())) => {
-                self.told = Arc::clone(&self.latest.borrow_and_update());
-                self.hub.metrics().signals.inc();
-                Ok(self.told.event())
-            }
+            Ok(changed) => changed.map(|()| self.tell()),
         }
     }
 
-    fn greeting(&self) -> Bytes {
-        if self.told.revision().is_some() {
+    /// Waits for another announcement. Nothing is lost if the wait is given up.
+    ///
+    /// # Errors
+    ///
+    /// Once the origin ends.
+    pub(crate) async fn changed(&mut self) -> Result<(), Aborted> {
+        self.latest.changed().await.map_err(|_| Aborted)?;
+        self.told = Arc::clone(&self.latest.borrow_and_update());
+        Ok(())
+    }
+
+    /// What stands, as of the last look.
+    pub(crate) fn stands(&self) -> Option<Revision> {
+        self.told.revision()
+    }
+
+    /// The frame that tells what stands, which is counted; empty if nothing does.
+    pub(crate) fn tell(&self) -> Bytes {
+        if self.stands().is_some() {
             self.hub.metrics().signals.inc();
         }
-        [signal::comment("jackstaff").as_bytes(), &self.told.event()].concat().into()
+        self.told.event()
+    }
+
+    fn greeting(&self) -> Bytes {
+        [signal::comment("jackstaff").as_bytes(), &self.tell()].concat().into()
     }
 }
 

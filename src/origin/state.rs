@@ -9,6 +9,7 @@ use crate::announcement::revision;
 use crate::control::Control;
 use crate::hub::{Full, Hub, Limits};
 use crate::metrics::Metrics;
+use crate::segment::Segment;
 use crate::token::Token;
 use crate::webhook::WebhookSecret;
 
@@ -33,13 +34,21 @@ pub struct Settings {
     /// How many environments may be announced before new ones are refused. As many again may be listened to without
     /// having been announced.
     pub max_environments: usize,
+    /// Whether streams end, for caches that hand them on to clients, and when. Edges listen to endless ones.
+    pub segment: Option<Segment>,
 }
 
 impl Default for Settings {
-    /// No token, no webhooks; 50,000 streams, about 600 MB; 10,000 environments: more than any installation has, and a few
-    /// megabytes at most if somebody makes keys up.
+    /// No token, no webhooks; endless streams, 50,000, about 600 MB; 10,000 environments: more than any installation has,
+    /// and a few megabytes at most if somebody makes keys up.
     fn default() -> Self {
-        Self { token: None, webhook_secret: None, max_streams: 50_000, max_environments: 10_000 }
+        Self {
+            token: None,
+            webhook_secret: None,
+            max_streams: 50_000,
+            max_environments: 10_000,
+            segment: None,
+        }
     }
 }
 
@@ -50,6 +59,7 @@ pub struct Origin(Arc<Inner>);
 struct Inner {
     token: Option<Token>,
     webhook_secret: Option<WebhookSecret>,
+    segment: Option<Segment>,
     hub: Arc<Hub>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     control: OnceLock<Arc<dyn Control>>,
@@ -67,6 +77,7 @@ impl Origin {
         Self(Arc::new(Inner {
             token: settings.token,
             webhook_secret: settings.webhook_secret,
+            segment: settings.segment,
             hub: Arc::new(Hub::new(limits, Arc::new(Metrics::new()))),
             clock: Box::new(clock),
             control: OnceLock::new(),
@@ -120,6 +131,10 @@ impl Origin {
 
     pub(crate) fn webhook_secret(&self) -> Option<&WebhookSecret> {
         self.0.webhook_secret.as_ref()
+    }
+
+    pub(crate) fn segment(&self) -> Option<Segment> {
+        self.0.segment
     }
 
     /// What an announcement of a later revision is taken for.
