@@ -76,6 +76,11 @@ pub(crate) fn build(
     Ok(Bundle { header, bytes, warnings })
 }
 
+/// What never matches in a document that is stored already.
+pub(crate) fn warnings(source: &Source, options: &Options) -> Vec<Warning> {
+    source.document.compile(options.engine(), text).map(|(_, warnings)| warnings).unwrap_or_default()
+}
+
 /// What is stored in place of an environment that was removed. It holds nothing, and keeps what later decisions need:
 /// how far revisions went, and how old the last document was. No section hangs on its switches; they are the closed
 /// ones.

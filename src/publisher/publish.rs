@@ -116,7 +116,8 @@ fn decide(calls: &Calls<'_>, source: &Source, options: &Options, stored: Option<
         Plan::Publish { revision, warning } => (revision, warning),
         Plan::Refuse { stored, given } => return Err(Trouble::Older { stored, given }),
         Plan::Unchanged(revision) => {
-            return Ok(Decision::Leave(Published::new(revision, Done::Unchanged)));
+            let warnings = bundle::warnings(source, options);
+            return Ok(Decision::Leave(Published { warnings, ..Published::new(revision, Done::Unchanged) }));
         }
     };
     let bundle = bundle::build(source, revision, now, options)?;

@@ -198,14 +198,14 @@ impl Watch {
         self.environments.keys()
     }
 
-    /// How far all environments are, and which places are broken, given those that cannot be had.
-    pub(crate) fn progress(
+    /// How far all environments are, and what is wrong with places, beside those that cannot be had.
+    pub fn progress(
         &self,
-        unreachable: Vec<Trouble>,
+        polls: &Polls,
         time: Timestamp,
         now: Duration,
     ) -> (Vec<EnvironmentProgress>, Vec<PlaceTrouble>) {
-        let troubles: Vec<Trouble> = unreachable.into_iter().chain(self.claims.troubles()).collect();
+        let troubles: Vec<Trouble> = polls.troubles().into_iter().chain(self.claims.troubles()).collect();
         let mut doubts: BTreeMap<&Place, (String, Duration)> = BTreeMap::new();
         for trouble in &troubles {
             doubts.entry(&trouble.place).or_insert((trouble.why.clone(), trouble.since));
@@ -217,7 +217,8 @@ impl Watch {
         let troubles = troubles
             .into_iter()
             .map(|trouble| PlaceTrouble { place: trouble.place.to_string(), why: trouble.why });
-        (environments, troubles.collect())
+        let of_environments = self.environments.values().flat_map(Environment::troubles);
+        (environments, troubles.chain(of_environments).collect())
     }
 
     /// Whether all that there is to do was tried, successfully or not.

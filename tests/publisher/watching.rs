@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::bundle;
-use publisher::watch::{News, Seen, State, Watch};
+use publisher::watch::{News, Polls, Seen, State, Watch};
 use publisher::{Client, Clock, Options, Place};
 use serde_json::{Value, json};
 use tests::fastly::{Event, Fault, Kind};
@@ -538,4 +538,24 @@ fn who_remembers_what_is_not_there_any_more_reads_and_decides_anew() {
     watching.has("a.json", &document("three", MARCH));
     watching.pass_seconds(2);
     assert_eq!(watching.writes().last().map(String::as_str), Some("three"));
+}
+
+#[test]
+fn what_never_matches_is_published_and_told_of() {
+    let mut watching = Watching::new();
+    let mut odd = document("one", MARCH);
+    odd["project"]["segments"] = json!([{
+        "id": 1,
+        "name": "s",
+        "rules": [{ "type": "ALL", "rules": [], "conditions": [{ "operator": "NEWER", "property_": "p", "value": "1" }] }],
+    }]);
+    watching.has("a.json", &odd);
+    watching.pass_seconds(2);
+    assert_eq!(watching.writes(), ["one"]);
+    let said = watching.said();
+    assert!(said[0].starts_with("a.json: warning: segment `s`, condition 1: unknown operator"), "{said:?}");
+    let (time, now) = (watching.world.clock.now(), watching.world.clock.elapsed());
+    let (environments, troubles) = watching.watch.progress(&Polls::new("", STEP), time, now);
+    assert_eq!(format!("a.json: {}", troubles[0].why), said[0]);
+    assert_eq!((environments[0].behind, environments[0].published), (None, 1));
 }

@@ -15,12 +15,14 @@ use crate::watch::failure::Failure;
 use crate::watch::job::{Outcome, Task};
 use crate::watch::lane::Lane;
 use crate::watch::news::News;
-use crate::watch::remote::EnvironmentProgress;
+use crate::watch::remote::{EnvironmentProgress, PlaceTrouble};
 use crate::watch::spell::Spell;
 
 /// A KV key takes one write a second. Counted from the end of a write, so that revisions, which are whole seconds,
 /// never run ahead of the clock.
 const BETWEEN_WRITES: Duration = Duration::from_secs(1);
+/// How many warnings of a document are told of to who asks; all of them are said when it is published.
+const WARNINGS: usize = 10;
 
 /// An environment that is published from a place.
 #[derive(Debug)]
@@ -47,6 +49,8 @@ struct Record {
     /// Why it cannot be published at all, and since when.
     refused: Option<(String, Duration)>,
     failure: Option<String>,
+    /// Parts of the document that is stored that never match.
+    warnings: Vec<String>,
     settled_at: Option<Duration>,
     failures: u64,
     published: u64,
@@ -166,6 +170,13 @@ impl Environment {
             failures: self.record.failures,
             published: self.record.published,
         }
+    }
+
+    /// What is wrong with what it holds: why it is refused, or else what never matches in it.
+    pub(crate) fn troubles(&self) -> impl Iterator<Item = PlaceTrouble> {
+        let refused = self.record.refused.iter().map(|(why, _)| why.clone());
+        let texts = refused.chain(self.record.warnings.iter().cloned());
+        texts.map(|why| PlaceTrouble { place: self.place.to_string(), why })
     }
 
     pub(crate) fn place(&self) -> &Place {
@@ -320,6 +331,8 @@ impl Environment {
                 news.extend(self.news_of(&published));
                 self.record.revision = Some(published.revision);
                 self.record.refused = None;
+                let warnings = published.warnings.iter().take(WARNINGS);
+                self.record.warnings = warnings.map(|warning| format!("warning: {warning}")).collect();
                 self.remembered = remembered;
                 if published.done == Done::Written {
                     self.record.published += 1;

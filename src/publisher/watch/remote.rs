@@ -27,7 +27,8 @@ pub enum Changed {
 #[derive(Debug, Clone, Default)]
 pub struct Progress {
     pub environments: Vec<EnvironmentProgress>,
-    /// Places whose document is broken or cannot be had; what they held before stays served.
+    /// What is wrong with places: their document is broken, refused, or cannot be had, and what they held before stays
+    /// served; or parts of it never match.
     pub troubles: Vec<PlaceTrouble>,
     /// Calls to Fastly's API so far.
     pub api_calls: u64,

@@ -241,8 +241,7 @@ impl Running<'_, '_> {
                 }
             }
             Message::Report(answer) => {
-                let troubles = self.polls.troubles();
-                let (environments, troubles) = self.watch.progress(troubles, self.clock.now(), now);
+                let (environments, troubles) = self.watch.progress(&self.polls, self.clock.now(), now);
                 let api_calls = self.client.api_calls();
                 // Whoever asked may have lost patience.
                 let _ = answer.send(Progress { environments, troubles, api_calls });
