@@ -23,7 +23,11 @@ use crate::origin_arguments::OriginArguments;
   jackstaff origin --listen 0.0.0.0:8080 --token-file /run/secrets/origin-token
   jackstaff origin --max-streams 5000 --max-environments 200
   jackstaff origin --segment 40
-  curl -N http://127.0.0.1:7678/sse/environments/KEY/stream")]
+  jackstaff origin --bus redis://redis.example.com:6379 --bus-password-file /run/secrets/redis-password
+  curl -N http://127.0.0.1:7678/sse/environments/KEY/stream
+
+Environment variables:
+  JACKSTAFF_BUS  the URL of the bus with its password, redis://:PASSWORD@HOST:PORT/DB, unless --bus is given")]
 pub(crate) struct Arguments {
     /// Where to listen
     #[arg(long, value_name = "ADDR", env = "ORIGIN_ADDR", default_value = "127.0.0.1:7678")]

@@ -1,8 +1,13 @@
 //! The arguments of an origin, for those commands that run one.
 
-use anyhow::Result;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
 use clap::Args;
-use origin::{Origin, Segment, Settings, Token, WebhookSecret};
+use origin::{BusAddress, Origin, Segment, Settings, Token, WebhookSecret};
+
+use crate::target::secret_text;
 
 #[derive(Args)]
 pub(crate) struct OriginArguments {
@@ -13,6 +18,13 @@ pub(crate) struct OriginArguments {
     /// without having been announced
     #[arg(long, value_name = "N", default_value_t = Settings::default().max_environments)]
     max_environments: usize,
+    /// The Redis server through which replicas share what is announced: redis://HOST:PORT/DB, or rediss:// for TLS. A URL
+    /// with a password comes in JACKSTAFF_BUS instead
+    #[arg(long, value_name = "URL")]
+    bus: Option<String>,
+    /// The file that holds the password for the bus
+    #[arg(long, value_name = "FILE")]
+    bus_password_file: Option<PathBuf>,
     /// End each stream after so many seconds, 5 to 90, for a cache that hands it on to clients (vcl/); not for edges
     ///
     /// Clients read what the origin writes, so it says when to come back, sends a comment every 10 seconds, tells no
@@ -52,7 +64,35 @@ impl OriginArguments {
                 "jackstaff {command}: no token for announcements, so everybody who reaches it may announce changes"
             );
         }
-        Ok(origin)
+        let Some(bus) = self.bus()? else { return Ok(origin) };
+        let command = command.to_owned();
+        // What nobody reads any more is no reason to stop.
+        Ok(origin.with_bus(bus, move |line| drop(writeln!(io::stderr(), "jackstaff {command}: {line}"))))
+    }
+
+    fn bus(&self) -> Result<Option<BusAddress>> {
+        let (url, place) = match &self.bus {
+            Some(url) => (url.clone(), "--bus".to_owned()),
+            None => match secret_text(None, "JACKSTAFF_BUS")? {
+                Some(found) => found,
+                None => {
+                    let without = self.bus_password_file.is_some();
+                    ensure!(
+                        !without,
+                        "--bus-password-file: there is no bus; name one by --bus or JACKSTAFF_BUS"
+                    );
+                    return Ok(None);
+                }
+            },
+        };
+        let address = BusAddress::parse(&url).context(place)?;
+        ensure!(
+            self.bus.is_none() || !address.has_password(),
+            "--bus: others may read a password on a command line; set JACKSTAFF_BUS, or name a --bus-password-file"
+        );
+        let Some(file) = &self.bus_password_file else { return Ok(Some(address)) };
+        let Some((password, place)) = secret_text(Some(file), "")? else { return Ok(Some(address)) };
+        Ok(Some(address.with_password(&password).context(place)?))
     }
 }
 

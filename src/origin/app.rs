@@ -8,14 +8,15 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use serde_json::{Value, json};
+use prometheus_client::registry::Registry;
+use serde_json::Value;
 
+use crate::bus::Bus;
 use crate::control::Changed;
-use crate::hub::Full;
 use crate::listener::Listener;
 use crate::refusal::{Refusal, detail};
 use crate::state::Origin;
-use crate::{announcement, metrics, request, segment, stream, webhook};
+use crate::{announcement, health, metrics, request, segment, stream, watch_metrics, webhook};
 
 /// A body has some fifty bytes; this leaves room for members that are not known.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -24,8 +25,10 @@ const BODY_LIMIT: usize = 16 * 1024;
 ///
 /// | route | answer |
 /// |---|---|
-/// | `GET /health`, `/health/liveness` | 200 `{"status":"ok"}` |
-/// | `GET /health/readiness`, `/sse/health` | the same; 503 once the origin is ending |
+/// | `GET /health/liveness` | 200 `{"status":"ok"}` |
+/// | `GET /health` | the same; with a control or a bus, which environments are behind, and whether the bus is up |
+/// | `GET /health/readiness`, `/sse/health` | as `/health`; 503 once the origin is ending |
+/// | `GET /status` | the report of the control, for those who bring the token; 404 without a control |
 /// | `GET /metrics` | Prometheus text |
 /// | `GET /sse/environments/{key}/stream` | 200, an endless event stream, for any key of the right shape; in segments, for any key |
 /// | `POST /sse/environments/{key}/queue-change` | 200 `null`, once the change is announced, or whoever publishes the environment in this process is told to look |
@@ -33,13 +36,14 @@ const BODY_LIMIT: usize = 16 * 1024;
 ///
 /// Errors are `{"detail": "<text>"}`.
 pub fn app(origin: Origin) -> Router {
-    let routes: [(&str, MethodRouter<Origin>); 7] = [
-        ("/health", get(health)),
-        ("/health/liveness", get(health)),
-        ("/health/readiness", get(readiness)),
+    let routes: [(&str, MethodRouter<Origin>); 8] = [
+        ("/health", get(health::health)),
+        ("/health/liveness", get(health::liveness)),
+        ("/health/readiness", get(health::readiness)),
+        ("/status", get(health::status)),
         ("/metrics", get(metrics)),
         // Flagsmith's own path.
-        ("/sse/health", get(readiness)),
+        ("/sse/health", get(health::readiness)),
         ("/sse/environments/{key}/stream", get(stream).head(head_of_stream)),
         ("/sse/environments/{key}/queue-change", post(queue_change)),
     ];
@@ -59,20 +63,11 @@ pub fn app(origin: Origin) -> Router {
         .with_state(origin)
 }
 
-async fn health() -> Json<Value> {
-    Json(json!({ "status": "ok" }))
-}
-
-async fn readiness(State(origin): State<Origin>) -> Response {
-    if origin.hub().ended() {
-        Refusal::Full(Full::Ended).into_response()
-    } else {
-        health().await.into_response()
-    }
-}
-
 async fn metrics(State(origin): State<Origin>) -> Response {
-    match origin.metrics().text() {
+    let bus = origin.bus().map(Bus::metrics);
+    let watch = origin.control().map(|control| watch_metrics::registry(&control.report()));
+    let others: Vec<Registry> = bus.into_iter().chain(watch).collect();
+    match origin.metrics().text(&others) {
         Ok(text) => ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
         Err(error) => detail(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
@@ -151,6 +146,7 @@ mod tests {
     use http::header::{ALLOW, AUTHORIZATION, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
     use http_body_util::BodyExt;
     use jiff::Timestamp;
+    use serde_json::json;
     use tower::ServiceExt;
 
     use super::*;

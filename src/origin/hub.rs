@@ -78,16 +78,55 @@ impl Hub {
         // Waking thousands of streams takes milliseconds, for which no other environment has to wait.
         let latest = self.announced(key)?;
         let mut stands = revision.min(latest_possible);
-        latest.send_modify(|told| {
-            if latest.receiver_count() > 0 {
-                told.outdate();
-            }
-            let next = told.next(stands);
-            stands = next.revision().unwrap_or(stands);
-            *told = Arc::new(next);
-        });
+        latest.send_modify(|told| stands = Self::tell(&latest, told, stands));
         self.metrics.announcements.inc();
         Ok(stands)
+    }
+
+    /// Takes what another replica knows, and tells the streams if it is newer than what they know.
+    ///
+    /// A revision after `latest_possible` is not taken: it will be, when its time has come and it is still known.
+    ///
+    /// # Errors
+    ///
+    /// As of an announcement.
+    pub(crate) fn learn(
+        &self,
+        key: &EnvironmentKey,
+        revision: Revision,
+        latest_possible: Revision,
+    ) -> Result<(), Full> {
+        if revision > latest_possible {
+            return Ok(());
+        }
+        let latest = self.announced(key)?;
+        latest.send_if_modified(|told| {
+            let newer = told.revision().is_none_or(|known| known < revision);
+            if newer {
+                Self::tell(&latest, told, revision);
+            }
+            newer
+        });
+        Ok(())
+    }
+
+    /// What stands after an announcement.
+    fn tell(latest: &watch::Sender<Arc<Told>>, told: &mut Arc<Told>, revision: Revision) -> Revision {
+        if latest.receiver_count() > 0 {
+            told.outdate();
+        }
+        let next = told.next(revision);
+        let stands = next.revision().unwrap_or(revision);
+        *told = Arc::new(next);
+        stands
+    }
+
+    /// What was announced so far.
+    pub(crate) fn revisions(&self) -> Vec<(EnvironmentKey, Revision)> {
+        let state = self.state();
+        let announced = state.environments.iter().filter(|(_, environment)| environment.announced);
+        let revision = |environment: &Environment| environment.latest.borrow().revision();
+        announced.filter_map(|(key, environment)| Some((key.clone(), revision(environment)?))).collect()
     }
 
     /// The place of an environment that is being announced, which it keeps from now on.
@@ -272,6 +311,31 @@ mod tests {
         assert_eq!(hub.metrics().signals.get(), 13);
     }
 
+    #[tokio::test]
+    async fn what_another_replica_knows_is_told_if_it_is_news() {
+        let hub = hub(LIMITS);
+        let mut listener = hub.listen(key("a")).unwrap();
+        next(&mut listener);
+        // (what another knows, what a stream is told, what stands then)
+        for (revision, told, stands) in [
+            (100, Some(100), 100),
+            (100, None, 100),
+            (99, None, 100),
+            (101, Some(101), 101),
+            // Its clock is far ahead of this one, or it is garbage.
+            (10_001, None, 101),
+            (10_000, Some(10_000), 10_000),
+        ] {
+            hub.learn(&key("a"), Revision(revision), Revision(10_000)).unwrap();
+            assert_eq!(next(&mut listener), told.map(|revision| Ok(event(revision))), "{revision}");
+            assert_eq!(hub.revisions(), [(key("a"), Revision(stands))], "{revision}");
+        }
+        hub.learn(&key("b"), Revision(1), Revision(10_000)).unwrap();
+        let full = Full::Environments { key: key("c"), limit: 2 };
+        assert_eq!(hub.learn(&key("c"), Revision(1), Revision(10_000)), Err(full));
+        assert_eq!(counts(&hub).0, 0, "announcements of others are not counted here");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_comment_comes_after_two_seconds_without_an_event() {
         let hub = hub(LIMITS);
@@ -345,7 +409,7 @@ mod tests {
     async fn fan_out_ends_when_the_last_listener_has_taken_an_announcement_or_is_gone() {
         let hub = hub(LIMITS);
         let measured = || {
-            let text = hub.metrics().text().unwrap();
+            let text = hub.metrics().text(&[]).unwrap();
             let count =
                 text.lines().find_map(|line| line.strip_prefix("jackstaff_origin_fan_out_seconds_count "));
             count.unwrap().parse::<u64>().unwrap()

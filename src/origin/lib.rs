@@ -23,7 +23,9 @@
 
 mod announcement;
 mod app;
+mod bus;
 mod control;
+mod health;
 mod hub;
 mod listener;
 mod metrics;
@@ -35,9 +37,11 @@ mod state;
 mod stream;
 mod token;
 mod told;
+mod watch_metrics;
 mod webhook;
 
 pub use app::app;
+pub use bus::{BusAddress, BusAddressError};
 pub use control::{Changed, Control, ControlReport, EnvironmentReport, PlaceTrouble};
 pub use hub::Full;
 pub use segment::Segment;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
@@ -11,7 +11,7 @@ use prometheus_client::registry::Registry;
 /// The form in which the metrics are told: OpenMetrics, which Prometheus reads as its own.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// All of an origin's metrics, none with a label.
+/// An origin's own metrics, none with a label.
 pub(crate) struct Metrics {
     registry: Registry,
     pub(crate) announcements: Counter,
@@ -85,12 +85,17 @@ impl Metrics {
         self
     }
 
+    /// With what others count.
+    ///
     /// # Errors
     ///
     /// None: a text in memory takes whatever is written.
-    pub(crate) fn text(&self) -> Result<String, fmt::Error> {
+    pub(crate) fn text(&self, others: &[Registry]) -> Result<String, fmt::Error> {
         let mut text = String::new();
-        encode(&mut text, &self.registry)?;
+        for registry in [&self.registry].into_iter().chain(others) {
+            encode_registry(&mut text, registry)?;
+        }
+        encode_eof(&mut text)?;
         Ok(text)
     }
 }

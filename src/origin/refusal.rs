@@ -24,6 +24,8 @@ pub(crate) enum Refusal {
     NotSigned,
     #[error("what changed is not published here")]
     NotPublishedHere,
+    #[error("nothing is published by this process")]
+    NothingPublished,
     #[error("environment key: {0}")]
     Key(#[from] KeyFault),
     #[error("environment key: not UTF-8")]
@@ -44,7 +46,7 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Self::Unauthorized | Self::NotSigned => StatusCode::UNAUTHORIZED,
-            Self::NotPublishedHere => StatusCode::NOT_FOUND,
+            Self::NotPublishedHere | Self::NothingPublished => StatusCode::NOT_FOUND,
             Self::Key(_) | Self::KeyNotUtf8 | Self::Announcement(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unread => StatusCode::BAD_REQUEST,

@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use crate::app::app;
+use crate::bus;
 use crate::state::Origin;
 
 /// How long others may take.
@@ -28,12 +29,15 @@ struct Patience {
     /// With requests under way, after the end began. An announcement takes milliseconds; a client that never finishes
     /// its request must not keep the process alive.
     grace: Duration,
+    /// With the bus, after the end: what was announced last, the others should still hear.
+    last_words: Duration,
 }
 
 const PATIENCE: Patience = Patience {
     head: Duration::from_secs(30),
     stalled: Duration::from_secs(30),
     grace: Duration::from_secs(2),
+    last_words: Duration::from_secs(1),
 };
 
 /// Bytes kept per connection that were read and not parsed, or not yet taken by the socket. The least that hyper
@@ -72,6 +76,7 @@ async fn serve(
     shutdown: impl Future<Output = ()>,
     patience: Patience,
 ) {
+    let bus = origin.bus().map(|_| tokio::spawn(connect(origin.clone())));
     let app = app(origin.clone());
     let mut http = http1::Builder::new();
     // Frames are small: one copy of some bytes costs less than a list of buffers for each stream.
@@ -93,6 +98,16 @@ async fn serve(
     origin.end();
     // What is not done by now is cut off.
     let _ = timeout(patience.grace, connections.shutdown()).await;
+    if let (Some(bus), Some(connection)) = (origin.bus(), bus) {
+        bus.flush(patience.last_words).await;
+        connection.abort();
+    }
+}
+
+async fn connect(origin: Origin) {
+    if let Some(bus) = origin.bus() {
+        match bus::run(&origin, bus).await {}
+    }
 }
 
 /// The next connection, however many attempts it takes.
@@ -153,6 +168,7 @@ mod tests {
             head: Duration::from_millis(300),
             stalled: Duration::from_secs(1),
             grace: Duration::from_millis(500),
+            last_words: Duration::from_millis(500),
         };
         let served = tokio::spawn(serve(listener, origin.clone(), async { drop(ended.await) }, patience));
         Running { address, origin, end, served }

@@ -6,6 +6,7 @@ use api::{EnvironmentKey, Revision};
 use jiff::Timestamp;
 
 use crate::announcement::revision;
+use crate::bus::{Bus, BusAddress};
 use crate::control::Control;
 use crate::hub::{Full, Hub, Limits};
 use crate::metrics::Metrics;
@@ -63,6 +64,7 @@ struct Inner {
     hub: Arc<Hub>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     control: OnceLock<Arc<dyn Control>>,
+    bus: OnceLock<Bus>,
 }
 
 impl Origin {
@@ -81,6 +83,7 @@ impl Origin {
             hub: Arc::new(Hub::new(limits, Arc::new(Metrics::new()))),
             clock: Box::new(clock),
             control: OnceLock::new(),
+            bus: OnceLock::new(),
         }))
     }
 
@@ -98,8 +101,20 @@ impl Origin {
     ///
     /// [`Full`] for an environment beyond the limit; those known already are still served.
     pub fn announce(&self, key: &EnvironmentKey, revision: Revision) -> Result<(), Full> {
-        self.0.hub.announce(key, revision, self.latest_possible())?;
+        let stands = self.0.hub.announce(key, revision, self.latest_possible())?;
+        if let Some(bus) = self.bus() {
+            bus.announced(key, stands);
+        }
         Ok(())
+    }
+
+    /// The same origin, from now on as one of several that share what is announced over a bus. There is one at most:
+    /// the first stays. It connects while the origin [`run`](crate::run)s; what there is to say of the connection goes
+    /// to `say`, a line each.
+    #[must_use]
+    pub fn with_bus(self, address: BusAddress, say: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        let _ = self.0.bus.set(Bus::new(address, say));
+        self
     }
 
     /// Whether announcements are taken from anybody, because no token is configured. Whoever starts such an
@@ -123,6 +138,10 @@ impl Origin {
 
     pub(crate) fn control(&self) -> Option<&dyn Control> {
         self.0.control.get().map(Arc::as_ref)
+    }
+
+    pub(crate) fn bus(&self) -> Option<&Bus> {
+        self.0.bus.get()
     }
 
     pub(crate) fn token(&self) -> Option<&Token> {

@@ -1,0 +1,94 @@
+//! What stands in Redis and goes over its channel, and what of it is none of ours.
+//!
+//! | name | what it is |
+//! |---|---|
+//! | `jackstaff:revisions` | a hash: the greatest revision of each environment that was announced, in decimal digits |
+//! | `jackstaff:announcements:DB` | a channel: `SENDER announced REVISION KEY`, or `SENDER known REVISION KEY` |
+//!
+//! `announced`: somebody wrote something, so whoever listens is told, also of a revision that they know. `known`: what a
+//! replica brought along to a Redis that had less, which is news to nobody who knows it.
+
+use api::{EnvironmentKey, Revision};
+
+use crate::bus::address::BusAddress;
+
+pub(crate) const REVISIONS: &str = "jackstaff:revisions";
+
+/// How a revision came to be told. Its text is a part of the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Announced,
+    Known,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Message<'a> {
+    pub(crate) sender: &'a str,
+    pub(crate) kind: Kind,
+    pub(crate) key: EnvironmentKey,
+    pub(crate) revision: Revision,
+}
+
+impl Kind {
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Announced => "announced",
+            Self::Known => "known",
+        }
+    }
+}
+
+/// Unlike keys, channels are shared by all databases of a server.
+pub(crate) fn channel(address: &BusAddress) -> String {
+    format!("jackstaff:announcements:{}", address.database())
+}
+
+/// None for what no replica wrote.
+pub(crate) fn message(payload: &[u8]) -> Option<Message<'_>> {
+    let mut words = std::str::from_utf8(payload).ok()?.splitn(4, ' ');
+    let sender = words.next()?;
+    let kind = [Kind::Announced, Kind::Known];
+    let word = words.next()?;
+    let kind = kind.into_iter().find(|kind| kind.text() == word)?;
+    let revision = words.next()?;
+    let (key, revision) = entry(words.next()?.as_bytes(), revision.as_bytes())?;
+    Some(Message { sender, kind, key, revision })
+}
+
+/// A field of the hash and its value; none for what no replica wrote.
+pub(crate) fn entry(key: &[u8], revision: &[u8]) -> Option<(EnvironmentKey, Revision)> {
+    let key = EnvironmentKey::parse(std::str::from_utf8(key).ok()?).ok()?;
+    let digits = std::str::from_utf8(revision).ok()?;
+    let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+    Some((key, Revision(digits.parse().ok().filter(|_| all_digits)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages() {
+        let demo = || EnvironmentKey::parse("demo").unwrap();
+        let of = |kind| Some(Message { sender: "1f", kind, key: demo(), revision: Revision(1_772_450_553) });
+        for (payload, expected) in [
+            (&b"1f announced 1772450553 demo"[..], of(Kind::Announced)),
+            (b"1f known 1772450553 demo", of(Kind::Known)),
+            (b"", None),
+            (b"1f", None),
+            (b"1f announced", None),
+            (b"1f announced 1772450553", None),
+            (b"1f Announced 1772450553 demo", None),
+            (b"1f announced 1772450553 demo ", None),
+            (b"1f announced 1772450553.0 demo", None),
+            (b"1f announced +1772450553 demo", None),
+            (b"1f announced -1 demo", None),
+            (b"1f announced  demo", None),
+            (b"1f announced 99999999999999999999 demo", None),
+            (b"1f announced 1772450553 ser.secret", None),
+            (b"1f announced 1772450553 \xff", None),
+        ] {
+            assert_eq!(message(payload), expected, "{}", String::from_utf8_lossy(payload));
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! How things stand, over HTTP: whether the origin is ready, and who waits for what.
+//!
+//! Being behind is never a reason not to be ready: another replica would be just as far behind, and streams and older
+//! flags are served all the same.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::bus::Bus;
+use crate::control::{ControlReport, EnvironmentReport};
+use crate::hub::Full;
+use crate::refusal::Refusal;
+use crate::request::authorize;
+use crate::state::Origin;
+
+/// As many environments as a person looks through; `/status` has them all.
+const MOST_BEHIND: usize = 100;
+
+pub(crate) async fn liveness() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// Alone, an origin has nothing to add to its being alive.
+pub(crate) async fn health(State(origin): State<Origin>) -> Json<Value> {
+    if origin.control().is_none() && origin.bus().is_none() {
+        return liveness().await;
+    }
+    let behind = origin.control().map(|control| behind(&control.report())).unwrap_or_default();
+    Json(json!({ "status": "ok", "bus": bus(&origin), "behind": behind }))
+}
+
+pub(crate) async fn readiness(State(origin): State<Origin>) -> Response {
+    if origin.hub().ended() {
+        return Refusal::Full(Full::Ended).into_response();
+    }
+    health(State(origin)).await.into_response()
+}
+
+/// The report whole, for those who bring the token: places are nobody else's business.
+pub(crate) async fn status(State(origin): State<Origin>, request: Request) -> Response {
+    let Some(control) = origin.control() else { return Refusal::NothingPublished.into_response() };
+    if let Err(refusal) = authorize(&origin, request.headers()) {
+        return refusal.into_response();
+    }
+    let report = control.report();
+    let environments: Vec<Value> = report.environments.iter().map(environment).collect();
+    let troubles = report.troubles.iter();
+    let troubles: Vec<Value> =
+        troubles.map(|trouble| json!({ "place": trouble.place, "why": trouble.why })).collect();
+    Json(json!({
+        "bus": bus(&origin),
+        "api_calls": report.api_calls,
+        "environments": environments,
+        "troubles": troubles,
+    }))
+    .into_response()
+}
+
+fn bus(origin: &Origin) -> &'static str {
+    match origin.bus().map(Bus::is_up) {
+        None => "none",
+        Some(true) => "up",
+        Some(false) => "down",
+    }
+}
+
+fn environment(report: &EnvironmentReport) -> Value {
+    json!({
+        "key": report.key.as_str(),
+        "place": report.place,
+        "revision": report.revision.map(|revision| revision.0),
+        "behind_seconds": report.behind.map(seconds),
+        "why": report.why,
+        "last_success": report.last_success.map(|time| time.to_string()),
+        "failures": report.failures,
+        "published": report.published,
+    })
+}
+
+/// Those that are furthest behind, the furthest first.
+fn behind(report: &ControlReport) -> Vec<Value> {
+    let environments = report.environments.iter();
+    let mut behind: Vec<(Duration, &EnvironmentReport)> =
+        environments.filter_map(|report| Some((report.behind?, report))).collect();
+    behind.sort_by_key(|(behind, report)| (Reverse(*behind), &report.key));
+    let told = behind.into_iter().take(MOST_BEHIND).map(
+        |(behind, report)| json!({ "key": report.key.as_str(), "seconds": seconds(behind), "why": report.why }),
+    );
+    told.collect()
+}
+
+/// To the millisecond.
+fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1_000.0).round() / 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use api::{EnvironmentKey, Revision};
+    use axum::body::{Body, to_bytes};
+    use http::header::AUTHORIZATION;
+    use jiff::Timestamp;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::control::{Changed, Control, PlaceTrouble};
+    use crate::{BusAddress, Settings, Token, app};
+
+    /// One that says how it stands.
+    struct Reported(ControlReport);
+
+    impl Control for Reported {
+        fn changed(&self, _: Changed) -> bool {
+            false
+        }
+
+        fn report(&self) -> ControlReport {
+            self.0.clone()
+        }
+    }
+
+    fn settled(key: &str) -> EnvironmentReport {
+        EnvironmentReport {
+            key: EnvironmentKey::parse(key).unwrap(),
+            place: format!("environments/{key}.json"),
+            revision: Some(Revision(1_772_450_553)),
+            behind: None,
+            why: None,
+            last_success: Some(Timestamp::from_millisecond(1_772_450_553_250).unwrap()),
+            failures: 0,
+            published: 3,
+        }
+    }
+
+    fn behind(key: &str, milliseconds: u64, why: &str) -> EnvironmentReport {
+        let behind = Some(Duration::from_millis(milliseconds));
+        EnvironmentReport { behind, why: Some(why.to_owned()), failures: 2, ..settled(key) }
+    }
+
+    fn origin(environments: Vec<EnvironmentReport>) -> Origin {
+        let troubles =
+            vec![PlaceTrouble { place: "environments/c.json".into(), why: "it is no JSON".into() }];
+        let report = ControlReport { environments, troubles, api_calls: 12 };
+        let settings = Settings { token: Some(Token::parse("s3cret").unwrap()), ..Settings::default() };
+        Origin::new(settings).with_control(Arc::new(Reported(report)))
+    }
+
+    async fn get(origin: &Origin, path: &str, authorization: Option<&str>) -> (u16, Value) {
+        let request = Request::get(path);
+        let request =
+            authorization.into_iter().fold(request, |request, it| request.header(AUTHORIZATION, it));
+        let request = request.body(Body::empty()).unwrap();
+        let (parts, body) = app(origin.clone()).oneshot(request).await.unwrap().into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap();
+        (parts.status.as_u16(), serde_json::from_slice(&body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn health_tells_who_is_behind_and_why_the_furthest_first() {
+        let origin =
+            origin(vec![behind("b", 1_500, "HTTP 503"), settled("a"), behind("c", 61_000, "HTTP 429")]);
+        let expected = json!({
+            "status": "ok",
+            "bus": "none",
+            "behind": [
+                { "key": "c", "seconds": 61.0, "why": "HTTP 429" },
+                { "key": "b", "seconds": 1.5, "why": "HTTP 503" },
+            ],
+        });
+        for path in ["/health", "/health/", "/health/readiness", "/sse/health"] {
+            assert_eq!(get(&origin, path, None).await, (200, expected.clone()), "{path}");
+        }
+        assert_eq!(get(&origin, "/health/liveness", None).await, (200, json!({ "status": "ok" })));
+        origin.end();
+        assert_eq!(get(&origin, "/health/readiness", None).await.0, 503);
+        assert_eq!(get(&origin, "/health", None).await, (200, expected));
+    }
+
+    #[tokio::test]
+    async fn health_tells_of_a_hundred_at_most() {
+        let origin = origin((0..300).map(|n| behind(&format!("e{n}"), 1_000 + n, "HTTP 503")).collect());
+        let (_, health) = get(&origin, "/health", None).await;
+        let told = health["behind"].as_array().unwrap();
+        assert_eq!((told.len(), &told[0]["key"], &told[99]["key"]), (100, &json!("e299"), &json!("e200")));
+        let (_, status) = get(&origin, "/status", Some("Token s3cret")).await;
+        assert_eq!(status["environments"].as_array().unwrap().len(), 300);
+    }
+
+    #[tokio::test]
+    async fn a_bus_that_is_down_is_told_and_the_origin_is_ready() {
+        let bus = BusAddress::parse("redis://redis.example").unwrap();
+        let origin = Origin::new(Settings::default()).with_bus(bus, |_| {});
+        let expected = json!({ "status": "ok", "bus": "down", "behind": [] });
+        assert_eq!(get(&origin, "/health/readiness", None).await, (200, expected));
+    }
+
+    #[tokio::test]
+    async fn the_status_is_for_those_who_bring_the_token() {
+        let never = EnvironmentReport { revision: None, last_success: None, published: 0, ..settled("b") };
+        let reported =
+            origin(vec![settled("a"), EnvironmentReport { behind: Some(Duration::ZERO), ..never }]);
+        let unauthorized = json!({ "detail": "Invalid authorization header" });
+        let expected = json!({
+            "bus": "none",
+            "api_calls": 12,
+            "environments": [
+                {
+                    "key": "a", "place": "environments/a.json", "revision": 1_772_450_553_u64,
+                    "behind_seconds": null, "why": null, "last_success": "2026-03-02T11:22:33.25Z",
+                    "failures": 0, "published": 3,
+                },
+                {
+                    "key": "b", "place": "environments/b.json", "revision": null,
+                    "behind_seconds": 0.0, "why": null, "last_success": null,
+                    "failures": 0, "published": 0,
+                },
+            ],
+            "troubles": [{ "place": "environments/c.json", "why": "it is no JSON" }],
+        });
+        for (authorization, answer) in [
+            (None, (401, &unauthorized)),
+            (Some("Token wrong"), (401, &unauthorized)),
+            (Some("Token s3cret"), (200, &expected)),
+        ] {
+            for path in ["/status", "/status/"] {
+                let (status, body) = get(&reported, path, authorization).await;
+                assert_eq!((status, &body), answer, "{path} {authorization:?}");
+            }
+        }
+        let nothing = json!({ "detail": "nothing is published by this process" });
+        assert_eq!(get(&Origin::new(Settings::default()), "/status", None).await, (404, nothing));
+    }
+}
