@@ -17,6 +17,7 @@ mod quota;
 mod report;
 mod server_keys;
 mod source;
+pub mod status;
 mod target;
 pub mod watch;
 mod write;
