@@ -143,6 +143,11 @@ impl Header {
         self.sections.get(&section)
     }
 
+    /// All sections that the bundle has.
+    pub fn sections(&self) -> impl Iterator<Item = (Section, &Span)> {
+        self.sections.iter().map(|(section, span)| (*section, span))
+    }
+
     /// The header as metadata: one line of JSON.
     pub fn metadata(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()

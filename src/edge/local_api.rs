@@ -10,11 +10,15 @@ use percent_encoding::percent_decode_str;
 use crate::fault::previous;
 use crate::names::KV_STORE;
 
+/// Keys of a page of a list, unless more or fewer are asked for.
+const LIST_LIMIT: u32 = 100;
+
 /// The answer, if the request is one of those calls.
 pub(crate) fn answer(request: &mut Request) -> Option<Response> {
     let parts: Vec<&str> = request.get_path().split('/').skip(1).collect();
     let call = match (request.get_method(), parts.as_slice()) {
         (method, ["resources", "stores", "kv", _store, "keys", key]) => Call::Kv(method.clone(), decode(key)),
+        (&Method::GET, ["resources", "stores", "kv", _store, "keys"]) => Call::List,
         (&Method::POST, ["service", _service, "purge", key]) => Call::Purge(decode(key)),
         _ => return None,
     };
@@ -22,13 +26,15 @@ pub(crate) fn answer(request: &mut Request) -> Option<Response> {
         return Some(problem(StatusCode::UNAUTHORIZED, "the Fastly-Key is not valid"));
     }
     Some(match call {
-        Call::Kv(method, key) => kv(request, &method, &key),
+        Call::Kv(method, key) => kv(|store| one(store, request, &method, &key)),
+        Call::List => kv(|store| list(store, request)),
         Call::Purge(key) => purge(request, &key),
     })
 }
 
 enum Call {
     Kv(Method, String),
+    List,
     Purge(String),
 }
 
@@ -40,19 +46,45 @@ fn problem(status: StatusCode, detail: &str) -> Response {
     Response::from_status(status).with_body(format!("{{\"title\":{status:?},\"detail\":{detail:?}}}"))
 }
 
-fn kv(request: &mut Request, method: &Method, key: &str) -> Response {
-    let store = match KVStore::open(KV_STORE) {
-        Ok(Some(store)) => store,
-        Ok(None) => return problem(StatusCode::NOT_FOUND, "there is no such KV store"),
-        Err(error) => return failure(&error),
-    };
-    let result = match *method {
-        Method::GET => get(&store, key),
-        Method::PUT => put(&store, key, request),
-        Method::DELETE => delete(&store, key),
-        _ => return problem(StatusCode::METHOD_NOT_ALLOWED, "GET, PUT or DELETE"),
-    };
-    result.unwrap_or_else(|error| failure(&error))
+fn kv(act: impl FnOnce(&KVStore) -> Result<Response, KVStoreError>) -> Response {
+    match KVStore::open(KV_STORE) {
+        Ok(Some(store)) => act(&store).unwrap_or_else(|error| failure(&error)),
+        Ok(None) => problem(StatusCode::NOT_FOUND, "there is no such KV store"),
+        Err(error) => failure(&error),
+    }
+}
+
+fn one(
+    store: &KVStore,
+    request: &mut Request,
+    method: &Method,
+    key: &str,
+) -> Result<Response, KVStoreError> {
+    match *method {
+        Method::GET => get(store, key),
+        Method::PUT => put(store, key, request),
+        Method::DELETE => delete(store, key),
+        _ => Ok(problem(StatusCode::METHOD_NOT_ALLOWED, "GET, PUT or DELETE")),
+    }
+}
+
+fn list(store: &KVStore, request: &Request) -> Result<Response, KVStoreError> {
+    let parameter = |name| request.get_query_parameter(name).filter(|value| !value.is_empty());
+    let mut list = store.build_list();
+    if let Some(prefix) = parameter("prefix") {
+        list = list.prefix(prefix);
+    }
+    if let Some(cursor) = parameter("cursor") {
+        list = list.cursor(cursor);
+    }
+    let limit = parameter("limit").and_then(|limit| limit.parse().ok()).unwrap_or(LIST_LIMIT);
+    let page = list.limit(limit).execute()?;
+    let mut meta = serde_json::json!({ "limit": limit });
+    if let Some(cursor) = page.next_cursor() {
+        meta["next_cursor"] = cursor.into();
+    }
+    let body = serde_json::json!({ "data": page.keys(), "meta": meta }).to_string();
+    Ok(Response::from_body(body).with_header("content-type", "application/json"))
 }
 
 fn get(store: &KVStore, key: &str) -> Result<Response, KVStoreError> {

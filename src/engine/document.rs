@@ -86,7 +86,7 @@ struct Project {
     hide_disabled_flags: bool,
     #[serde(default, deserialize_with = "json::or_default")]
     enable_realtime_updates: bool,
-    #[serde(default, deserialize_with = "json::or_default")]
+    #[serde(default, deserialize_with = "json::numbers")]
     server_key_only_feature_ids: Vec<i64>,
     segments: Vec<Segment>,
 }
@@ -438,6 +438,35 @@ mod tests {
             let compiled = crate::Compiled::decode(environment.encode().unwrap()).unwrap();
             assert_eq!(compiled.evaluate(None).segments.len(), 1);
         }
+    }
+
+    /// SDKs that know one entry an identity saw the last one only.
+    #[test]
+    fn several_entries_for_one_identity_are_put_together() {
+        let entry = |identifier: &str, features: &str| {
+            format!(r#"{{"identifier": "{identifier}", "identity_features": [{features}]}}"#)
+        };
+        let state = |name: &str, value: u8| {
+            format!(r#"{{"feature": {{"id": 1, "name": "{name}"}}, "feature_state_value": {value}}}"#)
+        };
+        let document = |overrides: &[String]| {
+            let text = format!(
+                r#"{{"api_key": "key", "feature_states": [], "project": {{"segments": []}},
+                    "identity_overrides": [{}]}}"#,
+                overrides.join(",")
+            );
+            Document::parse(&text).unwrap().stamped("2026-01-01T00:00:00Z")
+        };
+        let several = document(&[
+            entry("anna", &state("f", 1)),
+            entry("bert", &state("f", 2)),
+            entry("anna", &[state("g", 3), state("f", 4)].join(",")),
+        ]);
+        let one = document(&[
+            entry("anna", &[state("f", 1), state("g", 3)].join(",")),
+            entry("bert", &state("f", 2)),
+        ]);
+        assert_eq!(several, one);
     }
 
     fn with_variant(percentage: &str) -> Result<Document, Refusal> {

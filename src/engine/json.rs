@@ -3,6 +3,7 @@
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use serde::de::{self, Deserialize, DeserializeOwned, Deserializer};
@@ -182,6 +183,16 @@ impl FromNumber for f64 {
 
 /// What is too great for a double would be given on as `null`.
 const FINITE: &str = "a finite number";
+
+/// Numbers or their texts; `null` in place of the list, or of one of them, is none.
+pub(crate) fn numbers<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromNumber,
+{
+    let numbers = Option::<Vec<LenientNumber<T>>>::deserialize(deserializer)?.unwrap_or_default();
+    Ok(numbers.into_iter().filter_map(|number| number.0).collect())
+}
 
 /// A number or its text; `null` is none.
 pub(crate) fn optional_number<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>

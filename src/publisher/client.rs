@@ -97,6 +97,10 @@ pub enum CallFailed {
     Here { what: String, why: String },
     #[error("{what}: the answer has no header `{header}`")]
     Header { what: String, header: &'static str },
+    #[error("{what}: the answer cannot be read: {error}")]
+    Unreadable { what: String, error: serde_json::Error },
+    #[error("{what}: there are more than {pages} pages")]
+    Endless { what: String, pages: usize },
     #[error("{what}: not tried any more after {} s", PATIENCE.as_secs())]
     OutOfTime { what: String },
 }
@@ -113,7 +117,11 @@ impl CallFailed {
                 [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(status)
                     || status.is_server_error()
             }
-            CallFailed::Here { .. } | CallFailed::Header { .. } | CallFailed::OutOfTime { .. } => false,
+            CallFailed::Here { .. }
+            | CallFailed::Header { .. }
+            | CallFailed::Unreadable { .. }
+            | CallFailed::Endless { .. }
+            | CallFailed::OutOfTime { .. } => false,
         }
     }
 

@@ -1,8 +1,15 @@
 //! Fastly's KV store, by its REST API.
 
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
 use ureq::http::{Request, StatusCode};
 
 use crate::client::{CallFailed, Calls, built, segment};
+
+/// Keys of one page of a list, and pages of one list.
+const LIST_LIMIT: usize = 1_000;
+const LIST_PAGES: usize = 1_000;
 
 /// An item as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +51,39 @@ pub(crate) fn get(calls: &Calls<'_>, key: &str) -> Result<Option<Stored>, CallFa
     Ok(Some(Stored { generation, item: Item { value: response.into_body(), metadata } }))
 }
 
+/// The keys that begin with a prefix.
+pub(crate) fn list(calls: &Calls<'_>, prefix: &str) -> Result<Vec<String>, CallFailed> {
+    #[derive(Deserialize)]
+    struct Page {
+        data: Vec<String>,
+        #[serde(default)]
+        meta: Meta,
+    }
+    #[derive(Deserialize, Default)]
+    struct Meta {
+        next_cursor: Option<String>,
+    }
+    let what = "listing the KV store".to_owned();
+    let mut names = BTreeSet::new();
+    let mut cursor: Option<String> = None;
+    for _ in 0..LIST_PAGES {
+        let mut url = format!("{}?prefix={}&limit={LIST_LIMIT}", keys_url(calls), segment(prefix));
+        if let Some(cursor) = &cursor {
+            url.push_str(&format!("&cursor={}", segment(cursor)));
+        }
+        let request = Request::get(url).header("Fastly-Key", calls.target().token.reveal());
+        let response = calls.call(&what, &[], &built(&what, request, &[])?)?;
+        let page: Page = serde_json::from_slice(response.body())
+            .map_err(|error| CallFailed::Unreadable { what: what.clone(), error })?;
+        names.extend(page.data.into_iter().filter(|name| name.starts_with(prefix)));
+        cursor = page.meta.next_cursor.filter(|cursor| !cursor.is_empty());
+        if cursor.is_none() {
+            return Ok(names.into_iter().collect());
+        }
+    }
+    Err(CallFailed::Endless { what, pages: LIST_PAGES })
+}
+
 /// Writes a key, provided that the store still has the `replaced` generation of it, or none if there was none. There
 /// is no write without a condition.
 pub(crate) fn put(
@@ -71,6 +111,10 @@ pub(crate) fn put(
 }
 
 fn url(calls: &Calls<'_>, key: &str) -> String {
+    format!("{}/{}", keys_url(calls), segment(key))
+}
+
+fn keys_url(calls: &Calls<'_>) -> String {
     let api = calls.target().api.trim_end_matches('/');
-    format!("{api}/resources/stores/kv/{}/keys/{}", segment(&calls.target().store), segment(key))
+    format!("{api}/resources/stores/kv/{}/keys", segment(&calls.target().store))
 }

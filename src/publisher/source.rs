@@ -13,6 +13,8 @@ use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::export::{self, ExportFault};
+
 /// Where a document is from, as it is shown: a file's path, or an environment at Flagsmith.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place(Arc<str>);
@@ -53,6 +55,8 @@ pub enum SourceFault {
     Unreadable { place: Place, error: std::io::Error },
     #[error("{place}: {refusal}")]
     Refused { place: Place, refusal: Refusal },
+    #[error("{place}: {fault}")]
+    Export { place: Place, fault: ExportFault },
     #[error("{place}: api_key: {fault}")]
     Key { place: Place, fault: KeyFault },
     #[error("{place}: updated_at: not an ISO 8601 time: {text:?}")]
@@ -81,7 +85,11 @@ impl Source {
     /// As [`Source::read`].
     pub fn parse(place: &Place, text: &str) -> Result<Source, SourceFault> {
         let place = place.clone();
-        let document = match Document::parse(text) {
+        let text = match export::document(text) {
+            Ok(text) => text,
+            Err(fault) => return Err(SourceFault::Export { place, fault }),
+        };
+        let document = match Document::parse(&text) {
             Ok(document) => document,
             Err(refusal) => return Err(SourceFault::Refused { place, refusal }),
         };

@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::{Document, FeatureState};
+use super::{Document, FeatureState, IdentityOverride};
 
 impl Document {
     pub(super) fn fill_defaults(&mut self) {
@@ -13,6 +13,7 @@ impl Document {
         self.project.id.get_or_insert(1);
         self.project.organisation.id.get_or_insert(1);
         keep_last_of_each_name(&mut self.feature_states);
+        put_together_by_identifier(&mut self.identity_overrides);
         let mut ids = FeatureIds::new(&self.feature_states);
         let segment_states = self.project.segments.iter_mut().flat_map(|s| &mut s.feature_states);
         let identity_states = self.identity_overrides.iter_mut().flat_map(|i| &mut i.identity_features);
@@ -72,6 +73,28 @@ fn keep_last_of_each_name(states: &mut Vec<FeatureState>) {
         }
     }
     *states = kept;
+}
+
+/// Some SDKs know one entry an identity, and pages of a document or exports may have several: all count, and of two for
+/// the same feature the first.
+fn put_together_by_identifier(identities: &mut Vec<IdentityOverride>) {
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut several: BTreeSet<usize> = BTreeSet::new();
+    let mut kept: Vec<IdentityOverride> = Vec::with_capacity(identities.len());
+    for identity in identities.drain(..) {
+        if let Some(place) = places.get(&identity.identifier) {
+            kept[*place].identity_features.extend(identity.identity_features);
+            several.insert(*place);
+        } else {
+            places.insert(identity.identifier.clone(), kept.len());
+            kept.push(identity);
+        }
+    }
+    for place in several {
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        kept[place].identity_features.retain(|state| names.insert(state.feature.name.clone()));
+    }
+    *identities = kept;
 }
 
 /// The ids of features by name, and those still free.

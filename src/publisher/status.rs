@@ -1,0 +1,198 @@
+//! How things stand: what is stored of each environment, what an edge serves of it, and what whoever publishes says of
+//! it. Nothing is ever written.
+
+mod edge;
+mod judgement;
+mod serving;
+
+use std::collections::BTreeMap;
+use std::panic::resume_unwind;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use api::{EnvironmentKey, Header, Revision, bundle};
+
+use crate::client::{CallFailed, Client, Patience};
+use crate::clock::Clock;
+use crate::kv::{self, Item};
+use crate::target::Secret;
+
+pub use edge::AtEdge;
+pub use judgement::wrong;
+pub use serving::{PlaceTrouble, Publishing, Watched};
+
+use edge::Edge;
+
+/// Bytes that a KV value can have.
+pub const VALUE_LIMIT: u64 = 25_000_000;
+
+/// What the store's keys of environments begin with.
+const PREFIX: &str = "environment/";
+/// How many environments are looked at at once.
+const AT_ONCE: usize = 8;
+/// After what time one is looked at again that an edge serves otherwise than it is stored: it may have been published
+/// between the two looks.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
+
+/// What is asked, beside the store.
+#[derive(Debug, Default)]
+pub struct Question {
+    /// Only these; all that are stored or watched if there are none.
+    pub environments: Vec<EnvironmentKey>,
+    /// The base of an edge.
+    pub edge: Option<String>,
+    /// The base of one who publishes and can be asked, and the token that it wants to see.
+    pub serving: Option<(String, Option<Secret>)>,
+}
+
+/// How things stand.
+#[derive(Debug, Default)]
+pub struct Status {
+    pub environments: Vec<EnvironmentStatus>,
+    /// What whoever publishes says; none if it was not asked, or did not answer.
+    pub publishing: Option<Publishing>,
+    /// Who could not be asked, and why.
+    pub unanswered: Vec<String>,
+}
+
+/// How an environment stands. What was not asked for is absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvironmentStatus {
+    pub key: EnvironmentKey,
+    /// None if the store did not answer.
+    pub stored: Option<Stored>,
+    /// None if there is no edge to ask, or it did not answer.
+    pub edge: Option<AtEdge>,
+    pub watched: Option<Watched>,
+}
+
+/// What the store has of an environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    Sound(Header),
+    /// A value that no edge serves.
+    Broken {
+        revision: Option<Revision>,
+        why: String,
+    },
+    Missing,
+}
+
+impl Stored {
+    fn of(item: &Item) -> Stored {
+        let metadata = item.metadata.as_deref().unwrap_or_default();
+        let revision = Header::glance(metadata.as_bytes()).map(|(revision, _)| revision);
+        match bundle::check(&item.value) {
+            Ok(header) if header.metadata() == metadata => Stored::Sound(header),
+            Ok(_) => Stored::Broken { revision, why: "its metadata are not those of its bundle".to_owned() },
+            Err(fault) => Stored::Broken { revision, why: fault.to_string() },
+        }
+    }
+}
+
+/// Looks at everything.
+pub fn status(client: &Client<'_>, clock: &dyn Clock, question: &Question) -> Status {
+    let mut status = Status::default();
+    if let Some((base, token)) = &question.serving {
+        match serving::ask(base, token.as_ref()) {
+            Ok(publishing) => status.publishing = Some(publishing),
+            Err(why) => status.unanswered.push(why),
+        }
+    }
+    let mut watched: BTreeMap<EnvironmentKey, Watched> = BTreeMap::new();
+    for environment in status.publishing.iter_mut().flat_map(Publishing::take_environments) {
+        watched.insert(environment.key.clone(), environment);
+    }
+    let mut keys = question.environments.clone();
+    if keys.is_empty() {
+        match stored_environments(client) {
+            Ok(stored) => keys = stored,
+            Err(failed) => {
+                status.unanswered.push(failed.to_string());
+                return status;
+            }
+        }
+        keys.extend(watched.keys().cloned());
+    }
+    keys.sort();
+    keys.dedup();
+    let edge = question.edge.as_deref().map(Edge::new);
+    let look = Look { client, edge, store_failed: OnceLock::new(), edge_failed: OnceLock::new() };
+    let mut looks = each(&keys, |key| look.at(key));
+    let doubtful: Vec<usize> = (0..keys.len()).filter(|index| judgement::disagree(&looks[*index])).collect();
+    if !doubtful.is_empty() {
+        clock.sleep(SECOND_LOOK);
+        for (index, second) in doubtful.iter().zip(each(&doubtful, |index| look.at(&keys[*index]))) {
+            looks[*index] = second;
+        }
+    }
+    for (key, mut environment) in keys.iter().zip(looks) {
+        environment.watched = watched.remove(key);
+        status.environments.push(environment);
+    }
+    status
+        .unanswered
+        .extend([look.store_failed, look.edge_failed].into_iter().filter_map(OnceLock::into_inner));
+    status
+}
+
+/// The environments that the store has anything of.
+fn stored_environments(client: &Client<'_>) -> Result<Vec<EnvironmentKey>, CallFailed> {
+    let names = kv::list(&client.calls(Patience::OF_ONE_WHO_RETURNS), PREFIX)?;
+    let keys = names.iter().filter_map(|name| EnvironmentKey::parse(name.strip_prefix(PREFIX)?).ok());
+    Ok(keys.collect())
+}
+
+/// Looks at environments, one after the other. Who did not answer once is not asked again.
+struct Look<'a> {
+    client: &'a Client<'a>,
+    edge: Option<Edge<'a>>,
+    store_failed: OnceLock<String>,
+    edge_failed: OnceLock<String>,
+}
+
+impl Look<'_> {
+    fn at(&self, key: &EnvironmentKey) -> EnvironmentStatus {
+        // The edge first: what it serves is in the store by then.
+        let edge = self.edge(key);
+        EnvironmentStatus { key: key.clone(), stored: self.stored(key), edge, watched: None }
+    }
+
+    fn edge(&self, key: &EnvironmentKey) -> Option<AtEdge> {
+        let edge = self.edge.as_ref().filter(|_| self.edge_failed.get().is_none())?;
+        edge.ask(key).map_err(|why| self.edge_failed.get_or_init(|| why)).ok()
+    }
+
+    fn stored(&self, key: &EnvironmentKey) -> Option<Stored> {
+        if self.store_failed.get().is_some() {
+            return None;
+        }
+        let calls = self.client.calls(Patience::OF_ONE_WHO_RETURNS);
+        let found = kv::get(&calls, &key.store_key());
+        let found = found.map_err(|failed| self.store_failed.get_or_init(|| failed.to_string())).ok()?;
+        Some(found.map_or(Stored::Missing, |stored| Stored::of(&stored.item)))
+    }
+}
+
+/// Does something for each, several at once, and gives the results in their order.
+fn each<T: Sync, R: Send>(items: &[T], act: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(index) else { return done };
+            done.push((index, act(item)));
+        }
+    };
+    let mut done = thread::scope(|threads| {
+        let workers: Vec<_> = (0..AT_ONCE.min(items.len())).map(|_| threads.spawn(work)).collect();
+        let done =
+            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        done.flatten().collect::<Vec<_>>()
+    });
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
+}

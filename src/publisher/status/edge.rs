@@ -1,0 +1,107 @@
+//! What an edge serves of an environment.
+
+use std::time::Duration;
+
+use api::{EnvironmentKey, Revision};
+use ureq::Agent;
+use ureq::http::{HeaderMap, Request, StatusCode};
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes of an answer: more than an environment's flags can have.
+const LIMIT: u64 = 64 << 20;
+
+/// What an edge answers to the client-side key of an environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AtEdge {
+    Serves {
+        revision: Revision,
+        /// `pop`, `kv` or `stale`.
+        source: String,
+        /// Seconds since the store confirmed it.
+        age: Option<u64>,
+    },
+    /// The key opens nothing there.
+    Refuses,
+    /// An answer that is no edge's, or one that can serve nothing.
+    Fails { status: u16 },
+}
+
+/// An edge at an address.
+pub(super) struct Edge<'a> {
+    base: &'a str,
+    agent: Agent,
+}
+
+impl Edge<'_> {
+    pub(super) fn new(base: &str) -> Edge<'_> {
+        Edge { base: base.trim_end_matches('/'), agent: agent() }
+    }
+
+    /// Asks for an environment's flags, as any client would.
+    pub(super) fn ask(&self, key: &EnvironmentKey) -> Result<AtEdge, String> {
+        let failed = |error: ureq::Error| format!("asking the edge at {}: {error}", self.base);
+        let request =
+            Request::get(format!("{}/api/v1/flags/", self.base)).header("X-Environment-Key", key.as_str());
+        let request = request.body(()).map_err(|error| failed(error.into()))?;
+        let (parts, mut body) = self.agent.run(request).map_err(failed)?.into_parts();
+        // One that breaks off serves nothing.
+        body.with_config().limit(LIMIT).read_to_vec().map_err(failed)?;
+        Ok(AtEdge::of(parts.status, &parts.headers))
+    }
+}
+
+impl AtEdge {
+    fn of(status: StatusCode, headers: &HeaderMap) -> AtEdge {
+        let text = |name: &str| headers.get(name)?.to_str().ok();
+        let revision = text("jackstaff-revision").and_then(|text| text.parse().ok());
+        match (status, revision) {
+            (StatusCode::OK, Some(revision)) => AtEdge::Serves {
+                revision: Revision(revision),
+                source: text("jackstaff-source").unwrap_or_default().to_owned(),
+                age: text("age").and_then(|text| text.parse().ok()),
+            },
+            (StatusCode::FORBIDDEN, _) => AtEdge::Refuses,
+            _ => AtEdge::Fails { status: status.as_u16() },
+        }
+    }
+}
+
+/// One for questions to servers that are not Fastly's.
+pub(super) fn agent() -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_connect(Some(Duration::from_secs(5)))
+        .timeout_global(Some(PATIENCE))
+        // A key or token goes to nobody but whom it was given for.
+        .max_redirects(0)
+        .user_agent(concat!("jackstaff/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers() {
+        let serves = |source: &str, age| AtEdge::Serves { revision: Revision(7), source: source.into(), age };
+        for (status, headers, expected) in [
+            (
+                200,
+                vec![("jackstaff-revision", "7"), ("jackstaff-source", "pop"), ("age", "3")],
+                serves("pop", Some(3)),
+            ),
+            (200, vec![("jackstaff-revision", "7")], serves("", None)),
+            (200, vec![], AtEdge::Fails { status: 200 }),
+            (403, vec![("jackstaff-revision", "7")], AtEdge::Refuses),
+            (503, vec![], AtEdge::Fails { status: 503 }),
+        ] {
+            let parsed = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            let parsed: HeaderMap = parsed.collect();
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(AtEdge::of(status, &parsed), expected, "{status} {headers:?}");
+        }
+    }
+}

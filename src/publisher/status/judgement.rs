@@ -1,0 +1,183 @@
+//! What is wrong with an environment, given how it stands.
+
+use api::{Header, Revision};
+
+use super::{AtEdge, EnvironmentStatus, Stored};
+
+/// What is wrong, in words; nothing if all who were asked agree.
+pub fn wrong(status: &EnvironmentStatus) -> Vec<String> {
+    let mut wrong = Vec::new();
+    match &status.stored {
+        Some(Stored::Missing) => wrong.push("it is not in the store".to_owned()),
+        Some(Stored::Broken { why, .. }) => {
+            wrong.push(format!("what is stored is broken, so edges keep what they have: {why}"));
+        }
+        Some(Stored::Sound(_)) | None => {}
+    }
+    wrong.extend(at_edge(status));
+    if let Some(watched) = &status.watched {
+        if let Some(behind) = watched.behind {
+            let why = watched.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+            wrong.push(format!("it is behind for {behind} s{why}"));
+        }
+        if let (Some(Stored::Sound(header)), Some(stored_last)) = (&status.stored, watched.revision)
+            && header.revision < stored_last
+        {
+            let shown = header.revision;
+            wrong.push(format!(
+                "the store shows revision {shown}, and revision {stored_last} was written to it"
+            ));
+        }
+    }
+    wrong
+}
+
+/// Whether the edge serves something else than what is stored; it may be so for a moment.
+pub(super) fn disagree(status: &EnvironmentStatus) -> bool {
+    at_edge(status).is_some()
+}
+
+/// What is wrong with what the edge serves.
+fn at_edge(status: &EnvironmentStatus) -> Option<String> {
+    let edge = status.edge.as_ref()?;
+    if let AtEdge::Fails { status } = edge {
+        return Some(format!("the edge answers {status}"));
+    }
+    match (status.stored.as_ref()?, edge) {
+        (Stored::Sound(header), AtEdge::Serves { revision, .. }) => served(header, *revision),
+        (Stored::Sound(header), AtEdge::Refuses) if opens(header) => {
+            Some(format!("the edge does not know it, and revision {} is stored", header.revision))
+        }
+        (Stored::Missing, AtEdge::Serves { revision, .. }) => {
+            Some(format!("the edge serves revision {revision}, which the store does not have"))
+        }
+        _ => None,
+    }
+}
+
+fn served(header: &Header, revision: Revision) -> Option<String> {
+    let stored = header.revision;
+    if header.tombstone {
+        Some(format!("the edge serves revision {revision}, and it was removed by revision {stored}"))
+    } else if header.switches.stop_serving_flags && stored > revision {
+        Some(format!("the edge serves revision {revision}, and revision {stored} stopped it"))
+    } else if revision < stored {
+        Some(format!("the edge serves revision {revision}, and revision {stored} is stored"))
+    } else if revision > stored {
+        Some(format!("the edge serves revision {revision}, which is later than {stored}, which is stored"))
+    } else {
+        None
+    }
+}
+
+/// Whether the key of an environment opens anything.
+fn opens(header: &Header) -> bool {
+    !header.tombstone && !header.switches.stop_serving_flags
+}
+
+#[cfg(test)]
+mod tests {
+    use api::EnvironmentKey;
+    use api::bundle::{self, Label};
+    use engine::Switches;
+
+    use super::*;
+    use crate::status::Watched;
+
+    fn stored(tombstone: bool, stop_serving_flags: bool) -> Option<Stored> {
+        let label = Label {
+            revision: Revision(7),
+            source_updated_at: None,
+            source_hash: String::new(),
+            settings: String::new(),
+            switches: Switches { stop_serving_flags, ..Switches::default() },
+            tombstone,
+        };
+        Some(Stored::Sound(bundle::write(&label, &[]).unwrap().0))
+    }
+
+    fn serves(revision: u64) -> Option<AtEdge> {
+        Some(AtEdge::Serves { revision: Revision(revision), source: "pop".into(), age: Some(1) })
+    }
+
+    fn watched(revision: u64, behind: Option<u64>, why: Option<&str>) -> Option<Watched> {
+        Some(Watched {
+            key: EnvironmentKey::parse("e").unwrap(),
+            place: "e.json".into(),
+            revision: Some(Revision(revision)),
+            behind,
+            why: why.map(str::to_owned),
+            last_success: None,
+            failures: 0,
+            published: 0,
+        })
+    }
+
+    #[test]
+    fn what_is_wrong() {
+        let broken = || Some(Stored::Broken { revision: None, why: "not a bundle".into() });
+        let refuses = || Some(AtEdge::Refuses);
+        for (stored, edge, watched, expected) in [
+            (stored(false, false), None, None, vec![]),
+            (stored(false, false), serves(7), watched(7, None, None), vec![]),
+            (stored(true, false), refuses(), None, vec![]),
+            (stored(false, true), refuses(), None, vec![]),
+            (None, serves(7), None, vec![]),
+            (
+                stored(false, false),
+                serves(6),
+                None,
+                vec!["the edge serves revision 6, and revision 7 is stored"],
+            ),
+            (
+                stored(false, false),
+                serves(8),
+                None,
+                vec!["the edge serves revision 8, which is later than 7, which is stored"],
+            ),
+            (
+                stored(true, false),
+                serves(6),
+                None,
+                vec!["the edge serves revision 6, and it was removed by revision 7"],
+            ),
+            (
+                stored(false, true),
+                serves(6),
+                None,
+                vec!["the edge serves revision 6, and revision 7 stopped it"],
+            ),
+            (
+                stored(false, false),
+                refuses(),
+                None,
+                vec!["the edge does not know it, and revision 7 is stored"],
+            ),
+            (stored(false, false), Some(AtEdge::Fails { status: 503 }), None, vec!["the edge answers 503"]),
+            (Some(Stored::Missing), refuses(), None, vec!["it is not in the store"]),
+            (
+                Some(Stored::Missing),
+                serves(6),
+                None,
+                vec!["it is not in the store", "the edge serves revision 6, which the store does not have"],
+            ),
+            (
+                broken(),
+                serves(6),
+                None,
+                vec!["what is stored is broken, so edges keep what they have: not a bundle"],
+            ),
+            (stored(false, false), None, watched(7, Some(3), Some("503")), vec!["it is behind for 3 s: 503"]),
+            (
+                stored(false, false),
+                None,
+                watched(8, Some(3), None),
+                vec!["it is behind for 3 s", "the store shows revision 7, and revision 8 was written to it"],
+            ),
+        ] {
+            let status =
+                EnvironmentStatus { key: EnvironmentKey::parse("e").unwrap(), stored, edge, watched };
+            assert_eq!(wrong(&status), expected, "{status:?}");
+        }
+    }
+}
