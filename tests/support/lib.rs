@@ -14,6 +14,7 @@ pub mod proxy;
 mod server;
 pub mod stream;
 mod tools;
+mod varnish;
 
 pub use clock::SimulatedClock;
 pub use edge::{Answer, Edge, edge, edge_with_origin};
@@ -21,6 +22,7 @@ pub use files::{fixture, folder, workspace};
 pub use jackstaff::{Finished, jackstaff};
 pub use origin::{Origin, origin, origin_at, origin_with};
 pub use tools::{Tools, installed, say, tools};
+pub use varnish::{Varnish, varnish};
 
 use std::thread;
 use std::time::{Duration, Instant};
