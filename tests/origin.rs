@@ -3,9 +3,9 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tests::{Origin, origin_with, tools};
+use tests::{Origin, jackstaff, origin_with, tools};
 
 fn listen(origin: &Origin) -> TcpStream {
     let mut client = TcpStream::connect(origin.url().trim_start_matches("http://")).unwrap();
@@ -50,4 +50,27 @@ fn streams_are_bounded_and_aborted_at_the_end() {
     // Whether the connection is closed or reset, there is no last chunk.
     let _ = stream.read_to_string(&mut rest);
     assert_eq!(rest.replace("8\r\n: ping\n\n\r\n", ""), "");
+}
+
+#[test]
+fn a_stream_in_segments_ends_in_time_with_a_last_chunk() {
+    let Some(tools) = tools() else { return };
+    let origin = origin_with(&tools, &["--segment", "5"]);
+    let mut stream = listen(&origin);
+    let begun = Instant::now();
+    let head = until(&mut stream, "\n\n\r\n");
+    assert!(head.contains("\r\ncache-control: public, max-age=1, no-transform\r\n"), "{head}");
+    until(&mut stream, "0\r\n\r\n");
+    let lasted = begun.elapsed();
+    assert!((4_900..8_000).contains(&lasted.as_millis()), "{lasted:?}");
+}
+
+#[test]
+fn segments_have_a_range() {
+    let Some(tools) = tools() else { return };
+    for seconds in ["0", "4", "91", "5.5", "x"] {
+        let refused = jackstaff(&tools, &["origin", "--segment", seconds], "");
+        assert_eq!(refused.code, 64, "{refused:?}");
+        assert!(refused.errors.contains("not a whole number from 5 to 90"), "{refused:?}");
+    }
 }

@@ -16,6 +16,7 @@ pub mod proxy;
 mod server;
 pub mod stream;
 mod tools;
+mod varnish;
 
 pub use clock::SimulatedClock;
 pub use edge::{Answer, Edge, edge, edge_with_origin};
@@ -24,6 +25,7 @@ pub use jackstaff::{Finished, jackstaff};
 pub use origin::{Origin, origin, origin_at, origin_with};
 pub use program::{Program, program};
 pub use tools::{Tools, installed, say, tools};
+pub use varnish::{Varnish, varnish};
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,0 +1,90 @@
+//! An origin, a proxy before it, and Varnish before that.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tests::proxy::{Proxy, proxy};
+use tests::stream::{Change, Clients, History, Listening, announce, clients};
+use tests::{Origin, Varnish, origin_with, tools, varnish};
+use ureq::http::{Request, Response};
+
+pub(crate) const KEY: &str = "demo";
+
+/// How long what is under way at once may take on a machine that does much else.
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+
+/// How long a segment lasts in most tests, and for how long it can be joined.
+pub(crate) const SEGMENT: Duration = Duration::from_secs(5);
+pub(crate) const JOIN: Duration = Duration::from_secs(1);
+
+pub(crate) struct World {
+    pub(crate) varnish: Varnish,
+    pub(crate) proxy: Proxy,
+    pub(crate) origin: Origin,
+    revision: AtomicU64,
+}
+
+impl World {
+    /// With segments of [`SEGMENT`], if the programs are there.
+    pub(crate) fn new() -> Option<World> {
+        World::with(SEGMENT, 100)
+    }
+
+    pub(crate) fn with(segment: Duration, clients: usize) -> Option<World> {
+        let tools = tools()?;
+        let origin = origin_with(&tools, &["--segment", &segment.as_secs().to_string()]);
+        let proxy = proxy(&origin.url());
+        let varnish = varnish(&proxy.url(), clients)?;
+        Some(World { varnish, proxy, origin, revision: AtomicU64::new(1_772_450_553) })
+    }
+
+    /// Clients that connect at once and always, and that listen by now.
+    pub(crate) fn clients(&self, count: usize) -> Clients {
+        self.listening(&Listening::to(self.varnish.url(), KEY, count))
+    }
+
+    pub(crate) fn listening(&self, listening: &Listening) -> Clients {
+        let clients = clients(listening);
+        clients.wait_until_connected(listening.over + SOON);
+        clients
+    }
+
+    /// Announces the next revision.
+    pub(crate) fn change(&self) -> Change {
+        let revision = self.revision.fetch_add(1, Ordering::Relaxed);
+        let begun = Instant::now();
+        let announced = announce(&self.origin.url(), None, KEY, revision);
+        Change { revision, begun, stored: begun, announced: Some(announced) }
+    }
+
+    /// Connections that were made to the origin for streams.
+    pub(crate) fn streams(&self) -> u64 {
+        self.proxy.counts().streams.total
+    }
+
+    /// What is answered, whose body is not read yet.
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response<ureq::Body> {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(SOON))
+            .build()
+            .new_agent();
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.varnish.url()));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        agent.run(request.body(()).unwrap()).unwrap()
+    }
+}
+
+/// Whether clients, each time that they connected, did so within the time in which a segment can be joined. A machine that
+/// does much else may let them come later, and then there is more than one segment at a time, rightly.
+pub(crate) fn came_together(histories: &[History], join: Duration) -> bool {
+    let most = histories.iter().map(|history| history.connections.len()).max().unwrap_or_default();
+    (0..most).all(|nth| {
+        let opened = histories.iter().filter_map(|history| history.connections.get(nth)?.opened);
+        let spread = opened.clone().max().zip(opened.min()).map_or(join, |(last, first)| last - first);
+        // Caches count in whole seconds here and there.
+        spread < join / 2
+    })
+}
