@@ -47,7 +47,6 @@ Environment variables:
   JACKSTAFF_WEBHOOK_SECRET  what Flagsmith signs webhooks with, unless --webhook-secret-file names a file with it
   JACKSTAFF_BUS             the URL of the bus with its password, unless --bus is given
   JACKSTAFF_SERVER_KEYS     a manifest itself, unless --server-keys names a file with it; a file is watched, too
-  JACKSTAFF_BUS             the URL of the bus with its password, unless --bus is given
 
 A manifest of server-side keys, in one of these shapes:
   {\"<client-side key>\": [\"ser.…\", {\"key\": \"ser.…\", \"active\": true, \"expires_at\": null}]}

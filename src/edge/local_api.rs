@@ -54,12 +54,7 @@ fn kv(act: impl FnOnce(&KVStore) -> Result<Response, KVStoreError>) -> Response 
     }
 }
 
-fn one(
-    store: &KVStore,
-    request: &mut Request,
-    method: &Method,
-    key: &str,
-) -> Result<Response, KVStoreError> {
+fn one(store: &KVStore, request: &mut Request, method: &Method, key: &str) -> Result<Response, KVStoreError> {
     match *method {
         Method::GET => get(store, key),
         Method::PUT => put(store, key, request),

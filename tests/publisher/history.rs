@@ -194,7 +194,11 @@ fn was_told_to_fail(failed: &CallFailed) -> bool {
     match failed {
         CallFailed::Status { detail, .. } => detail.contains("as told"),
         CallFailed::Transport { .. } => true,
-        CallFailed::Here { .. } | CallFailed::Header { .. } | CallFailed::OutOfTime { .. } => false,
+        CallFailed::Here { .. }
+        | CallFailed::Header { .. }
+        | CallFailed::Unreadable { .. }
+        | CallFailed::Endless { .. }
+        | CallFailed::OutOfTime { .. } => false,
     }
 }
 
