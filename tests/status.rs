@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::thread;
 
 use serde_json::{Value, json};
-use tests::fastly::{Fault, Kind, STORE, fastly_api};
+use tests::fastly::{FastlyApi, Fault, Kind, STORE, fastly_api};
 use tests::{Edge, Finished, Tools, edge, jackstaff, tools};
 
 const FLAGS: &str = "/api/v1/flags/";
@@ -117,37 +117,50 @@ fn who_agrees_and_who_does_not() {
     assert!(unknown.output.contains("environment `nobody`: it is not in the store"), "{unknown:?}");
 }
 
+/// A store that stands in for Fastly's, and has one environment.
+fn store(tools: &Tools) -> FastlyApi {
+    let api = fastly_api();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.json");
+    std::fs::write(&file, document("a", MARCH)).unwrap();
+    let url = api.url();
+    let publish = ["publish", "--api", &url, "--store", STORE, &file.display().to_string()];
+    let finished = jackstaff(tools, &publish, "");
+    assert_eq!(finished.code, 0, "{finished:?}");
+    api
+}
+
 #[test]
 fn who_cannot_be_asked() {
-    let Some(setup) = Setup::new() else { return };
-    setup.publish("a", MARCH, PURGE);
+    let Some(tools) = tools() else { return };
+    let api = store(&tools);
     let nobody = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}", listener.local_addr().unwrap())
     };
-    let edge = setup.edge.url("");
+    let url = api.url();
     let status = |arguments: &[&str]| {
-        let finished = jackstaff(&setup.tools, &[&["status"], arguments].concat(), "");
+        let finished = jackstaff(&tools, &[&["status"], arguments].concat(), "");
         (finished.code, finished.output, finished.errors)
     };
 
-    let (code, output, errors) = status(&["--api", &edge, "--store", "local", "--edge", &nobody]);
+    let (code, output, errors) = status(&["--api", &url, "--store", STORE, "--edge", &nobody]);
     assert_eq!(code, 2);
     assert!(output.contains("\na  "), "what can be had is shown: {output}");
     assert!(errors.contains(&format!("jackstaff status: asking the edge at {nobody}: ")), "{errors}");
 
-    let (code, _, errors) = status(&["--api", &nobody, "--store", "local", "--edge", &edge]);
+    let (code, _, errors) = status(&["--api", &nobody, "--store", STORE]);
     assert_eq!(code, 2);
     assert!(errors.contains("jackstaff status: listing the KV store: "), "{errors}");
 
-    let (code, _, errors) = status(&["--api", &edge, "--store", "local", "--serve", &nobody]);
+    let (code, _, errors) = status(&["--api", &url, "--store", STORE, "--serve", &nobody]);
     assert_eq!(code, 2);
     assert!(errors.contains(&format!("jackstaff status: asking {nobody}/status: ")), "{errors}");
 
     for (arguments, expected) in [
-        (vec!["--api", &edge, "--store", "local", "a/b"], "\"a/b\" is no client-side key"),
-        (vec!["--api", &edge], "--store"),
-        (vec!["--api", &edge, "--store", "local", "--serve-token-file", "x"], "--serve"),
+        (vec!["--api", &url, "--store", STORE, "a/b"], "\"a/b\" is no client-side key"),
+        (vec!["--api", &url], "--store"),
+        (vec!["--api", &url, "--store", STORE, "--serve-token-file", "x"], "--serve"),
     ] {
         let (code, _, errors) = status(&arguments);
         assert_eq!(code, 64, "{arguments:?}");
@@ -173,9 +186,16 @@ fn answers_once(status: &str, body: &Value) -> (String, thread::JoinHandle<Vec<S
 
 #[test]
 fn what_whoever_publishes_says() {
-    let Some(setup) = Setup::new() else { return };
-    setup.publish("a", MARCH, PURGE);
-    let token = setup.edge.file("token", "s3cret\n").display().to_string();
+    let Some(tools) = tools() else { return };
+    let api = store(&tools);
+    let url = api.url();
+    let status = |further: &[&str]| {
+        jackstaff(&tools, &[&["status", "--api", &url, "--store", STORE], further].concat(), "")
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "s3cret\n").unwrap();
+    let token = token.display().to_string();
     let report = json!({
         "bus": "down",
         "api_calls": 12,
@@ -188,7 +208,7 @@ fn what_whoever_publishes_says() {
         "troubles": [{ "place": "bad.json", "why": "invalid JSON" }],
     });
     let (serve, asked) = answers_once("200 OK", &report);
-    let finished = setup.status(&["--serve", &serve, "--serve-token-file", &token]);
+    let finished = status(&["--serve", &serve, "--serve-token-file", &token]);
     assert_eq!(finished.code, 1, "{finished:?}");
     let asked = asked.join().unwrap();
     assert_eq!(asked[0], "GET /status HTTP/1.1");
@@ -204,15 +224,17 @@ fn what_whoever_publishes_says() {
 
     let settled = json!({ "bus": "none", "api_calls": 3, "environments": [], "troubles": [] });
     let (serve, _) = answers_once("200 OK", &settled);
-    let status = setup.json(&["--serve", &serve], 0);
-    assert_eq!(status["serve"], json!({ "bus": "none", "api_calls": 3 }));
+    let finished = status(&["--serve", &serve, "--json"]);
+    assert_eq!(finished.code, 0, "{finished:?}");
+    let said: Value = serde_json::from_str(&finished.output).unwrap();
+    assert_eq!(said["serve"], json!({ "bus": "none", "api_calls": 3 }));
 
     for (answer, why) in [
         ("404 Not Found", "answered 404: nobody publishes there"),
         ("401 Unauthorized", "answered 401 Unauthorized: the token is missing or wrong"),
     ] {
         let (serve, _) = answers_once(answer, &json!({}));
-        let finished = setup.status(&["--serve", &serve]);
+        let finished = status(&["--serve", &serve]);
         assert_eq!(finished.code, 2, "{finished:?}");
         assert!(finished.errors.contains(why), "{finished:?}");
     }
