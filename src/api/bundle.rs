@@ -46,6 +46,21 @@ pub enum Section {
     DocumentGzip,
 }
 
+impl Section {
+    /// As headers call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Section::Compiled => "compiled",
+            Section::FlagsClient => "flags-client",
+            Section::FlagsClientGzip => "flags-client-gzip",
+            Section::FlagsServer => "flags-server",
+            Section::FlagsServerGzip => "flags-server-gzip",
+            Section::Document => "document",
+            Section::DocumentGzip => "document-gzip",
+        }
+    }
+}
+
 /// Where a section lies, in bytes from the start of the bundle, and what it sums up to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
@@ -56,6 +71,10 @@ pub struct Span {
 }
 
 impl Span {
+    pub fn bytes(&self) -> u64 {
+        self.length
+    }
+
     pub fn range(&self) -> Range<u64> {
         self.start..self.start.saturating_add(self.length)
     }

@@ -6,6 +6,7 @@ mod origin_arguments;
 mod publish;
 mod serve;
 mod source_arguments;
+mod status;
 mod target;
 mod unpublish;
 mod verdict;
@@ -29,6 +30,7 @@ enum Command {
     Origin(origin::Arguments),
     Publish(publish::Arguments),
     Serve(serve::Arguments),
+    Status(status::Arguments),
     Unpublish(unpublish::Arguments),
     Watch(watch::Arguments),
 }
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Origin(arguments) => origin::run(&arguments),
         Command::Publish(arguments) => publish::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
         Command::Unpublish(arguments) => unpublish::run(&arguments),
         Command::Watch(arguments) => watch::run(&arguments),
     }

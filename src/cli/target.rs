@@ -7,21 +7,28 @@ use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use publisher::{Secret, Signals, Target};
 
-/// The KV store, and the service that reads it.
+/// The KV store.
 #[derive(Args)]
-pub(crate) struct StoreArguments {
+pub(crate) struct ApiArguments {
     /// Base of Fastly's API, or of a local edge that answers in its place
     #[arg(long, value_name = "URL", default_value = "https://api.fastly.com")]
     api: String,
     /// The id of the KV store
     #[arg(long, value_name = "ID", env = "JACKSTAFF_KV_STORE")]
     store: String,
-    /// The id of the service whose copies are purged
-    #[arg(long, value_name = "ID", env = "FASTLY_SERVICE_ID")]
-    service: Option<String>,
     /// A file with the API token
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+}
+
+/// The KV store, and the service that reads it.
+#[derive(Args)]
+pub(crate) struct StoreArguments {
+    #[command(flatten)]
+    api: ApiArguments,
+    /// The id of the service whose copies are purged
+    #[arg(long, value_name = "ID", env = "FASTLY_SERVICE_ID")]
+    service: Option<String>,
 }
 
 #[derive(Args)]
@@ -36,18 +43,25 @@ pub(crate) struct TargetArguments {
     origin_token_file: Option<PathBuf>,
 }
 
-impl StoreArguments {
-    /// The target with its token, which tells whom it is given; what it lacks is said aloud, in the name of a `command`.
-    pub(crate) fn target(&self, command: &str, signals: Signals) -> Result<Target> {
+impl ApiArguments {
+    /// The target with its token, which tells whom it is given.
+    pub(crate) fn target(&self, service: Option<&str>, signals: Signals) -> Result<Target> {
         let token = secret(self.token_file.as_deref(), "FASTLY_API_TOKEN")?;
-        let target = Target {
+        Ok(Target {
             api: self.api.clone(),
             token: token
                 .ok_or_else(|| anyhow!("no API token: set FASTLY_API_TOKEN, or name a --token-file"))?,
             store: self.store.clone(),
-            service: self.service.clone(),
+            service: service.map(str::to_owned),
             signals,
-        };
+        })
+    }
+}
+
+impl StoreArguments {
+    /// The target with its token, which tells whom it is given; what it lacks is said aloud, in the name of a `command`.
+    pub(crate) fn target(&self, command: &str, signals: Signals) -> Result<Target> {
+        let target = self.api.target(self.service.as_deref(), signals)?;
         if target.service.is_none() {
             eprintln!(
                 "jackstaff {command}: no --service, so a POP may serve the older flags until its copy is due"

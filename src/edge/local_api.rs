@@ -64,13 +64,13 @@ fn one(store: &KVStore, request: &mut Request, method: &Method, key: &str) -> Re
 }
 
 fn list(store: &KVStore, request: &Request) -> Result<Response, KVStoreError> {
-    let parameter = |name| request.get_query_parameter(name).filter(|value| !value.is_empty());
+    let parameter = |name| request.get_query_parameter(name).map(decode).filter(|value| !value.is_empty());
     let mut list = store.build_list();
     if let Some(prefix) = parameter("prefix") {
-        list = list.prefix(prefix);
+        list = list.prefix(&prefix);
     }
     if let Some(cursor) = parameter("cursor") {
-        list = list.cursor(cursor);
+        list = list.cursor(&cursor);
     }
     let limit = parameter("limit").and_then(|limit| limit.parse().ok()).unwrap_or(LIST_LIMIT);
     let page = list.limit(limit).execute()?;

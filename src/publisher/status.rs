@@ -57,6 +57,16 @@ pub struct Status {
     pub unanswered: Vec<String>,
 }
 
+impl Status {
+    /// What is wrong with publishing as a whole, in words.
+    pub fn troubles(&self) -> Vec<String> {
+        let Some(publishing) = &self.publishing else { return Vec::new() };
+        let bus = (publishing.bus.as_deref() == Some("down")).then(|| "the bus is down".to_owned());
+        let places = publishing.troubles.iter().map(|trouble| format!("{}: {}", trouble.place, trouble.why));
+        bus.into_iter().chain(places).collect()
+    }
+}
+
 /// How an environment stands. What was not asked for is absent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvironmentStatus {

@@ -13,6 +13,7 @@ const METADATA_LIMIT: usize = 2_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
+    List,
     Read,
     Write,
     Purge,
@@ -22,15 +23,35 @@ pub enum Kind {
 /// A call that was understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Call {
-    Read { key: String },
-    Write { key: String, condition: Condition, metadata: Option<String>, value: Bytes },
-    Purge { key: String, soft: bool },
-    Announce { key: String, revision: u64 },
+    /// From the key after `cursor` on.
+    List {
+        prefix: String,
+        cursor: Option<String>,
+        limit: usize,
+    },
+    Read {
+        key: String,
+    },
+    Write {
+        key: String,
+        condition: Condition,
+        metadata: Option<String>,
+        value: Bytes,
+    },
+    Purge {
+        key: String,
+        soft: bool,
+    },
+    Announce {
+        key: String,
+        revision: u64,
+    },
 }
 
 impl Call {
     pub(crate) fn kind(&self) -> Kind {
         match self {
+            Call::List { .. } => Kind::List,
             Call::Read { .. } => Kind::Read,
             Call::Write { .. } => Kind::Write,
             Call::Purge { .. } => Kind::Purge,
@@ -45,6 +66,7 @@ impl Call {
 
     pub(crate) fn key(&self) -> &str {
         match self {
+            Call::List { prefix, .. } => prefix,
             Call::Read { key }
             | Call::Write { key, .. }
             | Call::Purge { key, .. }
@@ -89,6 +111,13 @@ impl Expected {
                     _ => wrong(405, "items are read and written; nothing is ever deleted"),
                 }
             }
+            (&Method::GET, ["resources", "stores", "kv", store, "keys"]) => {
+                self.authenticated(parts)?;
+                if decoded(store)? != self.store {
+                    return wrong(404, "no such store");
+                }
+                list(parts)
+            }
             (&Method::POST, ["service", service, "purge", key]) => {
                 self.authenticated(parts)?;
                 if decoded(service)? != self.service {
@@ -112,6 +141,24 @@ impl Expected {
         }
         wrong(401, "the Fastly-Key is missing or wrong")
     }
+}
+
+fn list(parts: &Parts) -> Result<Call, Wrong> {
+    let (mut prefix, mut cursor, mut limit) = (String::new(), None, 100);
+    for parameter in parts.uri.query().unwrap_or_default().split('&').filter(|text| !text.is_empty()) {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let value = decoded(value)?;
+        match name {
+            "prefix" => prefix = value,
+            "cursor" => cursor = Some(value),
+            "limit" => match value.parse() {
+                Ok(number @ 1..=1_000) => limit = number,
+                _ => return wrong(400, "a page has up to 1,000 keys"),
+            },
+            _ => return wrong(400, "a list has a prefix, a cursor and a limit"),
+        }
+    }
+    Ok(Call::List { prefix, cursor, limit })
 }
 
 fn read(key: String, parts: &Parts) -> Result<Call, Wrong> {

@@ -89,6 +89,7 @@ impl Faults {
             Fault::Overtaken,
         ];
         let further: &[Fault] = match kind {
+            Kind::List => &[Fault::BreakOff],
             Kind::Read => &of_reads,
             Kind::Write => &of_writes,
             Kind::Purge | Kind::Announce => &[Fault::DoneButAnswer(500), Fault::DoneButCut],

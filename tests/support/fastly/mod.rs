@@ -144,6 +144,11 @@ impl FastlyApi {
         self.state().too_early.clone()
     }
 
+    /// Lists come in pages of so many keys at most.
+    pub fn page_by(&self, keys: usize) {
+        self.state().store.page = Some(keys);
+    }
+
     /// A key takes one write in so much time.
     pub fn limit_writes(&self, interval: Duration) {
         self.state().store.write_interval = Some(interval);

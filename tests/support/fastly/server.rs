@@ -12,6 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::call::{Call, Expected, Wrong};
@@ -141,6 +142,14 @@ impl State {
 
     fn perform(&mut self, call: Call, stale: bool) -> Response<Reply> {
         match call {
+            Call::List { prefix, cursor, limit } => {
+                let limit = self.store.page.map_or(limit, |page| limit.min(page));
+                let mut keys = self.store.keys(&prefix, cursor.as_deref());
+                let more = keys.split_off(limit.min(keys.len()));
+                let next = keys.last().filter(|_| !more.is_empty());
+                let meta = json!({ "limit": limit, "next_cursor": next });
+                Response::new(json!({ "data": keys, "meta": meta }).to_string().as_str().into())
+            }
             Call::Read { key } => {
                 let found = if stale { self.store.previous(&key) } else { self.store.current(&key) };
                 found.map_or_else(|| problem(404, "no such key"), item)

@@ -28,6 +28,8 @@ pub(crate) struct Store {
     pub(crate) write_interval: Option<Duration>,
     /// Whether it keeps nothing of an item but what it is.
     pub(crate) forgets: bool,
+    /// Keys of a page of a list, at most.
+    pub(crate) page: Option<usize>,
     items: BTreeMap<String, Vec<Stored>>,
     written: BTreeMap<String, Written>,
     /// How many there were.
@@ -45,6 +47,12 @@ pub(crate) struct Written {
 }
 
 impl Store {
+    /// The keys with a prefix after another key, in order.
+    pub(crate) fn keys(&self, prefix: &str, after: Option<&str>) -> Vec<String> {
+        let keys = self.items.keys().filter(|key| key.starts_with(prefix));
+        keys.filter(|key| after.is_none_or(|after| key.as_str() > after)).cloned().collect()
+    }
+
     pub(crate) fn current(&self, key: &str) -> Option<&Stored> {
         self.items.get(key)?.last()
     }

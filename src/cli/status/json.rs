@@ -1,0 +1,74 @@
+//! The status as JSON, for programs.
+
+use api::Header;
+use jiff::Timestamp;
+use publisher::status::{AtEdge, EnvironmentStatus, Status, Stored, VALUE_LIMIT, Watched, wrong};
+use serde_json::{Map, Value, json};
+
+use super::table::age;
+
+pub(super) fn json(status: &Status, now: Timestamp) -> Value {
+    let environments: Vec<Value> =
+        status.environments.iter().map(|environment| self::environment(environment, now)).collect();
+    let mut json = json!({
+        "environments": environments,
+        "troubles": status.troubles(),
+        "unanswered": status.unanswered,
+    });
+    if let Some(publishing) = &status.publishing {
+        json["serve"] = json!({ "bus": publishing.bus, "api_calls": publishing.api_calls });
+    }
+    json
+}
+
+fn environment(status: &EnvironmentStatus, now: Timestamp) -> Value {
+    let stored = status.stored.as_ref().map(|stored| match stored {
+        Stored::Sound(header) => sound(header, now),
+        Stored::Broken { revision, why } => json!({ "revision": revision, "broken": why }),
+        Stored::Missing => json!({ "missing": true }),
+    });
+    json!({
+        "key": status.key.as_str(),
+        "stored": stored,
+        "edge": status.edge.as_ref().map(edge),
+        "serve": status.watched.as_ref().map(watched),
+        "wrong": wrong(status),
+    })
+}
+
+fn sound(header: &Header, now: Timestamp) -> Value {
+    let sections: Map<String, Value> =
+        header.sections().map(|(section, span)| (section.name().to_owned(), span.bytes().into())).collect();
+    json!({
+        "revision": header.revision,
+        "age_seconds": age(header.revision, now).as_secs(),
+        "source_updated_at": header.source_updated_at,
+        "tombstone": header.tombstone,
+        "bytes": header.total,
+        "limit_bytes": VALUE_LIMIT,
+        "sections": sections,
+    })
+}
+
+fn edge(edge: &AtEdge) -> Value {
+    match edge {
+        AtEdge::Serves { revision, source, age } => {
+            json!({ "revision": revision, "source": source, "age_seconds": age })
+        }
+        AtEdge::Refuses => json!({ "status": 403 }),
+        AtEdge::Fails { status } => json!({ "status": status }),
+    }
+}
+
+fn watched(watched: &Watched) -> Value {
+    let Watched { place, revision, behind, why, last_success, failures, published, .. } = watched;
+    json!({
+        "place": place,
+        "revision": revision,
+        "behind_seconds": behind,
+        "why": why,
+        "last_success": last_success,
+        "failures": failures,
+        "published": published,
+    })
+}

@@ -1,0 +1,197 @@
+//! The status as a table, for people.
+
+use std::time::Duration;
+
+use api::bundle::{Section, Span};
+use api::{Header, Revision};
+use jiff::Timestamp;
+use publisher::status::{AtEdge, EnvironmentStatus, Status, Stored, VALUE_LIMIT, wrong};
+
+const HEADINGS: [&str; 10] =
+    ["ENVIRONMENT", "REVISION", "AGE", "SOURCE", "BYTES", "LIMIT", "COMPILED", "FLAGS", "DOCUMENT", "EDGE"];
+/// Columns of numbers, which end in one line.
+const NUMBERS: [usize; 6] = [2, 4, 5, 6, 7, 8];
+
+type Row = [String; HEADINGS.len()];
+
+/// A row an environment, and below what is wrong, a line each.
+pub(super) fn table(status: &Status, now: Timestamp) -> String {
+    if status.environments.is_empty() && status.unanswered.is_empty() {
+        return "there is no environment\n".to_owned();
+    }
+    let mut rows = vec![HEADINGS.map(str::to_owned)];
+    rows.extend(status.environments.iter().map(|environment| row(environment, now)));
+    let mut text = if status.environments.is_empty() { String::new() } else { aligned(&rows) };
+    let mut lines: Vec<String> = Vec::new();
+    for environment in &status.environments {
+        lines.extend(
+            wrong(environment).iter().map(|what| format!("environment `{}`: {what}", environment.key)),
+        );
+    }
+    lines.extend(status.troubles());
+    if !lines.is_empty() {
+        text.push('\n');
+    }
+    for line in lines {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}
+
+fn row(status: &EnvironmentStatus, now: Timestamp) -> Row {
+    let mut row: Row = Default::default();
+    row[0] = status.key.to_string();
+    match &status.stored {
+        Some(Stored::Sound(header)) => stored(&mut row, header, now),
+        Some(Stored::Broken { revision, .. }) => {
+            row[1] = revision.map_or("broken".to_owned(), |revision| format!("{revision} broken"));
+        }
+        Some(Stored::Missing) => row[1] = "missing".to_owned(),
+        None => row[1] = "?".to_owned(),
+    }
+    row[9] = match &status.edge {
+        Some(AtEdge::Serves { revision, source, age }) => {
+            let age = age.map_or(String::new(), |age| format!(" {}", short(Duration::from_secs(age))));
+            format!("{revision} {source}{age}")
+        }
+        Some(AtEdge::Refuses) => "403".to_owned(),
+        Some(AtEdge::Fails { status }) => status.to_string(),
+        None => "-".to_owned(),
+    };
+    row
+}
+
+fn stored(row: &mut Row, header: &Header, now: Timestamp) {
+    let bytes = |sections: &[Section]| -> String {
+        let spans = sections.iter().filter_map(|section| header.span(*section));
+        spans.map(Span::bytes).sum::<u64>().to_string()
+    };
+    let removed = if header.tombstone { " removed" } else { "" };
+    row[1] = format!("{}{removed}", header.revision);
+    row[2] = short(age(header.revision, now));
+    row[3] = header.source_updated_at.clone().unwrap_or_else(|| "-".to_owned());
+    row[4] = header.total.to_string();
+    row[5] = format!("{} %", (header.total * 100).div_ceil(VALUE_LIMIT));
+    row[6] = bytes(&[Section::Compiled]);
+    row[7] = bytes(&[
+        Section::FlagsClient,
+        Section::FlagsClientGzip,
+        Section::FlagsServer,
+        Section::FlagsServerGzip,
+    ]);
+    row[8] = bytes(&[Section::Document, Section::DocumentGzip]);
+}
+
+/// How long ago a revision was published: it is named after that second.
+pub(super) fn age(revision: Revision, now: Timestamp) -> Duration {
+    let now = u64::try_from(now.as_second()).unwrap_or_default();
+    Duration::from_secs(now.saturating_sub(revision.0))
+}
+
+/// A duration in its greatest unit.
+fn short(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7_200 => format!("{}m", seconds / 60),
+        7_200..172_800 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+fn aligned(rows: &[Row]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..HEADINGS.len()).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let cell = if NUMBERS.contains(&column) {
+                format!("{cell:>width$}  ")
+            } else {
+                format!("{cell:<width$}  ")
+            };
+            line.push_str(&cell);
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use api::EnvironmentKey;
+    use api::bundle::{self, Label};
+
+    use super::*;
+
+    fn environment(key: &str, stored: Option<Stored>, edge: Option<AtEdge>) -> EnvironmentStatus {
+        EnvironmentStatus { key: EnvironmentKey::parse(key).unwrap(), stored, edge, watched: None }
+    }
+
+    fn stored(tombstone: bool) -> Option<Stored> {
+        let label = Label {
+            revision: Revision(1_772_450_553),
+            source_updated_at: (!tombstone).then(|| "2026-03-02T11:22:33Z".into()),
+            source_hash: String::new(),
+            settings: String::new(),
+            switches: engine::Switches::default(),
+            tombstone,
+        };
+        let sections = [
+            (Section::Compiled, vec![0; 1_000]),
+            (Section::FlagsClient, vec![0; 20]),
+            (Section::FlagsServerGzip, vec![0; 3]),
+            (Section::Document, vec![0; 400_000]),
+        ];
+        let sections = if tombstone { &[][..] } else { &sections[..] };
+        Some(Stored::Sound(bundle::write(&label, sections).unwrap().0))
+    }
+
+    #[test]
+    fn a_table() {
+        let serves = AtEdge::Serves { revision: Revision(1_772_450_553), source: "pop".into(), age: Some(7) };
+        let older =
+            AtEdge::Serves { revision: Revision(1_772_450_500), source: "stale".into(), age: Some(300) };
+        let broken = Stored::Broken { revision: Some(Revision(5)), why: "not a bundle".into() };
+        let status = Status {
+            environments: vec![
+                environment("production", stored(false), Some(serves)),
+                environment("staging", stored(false), Some(older)),
+                environment("old", stored(true), Some(AtEdge::Refuses)),
+                environment("damaged", Some(broken), Some(AtEdge::Fails { status: 503 })),
+                environment("wanted", Some(Stored::Missing), None),
+                environment("unknown", None, None),
+            ],
+            ..Status::default()
+        };
+        let now = Timestamp::from_second(1_772_450_553 + 3 * 3_600).unwrap();
+        let expected = "\
+ENVIRONMENT  REVISION            AGE  SOURCE                 BYTES  LIMIT  COMPILED  FLAGS  DOCUMENT  EDGE
+production   1772450553           3h  2026-03-02T11:22:33Z  403071    2 %      1000     23    400000  1772450553 pop 7s
+staging      1772450553           3h  2026-03-02T11:22:33Z  403071    2 %      1000     23    400000  1772450500 stale 5m
+old          1772450553 removed   3h  -                       2048    1 %         0      0         0  403
+damaged      5 broken                                                                                 503
+wanted       missing                                                                                  -
+unknown      ?                                                                                        -
+
+environment `staging`: the edge serves revision 1772450500, and revision 1772450553 is stored
+environment `damaged`: what is stored is broken, so edges keep what they have: not a bundle
+environment `damaged`: the edge answers 503
+environment `wanted`: it is not in the store
+";
+        assert_eq!(table(&status, now), expected);
+        assert_eq!(table(&Status::default(), now), "there is no environment\n");
+    }
+
+    #[test]
+    fn durations() {
+        for (seconds, expected) in
+            [(0, "0s"), (119, "119s"), (120, "2m"), (7_200, "2h"), (172_799, "47h"), (172_800, "2d")]
+        {
+            assert_eq!(short(Duration::from_secs(seconds)), expected);
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! `jackstaff status` against a running edge: what it shows, and what it ends with.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::thread;
+
+use serde_json::{Value, json};
+use tests::fastly::{FastlyApi, Fault, Kind, STORE, fastly_api};
+use tests::{Edge, Finished, Tools, edge, jackstaff, tools};
+
+const FLAGS: &str = "/api/v1/flags/";
+const MARCH: &str = "2026-03-01T00:00:00Z";
+const APRIL: &str = "2026-04-01T00:00:00Z";
+
+fn document(key: &str, updated_at: &str) -> String {
+    json!({
+        "api_key": key,
+        "updated_at": updated_at,
+        "project": { "segments": [] },
+        "feature_states": [{ "feature": { "name": "f" }, "enabled": true, "feature_state_value": 1 }],
+    })
+    .to_string()
+}
+
+struct Setup {
+    tools: Tools,
+    edge: Edge,
+}
+
+impl Setup {
+    fn new() -> Option<Setup> {
+        let tools = tools()?;
+        Some(Setup { edge: edge(&tools, &json!({})), tools })
+    }
+
+    /// Publishes a document, and purges the POP's copy if it is of a service.
+    #[track_caller]
+    fn publish(&self, key: &str, updated_at: &str, service: &[&str]) {
+        let file = self.edge.file(&format!("{key}.json"), &document(key, updated_at)).display().to_string();
+        let api = self.edge.url("");
+        let base = ["publish", "--api", &api, "--store", "local", &file];
+        let finished = jackstaff(&self.tools, &[&base, service].concat(), "");
+        assert_eq!(finished.code, 0, "{finished:?}");
+    }
+
+    /// The status of what is stored, and of what the edge serves.
+    #[track_caller]
+    fn status(&self, further: &[&str]) -> Finished {
+        let edge = self.edge.url("");
+        let base = ["status", "--api", &edge, "--store", "local", "--edge", &edge];
+        jackstaff(&self.tools, &[&base, further].concat(), "")
+    }
+
+    #[track_caller]
+    fn json(&self, further: &[&str], code: i32) -> Value {
+        let finished = self.status(&[&["--json"], further].concat());
+        assert_eq!(finished.code, code, "{finished:?}");
+        serde_json::from_str(&finished.output).unwrap_or_else(|error| panic!("{error}: {finished:?}"))
+    }
+}
+
+fn environment<'a>(status: &'a Value, key: &str) -> &'a Value {
+    let mut environments = status["environments"].as_array().unwrap().iter();
+    environments.find(|environment| environment["key"] == key).unwrap_or_else(|| panic!("{status}"))
+}
+
+const PURGE: &[&str] = &["--service", "local"];
+
+#[test]
+fn who_agrees_and_who_does_not() {
+    let Some(setup) = Setup::new() else { return };
+    let nothing = setup.status(&[]);
+    assert_eq!((nothing.code, &*nothing.output), (0, "there is no environment\n"), "{nothing:?}");
+
+    setup.publish("a", MARCH, PURGE);
+    setup.publish("b", MARCH, PURGE);
+    setup.publish("gone", MARCH, PURGE);
+    assert_eq!(setup.edge.run_unpublish(&["gone"]).code, 0);
+    let status = setup.json(&[], 0);
+    let keys: Vec<&str> =
+        status["environments"].as_array().unwrap().iter().map(|e| e["key"].as_str().unwrap()).collect();
+    assert_eq!(keys, ["a", "b", "gone"]);
+    let a = environment(&status, "a");
+    let revision = a["stored"]["revision"].as_u64().unwrap();
+    assert_eq!(setup.edge.get(FLAGS, "a").header("jackstaff-revision"), revision.to_string());
+    assert_eq!(a["stored"]["source_updated_at"], MARCH);
+    assert_eq!(a["edge"]["revision"], revision);
+    assert_eq!(a["wrong"], json!([]));
+    let value = setup.edge.stored("environment/a").unwrap().body;
+    assert_eq!(a["stored"]["bytes"], value.len());
+    let flags = setup.edge.get(FLAGS, "a").body.len();
+    assert_eq!(a["stored"]["sections"]["flags-client"], flags);
+    let gone = environment(&status, "gone");
+    assert_eq!((&gone["stored"]["tombstone"], &gone["edge"]), (&json!(true), &json!({ "status": 403 })));
+
+    // The POP's copy is not due yet, and nobody says so to it.
+    setup.publish("a", APRIL, &[]);
+    let older = setup.status(&[]);
+    assert_eq!(older.code, 1, "{older:?}");
+    let said = format!("environment `a`: the edge serves revision {revision}, and revision ");
+    assert!(older.output.contains(&said), "{older:?}");
+    assert_eq!(setup.json(&["b", "gone"], 0)["environments"].as_array().unwrap().len(), 2);
+    setup.edge.soft_purge("environment/a");
+    assert_eq!(setup.status(&[]).code, 0);
+
+    setup.edge.store("environment/b", b"no bundle", Some(r#"{"revision": 9999999999, "total": 9}"#));
+    let status = setup.json(&[], 1);
+    assert_eq!(
+        environment(&status, "b")["stored"],
+        json!({ "revision": 9_999_999_999_u64, "broken": "not a bundle" })
+    );
+    assert_eq!(environment(&status, "a")["wrong"], json!([]));
+
+    let unknown = setup.status(&["nobody"]);
+    assert_eq!(unknown.code, 1, "{unknown:?}");
+    assert!(unknown.output.contains("environment `nobody`: it is not in the store"), "{unknown:?}");
+}
+
+/// A store that stands in for Fastly's, and has one environment.
+fn store(tools: &Tools) -> FastlyApi {
+    let api = fastly_api();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.json");
+    std::fs::write(&file, document("a", MARCH)).unwrap();
+    let url = api.url();
+    let publish = ["publish", "--api", &url, "--store", STORE, &file.display().to_string()];
+    let finished = jackstaff(tools, &publish, "");
+    assert_eq!(finished.code, 0, "{finished:?}");
+    api
+}
+
+#[test]
+fn who_cannot_be_asked() {
+    let Some(tools) = tools() else { return };
+    let api = store(&tools);
+    let nobody = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}", listener.local_addr().unwrap())
+    };
+    let url = api.url();
+    let status = |arguments: &[&str]| {
+        let finished = jackstaff(&tools, &[&["status"], arguments].concat(), "");
+        (finished.code, finished.output, finished.errors)
+    };
+
+    let (code, output, errors) = status(&["--api", &url, "--store", STORE, "--edge", &nobody]);
+    assert_eq!(code, 2);
+    assert!(output.contains("\na  "), "what can be had is shown: {output}");
+    assert!(errors.contains(&format!("jackstaff status: asking the edge at {nobody}: ")), "{errors}");
+
+    let (code, _, errors) = status(&["--api", &nobody, "--store", STORE]);
+    assert_eq!(code, 2);
+    assert!(errors.contains("jackstaff status: listing the KV store: "), "{errors}");
+
+    let (code, _, errors) = status(&["--api", &url, "--store", STORE, "--serve", &nobody]);
+    assert_eq!(code, 2);
+    assert!(errors.contains(&format!("jackstaff status: asking {nobody}/status: ")), "{errors}");
+
+    for (arguments, expected) in [
+        (vec!["--api", &url, "--store", STORE, "a/b"], "\"a/b\" is no client-side key"),
+        (vec!["--api", &url], "--store"),
+        (vec!["--api", &url, "--store", STORE, "--serve-token-file", "x"], "--serve"),
+    ] {
+        let (code, _, errors) = status(&arguments);
+        assert_eq!(code, 64, "{arguments:?}");
+        assert!(errors.contains(expected), "{errors}");
+    }
+}
+
+/// Answers one question with this, and gives it back as it was asked.
+fn answers_once(status: &str, body: &Value) -> (String, thread::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let body = body.to_string();
+    let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let asked = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let lines = BufReader::new(&stream).lines().map(Result::unwrap);
+        let asked = lines.take_while(|line| !line.is_empty()).collect();
+        stream.write_all(answer.as_bytes()).unwrap();
+        asked
+    });
+    (url, asked)
+}
+
+#[test]
+fn what_whoever_publishes_says() {
+    let Some(tools) = tools() else { return };
+    let api = store(&tools);
+    let url = api.url();
+    let status = |further: &[&str]| {
+        jackstaff(&tools, &[&["status", "--api", &url, "--store", STORE], further].concat(), "")
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "s3cret\n").unwrap();
+    let token = token.display().to_string();
+    let report = json!({
+        "bus": "down",
+        "api_calls": 12,
+        "environments": [
+            { "key": "a", "place": "a.json", "revision": 5, "behind_seconds": null, "why": null,
+              "last_success": "2026-03-02T11:22:33Z", "failures": 0, "published": 1 },
+            { "key": "new", "place": "new.json", "revision": null, "behind_seconds": 90, "why": "answered 503",
+              "last_success": null, "failures": 4, "published": 0 },
+        ],
+        "troubles": [{ "place": "bad.json", "why": "invalid JSON" }],
+    });
+    let (serve, asked) = answers_once("200 OK", &report);
+    let finished = status(&["--serve", &serve, "--serve-token-file", &token]);
+    assert_eq!(finished.code, 1, "{finished:?}");
+    let asked = asked.join().unwrap();
+    assert_eq!(asked[0], "GET /status HTTP/1.1");
+    assert!(asked.contains(&"authorization: Token s3cret".to_owned()), "{asked:?}");
+    for line in [
+        "environment `new`: it is not in the store",
+        "environment `new`: it is behind for 90 s: answered 503",
+        "the bus is down",
+        "bad.json: invalid JSON",
+    ] {
+        assert!(finished.output.lines().any(|said| said == line), "{line}: {finished:?}");
+    }
+
+    let settled = json!({ "bus": "none", "api_calls": 3, "environments": [], "troubles": [] });
+    let (serve, _) = answers_once("200 OK", &settled);
+    let finished = status(&["--serve", &serve, "--json"]);
+    assert_eq!(finished.code, 0, "{finished:?}");
+    let said: Value = serde_json::from_str(&finished.output).unwrap();
+    assert_eq!(said["serve"], json!({ "bus": "none", "api_calls": 3 }));
+
+    for (answer, why) in [
+        ("404 Not Found", "answered 404: nobody publishes there"),
+        ("401 Unauthorized", "answered 401 Unauthorized: the token is missing or wrong"),
+    ] {
+        let (serve, _) = answers_once(answer, &json!({}));
+        let finished = status(&["--serve", &serve]);
+        assert_eq!(finished.code, 2, "{finished:?}");
+        assert!(finished.errors.contains(why), "{finished:?}");
+    }
+}
+
+/// The calls, as Fastly understands them: in pages, and in spite of what may pass.
+#[test]
+fn a_store_of_many_environments() {
+    let Some(tools) = tools() else { return };
+    let api = fastly_api();
+    api.page_by(3);
+    let folder = tempfile::tempdir().unwrap();
+    let files: Vec<String> = (0..7)
+        .map(|number| {
+            let file = folder.path().join(format!("{number}.json"));
+            std::fs::write(&file, document(&format!("env-{number}"), MARCH)).unwrap();
+            file.display().to_string()
+        })
+        .collect();
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let url = api.url();
+    let target = ["--api", &url, "--store", STORE];
+    let published = jackstaff(&tools, &[&["publish"], &target[..], &files].concat(), "");
+    assert_eq!(published.code, 0, "{published:?}");
+    api.write("server-key/0", b"{}", None);
+    api.story();
+
+    api.fail(Kind::List, "environment/", [Fault::Answer(503), Fault::BreakOff]);
+    api.fail(Kind::Read, "environment/env-3", [Fault::Answer(429)]);
+    let finished = jackstaff(&tools, &[&["status", "--json"], &target[..]].concat(), "");
+    assert_eq!(finished.code, 0, "{finished:?}");
+    let status: Value = serde_json::from_str(&finished.output).unwrap();
+    let keys: Vec<String> =
+        status["environments"].as_array().unwrap().iter().map(|e| e["key"].to_string()).collect();
+    assert_eq!(keys, (0..7).map(|number| format!("\"env-{number}\"")).collect::<Vec<_>>());
+    let story = api.story();
+    assert!(story.iter().all(|call| call.starts_with("GET ")), "nothing is written: {story:?}");
+    // Three pages and seven items, and what failed of them.
+    assert_eq!(story.len(), 3 + 7 + 3, "{story:?}");
+}
+
+/// The local flavour of the edge lists as Fastly does.
+#[test]
+fn pages_of_the_local_api() {
+    let Some(setup) = Setup::new() else { return };
+    for key in ["environment/a", "environment/b", "environment/c", "server-key/0"] {
+        setup.edge.store(key, b"x", None);
+    }
+    let list = |query: &str| {
+        let path = format!("/resources/stores/kv/local/keys{query}");
+        setup.edge.call("GET", &path, &[("fastly-key", "local-publisher")], b"").json()
+    };
+    assert_eq!(list("")["data"].as_array().unwrap().len(), 4);
+    let first = list("?prefix=environment%2F&limit=2");
+    assert_eq!(first["data"], json!(["environment/a", "environment/b"]));
+    let cursor = first["meta"]["next_cursor"].as_str().unwrap();
+    let second = list(&format!("?prefix=environment%2F&limit=2&cursor={}", cursor.replace('=', "%3D")));
+    assert_eq!(second["data"], json!(["environment/c"]));
+    assert_eq!(second["meta"]["next_cursor"], Value::Null);
+    let path = "/resources/stores/kv/local/keys";
+    assert_eq!(setup.edge.call("GET", path, &[("fastly-key", "wrong")], b"").status, 401);
+}
