@@ -1,5 +1,6 @@
 //! `jackstaff serve`: the origin and a watch in one process.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use api::{EnvironmentKey, Revision};
 use clap::Args;
 use origin::{
@@ -112,26 +113,31 @@ impl Serving {
             let listener = origin::listen(address).with_context(|| format!("cannot listen on {address}"))?;
             println!("jackstaff serve: listening on http://{}", listener.local_addr()?);
             let clock = Arc::new(SystemClock::start());
-            let (ended, watch_ended) = tokio::sync::oneshot::channel();
+            let (ended, mut watch_ended) = tokio::sync::oneshot::channel();
             let hurried = Arc::clone(&clock);
             thread::spawn(move || {
                 session.run(target, &clock, |news| say("serve", news));
                 // Nobody waits if the program is ending in a hurry.
                 let _ = ended.send(());
             });
+            let is_alone = Cell::new(false);
             // Streams go on until the last write is announced.
             let last = async {
-                end().await;
+                tokio::select! {
+                    () = end() => {}
+                    _ = &mut watch_ended => return is_alone.set(true),
+                }
                 hurried.hurry();
                 let unfinished = async {
                     let _ = timeout(LAST_WRITE, end()).await;
                 };
                 tokio::select! {
-                    _ = watch_ended => {}
+                    _ = &mut watch_ended => {}
                     () = unfinished => end_unfinished("serve"),
                 }
             };
             origin::run(listener, origin, last).await;
+            ensure!(!is_alone.get(), "the watch broke off, which is a fault of this program");
             Ok(())
         })
     }

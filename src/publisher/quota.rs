@@ -21,6 +21,11 @@ pub struct Quota {
 }
 
 impl Quota {
+    /// So many calls until a moment, in seconds since the epoch.
+    pub fn new(remaining: u64, resets_at: u64) -> Quota {
+        Quota { remaining, resets_at }
+    }
+
     /// As an answer's headers say it.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Quota> {
         let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse().ok();

@@ -109,8 +109,8 @@ impl Watch {
         let was_scarce = std::mem::replace(&mut self.pace.is_scarce, quota.is_scarce(time));
         match (was_scarce, self.pace.is_scarce) {
             (false, true) => Some(News::trouble(format!(
-                "the API takes few more calls, so changes are written every {} s until it takes more",
-                self.pace.pause.as_secs()
+                "the API takes few more calls, so changes are written every {:.1} s until it takes more",
+                self.pace.pause.as_secs_f64()
             ))),
             (true, false) => Some(News::good("the API takes enough calls again")),
             _ => None,

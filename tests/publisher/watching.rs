@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::bundle;
 use publisher::watch::{News, Polls, Seen, State, Watch};
-use publisher::{Client, Clock, Options, Place};
+use publisher::{Client, Clock, Options, Place, Quota};
 use serde_json::{Value, json};
 use tests::fastly::{Event, Fault, Kind};
 
@@ -558,4 +558,29 @@ fn what_never_matches_is_published_and_told_of() {
     let (environments, troubles) = watching.watch.progress(&Polls::new("", STEP), time, now);
     assert_eq!(format!("a.json: {}", troubles[0].why), said[0]);
     assert_eq!((environments[0].behind, environments[0].published), (None, 1));
+}
+
+#[test]
+fn when_the_api_takes_few_more_calls_changes_wait_for_each_other_and_the_last_is_written() {
+    let mut watching = Watching::new();
+    watching.has("a.json", &document("0", MARCH));
+    watching.pass_seconds(2);
+    // Ten changes in five minutes.
+    let quota = Quota::new(30, NOW + 302);
+    for number in 1..=100 {
+        let news = watching.watch.has_quota(quota, watching.world.clock.now());
+        watching.say(news.into_iter().collect());
+        watching.has("a.json", &document(&number.to_string(), MARCH));
+        watching.pass_seconds(1);
+    }
+    assert_eq!(
+        watching.said()[1],
+        "the API takes few more calls, so changes are written every 30.0 s until it takes more"
+    );
+    assert!((4..=6).contains(&watching.writes().len()), "{:?}", watching.writes());
+    let news = watching.watch.has_quota(Quota::new(1_000, NOW + 3_902), watching.world.clock.now());
+    assert_eq!(news.unwrap().line, "the API takes enough calls again");
+    watching.pass_seconds(1);
+    assert_eq!(watching.writes().last().map(String::as_str), Some("100"));
+    assert!(watching.watch.unsettled().is_empty());
 }
