@@ -16,8 +16,11 @@ pub struct Varnish {
     process: Child,
     address: String,
     /// Its work folder, with its secret and its log.
-    _folder: TempDir,
+    folder: TempDir,
 }
+
+/// Its own folder, within ours.
+const WORK: &str = "varnish";
 
 /// Starts a Varnish in front of `http://host:port`, with room for so many clients at once; none, said aloud, if there
 /// is none on this machine. It compiles its VCL with gcc.
@@ -31,7 +34,7 @@ pub fn varnish(origin: &str, clients: usize) -> Option<Varnish> {
     let vcl = folder.path().join("origin.vcl");
     fs::write(&vcl, backend(origin)).unwrap();
     let log = folder.path().join("log");
-    let work = folder.path().join("varnish");
+    let work = folder.path().join(WORK);
     let mut process = Command::new(program)
         .args(["-F", "-j", "none", "-a", "127.0.0.1:0", "-s", "malloc,64m"])
         .arg("-n")
@@ -52,7 +55,7 @@ pub fn varnish(origin: &str, clients: usize) -> Option<Varnish> {
         assert!(ended.is_none(), "Varnish ended: {}", fs::read_to_string(&log).unwrap_or_default());
         listens_at(&work)
     });
-    Some(Varnish { process, address, _folder: folder })
+    Some(Varnish { process, address, folder })
 }
 
 /// The program, if it starts: Debian keeps it where only the system's administrator looks.
@@ -85,6 +88,17 @@ fn listens_at(work: &Path) -> Option<String> {
 impl Varnish {
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// How many requests it has taken.
+    #[track_caller]
+    pub fn requests(&self) -> u64 {
+        let work = self.folder.path().join(WORK);
+        let mut asked = Command::new("varnishstat");
+        asked.arg("-n").arg(work).args(["-1", "-f", "MAIN.client_req"]);
+        let text = String::from_utf8(asked.output().unwrap().stdout).unwrap();
+        let count = text.split_whitespace().nth(1).and_then(|count| count.parse().ok());
+        count.unwrap_or_else(|| panic!("varnishstat says {text:?}"))
     }
 }
 

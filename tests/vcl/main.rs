@@ -6,4 +6,5 @@ mod collapse;
 mod crowd;
 mod failures;
 mod replay;
+mod sdk;
 mod world;
