@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use api::signal::Reader;
 use serde_json::{Value, json};
-use tests::redis::{Redis, absent_redis, redis, redis_with};
+use tests::redis::{Redis, absent_redis, free_port, redis, redis_with};
 use tests::stream::announce;
 use tests::{Program, Tools, eventually, jackstaff, program, say, tools};
 
@@ -292,6 +293,36 @@ fn a_password_is_not_for_the_command_line_and_a_wrong_one_is_said() {
             ended.errors
         );
     }
+}
+
+#[test]
+fn by_tls_only_a_server_with_a_trusted_certificate_is_talked_to() {
+    let port = free_port();
+    let settings = "tls-cert-file server.pem\ntls-key-file server.key\ntls-ca-cert-file server.pem\ntls-auth-clients no\n";
+    let redis = absent_redis(&format!("tls-port {port}\n{settings}"));
+    let (Some(tools), Some(mut redis)) = (tools(), redis) else { return };
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
+        .args(["-keyout", "server.key", "-out", "server.pem", "-days", "2", "-subj", "/CN=a Redis of a test"])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"])
+        .current_dir(redis.folder())
+        .output();
+    match made {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return say("NOT RUN: there is no openssl to make a certificate with");
+        }
+        made => assert!(made.as_ref().unwrap().status.success(), "{made:?}"),
+    }
+    redis.start();
+    let url = format!("rediss://127.0.0.1:{port}");
+    let start = |trusted: Option<PathBuf>| {
+        let mut command = Command::new(&tools.jackstaff);
+        command.args(["origin", "--listen", "127.0.0.1:0", "--bus", &url]);
+        program("a replica", command.envs(trusted.map(|file| ("SSL_CERT_FILE", file))))
+    };
+    start(Some(redis.folder().join("server.pem"))).says("is up");
+    let line = start(None).says("is down");
+    assert!(line.contains("certificate"), "{line}");
 }
 
 #[test]

@@ -55,9 +55,9 @@ pub fn absent_redis(configuration: &str) -> Option<Redis> {
     Some(Redis { process: None, folder, port })
 }
 
-/// Of those that the system gives to nobody by itself: where nobody listens, a client that is given the very port that
+/// A port of those that the system gives to nobody by itself: where nobody listens, a client that is given the very port that
 /// it calls would be connected to itself.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     eventually("a free port", PATIENCE, || {
         let port = fastrand::u16(10_000..30_000);
         TcpListener::bind(("127.0.0.1", port)).is_ok().then_some(port)
@@ -69,11 +69,7 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// Where its configuration may name files.
+    /// Where it runs, so that its configuration may name files there.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
