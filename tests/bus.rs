@@ -213,6 +213,43 @@ fn a_redis_that_is_killed_and_comes_back_empty_costs_no_final_revision() {
 }
 
 #[test]
+fn whatever_happens_to_redis_the_greatest_revisions_stand_in_the_end() {
+    let (Some(tools), Some(mut redis)) = (tools(), redis()) else { return };
+    let [(_a, a), (_b, b), (_c, c)] = replicas(&tools, &redis);
+    let mut announcing =
+        Announcing { urls: [&a, &b, &c], revisions: BTreeMap::new(), random: fastrand::Rng::with_seed(11) };
+    let rounds = if std::env::var_os("JACKSTAFF_TEST_FULL").is_some() { 100 } else { 10 };
+    for _ in 0..rounds {
+        announcing.some(20);
+        match announcing.random.u8(0..5) {
+            0 => {
+                redis.kill();
+                announcing.some(20);
+                redis.start();
+            }
+            1 => {
+                redis.hang();
+                announcing.some(100);
+                redis.go_on();
+            }
+            2 => drop(redis.ask("CLIENT KILL TYPE pubsub")),
+            3 => drop(redis.ask("CLIENT KILL TYPE normal")),
+            _ => {
+                redis.ask("FLUSHALL");
+                announcing.some(1);
+                redis.ask("CLIENT KILL TYPE normal");
+            }
+        }
+        announcing.some(20);
+    }
+    for url in [&a, &b, &c] {
+        agrees(url, BACK, &announcing.revisions);
+    }
+    let known = || redis.ask("HLEN jackstaff:revisions") == format!(":{}", announcing.revisions.len());
+    eventually("Redis knows all", BACK, || known().then_some(()));
+}
+
+#[test]
 fn a_redis_that_is_away_at_the_start_is_waited_for_by_nobody() {
     let (Some(tools), Some(mut redis)) = (tools(), absent_redis("")) else { return };
     let [(first, a), (_second, b)] = [(); 2].map(|()| replica(&tools, &redis.url(), &[]));
