@@ -48,7 +48,11 @@ impl Metrics {
     /// Counters get the ending `_total` where they are written.
     fn registered(mut self) -> Self {
         let registry = &mut self.registry;
-        registry.register("announcements", "Changes announced", self.announcements.clone());
+        registry.register(
+            "announcements",
+            "Changes announced, here or at another replica",
+            self.announcements.clone(),
+        );
         registry.register(
             "announcements_refused",
             "Announcements refused, for whatever reason",

@@ -13,6 +13,7 @@ mod jackstaff;
 mod origin;
 mod program;
 pub mod proxy;
+pub mod redis;
 mod server;
 pub mod stream;
 mod tools;

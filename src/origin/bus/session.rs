@@ -36,8 +36,10 @@ pub(crate) enum Lost {
     Silent,
     #[error("it closed the connection")]
     Closed,
-    #[error("it wants another user or password: {0}")]
-    Password(RedisError),
+    #[error("it wants a password")]
+    NoPassword,
+    #[error("it refuses the user or the password")]
+    WrongPassword,
     #[error("{0}")]
     Other(RedisError),
 }
@@ -46,8 +48,10 @@ impl From<RedisError> for Lost {
     fn from(error: RedisError) -> Self {
         if error.is_timeout() {
             Self::Silent
-        } else if error.kind() == ErrorKind::AuthenticationFailed || error.code() == Some("NOAUTH") {
-            Self::Password(error)
+        } else if error.code() == Some("NOAUTH") {
+            Self::NoPassword
+        } else if error.kind() == ErrorKind::AuthenticationFailed {
+            Self::WrongPassword
         } else {
             Self::Other(error)
         }
