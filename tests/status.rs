@@ -3,13 +3,16 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::process::Command;
 use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::fastly::{FastlyApi, Fault, Kind, STORE, fastly_api};
-use tests::{Edge, Finished, Tools, edge, jackstaff, tools};
+use tests::fastly::{FastlyApi, Fault, Kind, SERVICE, STORE, TOKEN, fastly_api};
+use tests::{Edge, Finished, Tools, edge, eventually, jackstaff, program, tools};
 
 const FLAGS: &str = "/api/v1/flags/";
+const SOON: Duration = Duration::from_secs(20);
 const MARCH: &str = "2026-03-01T00:00:00Z";
 const APRIL: &str = "2026-04-01T00:00:00Z";
 
@@ -238,6 +241,51 @@ fn what_whoever_publishes_says() {
         assert_eq!(finished.code, 2, "{finished:?}");
         assert!(finished.errors.contains(why), "{finished:?}");
     }
+}
+
+/// As `serve` itself says it.
+#[test]
+fn what_a_serve_says_that_runs() {
+    let Some(tools) = tools() else { return };
+    let api = fastly_api();
+    let url = api.url();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file.display().to_string()
+    };
+    let (good, bad) = (file("a.json", &document("a", MARCH)), file("b.json", "{}"));
+    let token = file("token", "s3cret");
+    let mut command = Command::new(&tools.jackstaff);
+    command.args(["serve", "--api", &url, "--store", STORE, "--service", SERVICE, "--listen", "127.0.0.1:0"]);
+    command.args(["--origin-token-file", &token, "--interval", "50", &good, &bad]);
+    let serve = program("serve", command.env("FASTLY_API_TOKEN", TOKEN));
+    let serve_url = serve.url();
+    let status = |further: &[&str]| {
+        let base = ["status", "--api", &url, "--store", STORE, "--serve", &serve_url];
+        jackstaff(&tools, &[&base, further].concat(), "")
+    };
+    let with_token = ["--serve-token-file", &*token];
+    serve.says("published environment `a`");
+    let said = format!("{bad}: the whole: missing field `api_key` at line 1 column 2");
+    let finished = eventually("what is broken is told of", SOON, || {
+        let finished = status(&with_token);
+        finished.output.contains(&said).then_some(finished)
+    });
+    assert_eq!(finished.code, 1, "{finished:?}");
+
+    std::fs::write(&bad, document("b", MARCH)).unwrap();
+    eventually("all is well", SOON, || (status(&with_token).code == 0).then_some(()));
+    let finished = status(&[&with_token[..], &["--json"]].concat());
+    let json: Value = serde_json::from_str(&finished.output).unwrap();
+    let b = environment(&json, "b");
+    assert_eq!(b["serve"]["revision"], b["stored"]["revision"]);
+    assert_eq!((&b["serve"]["place"], &b["serve"]["behind_seconds"]), (&json!(bad), &Value::Null));
+
+    let refused = status(&[]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.errors.contains("the token is missing or wrong"), "{refused:?}");
 }
 
 /// The calls, as Fastly understands them: in pages, and in spite of what may pass.

@@ -49,9 +49,11 @@ fn server_that_knows_its_address(answers: impl FnOnce(&str) -> Vec<Vec<u8>>) -> 
     thread::spawn(move || {
         for answer in answers {
             let (mut stream, _) = listener.accept().unwrap();
-            // Not every test is interested.
-            let _ = send.send(request(&stream));
+            let request = request(&stream);
             stream.write_all(&answer).unwrap();
+            drop(stream);
+            // Not every test is interested.
+            let _ = send.send(request);
         }
     });
     (url, asked)
@@ -256,6 +258,40 @@ fn answers_that_lead_astray() {
         let (url, _) = server(answers);
         let failed = fetch(&url, 0).0.unwrap_err();
         assert!(failed.contains(expected), "{failed}");
+    }
+}
+
+#[test]
+fn what_is_too_much() {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(b"{\"api_key\": \"e\"").unwrap();
+    let spaces = vec![b' '; 1 << 20];
+    (0..=64).for_each(|_| gzip.write_all(&spaces).unwrap());
+    gzip.write_all(b"}").unwrap();
+    let (url, asked) = server(vec![answer("200 OK", &["content-encoding: gzip"], &gzip.finish().unwrap())]);
+    let (fetched, slept) = fetch(&url, 5);
+    assert!(fetched.unwrap_err().contains("limit"));
+    assert_eq!((asked.iter().count(), slept), (1, vec![]));
+
+    let pages = (0..PAGES).map(|number| page(&document("1", &["a"]), Some(&format!("?page_id={number}"))));
+    let (url, asked) = server(pages.collect());
+    let failed = fetch(&url, 5).0.unwrap_err();
+    assert_eq!(failed, "fetching page 1001 of the environment document: there are more than 1000 pages");
+    assert_eq!(asked.iter().count(), PAGES);
+}
+
+/// Whoever asks every ten seconds finds connections that the server closed meanwhile.
+#[test]
+fn a_connection_that_was_closed_in_between() {
+    let whole = page(&document("1", &[]), None);
+    let kept = String::from_utf8(whole).unwrap().replace("connection: close\r\n", "").into_bytes();
+    let (url, asked) = server(vec![kept.clone(), kept]);
+    let flagsmith = Flagsmith::new(&url).unwrap();
+    let key = Secret::parse("ser.key").unwrap();
+    for _ in 0..2 {
+        flagsmith.fetch(&key, &Instantly::default(), 0).unwrap();
+        // The server says what it was asked as soon as it has closed.
+        assert_eq!(asked.recv_timeout(Duration::from_secs(10)).as_deref(), Ok(GET));
     }
 }
 
