@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::fastly::{FastlyApi, SERVICE, STORE, TOKEN, fastly_api};
 use tests::flagsmith::{Fault, Flagsmith, flagsmith};
-use tests::{Finished, Tools, tools};
+use tests::{Finished, Tools, eventually, program, tools};
 
 fn document(key: &str, id: u64) -> Value {
     json!({
@@ -178,6 +178,26 @@ fn an_environment_of_a_file_is_not_fetched() {
     assert!(finished.output.contains(&format!("environment `b`: not fetched, since it is that of {file}")));
     assert_eq!(setup.stored("b").unwrap()["feature_states"][0]["feature_state_value"], "of the file");
     assert!(setup.stored("a").is_some() && setup.has_record("ser.a") && setup.has_record("ser.b"));
+}
+
+#[test]
+fn a_watch_of_files_and_flagsmith() {
+    let Some(setup) = Setup::new() else { return };
+    setup.flagsmith.has(&document("a", 1), "ser.a");
+    let file = setup.file("b.json", &document("b", 2).to_string());
+    let manifest = setup.file("keys.json", r#"{"a": ["ser.a"], "b": ["ser.b"]}"#);
+    let mut command = Command::new(&setup.tools.jackstaff);
+    command.args(["watch", "--api", &setup.api.url(), "--store", STORE, "--service", SERVICE]);
+    command.args(["--flagsmith", &setup.flagsmith.url(), "--server-keys", &manifest, "--poll", "1", &file]);
+    let watch = program("watch", command.env("FASTLY_API_TOKEN", TOKEN));
+    watch.says("watching 2 environments");
+    setup.flagsmith.set("a", "f", &json!("later"));
+    eventually("the change is stored", Duration::from_secs(20), || {
+        let stored = setup.stored("a")?;
+        (stored["feature_states"][0]["feature_state_value"] == "later").then_some(())
+    });
+    assert!(setup.stored("b").is_some() && setup.has_record("ser.b"));
+    assert_eq!(setup.flagsmith.counts().refused, 0, "{:?}", watch.said());
 }
 
 #[test]

@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use crate::USAGE;
 use crate::origin::end;
 use crate::origin_arguments::OriginArguments;
+use crate::source_arguments::MANIFESTS;
 use crate::target::{StoreArguments, secret_text};
 use crate::watch::{WatchedArguments, end_unfinished, say};
 
@@ -37,7 +38,7 @@ const LAST_WRITE: Duration = Duration::from_secs(10);
 /// time. Ends on Ctrl-C or TERM. Exit codes: 0 ended so; 1 it could not listen; 2 a write under way took more than 10 s;
 /// 64 wrong usage.
 #[derive(Args)]
-#[command(after_help = "Examples:
+#[command(after_help = format!("Examples:
   jackstaff serve --store STORE --service SERVICE --flagsmith https://edge.api.flagsmith.com --server-keys keys.json
   jackstaff serve --store STORE --service SERVICE --listen 0.0.0.0:8080 --origin-token-file token environments/
   jackstaff serve --api http://127.0.0.1:7676 --store local --service local --interval 100 environment.json
@@ -49,9 +50,7 @@ Environment variables:
   JACKSTAFF_BUS             the URL of the bus with its password, unless --bus is given
   JACKSTAFF_SERVER_KEYS     a manifest itself, unless --server-keys names a file with it; a file is watched, too
 
-A manifest of server-side keys, in one of these shapes:
-  {\"<client-side key>\": [\"ser.…\", {\"key\": \"ser.…\", \"active\": true, \"expires_at\": null}]}
-  [{\"server_key\": \"ser.…\", \"client_key\": \"…\"}]   (or an edge-proxy's configuration with `environment_key_pairs`)")]
+{MANIFESTS}"))]
 pub(crate) struct Arguments {
     #[command(flatten)]
     watched: WatchedArguments,

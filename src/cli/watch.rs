@@ -15,7 +15,7 @@ use publisher::{Options, SystemClock};
 use crate::USAGE;
 use crate::evaluate::RegexAnchor;
 use crate::origin::end;
-use crate::source_arguments::{NamedFlagsmith, SourceArguments};
+use crate::source_arguments::{MANIFESTS, NamedFlagsmith, SourceArguments};
 use crate::target::TargetArguments;
 
 /// How long a write under way may take to its end.
@@ -32,7 +32,7 @@ const NOT_WRITTEN: i32 = 2;
 /// goes on being served; `unpublish` removes an environment. Ends on Ctrl-C or TERM, with the write that is under way.
 /// Exit codes: 0 ended so; 2 a write under way took more than 10 s; 64 wrong usage.
 #[derive(Args)]
-#[command(after_help = "Examples:
+#[command(after_help = format!("Examples:
   jackstaff watch --store STORE --service SERVICE --origin https://signals.example.com environments/
   jackstaff watch --store STORE --service SERVICE --server-keys keys.json production.json staging.json
   jackstaff watch --store STORE --service SERVICE --flagsmith https://edge.api.flagsmith.com --server-keys keys.json
@@ -43,9 +43,7 @@ Environment variables:
   JACKSTAFF_ORIGIN_TOKEN  the origin's token, unless --origin-token-file names a file with it
   JACKSTAFF_SERVER_KEYS   a manifest itself, unless --server-keys names a file with it; a file is watched, too
 
-A manifest of server-side keys, in one of these shapes:
-  {\"<client-side key>\": [\"ser.…\", {\"key\": \"ser.…\", \"active\": true, \"expires_at\": null}]}
-  [{\"server_key\": \"ser.…\", \"client_key\": \"…\"}]   (or an edge-proxy's configuration with `environment_key_pairs`)")]
+{MANIFESTS}"))]
 pub(crate) struct Arguments {
     #[command(flatten)]
     watched: WatchedArguments,

@@ -88,6 +88,11 @@ impl Watch {
         })
     }
 
+    /// Whether an environment is published from another place.
+    pub(crate) fn is_elsewhere(&self, key: &EnvironmentKey, place: &Place) -> bool {
+        self.claims.is_elsewhere(key, place)
+    }
+
     /// Places whose documents are needed once more, though they may not have changed.
     pub fn again(&mut self) -> Vec<Place> {
         std::mem::take(&mut self.again)

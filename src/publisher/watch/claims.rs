@@ -119,6 +119,11 @@ impl Claims {
         broken.filter(|broken| !broken.is_said).map(|broken| broken.changed + BROKEN_AFTER).min()
     }
 
+    /// Whether an environment is published from another place.
+    pub(crate) fn is_elsewhere(&self, key: &EnvironmentKey, place: &Place) -> bool {
+        self.owners.get(key).is_some_and(|owner| owner != place)
+    }
+
     /// All places that are broken, and were said to be.
     pub(crate) fn troubles(&self) -> Vec<Trouble> {
         let troubles = self.places.iter().filter_map(|(place, known)| {

@@ -56,6 +56,8 @@ struct Poll {
     told: Option<String>,
     due: Duration,
     is_busy: bool,
+    /// It is published from elsewhere, and Flagsmith need not know it.
+    rests: bool,
     /// It may have changed since it was asked.
     changed_meanwhile: bool,
     second_looks: std::slice::Iter<'static, Duration>,
@@ -168,6 +170,21 @@ impl Polls {
         seen
     }
 
+    /// Says which environments are published from elsewhere: those are not asked for.
+    pub(crate) fn rest(&mut self, is_elsewhere: impl Fn(&EnvironmentKey, &Place) -> bool, now: Duration) {
+        for (environment, poll) in &mut self.environments {
+            let rests = is_elsewhere(environment, &poll.place);
+            if rests && !poll.rests {
+                poll.trouble = None;
+                poll.spell = Spell::default();
+            } else if poll.rests && !rests {
+                poll.told = None;
+                poll.due = now;
+            }
+            poll.rests = rests;
+        }
+    }
+
     /// What is to be asked now; what comes of it is for [`Polls::done`].
     pub fn next(&mut self, now: Duration) -> Option<Fetch> {
         let at_once = if self.is_away() { 1 } else { AT_ONCE };
@@ -175,7 +192,7 @@ impl Polls {
         if busy >= at_once {
             return None;
         }
-        let waiting = self.environments.iter_mut().filter(|(_, poll)| !poll.is_busy && poll.due() <= now);
+        let waiting = self.environments.iter_mut().filter(|(_, poll)| poll.waits() && poll.due() <= now);
         let (environment, poll) = waiting.min_by_key(|(_, poll)| poll.due())?;
         poll.is_busy = true;
         let (environment, place) = (environment.clone(), poll.place.clone());
@@ -184,7 +201,7 @@ impl Polls {
 
     /// When there may be something to ask, if nothing happens until then.
     pub fn due(&self) -> Option<Duration> {
-        self.environments.values().filter(|poll| !poll.is_busy).map(Poll::due).min()
+        self.environments.values().filter(|poll| poll.waits()).map(Poll::due).min()
     }
 
     /// Takes in what came of it. `chance` spreads what is tried again.
@@ -254,7 +271,7 @@ impl Polls {
 
     /// Whether each was asked for once at least.
     pub fn asked_all(&self) -> bool {
-        self.environments.values().all(|poll| poll.told.is_some() || poll.trouble.is_some())
+        self.environments.values().all(|poll| poll.rests || poll.told.is_some() || poll.trouble.is_some())
     }
 
     /// All environments, with what is known of Flagsmith's ids of them.
@@ -281,12 +298,18 @@ impl Poll {
             told: None,
             due: now,
             is_busy: false,
+            rests: false,
             changed_meanwhile: false,
             second_looks: [].iter(),
             pace: Pace::default(),
             spell: Spell::default(),
             trouble: None,
         }
+    }
+
+    /// Whether it is to be asked for when it is due.
+    fn waits(&self) -> bool {
+        !self.is_busy && !self.rests
     }
 
     fn due(&self) -> Duration {
@@ -319,6 +342,9 @@ impl Poll {
     fn failed(&mut self, failure: Failure, now: Duration, chance: u64) -> Vec<News> {
         self.changed_meanwhile = false;
         self.due = now;
+        if self.rests {
+            return Vec::new();
+        }
         self.spell.tried(now);
         let news = self.spell.failed(&failure, now).map(News::trouble);
         let since = self.trouble.as_ref().map_or(now, |(_, since)| *since);

@@ -189,6 +189,7 @@ impl Running<'_, '_> {
         for seen in self.files.look(now) {
             self.saw(seen);
         }
+        self.polls.rest(|environment, place| self.watch.is_elsewhere(environment, place), now);
     }
 
     fn has_server_keys(&mut self, server_keys: BTreeMap<String, Vec<ServerKeySource>>) {

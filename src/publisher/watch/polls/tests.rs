@@ -158,3 +158,18 @@ fn a_key_of_another_environment_is_refused() {
          manifest lists it"
     );
 }
+
+/// A manifest lists the environments of files, too, which Flagsmith need not know.
+#[test]
+fn an_environment_that_is_published_from_elsewhere_is_not_asked_for() {
+    let mut polls = polls(r#"{"a": ["ser.a"]}"#);
+    let fetch = polls.next(at(0)).unwrap();
+    polls.done(fails(&fetch), at(0), 7);
+    assert_eq!(polls.troubles().len(), 1);
+    polls.rest(|_, _| true, at(10));
+    assert!(polls.troubles().is_empty() && polls.asked_all());
+    assert!(polls.changed(&environment("a"), at(20)));
+    assert_eq!((ask(&mut polls, &text("a", 1), 20, 30_000), polls.due()), (vec![], None));
+    polls.rest(|_, _| false, at(30_000));
+    assert_eq!(ask(&mut polls, &text("a", 1), 30_000, 31_000)[0], (30_000, true));
+}
