@@ -8,9 +8,12 @@ use tests::stream::{Listening, Report};
 
 use crate::world::{JOIN, KEY, SEGMENT, SOON, World, came_together};
 
+/// Between two changes.
+const CHANGES: Duration = Duration::from_millis(500);
+
 #[test]
 fn a_crowd_has_one_connection_for_each_segment() {
-    through(100, SEGMENT, 2 * SEGMENT + JOIN, JOIN / 4);
+    through(100, SEGMENT, 2 * SEGMENT + JOIN / 2, JOIN / 4);
 }
 
 #[test]
@@ -28,7 +31,7 @@ fn through(clients: usize, segment: Duration, time: Duration, over: Duration) {
     let crowd = world.listening(&Listening { over, ..Listening::to(world.varnish.url(), KEY, clients) });
     let mut changes = Vec::new();
     while begun.elapsed() < time {
-        let next = Instant::now() + Duration::from_secs(1);
+        let next = Instant::now() + CHANGES;
         changes.push(world.change());
         thread::sleep(next.saturating_duration_since(Instant::now()));
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tests::proxy::Mode;
 
-use crate::world::{KEY, SOON, World};
+use crate::world::{JOIN, KEY, SOON, World};
 
 /// For how long a failure is kept.
 const KEPT: Duration = Duration::from_secs(1);
@@ -29,7 +29,11 @@ fn failure(status: u16, allow: &str) -> (u16, String, String, String) {
 fn a_failure_is_kept_for_a_second_and_no_longer() {
     let Some(world) = World::new() else { return };
     let path = format!("/sse/environments/{KEY}/stream");
-    for mode in [Mode::Answer(503), Mode::Refuse] {
+    for (nth, mode) in [Mode::Answer(503), Mode::Refuse].into_iter().enumerate() {
+        if nth > 0 {
+            // Until nobody is joined to the stream of before.
+            thread::sleep(JOIN);
+        }
         world.proxy.set(mode);
         let before = world.proxy.counts().connections.total;
         let begun = Instant::now();
@@ -45,9 +49,6 @@ fn a_failure_is_kept_for_a_second_and_no_longer() {
         let change = world.change();
         clients.wait_until_told(change.revision, SOON);
         assert_eq!(clients.history(0).connections.len(), 1, "{mode:?}");
-        drop(clients);
-        // That a segment is fresh is no failure.
-        thread::sleep(crate::world::JOIN);
     }
 }
 

@@ -7,4 +7,5 @@ mod crowd;
 mod failures;
 mod replay;
 mod sdk;
+mod twins;
 mod world;
