@@ -1,10 +1,12 @@
 //! `scripts/bench`: one JSON line a figure, each with what was measured. Everything that counts is a ratio within this
 //! one run, because machines differ.
 
+mod control;
 mod edge;
 mod engine;
 mod leader;
 mod load;
+mod memory;
 mod origin;
 mod stream;
 
@@ -20,13 +22,15 @@ type Part = (&'static str, fn(&Tools));
 /// The parts, all or those that were named.
 fn main() -> ExitCode {
     let named: Vec<String> = env::args().skip(1).collect();
-    let parts: [Part; 6] = [
+    let parts: [Part; 8] = [
         ("engine", |_| engine::against_the_rust_crate()),
         ("package", |_| edge::package()),
         ("edge", edge::routes),
         ("leader", leader::vcpu),
         ("origin", origin::streams),
         ("stream", stream::delays),
+        ("control", control::delays),
+        ("memory", memory::of_serve),
     ];
     if let Some(unknown) = named.iter().find(|name| parts.iter().all(|(part, _)| part != name)) {
         eprintln!("bench: there is no part {unknown}, only {}", parts.map(|(part, _)| part).join(", "));

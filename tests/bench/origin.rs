@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{fs, thread};
 
 use api::signal::Reader;
 use api::{EnvironmentKey, Revision};
 use serde_json::json;
-use tests::{Origin, Tools, say};
+use tests::{Origin, Tools, resident, say};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
@@ -217,14 +217,6 @@ impl Client {
         assert!(read > 0, "the origin ended a stream");
         self.reader.read(&bytes[..read])
     }
-}
-
-/// Bytes of a process that are in memory.
-fn resident(process: u32) -> f64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("/proc");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the resident memory");
-    let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
-    kilobytes * 1024.0
 }
 
 /// The mean of what the origin measured so far.

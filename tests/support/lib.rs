@@ -15,6 +15,7 @@ mod program;
 pub mod proxy;
 pub mod redis;
 mod server;
+pub mod stage;
 pub mod stream;
 mod tools;
 mod varnish;
@@ -24,7 +25,7 @@ pub use edge::{Answer, Edge, edge, edge_with_origin};
 pub use files::{fixture, folder, workspace};
 pub use jackstaff::{Finished, jackstaff};
 pub use origin::{Origin, origin, origin_at, origin_with};
-pub use program::{Program, program};
+pub use program::{Program, program, resident};
 pub use tools::{Tools, installed, say, tools};
 pub use varnish::{Varnish, varnish};
 

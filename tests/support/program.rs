@@ -1,5 +1,6 @@
 //! A program that runs until it is told to end, and what it says.
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A program that runs, killed on drop.
 pub struct Program {
     name: String,
-    process: Child,
+    process: Mutex<Child>,
+    id: u32,
     said: Arc<Mutex<Vec<String>>>,
     readers: Vec<JoinHandle<()>>,
 }
@@ -35,7 +37,8 @@ pub fn program(name: &str, command: &mut Command) -> Program {
     };
     let readers =
         vec![read(Box::new(process.stdout.take().unwrap())), read(Box::new(process.stderr.take().unwrap()))];
-    Program { name: name.to_owned(), process, said, readers }
+    let id = process.id();
+    Program { name: name.to_owned(), process: Mutex::new(process), id, said, readers }
 }
 
 impl Program {
@@ -66,27 +69,36 @@ impl Program {
 
     /// For what the system tells of a process.
     pub fn process_id(&self) -> u32 {
-        self.process.id()
+        self.id
     }
 
     /// Ends it at once, in the middle of whatever it does.
-    pub fn kill(&mut self) {
+    pub fn kill(&self) {
+        let mut process = lock(&self.process);
         // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let _ = process.kill();
+        let _ = process.wait();
     }
 
     /// Asks it to end, as a service manager does, and waits until it has.
     #[track_caller]
-    pub fn terminate(&mut self) -> ExitStatus {
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        eventually(&format!("{} ended", self.name), PATIENCE, || self.process.try_wait().unwrap())
+    pub fn terminate(&self) -> ExitStatus {
+        assert!(Command::new("kill").args(["-TERM", &self.id.to_string()]).status().unwrap().success());
+        eventually(&format!("{} ended", self.name), PATIENCE, || lock(&self.process).try_wait().unwrap())
     }
 }
 
-fn lock(said: &Mutex<Vec<String>>) -> MutexGuard<'_, Vec<String>> {
-    said.lock().unwrap_or_else(PoisonError::into_inner)
+/// Bytes of a process that are in memory, where there is `/proc`.
+#[track_caller]
+pub fn resident(process: u32) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+    kilobytes * 1024.0
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Program {

@@ -1,0 +1,71 @@
+//! From an edit in Flagsmith to the apps that have it, over `jackstaff serve` and three edges.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tests::Tools;
+use tests::stage::{Scenery, Trigger, key, stage};
+use tests::stream::{Clients, History, Listening, Report, clients};
+
+use crate::figure;
+
+/// Of each of three edges.
+const CLIENTS: usize = 100;
+const CHANGES: usize = 20;
+/// Prime to the seconds in which Flagsmith is asked, so that edits come at all moments between.
+const BETWEEN: Duration = Duration::from_millis(1_700);
+const POLL: u64 = 2;
+const SOON: Duration = Duration::from_secs(60);
+
+pub(crate) fn delays(tools: &Tools) {
+    for (name, trigger, poll) in [
+        ("webhook", Trigger::Webhook, 10),
+        ("queue_change", Trigger::QueueChange, 10),
+        ("polled", Trigger::Nothing, POLL),
+    ] {
+        delays_by(tools, name, trigger, poll);
+    }
+}
+
+fn delays_by(tools: &Tools, name: &str, trigger: Trigger, poll: u64) {
+    let stage = stage(tools, &Scenery { environments: 10, trigger, poll, ..Scenery::default() });
+    let crowds: Vec<Clients> = stage.edges.iter().map(|edge| listen(&edge.url(""))).collect();
+    for (n, crowd) in crowds.iter().enumerate() {
+        let first = stage.served(n, 0).expect("the environment is served");
+        crowd.wait_until_told(first.revision, SOON);
+        crowd.wait_until_refetched(SOON);
+    }
+    let mut edits = Vec::new();
+    for n in 1..=CHANGES {
+        let next = Instant::now() + BETWEEN;
+        edits.push((json!(n), stage.edit(0, &json!(n))));
+        thread::sleep(next.saturating_duration_since(Instant::now()));
+    }
+    stage.wait_until_served(0, &json!(CHANGES), SOON);
+    let changes = stage.changes(0, &edits);
+    for crowd in &crowds {
+        crowd.wait_until_told(changes.last().expect("a change").revision, SOON);
+        crowd.wait_until_refetched(SOON);
+    }
+    let histories: Vec<History> = crowds.iter().flat_map(Clients::histories).collect();
+    let report = Report::new(&histories, &changes, SOON, Instant::now());
+    assert_eq!(report.faults(), Vec::<String>::new());
+    let promised = if trigger == Trigger::Nothing { poll + 1 } else { 1 };
+    let details = json!({
+        "clients": crowds.len() * CLIENTS,
+        "edges": crowds.len(),
+        "changes": changes.len(),
+        "delays": report.until_read.json(),
+        "until_heard": report.from_publication.json(),
+        "poll_seconds": poll,
+        "at_most": promised * 1_000,
+        "measured": "from the edit in Flagsmith until a client has the flags of it; p99",
+    });
+    figure(&format!("control_{name}_delay"), report.until_read.p99, "ms", &details);
+}
+
+fn listen(edge: &str) -> Clients {
+    let listening = Listening { refetching: CLIENTS, ..Listening::to(edge, &key(0), CLIENTS) };
+    clients(&Listening { over: Duration::from_secs(1), ..listening })
+}
