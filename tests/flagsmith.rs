@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
 use std::fs;
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::fastly::{FastlyApi, SERVICE, STORE, TOKEN, fastly_api};
 use tests::flagsmith::{Fault, Flagsmith, flagsmith};
-use tests::{Finished, Tools, eventually, program, tools};
+use tests::{Finished, Tools, eventually, program, say, tools};
 
 fn document(key: &str, id: u64) -> Value {
     json!({
@@ -198,6 +199,67 @@ fn a_watch_of_files_and_flagsmith() {
     });
     assert!(setup.stored("b").is_some() && setup.has_record("ser.b"));
     assert_eq!(setup.flagsmith.counts().refused, 0, "{:?}", watch.said());
+}
+
+/// Answers everybody with a document, by TLS, and says where.
+const BY_TLS: &str = r#"
+import http.server, json, ssl, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(sys.argv[1].encode())
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("server.pem", "server.key")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print("listening on https://127.0.0.1:%d" % server.server_port, flush=True)
+server.serve_forever()
+"#;
+
+#[test]
+fn by_tls_only_a_flagsmith_with_a_trusted_certificate_is_asked() {
+    let Some(setup) = Setup::new() else { return };
+    let folder = setup.folder.path();
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
+        .args([
+            "-keyout",
+            "server.key",
+            "-out",
+            "server.pem",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=a Flagsmith of a test",
+        ])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"])
+        .current_dir(folder)
+        .output();
+    match made {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return say("NOT RUN: there is no openssl to make a certificate with");
+        }
+        made => assert!(made.as_ref().unwrap().status.success(), "{made:?}"),
+    }
+    let mut python = Command::new("python3");
+    let text = document("a", 1).to_string();
+    let server = program("python3", python.args(["-c", BY_TLS, &text]).current_dir(folder));
+    let url = server.says("listening on ").replace("listening on ", "");
+    let file = |name: &str| folder.join(name).display().to_string();
+    let publish = |variables: &[(&str, &str)]| {
+        let manifest = ("JACKSTAFF_SERVER_KEYS", r#"{"a": ["ser.a"]}"#);
+        setup.publish_from(&url, &[], &[&[manifest], variables].concat())
+    };
+    let refused = publish(&[]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.errors.contains("certificate"), "{refused:?}");
+    assert_eq!(publish(&[("SSL_CERT_FILE", &file("server.pem"))]).code, 0);
+    for (name, expected) in [("server.key", "there is no certificate in it"), ("none", "No such file")] {
+        let finished = publish(&[("SSL_CERT_FILE", &file(name))]);
+        assert_eq!(finished.code, 64, "{finished:?}");
+        assert!(finished.errors.contains(expected), "{finished:?}");
+    }
 }
 
 #[test]

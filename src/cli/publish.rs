@@ -39,6 +39,7 @@ Environment variables:
   FASTLY_API_TOKEN        the API token, unless --token-file names a file with it
   JACKSTAFF_ORIGIN_TOKEN  the origin's token, unless --origin-token-file names a file with it
   JACKSTAFF_SERVER_KEYS   a manifest of server-side keys, unless --server-keys names a file with it
+  SSL_CERT_FILE           certificates (PEM) that a Flagsmith is trusted by, in place of the usual ones
 
 {MANIFESTS}"))]
 pub(crate) struct Arguments {

@@ -49,6 +49,7 @@ Environment variables:
   JACKSTAFF_WEBHOOK_SECRET  what Flagsmith signs webhooks with, unless --webhook-secret-file names a file with it
   JACKSTAFF_BUS             the URL of the bus with its password, unless --bus is given
   JACKSTAFF_SERVER_KEYS     a manifest itself, unless --server-keys names a file with it; a file is watched, too
+  SSL_CERT_FILE             certificates (PEM) that a Flagsmith or a bus is trusted by, in place of the usual ones
 
 {MANIFESTS}"))]
 pub(crate) struct Arguments {

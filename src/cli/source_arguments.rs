@@ -12,6 +12,10 @@ use publisher::{Flagsmith, ServerKeySource, parse_server_keys};
 /// A manifest's text, for those who keep secrets in their environment.
 const MANIFEST: &str = "JACKSTAFF_SERVER_KEYS";
 
+/// A file of certificates to trust in place of the usual ones, as other programs know it: a Flagsmith of one's own may
+/// have one that its owner made.
+const CERTIFICATES: &str = "SSL_CERT_FILE";
+
 /// What help says of manifests.
 pub(crate) const MANIFESTS: &str = "A manifest of server-side keys, in one of these shapes:
   {\"<client-side key>\": [\"ser.…\", {\"key\": \"ser.…\", \"active\": true, \"expires_at\": null}]}
@@ -74,7 +78,12 @@ impl SourceArguments {
 
 fn flagsmith(url: &str) -> Result<NamedFlagsmith> {
     // What is wrong with it may be a password, so it is not shown.
-    let api = Flagsmith::new(url).context("--flagsmith")?;
+    let mut api = Flagsmith::new(url).context("--flagsmith")?;
+    if let Some(file) = env::var_os(CERTIFICATES).filter(|file| !file.is_empty()) {
+        let place = || format!("{CERTIFICATES}: {}", file.display());
+        let pem = fs::read(&file).with_context(place)?;
+        api = api.trusting(&pem).with_context(place)?;
+    }
     Ok(NamedFlagsmith { name: url.trim_end_matches('/').to_owned(), api })
 }
 

@@ -42,6 +42,7 @@ Environment variables:
   FASTLY_API_TOKEN        the API token, unless --token-file names a file with it
   JACKSTAFF_ORIGIN_TOKEN  the origin's token, unless --origin-token-file names a file with it
   JACKSTAFF_SERVER_KEYS   a manifest itself, unless --server-keys names a file with it; a file is watched, too
+  SSL_CERT_FILE           certificates (PEM) that a Flagsmith is trusted by, in place of the usual ones
 
 {MANIFESTS}"))]
 pub(crate) struct Arguments {

@@ -12,12 +12,15 @@ mod pages;
 mod tests;
 
 use std::io::Read;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use thiserror::Error;
 use ureq::Agent;
 use ureq::http::header::{ACCEPT, HeaderValue, LOCATION};
 use ureq::http::{HeaderMap, Request};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use url::Url;
 
 pub use address::FlagsmithUrlFault;
@@ -61,15 +64,24 @@ impl Flagsmith {
     /// # Errors
     /// If nothing can be asked at such a URL.
     pub fn new(url: &str) -> Result<Flagsmith, FlagsmithUrlFault> {
-        let agent = Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_connect(Some(Duration::from_secs(5)))
-            // A key goes to nobody but whom it was given for.
-            .max_redirects(0)
-            .user_agent(concat!("jackstaff/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .into();
-        Ok(Flagsmith { address: Address::parse(url)?, agent })
+        Ok(Flagsmith { address: Address::parse(url)?, agent: agent(RootCerts::WebPki) })
+    }
+
+    /// Trusts whom these certificates (PEM) vouch for, and nobody else.
+    ///
+    /// # Errors
+    /// If there is none, or one cannot be read.
+    pub fn trusting(self, pem: &[u8]) -> Result<Flagsmith, CertificatesFault> {
+        let mut certificates = Vec::new();
+        for item in parse_pem(pem) {
+            if let PemItem::Certificate(certificate) = item.map_err(|_| CertificatesFault::Unreadable)? {
+                certificates.push(certificate);
+            }
+        }
+        if certificates.is_empty() {
+            return Err(CertificatesFault::None);
+        }
+        Ok(Flagsmith { agent: agent(RootCerts::Specific(Arc::new(certificates))), ..self })
     }
 
     /// The base, as it is shown: without a slash at its end.
@@ -98,6 +110,27 @@ impl Flagsmith {
         }
         Err(FlagsmithFailed::changing(BEGINNINGS))
     }
+}
+
+/// Why nobody can be trusted by a file of certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum CertificatesFault {
+    #[error("a certificate in it cannot be read")]
+    Unreadable,
+    #[error("there is no certificate in it")]
+    None,
+}
+
+fn agent(trusted: RootCerts) -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_connect(Some(Duration::from_secs(5)))
+        // A key goes to nobody but whom it was given for.
+        .max_redirects(0)
+        .tls_config(TlsConfig::builder().root_certs(trusted).build())
+        .user_agent(concat!("jackstaff/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .into()
 }
 
 /// One document's fetching.

@@ -26,7 +26,7 @@ pub use bundle::BundleRefused;
 pub use client::{CallFailed, Client};
 pub use clock::{Clock, SystemClock};
 pub use export::ExportFault;
-pub use flagsmith::{Flagsmith, FlagsmithFailed, FlagsmithUrlFault, PageFault};
+pub use flagsmith::{CertificatesFault, Flagsmith, FlagsmithFailed, FlagsmithUrlFault, PageFault};
 pub use plan::PlanWarning;
 pub use publish::{Options, publish, publish_server_keys, unpublish};
 pub use quota::Quota;
