@@ -37,7 +37,8 @@ use crate::number::Number;
 /// | names | empty |
 /// | lists | empty |
 ///
-/// Numbers may be written as strings. Members that are not listed in the reference are left out.
+/// Numbers may be written as strings. Several entries of `identity_overrides` for one identity are put together. Members
+/// that are not listed in the reference are left out.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(expecting = "an object")]
 pub struct Document {
