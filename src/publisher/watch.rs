@@ -13,6 +13,7 @@ mod lane;
 mod news;
 mod pace;
 mod polls;
+mod record;
 mod remote;
 mod run;
 mod seen;

@@ -15,14 +15,13 @@ use crate::watch::failure::Failure;
 use crate::watch::job::{Outcome, Task};
 use crate::watch::lane::Lane;
 use crate::watch::news::News;
+use crate::watch::record::Record;
 use crate::watch::remote::{EnvironmentProgress, PlaceTrouble};
 use crate::watch::spell::Spell;
 
 /// A KV key takes one write a second. Counted from the end of a write, so that revisions, which are whole seconds,
 /// never run ahead of the clock.
 const BETWEEN_WRITES: Duration = Duration::from_secs(1);
-/// How many warnings of a document are told of to who asks; all of them are said when it is published.
-const WARNINGS: usize = 10;
 
 /// An environment that is published from a place.
 #[derive(Debug)]
@@ -39,21 +38,6 @@ pub(crate) struct Environment {
     announcing: Lane,
     spell: Spell,
     record: Record,
-}
-
-/// What there is to tell of it to who asks.
-#[derive(Debug, Default)]
-struct Record {
-    revision: Option<Revision>,
-    owed_since: Option<Duration>,
-    /// Why it cannot be published at all, and since when.
-    refused: Option<(String, Duration)>,
-    failure: Option<String>,
-    /// Parts of the document that is stored that never match.
-    warnings: Vec<String>,
-    settled_at: Option<Duration>,
-    failures: u64,
-    published: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +97,7 @@ impl Environment {
             purging: Lane::default(),
             announcing: Lane::default(),
             spell: Spell::default(),
-            record: Record { owed_since: Some(now), ..Record::default() },
+            record: Record::owed(now),
         }
     }
 
@@ -122,9 +106,9 @@ impl Environment {
         self.place = place;
         self.source = Some(source);
         self.owed.document = true;
-        self.record.refused = None;
+        self.record.is_superseded();
         self.is_stored_already();
-        self.note_owed(now);
+        self.record.is(self.is_settled(), now);
     }
 
     /// It is to have these server-side keys.
@@ -132,7 +116,7 @@ impl Environment {
         if self.server_keys != server_keys {
             self.server_keys = server_keys;
             self.owed.server_keys = true;
-            self.note_owed(now);
+            self.record.is(false, now);
         }
     }
 
@@ -153,30 +137,12 @@ impl Environment {
         time: Timestamp,
         now: Duration,
     ) -> EnvironmentProgress {
-        let time_of = |moment: Duration| time.checked_sub(now.saturating_sub(moment)).ok();
-        let owed = self.record.owed_since.map(|since| {
-            let why = self.record.failure.clone();
-            (why.unwrap_or_else(|| "a change is being published".into()), since)
-        });
-        let behind = [owed, self.record.refused.clone(), doubt].into_iter().flatten();
-        let behind = behind.min_by_key(|(_, since)| *since);
-        EnvironmentProgress {
-            key: self.key.clone(),
-            place: self.place.to_string(),
-            revision: self.record.revision,
-            behind: behind.as_ref().map(|(_, since)| now.saturating_sub(*since)),
-            why: behind.map(|(why, _)| why),
-            last_success: self.record.settled_at.and_then(time_of),
-            failures: self.record.failures,
-            published: self.record.published,
-        }
+        self.record.progress(&self.key, &self.place, doubt, time, now)
     }
 
-    /// What is wrong with what it holds: why it is refused, or else what never matches in it.
+    /// What is wrong with what it holds.
     pub(crate) fn troubles(&self) -> impl Iterator<Item = PlaceTrouble> {
-        let refused = self.record.refused.iter().map(|(why, _)| why.clone());
-        let texts = refused.chain(self.record.warnings.iter().cloned());
-        texts.map(|why| PlaceTrouble { place: self.place.to_string(), why })
+        self.record.troubles().map(|why| PlaceTrouble { place: self.place.to_string(), why })
     }
 
     pub(crate) fn place(&self) -> &Place {
@@ -192,15 +158,6 @@ impl Environment {
         if stored.is_some() && stored == self.source.as_ref().map(|source| &source.hash) {
             self.owed.document = false;
             self.source = None;
-        }
-    }
-
-    fn note_owed(&mut self, now: Duration) {
-        if self.is_settled() {
-            self.record.owed_since = None;
-            self.record.failure = None;
-        } else {
-            self.record.owed_since.get_or_insert(now);
         }
     }
 
@@ -294,13 +251,10 @@ impl Environment {
             }
         };
         news.extend(self.news_of_spell(&failures, now));
-        self.record.failures += u64::try_from(failures.len()).unwrap_or_default();
-        if let Some(failure) = failures.into_iter().next_back() {
-            self.record.failure = Some(failure.text);
-        }
-        self.note_owed(now);
-        if self.is_settled() && self.record.refused.is_none() {
-            self.record.settled_at = Some(now);
+        self.record.failed(failures);
+        self.record.is(self.is_settled(), now);
+        if self.is_settled() {
+            self.record.succeeded(now);
         }
         Ended { news, again }
     }
@@ -314,7 +268,7 @@ impl Environment {
                 self.owed.server_keys |= !self.server_keys.is_empty();
             }
             Kind::Purge => self.owed.purge = true,
-            Kind::Announce => self.owed.announcement = self.owed.announcement.max(self.record.revision),
+            Kind::Announce => self.owed.announcement = self.owed.announcement.max(self.record.revision()),
         }
     }
 
@@ -329,14 +283,8 @@ impl Environment {
         match published {
             Some(Ok((published, remembered))) => {
                 news.extend(self.news_of(&published));
-                self.record.revision = Some(published.revision);
-                self.record.refused = None;
-                let warnings = published.warnings.iter().take(WARNINGS);
-                self.record.warnings = warnings.map(|warning| format!("warning: {warning}")).collect();
+                self.record.published(&published);
                 self.remembered = remembered;
-                if published.done == Done::Written {
-                    self.record.published += 1;
-                }
                 if !self.owed.document {
                     self.source = None;
                 }
@@ -356,7 +304,7 @@ impl Environment {
             Some(Err(refusal)) => {
                 let line = format!("{refusal}. What is stored goes on being served");
                 news.push(News::trouble_of(&self.place, line));
-                self.record.refused = Some((refusal.to_string(), now));
+                self.record.refused(refusal.to_string(), now);
                 if !self.owed.document {
                     self.source = None;
                 }

@@ -5,38 +5,34 @@
 //! after, since a webhook may be ahead of the document. When Flagsmith is away, one environment at a time tries it for
 //! all.
 
+mod fetch;
+mod poll;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use api::EnvironmentKey;
 use jiff::Timestamp;
-use serde::Deserialize;
 
-use crate::clock::Clock;
-use crate::flagsmith::Flagsmith;
 use crate::server_keys::ServerKeySource;
-use crate::source::{Place, Source, sha256};
+use crate::source::Place;
 use crate::target::Secret;
 use crate::watch::claims::Trouble;
-use crate::watch::failure::Failure;
 use crate::watch::news::News;
 use crate::watch::pace::Pace;
 use crate::watch::remote::Changed;
 use crate::watch::seen::{Seen, State};
 use crate::watch::spell::Spell;
+use poll::Poll;
+
+pub use fetch::{Fetch, Fetched};
 
 /// How many are asked at once.
 const AT_ONCE: usize = 8;
 /// After so many failures in a row, whoever they concern, Flagsmith is taken to be away.
 const AWAY_AFTER: usize = 8;
-/// When an environment is asked again that may have changed and shows no change yet.
-const SECOND_LOOKS: [Duration; 4] =
-    [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(3)];
-
 /// What is asked of Flagsmith, and when.
 #[derive(Debug)]
 pub struct Polls {
@@ -44,87 +40,6 @@ pub struct Polls {
     interval: Duration,
     environments: BTreeMap<EnvironmentKey, Poll>,
     failures_in_a_row: usize,
-}
-
-#[derive(Debug)]
-struct Poll {
-    place: Place,
-    key: Secret,
-    /// Flagsmith's id of it.
-    number: Option<u64>,
-    /// SHA-256 of the text that was told last.
-    told: Option<String>,
-    due: Duration,
-    is_busy: bool,
-    /// It is published from elsewhere, and Flagsmith need not know it.
-    rests: bool,
-    /// It may have changed since it was asked.
-    changed_meanwhile: bool,
-    second_looks: std::slice::Iter<'static, Duration>,
-    pace: Pace,
-    spell: Spell,
-    trouble: Option<(String, Duration)>,
-}
-
-/// An environment that is to be asked for.
-#[derive(Debug)]
-pub struct Fetch {
-    environment: EnvironmentKey,
-    place: Place,
-    key: Secret,
-    told: Option<String>,
-}
-
-/// What came of it.
-#[derive(Debug)]
-pub struct Fetched {
-    environment: EnvironmentKey,
-    /// None if it is what was told last.
-    result: Result<Option<Answer>, Failure>,
-}
-
-#[derive(Debug)]
-struct Answer {
-    hash: String,
-    number: Option<u64>,
-    state: State,
-}
-
-impl Fetch {
-    /// Asks, once.
-    pub fn perform(self, flagsmith: &Flagsmith, clock: &dyn Clock) -> Fetched {
-        let Fetch { environment, place, key, told } = self;
-        let result = match flagsmith.fetch(&key, clock, 0) {
-            Ok(text) => {
-                let hash = sha256(text.as_bytes());
-                let is_known = told.is_some_and(|told| told == hash);
-                Ok((!is_known).then(|| Answer::read(&place, &environment, &text, hash)))
-            }
-            Err(failed) => Err(Failure::of_fetch(&place, &failed)),
-        };
-        Fetched { environment, result }
-    }
-
-    /// What is to be taken in if it came to no end.
-    pub(crate) fn given_up(&self) -> Fetched {
-        let what = format!("{}: asking for it came to no end", self.place);
-        Fetched { environment: self.environment.clone(), result: Err(Failure::of(what)) }
-    }
-}
-
-impl Answer {
-    fn read(place: &Place, environment: &EnvironmentKey, text: &str, hash: String) -> Answer {
-        #[derive(Deserialize)]
-        struct Numbered {
-            id: u64,
-        }
-        let number = serde_json::from_str::<Numbered>(text).ok().map(|numbered| numbered.id);
-        let state = match Source::fetched(place, text, environment) {
-            Ok(source) => State::Document(Arc::new(source)),
-            Err(fault) => State::Broken(fault.to_string()),
-        };
-        Answer { hash, number, state }
-    }
 }
 
 impl Polls {
@@ -286,70 +201,5 @@ impl Polls {
 
     fn is_away(&self) -> bool {
         self.failures_in_a_row >= AWAY_AFTER
-    }
-}
-
-impl Poll {
-    fn new(place: Place, key: Secret, now: Duration) -> Poll {
-        Poll {
-            place,
-            key,
-            number: None,
-            told: None,
-            due: now,
-            is_busy: false,
-            rests: false,
-            changed_meanwhile: false,
-            second_looks: [].iter(),
-            pace: Pace::default(),
-            spell: Spell::default(),
-            trouble: None,
-        }
-    }
-
-    /// Whether it is to be asked for when it is due.
-    fn waits(&self) -> bool {
-        !self.is_busy && !self.rests
-    }
-
-    fn due(&self) -> Duration {
-        self.due.max(self.pace.not_before())
-    }
-
-    fn changed(&mut self, now: Duration) {
-        self.due = now;
-        self.changed_meanwhile = self.is_busy;
-        self.second_looks = SECOND_LOOKS.iter();
-        self.pace.hurry(now);
-    }
-
-    fn answered(&mut self, now: Duration, interval: Duration, is_new: bool) -> Vec<News> {
-        self.pace.came_to(&[], now, 0);
-        self.trouble = None;
-        if is_new {
-            self.second_looks = [].iter();
-        }
-        self.due = if std::mem::take(&mut self.changed_meanwhile) {
-            self.second_looks = SECOND_LOOKS.iter();
-            now
-        } else {
-            now + self.second_looks.next().copied().unwrap_or(interval).min(interval)
-        };
-        let recovered = self.spell.end(now).map(|spell| format!("recovered {spell}"));
-        recovered.into_iter().map(|line| News::good_of(&self.place, line)).collect()
-    }
-
-    fn failed(&mut self, failure: Failure, now: Duration, chance: u64) -> Vec<News> {
-        self.changed_meanwhile = false;
-        self.due = now;
-        if self.rests {
-            return Vec::new();
-        }
-        self.spell.tried(now);
-        let news = self.spell.failed(&failure, now).map(News::trouble);
-        let since = self.trouble.as_ref().map_or(now, |(_, since)| *since);
-        self.trouble = Some((failure.text.clone(), since));
-        self.pace.came_to(&[failure], now, chance);
-        news.into_iter().collect()
     }
 }

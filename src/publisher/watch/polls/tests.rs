@@ -1,5 +1,8 @@
 use crate::server_keys::parse_server_keys;
+use crate::source::sha256;
+use crate::watch::failure::Failure;
 
+use super::fetch::Answer;
 use super::*;
 
 const INTERVAL: Duration = Duration::from_secs(10);

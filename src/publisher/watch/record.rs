@@ -1,0 +1,118 @@
+//! What there is to tell of an environment to who asks.
+
+use std::time::Duration;
+
+use api::{EnvironmentKey, Revision};
+use jiff::Timestamp;
+
+use crate::report::{Done, Published};
+use crate::source::Place;
+use crate::watch::failure::Failure;
+use crate::watch::remote::EnvironmentProgress;
+
+/// How many warnings of a document are told of to who asks; all of them are said when it is published.
+const WARNINGS: usize = 10;
+
+/// How it went with an environment so far.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    revision: Option<Revision>,
+    owed_since: Option<Duration>,
+    /// Why it cannot be published at all, and since when.
+    refused: Option<(String, Duration)>,
+    failure: Option<String>,
+    /// Parts of the document that is stored that never match.
+    warnings: Vec<String>,
+    succeeded: Option<Duration>,
+    failures: u64,
+    published: u64,
+}
+
+impl Record {
+    /// Of one that is owed something.
+    pub(crate) fn owed(now: Duration) -> Record {
+        Record { owed_since: Some(now), ..Record::default() }
+    }
+
+    /// What was stored last, as far as it is known.
+    pub(crate) fn revision(&self) -> Option<Revision> {
+        self.revision
+    }
+
+    /// Whether it is settled now, or owed something.
+    pub(crate) fn is(&mut self, settled: bool, now: Duration) {
+        if settled {
+            self.owed_since = None;
+            self.failure = None;
+        } else {
+            self.owed_since.get_or_insert(now);
+        }
+    }
+
+    /// All was done that there was to do.
+    pub(crate) fn succeeded(&mut self, now: Duration) {
+        if self.refused.is_none() {
+            self.succeeded = Some(now);
+        }
+    }
+
+    /// The store has what it should.
+    pub(crate) fn published(&mut self, published: &Published) {
+        self.revision = Some(published.revision);
+        self.refused = None;
+        let warnings = published.warnings.iter().take(WARNINGS);
+        self.warnings = warnings.map(|warning| format!("warning: {warning}")).collect();
+        self.published += u64::from(published.done == Done::Written);
+    }
+
+    /// Its document cannot be published at all.
+    pub(crate) fn refused(&mut self, why: String, now: Duration) {
+        self.refused = Some((why, now));
+    }
+
+    /// Whatever was refused is not wanted any more.
+    pub(crate) fn is_superseded(&mut self) {
+        self.refused = None;
+    }
+
+    pub(crate) fn failed(&mut self, failures: Vec<Failure>) {
+        self.failures += u64::try_from(failures.len()).unwrap_or_default();
+        if let Some(failure) = failures.into_iter().next_back() {
+            self.failure = Some(failure.text);
+        }
+    }
+
+    /// How far it is. `doubt` is what speaks against what is known of its document, and since when.
+    pub(crate) fn progress(
+        &self,
+        key: &EnvironmentKey,
+        place: &Place,
+        doubt: Option<(String, Duration)>,
+        time: Timestamp,
+        now: Duration,
+    ) -> EnvironmentProgress {
+        let time_of = |moment: Duration| time.checked_sub(now.saturating_sub(moment)).ok();
+        let owed = self.owed_since.map(|since| {
+            let why = self.failure.clone();
+            (why.unwrap_or_else(|| "a change is being published".into()), since)
+        });
+        let behind = [owed, self.refused.clone(), doubt].into_iter().flatten();
+        let behind = behind.min_by_key(|(_, since)| *since);
+        EnvironmentProgress {
+            key: key.clone(),
+            place: place.to_string(),
+            revision: self.revision,
+            behind: behind.as_ref().map(|(_, since)| now.saturating_sub(*since)),
+            why: behind.map(|(why, _)| why),
+            last_success: self.succeeded.and_then(time_of),
+            failures: self.failures,
+            published: self.published,
+        }
+    }
+
+    /// Why it is refused, and what never matches in what is stored.
+    pub(crate) fn troubles(&self) -> impl Iterator<Item = String> {
+        let refused = self.refused.iter().map(|(why, _)| why.clone());
+        refused.chain(self.warnings.iter().cloned())
+    }
+}
