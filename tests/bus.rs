@@ -432,7 +432,7 @@ fn what_the_bus_brings_is_bounded_as_what_is_announced() {
 #[test]
 fn what_is_announced_last_the_others_hear() {
     let (Some(tools), Some(redis)) = (tools(), redis()) else { return };
-    let [(mut first, a), (_second, b)] = replicas(&tools, &redis);
+    let [(first, a), (_second, b)] = replicas(&tools, &redis);
     for n in 1..=300 {
         announce_at_once(&a, &format!("environment-{n}"), revision(n));
     }
@@ -442,7 +442,7 @@ fn what_is_announced_last_the_others_hear() {
     assert_eq!(first.count("ends before the bus"), 0);
 
     redis.hang();
-    let (mut lonely, url) = replica(&tools, &redis.url(), &[]);
+    let (lonely, url) = replica(&tools, &redis.url(), &[]);
     announce_at_once(&url, "lonely", revision(1));
     let begun = Instant::now();
     assert_eq!(lonely.terminate().code(), Some(0));

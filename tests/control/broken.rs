@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::stage::{FEATURE, Scenery, Stage, key, stage};
+use tests::flagsmith::Fault;
+use tests::stage::{FEATURE, Scenery, Served, Stage, key, stage};
 use tests::{eventually, tools};
 
 use crate::alone;
@@ -120,4 +121,25 @@ fn trouble(stage: &Stage, key: &str) -> Option<String> {
 fn of<'a>(status: &'a Value, key: &str) -> &'a Value {
     let environments = status["environments"].as_array().unwrap();
     environments.iter().find(|environment| environment["key"] == key).unwrap()
+}
+
+/// A replica of Flagsmith's database may lag behind.
+#[test]
+fn a_document_from_before_the_last_edit_is_refused() {
+    let Some(tools) = tools() else { return };
+    let _alone = alone();
+    let stage = stage(&tools, &Scenery { edges: 1, poll: 1, ..Scenery::default() });
+    for n in [1, 2] {
+        stage.edit(0, &json!(n));
+        stage.wait_until_served(0, &json!(n), SOON);
+    }
+    let revision = stage.served(0, 0).unwrap().revision;
+    stage.flagsmith.fail(&key(0), [Fault::Stale; 3]);
+    eventually("it was asked three times", SOON, || (stage.flagsmith.counts().struck == 3).then_some(()));
+    stage.serve().says("What is stored goes on being served");
+    assert_eq!(stage.served(0, 0), Some(Served { revision, value: json!(2) }));
+    eventually("the replica has come round", SOON, || {
+        (of(&stage.status(), &key(0))["behind_seconds"] == Value::Null).then_some(())
+    });
+    assert_eq!(stage.served(0, 0), Some(Served { revision, value: json!(2) }));
 }

@@ -77,9 +77,10 @@ impl Calls {
         *kind += 1;
     }
 
+    /// Zero without any change.
     #[expect(clippy::cast_precision_loss, reason = "numbers of this size are exact")]
     pub(crate) fn for_each_change(self) -> f64 {
-        self.needed as f64 / self.published as f64
+        self.needed as f64 / self.published.max(1) as f64
     }
 }
 

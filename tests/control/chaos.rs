@@ -177,9 +177,9 @@ impl Chaos<'_> {
         }
     }
 
-    fn fail_now_and_then(&self) {
-        self.stage.flagsmith.fail_at_random(Some((SEED, self.course.flagsmith)));
-        self.stage.api.fail_at_random(Some((SEED, self.course.fastly)));
+    fn fail_now_and_then(&mut self) {
+        self.stage.flagsmith.fail_at_random(Some((self.rng.u64(..), self.course.flagsmith)));
+        self.stage.api.fail_at_random(Some((self.rng.u64(..), self.course.fastly)));
     }
 
     fn begin(&mut self, outage: Outage) {
@@ -195,13 +195,13 @@ impl Chaos<'_> {
                 // Some services are back at once.
                 lasts = if self.rng.bool() { Duration::ZERO } else { lasts };
             }
-            Outage::FlagsmithAway => stage.flagsmith.fail_at_random(Some((SEED, 1.0))),
+            Outage::FlagsmithAway => stage.flagsmith.fail_at_random(Some((self.rng.u64(..), 1.0))),
             Outage::LineCut => {
                 stage.proxy.set(Mode::Refuse);
                 stage.proxy.cut();
             }
             Outage::LineStalled => stage.proxy.set(Mode::Stall),
-            Outage::FastlyAway => stage.api.fail_at_random(Some((SEED, 1.0))),
+            Outage::FastlyAway => stage.api.fail_at_random(Some((self.rng.u64(..), 1.0))),
         }
         self.ends.push((Instant::now() + lasts, outage));
     }

@@ -242,8 +242,8 @@ impl Stage {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// The change by which each of these edits came to be stored, an edit being a value and when it was made. The last
-    /// edit of those that were stored as one stands for all of them.
+    /// The change by which each of these edits came to be stored, an edit being a value and when it was made. Several
+    /// within a short time are stored as one, with the value of the last.
     #[track_caller]
     pub fn changes(&self, environment: usize, edits: &[(Value, Instant)]) -> Vec<Change> {
         let item = format!("environment/{}", key(environment));
@@ -256,11 +256,13 @@ impl Stage {
             _ => None,
         });
         let stored: Vec<(Value, u64)> = stored.collect();
-        let change = |(value, begun): &(Value, Instant)| {
-            let (_, revision) = stored.iter().find(|(stored, _)| stored == value)?;
-            Some(Change { revision: *revision, begun: *begun, stored: *begun, announced: None })
+        let change = |(n, (_, begun)): (usize, &(Value, Instant))| {
+            let mut of_later = edits[n..].iter().filter_map(|(value, _)| {
+                stored.iter().find(|(stored, _)| stored == value).map(|(_, revision)| *revision)
+            });
+            Some(Change { revision: of_later.next()?, begun: *begun, stored: *begun, announced: None })
         };
-        edits.iter().filter_map(change).collect()
+        edits.iter().enumerate().filter_map(change).collect()
     }
 }
 

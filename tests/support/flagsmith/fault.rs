@@ -67,6 +67,10 @@ impl Faults {
             Fault::Cut,
             Fault::BreakOff,
             Fault::Half,
+            // The only ones that could be taken for an answer.
+            Fault::Stale,
+            Fault::Stale,
+            Fault::Stale,
             Fault::Stale,
         ])
     }
