@@ -156,8 +156,6 @@ impl<'a> Client<'a> {
             .timeout_connect(Some(Duration::from_secs(5)))
             // A token goes to nobody but whom it was given for.
             .max_redirects(0)
-            // A bundle is read back to the letter.
-            .accept_encoding("")
             .user_agent(concat!("jackstaff/", env!("CARGO_PKG_VERSION")))
             .build()
             .into();

@@ -16,9 +16,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use flate2::read::MultiGzDecoder;
 use thiserror::Error;
 use ureq::Agent;
-use ureq::http::header::{ACCEPT, HeaderValue, LOCATION};
+use ureq::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue, LOCATION};
 use ureq::http::{HeaderMap, Request};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use url::Url;
@@ -226,6 +227,7 @@ impl Visit<'_> {
         key.set_sensitive(true);
         let request =
             Request::get(url.as_str()).header("X-Environment-Key", key).header(ACCEPT, "application/json");
+        let request = request.header(ACCEPT_ENCODING, "gzip");
         let agent = &self.flagsmith.agent;
         let request =
             agent.configure_request(request.body(())?).timeout_global(Some(remaining.min(PAGE_TIME)));
@@ -240,16 +242,37 @@ impl Visit<'_> {
             let mut refusal = Vec::new();
             // One that breaks off has said enough.
             let _ = body.as_reader().take(REFUSAL_LIMIT).read_to_end(&mut refusal);
+            if is_gzip(&parts.headers) {
+                refusal = unzipped(&refusal).unwrap_or_default();
+            }
             return Err(Fault::Status {
                 status: parts.status,
                 detail: failed::shown(&refusal, self.key),
                 asked: asked_pause(parts.status, &parts.headers, self.clock.now()),
             });
         }
-        let bytes = body.with_config().limit(pages::BYTES).read_to_vec()?;
+        let mut bytes = body.with_config().limit(pages::BYTES).read_to_vec()?;
+        if is_gzip(&parts.headers) {
+            bytes = unzipped(&bytes)?;
+        }
         let text = String::from_utf8(bytes).map_err(|_| PageFault::Encoding)?;
         Ok(Answer::Page { text, headers: parts.headers })
     }
+}
+
+fn is_gzip(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_ENCODING).is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"gzip"))
+}
+
+/// What was compressed, as long as that is no more than a document may have.
+fn unzipped(bytes: &[u8]) -> Result<Vec<u8>, PageFault> {
+    let mut whole = Vec::new();
+    let read = MultiGzDecoder::new(bytes).take(pages::BYTES + 1).read_to_end(&mut whole);
+    read.map_err(|_| PageFault::Gzip)?;
+    if whole.len() as u64 > pages::BYTES {
+        return Err(PageFault::TooLarge { bytes: pages::BYTES });
+    }
+    Ok(whole)
 }
 
 enum Answer {

@@ -44,6 +44,8 @@ pub(crate) enum Fault {
 pub enum PageFault {
     #[error("the answer is not UTF-8")]
     Encoding,
+    #[error("the answer is called gzip, and is none, or breaks off")]
+    Gzip,
     /// The parser's place, and no text of the document.
     #[error("the answer is not a JSON object: line {line}, column {column}")]
     Json { line: usize, column: usize },
@@ -118,7 +120,9 @@ impl FlagsmithFailed {
                     || status.is_server_error()
             }
             // One that broke off may look so.
-            Fault::Page(fault) => matches!(fault, PageFault::Json { .. } | PageFault::Encoding),
+            Fault::Page(fault) => {
+                matches!(fault, PageFault::Json { .. } | PageFault::Encoding | PageFault::Gzip)
+            }
             Fault::Changing { .. } | Fault::OutOfTime { .. } => false,
         }
     }
