@@ -7,7 +7,7 @@ use tests::flagsmith::Fault;
 use tests::stage::{FEATURE, Scenery, Served, Stage, key, stage};
 use tests::{eventually, tools};
 
-use crate::alone;
+use crate::beside_others;
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -52,7 +52,7 @@ fn with_operator(mut document: Value, operator: &Value) -> Value {
 #[test]
 fn a_document_that_breaks_is_named_stops_no_other_and_stays_served_as_it_was() {
     let Some(tools) = tools() else { return };
-    let _alone = alone();
+    let _machine = beside_others();
     let whole = BREAKS.len();
     let stage = stage(&tools, &Scenery { environments: whole + 1, edges: 1, poll: 1, ..Scenery::default() });
     for (environment, (breaks, _)) in BREAKS.iter().enumerate() {
@@ -96,7 +96,7 @@ fn a_document_that_breaks_is_named_stops_no_other_and_stays_served_as_it_was() {
 #[test]
 fn an_operator_that_is_not_known_is_named_and_all_else_is_served() {
     let Some(tools) = tools() else { return };
-    let _alone = alone();
+    let _machine = beside_others();
     let stage = stage(&tools, &Scenery { edges: 1, poll: 1, ..Scenery::default() });
     stage.flagsmith.edit(&key(0), |document| *document = with_operator(document.take(), &json!("RESEMBLES")));
     stage.wait_until_served(0, &json!("odd"), SOON);
@@ -127,7 +127,7 @@ fn of<'a>(status: &'a Value, key: &str) -> &'a Value {
 #[test]
 fn a_document_from_before_the_last_edit_is_refused() {
     let Some(tools) = tools() else { return };
-    let _alone = alone();
+    let _machine = beside_others();
     let stage = stage(&tools, &Scenery { edges: 1, poll: 1, ..Scenery::default() });
     for n in [1, 2] {
         stage.edit(0, &json!(n));

@@ -9,7 +9,7 @@ use tests::fastly::Event;
 use tests::stage::{Scenery, Stage, stage};
 use tests::{say, tools};
 
-use crate::alone;
+use crate::beside_others;
 use crate::calls::Calls;
 
 const ENVIRONMENTS: usize = 10;
@@ -43,7 +43,7 @@ fn edit(stage: &Stage, changes: usize, within: Duration) {
 
 #[test]
 fn a_change_costs_three_calls_and_a_start_three_for_each_environment() {
-    let _alone = alone();
+    let _machine = beside_others();
     let Some(stage) = calm() else { return };
     let before = stage.api.events().len();
     edit(&stage, CHANGES, SOON);
@@ -52,7 +52,8 @@ fn a_change_costs_three_calls_and_a_start_three_for_each_environment() {
     say(&format!("{CHANGES} changes when nothing fails: {calls}"));
     assert!(calls.published >= ENVIRONMENTS && calls.for_each_change() <= 3.0, "{calls}");
     assert_eq!(calls.for_faults, 0, "{calls}");
-    assert!(calls.without_change <= 1, "{calls}");
+    // The store is looked at now and then.
+    assert!(calls.without_change <= 3, "{calls}");
 
     stage.kill_serve();
     let before = stage.api.events().len();
@@ -66,7 +67,7 @@ fn a_change_costs_three_calls_and_a_start_three_for_each_environment() {
 
 #[test]
 fn a_quota_that_runs_out_is_spread_over_what_is_left_of_its_time() {
-    let _alone = alone();
+    let _machine = beside_others();
     let Some(stage) = calm() else { return };
     let before = stage.api.events().len();
     // Ten changes' worth.

@@ -9,7 +9,7 @@ use tests::fastly::Kind;
 use tests::stage::{Scenery, Trigger, stage};
 use tests::{say, tools};
 
-use crate::alone;
+use crate::beside_others;
 use crate::calls::Calls;
 
 const ENVIRONMENTS: usize = 5;
@@ -20,7 +20,7 @@ const SOON: Duration = Duration::from_secs(30);
 #[test]
 fn two_that_publish_the_same_lose_nothing_and_do_not_fight() {
     let Some(tools) = tools() else { return };
-    let _alone = alone();
+    let _machine = beside_others();
     let scenery = Scenery {
         environments: ENVIRONMENTS,
         edges: 1,

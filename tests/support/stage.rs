@@ -162,11 +162,27 @@ impl Stage {
         self.address.get_or_init(|| url.trim_start_matches("http://").to_owned());
         self.proxy.forward_to(&url);
         *self.process() = Some(Arc::new(serve));
+        self.notify();
+    }
+
+    /// From now on, this is how Flagsmith says that something changed.
+    pub fn is_told_by(&mut self, trigger: Trigger) {
+        self.scenery.trigger = trigger;
+        self.notify();
+    }
+
+    fn notify(&self) {
+        let url = self.url();
         let Scenery { trigger, lost, .. } = self.scenery;
         let webhook =
             (trigger == Trigger::Webhook).then(|| (format!("{url}/webhooks/flagsmith"), SECRET.into()));
         let queue_change = (trigger == Trigger::QueueChange).then(|| (url, ORIGIN_TOKEN.into()));
         self.flagsmith.notify(Notify { webhook, queue_change, lost });
+    }
+
+    /// Where `serve` answers.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address.get().unwrap())
     }
 
     /// Another `jackstaff serve` for the same environments.
@@ -236,7 +252,7 @@ impl Stage {
     pub fn status(&self) -> Value {
         let agent: Agent =
             Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).build().into();
-        let url = format!("http://{}/status", self.address.get().unwrap());
+        let url = format!("{}/status", self.url());
         let asked = agent.get(url).header("authorization", format!("Token {ORIGIN_TOKEN}"));
         let text = asked.call().unwrap().body_mut().read_to_string().unwrap();
         serde_json::from_str(&text).unwrap()
