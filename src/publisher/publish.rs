@@ -14,6 +14,10 @@ use crate::server_keys::{self, ServerKeySource, ServerKeysReport};
 use crate::source::Source;
 use crate::write::{Decision, First, bring};
 
+/// Seconds after which every POP has looked at the store: twice the greatest value of the setting `fresh`, since a write
+/// takes a while, too.
+const EVERYWHERE_AFTER: u64 = 7_200;
+
 /// What the publisher chooses.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
@@ -117,7 +121,10 @@ fn decide(calls: &Calls<'_>, source: &Source, options: &Options, stored: Option<
         Plan::Refuse { stored, given } => return Err(Trouble::Older { stored, given }),
         Plan::Unchanged(revision) => {
             let warnings = bundle::warnings(source, options);
-            return Ok(Decision::Leave(Published { warnings, ..Published::new(revision, Done::Unchanged) }));
+            let is_everywhere =
+                revision.0 + EVERYWHERE_AFTER < u64::try_from(now.as_second()).unwrap_or_default();
+            let published = Published::new(revision, Done::Unchanged);
+            return Ok(Decision::Leave(Published { warnings, is_everywhere, ..published }));
         }
     };
     let bundle = bundle::build(source, revision, now, options)?;

@@ -29,6 +29,8 @@ pub struct Published {
     pub bytes: Option<usize>,
     /// Parts of the document that will never match.
     pub warnings: Vec<Warning>,
+    /// Every POP has looked at the store since: it is stored for longer than any copy is served without a look.
+    pub is_everywhere: bool,
     /// What is odd about the document as a whole.
     pub odd: Option<PlanWarning>,
 }
@@ -77,6 +79,6 @@ impl Published {
     }
 
     pub(crate) fn new(revision: Revision, done: Done) -> Published {
-        Published { revision, done, bytes: None, warnings: Vec::new(), odd: None }
+        Published { revision, done, bytes: None, warnings: Vec::new(), is_everywhere: false, odd: None }
     }
 }

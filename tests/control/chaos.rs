@@ -184,7 +184,8 @@ impl Chaos<'_> {
         }
     }
 
-    /// Whoever was killed in the second after a write does not know of it; then it is for the store to refuse the next.
+    /// What one wrote that was killed may reach the store late. Nobody knows then when that was, so it is for the store to
+    /// refuse what comes next.
     fn has_just_started(&self, at: Instant) -> bool {
         self.starts.iter().any(|start| (*start..*start + 3 * SECOND).contains(&at))
     }

@@ -146,6 +146,17 @@ fn what_is_the_same_is_announced_at_the_start_and_not_written() {
 }
 
 #[test]
+fn what_was_stored_hours_ago_is_purged_no_more() {
+    let mut watching = Watching::new();
+    watching.world.given(&document("one", MARCH));
+    watching.world.clock.advance(Duration::from_secs(3 * 3_600));
+    watching.has("a.json", &document("one", MARCH));
+    watching.pass_seconds(60);
+    assert_eq!(watching.story(), [format!("announced a {NOW}")]);
+    assert!(watching.watch.unsettled().is_empty());
+}
+
+#[test]
 fn after_an_outage_of_the_store_the_last_change_is_written() {
     let mut watching = Watching::new();
     watching.world.given(&document("one", MARCH));

@@ -289,7 +289,8 @@ impl Environment {
                     self.source = None;
                 }
                 if published.done != Done::Planned {
-                    self.owed.purge = true;
+                    // Who starts a thousand environments has calls for other things than that.
+                    self.owed.purge |= !published.is_everywhere;
                     self.owed.announcement = Some(published.revision);
                     // Who did not listen may do so now.
                     self.purging.hurry(now);
