@@ -3,12 +3,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 /// A client-side key: the `api_key` of an environment. Letters, digits, `_`, `.`, `:` and `-`, at most 256, so that
 /// it is a KV key and a surrogate key as it stands.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct EnvironmentKey(String);
 
 /// Why a text is no environment key.
@@ -51,6 +53,20 @@ impl EnvironmentKey {
     /// The name of the environment's bundle in the KV store, of its copy in a POP, and of its surrogate key.
     pub fn store_key(&self) -> String {
         format!("environment/{}", self.0)
+    }
+}
+
+impl TryFrom<String> for EnvironmentKey {
+    type Error = KeyFault;
+
+    fn try_from(text: String) -> Result<EnvironmentKey, KeyFault> {
+        EnvironmentKey::parse(&text)
+    }
+}
+
+impl From<EnvironmentKey> for String {
+    fn from(key: EnvironmentKey) -> String {
+        key.0
     }
 }
 

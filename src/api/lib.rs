@@ -12,6 +12,7 @@ mod flags;
 mod identities;
 mod key;
 mod pop;
+pub mod progress;
 pub mod relay;
 mod reply;
 mod respond;

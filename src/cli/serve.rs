@@ -9,12 +9,11 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use api::progress::{Changed, Progress};
 use api::{EnvironmentKey, Revision};
 use clap::Args;
-use origin::{
-    Changed, Control, ControlReport, EnvironmentReport, Origin, PlaceTrouble, Token, WebhookSecret,
-};
-use publisher::watch::{Changed as ChangedAtSource, Progress, Remote};
+use origin::{Control, Origin, Token, WebhookSecret};
+use publisher::watch::Remote;
 use publisher::{Announce, Signals, SystemClock};
 use tokio::task::block_in_place;
 use tokio::time::timeout;
@@ -157,29 +156,11 @@ struct Watched(Remote);
 
 impl Control for Watched {
     fn changed(&self, what: Changed) -> bool {
-        self.0.changed(match what {
-            Changed::Environment(key) => ChangedAtSource::Environment(key),
-            Changed::Number(number) => ChangedAtSource::Number(number),
-            Changed::Anything => ChangedAtSource::Anything,
-        })
+        self.0.changed(what)
     }
 
-    fn report(&self) -> ControlReport {
+    fn progress(&self) -> Progress {
         // A watch that ends has nothing to tell. One that is busy takes milliseconds to answer.
-        let Progress { environments, troubles, api_calls } =
-            block_in_place(|| self.0.progress()).unwrap_or_default();
-        let environments = environments.into_iter().map(|environment| EnvironmentReport {
-            key: environment.key,
-            place: environment.place,
-            revision: environment.revision,
-            behind: environment.behind,
-            why: environment.why,
-            last_success: environment.last_success,
-            failures: environment.failures,
-            published: environment.published,
-        });
-        let troubles =
-            troubles.into_iter().map(|trouble| PlaceTrouble { place: trouble.place, why: trouble.why });
-        ControlReport { environments: environments.collect(), troubles: troubles.collect(), api_calls }
+        block_in_place(|| self.0.progress()).unwrap_or_default()
     }
 }

@@ -1,6 +1,7 @@
 //! The HTTP face: routes and handlers. It redirects nobody: a path means the same with a slash at its end.
 
 use api::EnvironmentKey;
+use api::progress::Changed;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
@@ -12,7 +13,6 @@ use prometheus_client::registry::Registry;
 use serde_json::Value;
 
 use crate::bus::Bus;
-use crate::control::Changed;
 use crate::listener::Listener;
 use crate::refusal::{Refusal, detail};
 use crate::state::Origin;
@@ -65,7 +65,7 @@ pub fn app(origin: Origin) -> Router {
 
 async fn metrics(State(origin): State<Origin>) -> Response {
     let bus = origin.bus().map(Bus::metrics);
-    let watch = origin.control().map(|control| watch_metrics::registry(&control.report()));
+    let watch = origin.control().map(|control| watch_metrics::registry(&control.progress()));
     let others: Vec<Registry> = bus.into_iter().chain(watch).collect();
     match origin.metrics().text(&others) {
         Ok(text) => ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
@@ -141,6 +141,7 @@ async fn announce(
 mod tests {
     use std::sync::Arc;
 
+    use api::progress::Progress;
     use api::{EnvironmentKey, Revision};
     use axum::body::{Body, Bytes, to_bytes};
     use http::header::{ALLOW, AUTHORIZATION, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -150,7 +151,7 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::control::{Control, ControlReport};
+    use crate::control::Control;
     use crate::{Settings, Token};
 
     /// 2026-03-02T11:22:33.25Z
@@ -356,8 +357,8 @@ mod tests {
             what == Changed::Environment(EnvironmentKey::parse("demo").unwrap())
         }
 
-        fn report(&self) -> ControlReport {
-            ControlReport::default()
+        fn progress(&self) -> Progress {
+            Progress::default()
         }
     }
 

@@ -6,13 +6,12 @@
 use std::cmp::Reverse;
 use std::time::Duration;
 
+use api::progress::{Bus, EnvironmentProgress, Progress, Publishing};
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::bus::Bus;
-use crate::control::{ControlReport, EnvironmentReport};
 use crate::hub::Full;
 use crate::refusal::Refusal;
 use crate::request::authorize;
@@ -30,7 +29,7 @@ pub(crate) async fn health(State(origin): State<Origin>) -> Json<Value> {
     if origin.control().is_none() && origin.bus().is_none() {
         return liveness().await;
     }
-    let behind = origin.control().map(|control| behind(&control.report())).unwrap_or_default();
+    let behind = origin.control().map(|control| behind(&control.progress())).unwrap_or_default();
     Json(json!({ "status": "ok", "bus": bus(&origin), "behind": behind }))
 }
 
@@ -47,45 +46,21 @@ pub(crate) async fn status(State(origin): State<Origin>, request: Request) -> Re
     if let Err(refusal) = authorize(&origin, request.headers()) {
         return refusal.into_response();
     }
-    let report = control.report();
-    let environments: Vec<Value> = report.environments.iter().map(environment).collect();
-    let troubles = report.troubles.iter();
-    let troubles: Vec<Value> =
-        troubles.map(|trouble| json!({ "place": trouble.place, "why": trouble.why })).collect();
-    Json(json!({
-        "bus": bus(&origin),
-        "api_calls": report.api_calls,
-        "environments": environments,
-        "troubles": troubles,
-    }))
-    .into_response()
+    Json(Publishing { bus: bus(&origin), progress: control.progress() }).into_response()
 }
 
-fn bus(origin: &Origin) -> &'static str {
-    match origin.bus().map(Bus::is_up) {
-        None => "none",
-        Some(true) => "up",
-        Some(false) => "down",
+fn bus(origin: &Origin) -> Bus {
+    match origin.bus().map(crate::bus::Bus::is_up) {
+        None => Bus::None,
+        Some(true) => Bus::Up,
+        Some(false) => Bus::Down,
     }
 }
 
-fn environment(report: &EnvironmentReport) -> Value {
-    json!({
-        "key": report.key.as_str(),
-        "place": report.place,
-        "revision": report.revision.map(|revision| revision.0),
-        "behind_seconds": report.behind.map(seconds),
-        "why": report.why,
-        "last_success": report.last_success.map(|time| time.to_string()),
-        "failures": report.failures,
-        "published": report.published,
-    })
-}
-
 /// Those that are furthest behind, the furthest first.
-fn behind(report: &ControlReport) -> Vec<Value> {
+fn behind(report: &Progress) -> Vec<Value> {
     let environments = report.environments.iter();
-    let mut behind: Vec<(Duration, &EnvironmentReport)> =
+    let mut behind: Vec<(Duration, &EnvironmentProgress)> =
         environments.filter_map(|report| Some((report.behind?, report))).collect();
     behind.sort_by_key(|(behind, report)| (Reverse(*behind), &report.key));
     let told = behind.into_iter().take(MOST_BEHIND).map(
@@ -103,6 +78,7 @@ fn seconds(time: Duration) -> f64 {
 mod tests {
     use std::sync::Arc;
 
+    use api::progress::{Changed, PlaceTrouble};
     use api::{EnvironmentKey, Revision};
     use axum::body::{Body, to_bytes};
     use http::header::AUTHORIZATION;
@@ -110,24 +86,24 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::control::{Changed, Control, PlaceTrouble};
+    use crate::control::Control;
     use crate::{BusAddress, Settings, Token, app};
 
     /// One that says how it stands.
-    struct Reported(ControlReport);
+    struct Reported(Progress);
 
     impl Control for Reported {
         fn changed(&self, _: Changed) -> bool {
             false
         }
 
-        fn report(&self) -> ControlReport {
+        fn progress(&self) -> Progress {
             self.0.clone()
         }
     }
 
-    fn settled(key: &str) -> EnvironmentReport {
-        EnvironmentReport {
+    fn settled(key: &str) -> EnvironmentProgress {
+        EnvironmentProgress {
             key: EnvironmentKey::parse(key).unwrap(),
             place: format!("environments/{key}.json"),
             revision: Some(Revision(1_772_450_553)),
@@ -139,15 +115,15 @@ mod tests {
         }
     }
 
-    fn behind(key: &str, milliseconds: u64, why: &str) -> EnvironmentReport {
+    fn behind(key: &str, milliseconds: u64, why: &str) -> EnvironmentProgress {
         let behind = Some(Duration::from_millis(milliseconds));
-        EnvironmentReport { behind, why: Some(why.to_owned()), failures: 2, ..settled(key) }
+        EnvironmentProgress { behind, why: Some(why.to_owned()), failures: 2, ..settled(key) }
     }
 
-    fn origin(environments: Vec<EnvironmentReport>) -> Origin {
+    fn origin(environments: Vec<EnvironmentProgress>) -> Origin {
         let troubles =
             vec![PlaceTrouble { place: "environments/c.json".into(), why: "it is no JSON".into() }];
-        let report = ControlReport { environments, troubles, api_calls: 12 };
+        let report = Progress { environments, troubles, api_calls: 12 };
         let settings = Settings { token: Some(Token::parse("s3cret").unwrap()), ..Settings::default() };
         Origin::new(settings).with_control(Arc::new(Reported(report)))
     }
@@ -203,9 +179,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_status_is_for_those_who_bring_the_token() {
-        let never = EnvironmentReport { revision: None, last_success: None, published: 0, ..settled("b") };
+        let never = EnvironmentProgress { revision: None, last_success: None, published: 0, ..settled("b") };
         let reported =
-            origin(vec![settled("a"), EnvironmentReport { behind: Some(Duration::ZERO), ..never }]);
+            origin(vec![settled("a"), EnvironmentProgress { behind: Some(Duration::ZERO), ..never }]);
         let unauthorized = json!({ "detail": "Invalid authorization header" });
         let expected = json!({
             "bus": "none",

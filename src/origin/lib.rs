@@ -42,7 +42,7 @@ mod webhook;
 
 pub use app::app;
 pub use bus::{BusAddress, BusAddressError};
-pub use control::{Changed, Control, ControlReport, EnvironmentReport, PlaceTrouble};
+pub use control::Control;
 pub use hub::Full;
 pub use segment::Segment;
 pub use serve::{listen, run};

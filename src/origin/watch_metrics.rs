@@ -2,18 +2,17 @@
 
 use std::sync::atomic::AtomicU64;
 
+use api::progress::{EnvironmentProgress, Progress};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use crate::control::{ControlReport, EnvironmentReport};
-
 /// A metric with a sample for each environment.
 type PerEnvironment<M> = Family<[(&'static str, String); 1], M>;
 
 /// The report as metrics. Made anew each time, so that environments that are gone take theirs along.
-pub(crate) fn registry(report: &ControlReport) -> Registry {
+pub(crate) fn registry(report: &Progress) -> Registry {
     let lag = PerEnvironment::<Gauge<f64, AtomicU64>>::default();
     let failures = PerEnvironment::<Counter>::default();
     let published = PerEnvironment::<Counter>::default();
@@ -46,7 +45,7 @@ pub(crate) fn registry(report: &ControlReport) -> Registry {
     registry
 }
 
-fn label(environment: &EnvironmentReport) -> [(&'static str, String); 1] {
+fn label(environment: &EnvironmentProgress) -> [(&'static str, String); 1] {
     [("environment", environment.key.to_string())]
 }
 
@@ -54,16 +53,16 @@ fn label(environment: &EnvironmentReport) -> [(&'static str, String); 1] {
 mod tests {
     use std::time::Duration;
 
+    use api::progress::PlaceTrouble;
     use api::{EnvironmentKey, Revision};
     use jiff::Timestamp;
 
     use super::*;
-    use crate::control::PlaceTrouble;
     use crate::metrics::Metrics;
 
     #[test]
     fn the_samples_of_a_report() {
-        let environment = |key: &str| EnvironmentReport {
+        let environment = |key: &str| EnvironmentProgress {
             key: EnvironmentKey::parse(key).unwrap(),
             place: format!("{key}.json"),
             revision: Some(Revision(1)),
@@ -73,14 +72,14 @@ mod tests {
             failures: 0,
             published: 7,
         };
-        let late = EnvironmentReport {
+        let late = EnvironmentProgress {
             behind: Some(Duration::from_millis(2_500)),
             last_success: None,
             failures: 4,
             published: 0,
             ..environment("b")
         };
-        let report = ControlReport {
+        let report = Progress {
             environments: vec![environment("a"), late],
             troubles: vec![PlaceTrouble { place: "c.json".into(), why: "it is no JSON".into() }],
             api_calls: 21,

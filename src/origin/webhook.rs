@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use api::progress::Changed;
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
@@ -14,7 +15,6 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::control::Changed;
 use crate::refusal::Refusal;
 use crate::request;
 use crate::state::Origin;
@@ -119,8 +119,9 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::control::{Control, ControlReport};
+    use crate::control::Control;
     use crate::{Settings, app};
+    use api::progress::Progress;
 
     /// Publishes `demo`, which Flagsmith numbers 23; remembers what it was told.
     #[derive(Default)]
@@ -137,8 +138,8 @@ mod tests {
             here
         }
 
-        fn report(&self) -> ControlReport {
-            ControlReport::default()
+        fn progress(&self) -> Progress {
+            Progress::default()
         }
     }
 

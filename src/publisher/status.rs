@@ -6,12 +6,14 @@ mod judgement;
 mod serving;
 
 use std::collections::BTreeMap;
+use std::mem::take;
 use std::panic::resume_unwind;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use api::progress::{Bus, EnvironmentProgress, Publishing};
 use api::{EnvironmentKey, Header, Revision, bundle};
 
 use crate::client::{CallFailed, Client, Patience};
@@ -21,7 +23,6 @@ use crate::target::Secret;
 
 pub use edge::AtEdge;
 pub use judgement::wrong;
-pub use serving::{PlaceTrouble, Publishing, Watched};
 
 use edge::Edge;
 
@@ -61,8 +62,9 @@ impl Status {
     /// What is wrong with publishing as a whole, in words.
     pub fn troubles(&self) -> Vec<String> {
         let Some(publishing) = &self.publishing else { return Vec::new() };
-        let bus = (publishing.bus.as_deref() == Some("down")).then(|| "the bus is down".to_owned());
-        let places = publishing.troubles.iter().map(|trouble| format!("{}: {}", trouble.place, trouble.why));
+        let bus = (publishing.bus == Bus::Down).then(|| "the bus is down".to_owned());
+        let places =
+            publishing.progress.troubles.iter().map(|trouble| format!("{}: {}", trouble.place, trouble.why));
         bus.into_iter().chain(places).collect()
     }
 }
@@ -75,7 +77,7 @@ pub struct EnvironmentStatus {
     pub stored: Option<Stored>,
     /// None if there is no edge to ask, or it did not answer.
     pub edge: Option<AtEdge>,
-    pub watched: Option<Watched>,
+    pub watched: Option<EnvironmentProgress>,
 }
 
 /// What the store has of an environment.
@@ -111,10 +113,10 @@ pub fn status(client: &Client<'_>, clock: &dyn Clock, question: &Question) -> St
             Err(why) => status.unanswered.push(why),
         }
     }
-    let mut watched: BTreeMap<EnvironmentKey, Watched> = BTreeMap::new();
-    for environment in status.publishing.iter_mut().flat_map(Publishing::take_environments) {
-        watched.insert(environment.key.clone(), environment);
-    }
+    let told =
+        status.publishing.iter_mut().flat_map(|publishing| take(&mut publishing.progress.environments));
+    let mut watched: BTreeMap<EnvironmentKey, EnvironmentProgress> =
+        told.map(|environment| (environment.key.clone(), environment)).collect();
     let mut keys = question.environments.clone();
     if keys.is_empty() {
         match stored_environments(client) {

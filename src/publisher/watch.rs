@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::EnvironmentKey;
+use api::progress::{EnvironmentProgress, PlaceTrouble};
 use jiff::Timestamp;
 
 use crate::quota::Quota;
@@ -35,7 +36,7 @@ pub use files::Files;
 pub use job::{Finished, Job};
 pub use news::News;
 pub use polls::{Fetch, Fetched, Polls};
-pub use remote::{Changed, EnvironmentProgress, PlaceTrouble, Progress, Remote};
+pub use remote::Remote;
 pub use run::{AtFlagsmith, Session, Settings};
 pub use seen::{Seen, State};
 

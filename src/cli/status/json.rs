@@ -2,7 +2,7 @@
 
 use api::Header;
 use jiff::Timestamp;
-use publisher::status::{AtEdge, EnvironmentStatus, Status, Stored, VALUE_LIMIT, Watched, wrong};
+use publisher::status::{AtEdge, EnvironmentStatus, Status, Stored, VALUE_LIMIT, wrong};
 use serde_json::{Map, Value, json};
 
 use super::table::age;
@@ -16,7 +16,7 @@ pub(super) fn json(status: &Status, now: Timestamp) -> Value {
         "unanswered": status.unanswered,
     });
     if let Some(publishing) = &status.publishing {
-        json["serve"] = json!({ "bus": publishing.bus, "api_calls": publishing.api_calls });
+        json["serve"] = json!({ "bus": publishing.bus, "api_calls": publishing.progress.api_calls });
     }
     json
 }
@@ -31,7 +31,7 @@ fn environment(status: &EnvironmentStatus, now: Timestamp) -> Value {
         "key": status.key.as_str(),
         "stored": stored,
         "edge": status.edge.as_ref().map(edge),
-        "serve": status.watched.as_ref().map(watched),
+        "serve": status.watched,
         "wrong": wrong(status),
     })
 }
@@ -58,17 +58,4 @@ fn edge(edge: &AtEdge) -> Value {
         AtEdge::Refuses => json!({ "status": 403 }),
         AtEdge::Fails { status } => json!({ "status": status }),
     }
-}
-
-fn watched(watched: &Watched) -> Value {
-    let Watched { place, revision, behind, why, last_success, failures, published, .. } = watched;
-    json!({
-        "place": place,
-        "revision": revision,
-        "behind_seconds": behind,
-        "why": why,
-        "last_success": last_success,
-        "failures": failures,
-        "published": published,
-    })
 }

@@ -18,7 +18,7 @@ pub fn wrong(status: &EnvironmentStatus) -> Vec<String> {
     if let Some(watched) = &status.watched {
         if let Some(behind) = watched.behind {
             let why = watched.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
-            wrong.push(format!("it is behind for {behind} s{why}"));
+            wrong.push(format!("it is behind for {} s{why}", behind.as_secs()));
         }
         if let (Some(Stored::Sound(header)), Some(stored_last)) = (&status.stored, watched.revision)
             && header.revision < stored_last
@@ -77,12 +77,14 @@ fn opens(header: &Header) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use api::EnvironmentKey;
     use api::bundle::{self, Label};
+    use api::progress::EnvironmentProgress;
     use engine::Switches;
 
     use super::*;
-    use crate::status::Watched;
 
     fn stored(tombstone: bool, stop_serving_flags: bool) -> Option<Stored> {
         let label = Label {
@@ -100,12 +102,12 @@ mod tests {
         Some(AtEdge::Serves { revision: Revision(revision), source: "pop".into(), age: Some(1) })
     }
 
-    fn watched(revision: u64, behind: Option<u64>, why: Option<&str>) -> Option<Watched> {
-        Some(Watched {
+    fn watched(revision: u64, behind: Option<u64>, why: Option<&str>) -> Option<EnvironmentProgress> {
+        Some(EnvironmentProgress {
             key: EnvironmentKey::parse("e").unwrap(),
             place: "e.json".into(),
             revision: Some(Revision(revision)),
-            behind,
+            behind: behind.map(Duration::from_secs),
             why: why.map(str::to_owned),
             last_success: None,
             failures: 0,

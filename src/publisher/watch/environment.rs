@@ -4,6 +4,7 @@ use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::progress::{EnvironmentProgress, PlaceTrouble};
 use api::{EnvironmentKey, Revision};
 use jiff::Timestamp;
 
@@ -16,7 +17,6 @@ use crate::watch::job::{Outcome, Task};
 use crate::watch::lane::Lane;
 use crate::watch::news::News;
 use crate::watch::record::Record;
-use crate::watch::remote::{EnvironmentProgress, PlaceTrouble};
 use crate::watch::spell::Spell;
 
 /// A KV key takes one write a second. Counted from the end of a write, so that revisions, which are whole seconds,

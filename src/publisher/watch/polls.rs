@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::EnvironmentKey;
+use api::progress::Changed;
 use jiff::Timestamp;
 
 use crate::server_keys::ServerKeySource;
@@ -22,7 +23,6 @@ use crate::target::Secret;
 use crate::watch::claims::Trouble;
 use crate::watch::news::News;
 use crate::watch::pace::Pace;
-use crate::watch::remote::Changed;
 use crate::watch::seen::{Seen, State};
 use crate::watch::spell::Spell;
 use poll::Poll;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use api::progress::EnvironmentProgress;
 use api::{EnvironmentKey, Revision};
 use jiff::Timestamp;
 
 use crate::report::{Done, Published};
 use crate::source::Place;
 use crate::watch::failure::Failure;
-use crate::watch::remote::EnvironmentProgress;
 
 /// How many warnings of a document are told of to who asks; all of them are said when it is published.
 const WARNINGS: usize = 10;

@@ -5,56 +5,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use api::{EnvironmentKey, Revision};
-use jiff::Timestamp;
+use api::EnvironmentKey;
+use api::progress::{Changed, Progress};
 
 use crate::watch::job::Finished;
 use crate::watch::polls::Fetched;
 
 /// How long an answer to a question may take. A look at thousands of files takes tens of milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// What may have changed at the source.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Changed {
-    Environment(EnvironmentKey),
-    /// An environment by Flagsmith's id.
-    Number(u64),
-    Anything,
-}
-
-/// How far everything is.
-#[derive(Debug, Clone, Default)]
-pub struct Progress {
-    pub environments: Vec<EnvironmentProgress>,
-    /// What is wrong with places: their document is broken, refused, or cannot be had, and what they held before stays
-    /// served; or parts of it never match.
-    pub troubles: Vec<PlaceTrouble>,
-    /// Calls to Fastly's API so far.
-    pub api_calls: u64,
-}
-
-/// How far an environment is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EnvironmentProgress {
-    pub key: EnvironmentKey,
-    pub place: String,
-    /// What was stored last, as far as it is known.
-    pub revision: Option<Revision>,
-    /// For how long the edge was owed something, or may have been; none if all is settled.
-    pub behind: Option<Duration>,
-    pub why: Option<String>,
-    /// When the store was last known to have what it should.
-    pub last_success: Option<Timestamp>,
-    pub failures: u64,
-    pub published: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlaceTrouble {
-    pub place: String,
-    pub why: String,
-}
 
 /// What reaches the thread that decides.
 pub(crate) enum Message {

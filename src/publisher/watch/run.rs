@@ -8,6 +8,8 @@ use std::sync::mpsc::Receiver;
 use std::thread::{self, Scope};
 use std::time::Duration;
 
+use api::progress::{Changed, Progress};
+
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
 use crate::flagsmith::Flagsmith;
@@ -15,7 +17,7 @@ use crate::publish::Options;
 use crate::server_keys::{ServerKeySource, parse_server_keys};
 use crate::target::Target;
 use crate::watch::remote::Message;
-use crate::watch::{Changed, Fetch, Files, Job, News, Polls, Progress, Remote, Seen, State, Watch};
+use crate::watch::{Fetch, Files, Job, News, Polls, Remote, Seen, State, Watch};
 
 /// How soon an end is noticed.
 const GLANCE: Duration = Duration::from_millis(100);
