@@ -4,6 +4,7 @@
 #[path = "../fixtures/mod.rs"]
 pub mod fixtures;
 
+mod agent;
 mod clock;
 mod edge;
 pub mod fastly;

@@ -1,10 +1,17 @@
 //! A server in the background of a test: on a port, a thread and a runtime of its own, ended on drop.
 
+use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::thread::{self, JoinHandle};
 
-use tokio::net::TcpListener;
+use bytes::Bytes;
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 pub(crate) struct Server {
@@ -49,4 +56,28 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// The connection is to be cut.
+#[derive(Debug)]
+pub(crate) struct Cut;
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cut")
+    }
+}
+
+impl std::error::Error for Cut {}
+
+/// Answers whatever comes on a connection.
+pub(crate) async fn serve<B, F>(stream: TcpStream, answer: impl Fn(Request<Incoming>) -> F)
+where
+    B: Body<Data = Bytes, Error = Cut> + 'static,
+    F: Future<Output = Result<Response<B>, Cut>>,
+{
+    // Small answers wait for nothing.
+    let _ = stream.set_nodelay(true);
+    // A connection that is cut ends in an error.
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)).await;
 }

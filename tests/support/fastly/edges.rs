@@ -11,6 +11,7 @@ use ureq::http::Request;
 use ureq::http::request::Builder;
 
 use super::store::Stored;
+use crate::agent::agent;
 
 /// An edge that is not there yet, or is busy, is told again.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -112,12 +113,4 @@ fn call(agent: &Agent, request: Builder, body: &[u8], is_over: &AtomicBool) {
 
 fn segment(key: &str) -> String {
     utf8_percent_encode(key, NON_ALPHANUMERIC).to_string()
-}
-
-fn agent() -> Agent {
-    Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(Duration::from_secs(30)))
-        .build()
-        .into()
 }

@@ -8,10 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -20,31 +17,14 @@ use super::edges::Copied;
 use super::fault::Fault;
 use super::store::Stored;
 use super::{Event, State, TooEarly};
+use crate::server::{Cut, serve};
 
 pub(crate) async fn accept(listener: TcpListener, expected: Expected, state: Arc<Mutex<State>>) {
     while let Ok((stream, _)) = listener.accept().await {
-        // Small answers wait for nothing.
-        let _ = stream.set_nodelay(true);
         let state = Arc::clone(&state);
-        let service = service_fn(move |request| answer(request, expected, Arc::clone(&state)));
-        tokio::spawn(async move {
-            // A connection that is cut ends in an error.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-        });
+        tokio::spawn(serve(stream, move |request| answer(request, expected, Arc::clone(&state))));
     }
 }
-
-/// The connection is to be cut.
-#[derive(Debug)]
-struct Cut;
-
-impl std::fmt::Display for Cut {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("cut")
-    }
-}
-
-impl std::error::Error for Cut {}
 
 async fn answer(
     request: Request<Incoming>,

@@ -9,15 +9,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::http::request::Parts;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::notify::{Change, tell};
 use super::{Fault, State, answer, lock};
+use crate::server::{Cut, serve};
 
 pub(super) async fn accept(
     listener: TcpListener,
@@ -27,33 +25,14 @@ pub(super) async fn accept(
     loop {
         tokio::select! {
             Ok((stream, _)) = listener.accept() => {
-                tokio::spawn(connection(stream, Arc::clone(&state)));
+                let state = Arc::clone(&state);
+                tokio::spawn(serve(stream, move |request| reply(request, Arc::clone(&state))));
             }
             Some(change) = changed.recv() => tell(&change, &state),
             else => return,
         }
     }
 }
-
-async fn connection(stream: TcpStream, state: Arc<Mutex<State>>) {
-    // Small answers wait for nothing.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| reply(request, Arc::clone(&state)));
-    // A connection that is cut ends in an error.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-}
-
-/// The connection is to be cut.
-#[derive(Debug)]
-struct Cut;
-
-impl std::fmt::Display for Cut {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("cut")
-    }
-}
-
-impl std::error::Error for Cut {}
 
 async fn reply(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Result<Response<Reply>, Cut> {
     let (parts, _) = request.into_parts();

@@ -15,8 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::count::Counters;
-use super::pump::{Cut, Through, pump};
+use super::pump::{Through, pump};
 use super::{Mode, Ways};
+use crate::server::Cut;
 
 /// What all connections look at.
 #[derive(Clone)]

@@ -11,6 +11,7 @@ use ureq::Agent;
 use ureq::http::Request;
 use ureq::http::request::Builder;
 
+use crate::agent::agent;
 use crate::fastly::{FastlyApi, SERVICE, STORE, TOKEN, fastly_api};
 
 /// A change that clients are to hear of.
@@ -183,12 +184,4 @@ fn call(agent: &Agent, request: Builder, body: &[u8]) {
     let what = format!("{} {}", request.method(), request.uri());
     let response = agent.run(request).unwrap_or_else(|error| panic!("{what}: {error}"));
     assert_eq!(response.status(), 200, "{what}");
-}
-
-fn agent() -> Agent {
-    Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(Duration::from_secs(30)))
-        .build()
-        .into()
 }

@@ -1,0 +1,13 @@
+//! One who asks, and takes any status for an answer.
+
+use std::time::Duration;
+
+use ureq::Agent;
+
+pub(crate) fn agent() -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(30)))
+        .build()
+        .into()
+}
