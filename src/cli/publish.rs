@@ -137,7 +137,7 @@ impl Publication<'_> {
         // After one that could not be fetched for all its tries the next has one, or it would take hours.
         let mut retries = RETRIES;
         for (environment, server_keys) in manifest {
-            let place = Place::new(format!("{}: environment `{environment}`", flagsmith.name));
+            let place = Place::at_flagsmith(&flagsmith.name, environment);
             if let Some(file) = self.places.get(environment) {
                 println!("{place}: not fetched, since it is that of {file}");
                 continue;

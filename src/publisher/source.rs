@@ -23,6 +23,11 @@ impl Place {
     pub fn new(name: impl Into<Arc<str>>) -> Place {
         Place(name.into())
     }
+
+    /// An environment at a Flagsmith of this name.
+    pub fn at_flagsmith(name: &str, environment: &str) -> Place {
+        Place::new(format!("{name}: environment `{environment}`"))
+    }
 }
 
 impl From<&Path> for Place {

@@ -55,12 +55,11 @@ impl Polls {
         time: Timestamp,
         now: Duration,
     ) -> Vec<Seen> {
-        let opens = |source: &&ServerKeySource| source.active && source.expires_at.is_none_or(|at| at > time);
         let wanted: BTreeMap<EnvironmentKey, &Secret> = manifest
             .iter()
             .filter_map(|(name, sources)| {
                 let key = EnvironmentKey::parse(name).ok()?;
-                Some((key, &sources.iter().find(opens)?.key))
+                Some((key, ServerKeySource::first_open(sources, time)?))
             })
             .collect();
         let mut seen = Vec::new();
@@ -74,7 +73,7 @@ impl Polls {
         for (environment, key) in wanted {
             let name = &self.name;
             let poll = self.environments.entry(environment).or_insert_with_key(|environment| {
-                Poll::new(Place::new(format!("{name}: environment `{environment}`")), key.clone(), now)
+                Poll::new(Place::at_flagsmith(name, environment.as_str()), key.clone(), now)
             });
             if poll.key != *key {
                 poll.key = key.clone();
