@@ -76,6 +76,8 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         anchoring: arguments.regex_anchor.into(),
         force: arguments.force,
         dry_run: arguments.dry_run,
+        // Somebody is there to read the warnings.
+        hold_unknown: false,
     };
     let clock = SystemClock::start();
     let client = Client::new(target, &clock);

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use publisher::watch::{AtFlagsmith, News, Session, Settings};
 use publisher::{Options, SystemClock};
 
@@ -27,10 +27,11 @@ const NOT_WRITTEN: i32 = 2;
 ///
 /// Publishes each FILE, and each environment of the manifest that --flagsmith has, as `publish` does, and again
 /// whenever its content changes: at most once a second for an environment, then with the newest content. What fails is
-/// tried again until it succeeds. A document that is broken, older than what is stored, or of an environment that is
-/// published from another place, is said so, and what was published before stays. Of a file that is removed it says what
-/// goes on being served; `unpublish` removes an environment. Ends on Ctrl-C or TERM, with the write that is under way.
-/// Exit codes: 0 ended so; 2 a write under way took more than 10 s; 64 wrong usage.
+/// tried again until it succeeds. A document that is broken, older than what is stored, has an operator that this version
+/// does not know, or is of an environment that is published from another place, is said so, and what was published
+/// before stays. Of a file that is removed it says what goes on being served; `unpublish` removes an environment. Ends
+/// on Ctrl-C or TERM, with the write that is under way. Exit codes: 0 ended so; 2 a write under way took more than 10 s;
+/// 64 wrong usage.
 #[derive(Args)]
 #[command(after_help = format!("Examples:
   jackstaff watch --store STORE --service SERVICE --origin https://signals.example.com environments/
@@ -66,6 +67,9 @@ pub(crate) struct WatchedArguments {
     /// Replace newer documents by older ones
     #[arg(long)]
     force: bool,
+    /// What becomes of a document with an operator, or a type of rule, that this version does not know
+    #[arg(long, value_enum, default_value_t = UnknownOperators::Hold)]
+    unknown_operators: UnknownOperators,
     /// How often files are looked at, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 250,
         value_parser = clap::value_parser!(u64).range(20..=60_000))]
@@ -74,6 +78,14 @@ pub(crate) struct WatchedArguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 10,
         value_parser = clap::value_parser!(u64).range(1..=3_600))]
     poll: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum UnknownOperators {
+    /// It is held back, and what was published before stays
+    Hold,
+    /// It is published: what is unknown matches nothing
+    Publish,
 }
 
 impl WatchedArguments {
@@ -88,7 +100,12 @@ impl WatchedArguments {
             flagsmith: sources.flagsmith.map(at_flagsmith),
             server_keys: sources.server_keys.unwrap_or_default(),
             server_keys_file: sources.server_keys_file,
-            options: Options { anchoring: self.regex_anchor.into(), force: self.force, dry_run: false },
+            options: Options {
+                anchoring: self.regex_anchor.into(),
+                force: self.force,
+                dry_run: false,
+                hold_unknown: self.unknown_operators == UnknownOperators::Hold,
+            },
             interval: Duration::from_millis(self.interval),
         }))
     }

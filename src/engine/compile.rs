@@ -236,7 +236,8 @@ impl Compiler {
             "NONE" => Quantifier::None,
             _ => {
                 let place = format!("segment `{}`", segment.name);
-                self.warnings.push(Warning { place, fault: format!("unknown rule type {kind:?}") });
+                let fault = format!("unknown rule type {kind:?}");
+                self.warnings.push(Warning { place, fault, is_unknown: true });
                 Quantifier::Never
             }
         }
@@ -249,9 +250,9 @@ impl Compiler {
         number: usize,
         condition: &ConditionContext,
     ) -> Condition {
-        let mut warn = |fault| {
+        let mut warn = |fault, is_unknown| {
             let place = format!("segment `{}`, condition {number}", segment.name);
-            self.warnings.push(Warning { place, fault });
+            self.warnings.push(Warning { place, fault, is_unknown });
         };
         let property = if condition.operator == "PERCENTAGE_SPLIT" && condition.property.is_empty() {
             Property::identity_key()
@@ -261,18 +262,25 @@ impl Compiler {
             let name = &condition.property;
             match path {
                 Some(Path::Nowhere | Path::Leads(Target::Flag { field: Field::Nothing, .. })) => {
-                    warn(format!("the path {name:?} leads to no value"));
+                    warn(format!("the path {name:?} leads to no value"), false);
                 }
-                Some(Path::Invalid) => warn(format!("{name:?} is no path, and taken for a trait")),
+                Some(Path::Invalid) => warn(format!("{name:?} is no path, and taken for a trait"), false),
                 Some(Path::Leads(_)) | None => {}
             }
             property
         };
-        let test = Test::new(&condition.operator, &condition.value, |text| self.patterns.index(text))
-            .unwrap_or_else(|fault| {
-                warn(fault);
+        let operator = &condition.operator;
+        let test = match Test::new(operator, &condition.value, |text| self.patterns.index(text)) {
+            Some(Ok(test)) => test,
+            Some(Err(fault)) => {
+                warn(fault, false);
                 Test::Never
-            });
+            }
+            None => {
+                warn(format!("unknown operator {operator:?}"), true);
+                Test::Never
+            }
+        };
         Condition { property: self.properties.index(property), test }
     }
 

@@ -59,7 +59,8 @@ pub enum Relation {
 }
 
 impl Test {
-    /// Compiles a condition; `pattern` takes a regular expression in and gives its index.
+    /// Compiles a condition; `pattern` takes a regular expression in and gives its index. None if the operator is not
+    /// known.
     ///
     /// # Errors
     /// Why the condition will never match.
@@ -67,13 +68,7 @@ impl Test {
         operator: &str,
         operand: &Operand,
         pattern: impl FnOnce(&str) -> Result<u32, String>,
-    ) -> Result<Test, String> {
-        match operator {
-            "IS_SET" => return Ok(Test::IsSet),
-            "IS_NOT_SET" => return Ok(Test::IsNotSet),
-            "IN" => return members(operand).map(Test::In),
-            _ => {}
-        }
+    ) -> Option<Result<Test, String>> {
         let text = || match operand {
             Operand::Text(text) => Ok(text.as_str()),
             Operand::Absent => Err(format!("{operator} without a value")),
@@ -82,20 +77,23 @@ impl Test {
             }
         };
         let compare = |relation| text().map(|text| Test::Compare(Box::new(Comparison::new(relation, text))));
-        match operator {
+        Some(match operator {
+            "IS_SET" => Ok(Test::IsSet),
+            "IS_NOT_SET" => Ok(Test::IsNotSet),
+            "IN" => members(operand).map(Test::In),
             "EQUAL" => compare(Relation::Equal),
             "NOT_EQUAL" => compare(Relation::NotEqual),
             "GREATER_THAN" => compare(Relation::Greater),
             "GREATER_THAN_INCLUSIVE" => compare(Relation::GreaterOrEqual),
             "LESS_THAN" => compare(Relation::Less),
             "LESS_THAN_INCLUSIVE" => compare(Relation::LessOrEqual),
-            "CONTAINS" => contains(text()?),
+            "CONTAINS" => text().and_then(contains),
             "NOT_CONTAINS" => text().map(|text| Test::NotContains(text.to_string())),
-            "REGEX" => pattern(text()?).map(Test::Regex),
-            "MODULO" => modulo(text()?),
-            "PERCENTAGE_SPLIT" => percentage_split(text()?),
-            _ => Err(format!("unknown operator {operator:?}")),
-        }
+            "REGEX" => text().and_then(pattern).map(Test::Regex),
+            "MODULO" => text().and_then(modulo),
+            "PERCENTAGE_SPLIT" => text().and_then(percentage_split),
+            _ => return None,
+        })
     }
 }
 

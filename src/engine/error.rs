@@ -28,6 +28,8 @@ pub struct Warning {
     pub place: String,
     /// What: a lower-case sentence without a full stop.
     pub fault: String,
+    /// Whether it has a name that a later version may know: an operator, or a type of rule.
+    pub is_unknown: bool,
 }
 
 impl fmt::Display for Warning {

@@ -1,7 +1,7 @@
 //! One environment, from its source to everybody who listens; and its removal.
 
 use api::{EnvironmentKey, bundle as format};
-use engine::Anchoring;
+use engine::{Anchoring, Warning};
 
 use crate::announce::announce;
 use crate::bundle::{self, Bundle};
@@ -26,6 +26,9 @@ pub struct Options {
     pub force: bool,
     /// Nothing is written, purged or announced.
     pub dry_run: bool,
+    /// A document that was never stored, and has an operator or a type of rule that this version does not know, is
+    /// refused. Else they match nothing.
+    pub hold_unknown: bool,
 }
 
 impl Options {
@@ -128,7 +131,19 @@ fn decide(calls: &Calls<'_>, source: &Source, options: &Options, stored: Option<
         }
     };
     let bundle = bundle::build(source, revision, now, options)?;
+    let is_new = stored.is_none_or(|stored| stored.source_hash != source.hash);
+    if options.hold_unknown && is_new {
+        hold_unknown(&bundle.warnings)?;
+    }
     Ok(written(bundle, Published { odd, ..Published::new(revision, Done::Written) }))
+}
+
+fn hold_unknown(warnings: &[Warning]) -> Result<(), Trouble> {
+    let mut unknown = warnings.iter().filter(|warning| warning.is_unknown);
+    match unknown.next() {
+        Some(first) => Err(Trouble::Held { first: first.clone(), others: unknown.count() }),
+        None => Ok(()),
+    }
 }
 
 fn decide_removal(calls: &Calls<'_>, key: &EnvironmentKey, stored: Option<&Stored>) -> Decided {

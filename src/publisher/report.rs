@@ -53,10 +53,20 @@ pub enum Trouble {
         "updated_at: {given} is earlier than {stored}, which is stored; `--force` publishes it all the same"
     )]
     Older { stored: Timestamp, given: Timestamp },
+    #[error(
+        "{first}{}, so it is held back: flags might come out wrong; `--unknown-operators publish` publishes it all the \
+         same, and what is unknown matches nothing",
+        and_others(*.others)
+    )]
+    Held { first: Warning, others: usize },
     #[error("environment `{key}` is not in the store")]
     Unknown { key: EnvironmentKey },
     #[error(transparent)]
     Store(#[from] StoreFailed),
+}
+
+fn and_others(others: usize) -> String {
+    if others == 0 { String::new() } else { format!(" (and {others} more)") }
 }
 
 impl Trouble {

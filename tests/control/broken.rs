@@ -14,10 +14,11 @@ const SOON: Duration = Duration::from_secs(30);
 /// How a document breaks: its text then, and what is to be said of it.
 type Break = (fn(Value) -> String, &'static str);
 
-const BREAKS: [Break; 5] = [
+const BREAKS: [Break; 6] = [
     (|document| document.to_string()[..100].to_owned(), "not a JSON object"),
     (|_| "<html>Bad Gateway</html>".into(), "not a JSON object"),
     (|document| with_operator(document, &json!(7)).to_string(), "operator"),
+    (|document| with_operator(document, &json!("RESEMBLES")).to_string(), "unknown operator \"RESEMBLES\""),
     (
         |mut document| {
             let state = document["feature_states"][0].take();
@@ -94,10 +95,11 @@ fn a_document_that_breaks_is_named_stops_no_other_and_stays_served_as_it_was() {
 
 /// A condition with an operator that nobody knows never matches; the rest of the document is as good as any.
 #[test]
-fn an_operator_that_is_not_known_is_named_and_all_else_is_served() {
+fn where_operators_that_are_not_known_are_published_all_else_is_served() {
     let Some(tools) = tools() else { return };
     let _machine = beside_others();
-    let stage = stage(&tools, &Scenery { edges: 1, poll: 1, ..Scenery::default() });
+    let arguments = &["--unknown-operators", "publish"];
+    let stage = stage(&tools, &Scenery { edges: 1, poll: 1, arguments, ..Scenery::default() });
     stage.flagsmith.edit(&key(0), |document| *document = with_operator(document.take(), &json!("RESEMBLES")));
     stage.wait_until_served(0, &json!("odd"), SOON);
     let line = stage.serve().says("RESEMBLES");

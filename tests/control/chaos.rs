@@ -62,6 +62,7 @@ fn run(course: &Course) {
             trigger: Trigger::Webhook,
             lost: 0.3,
             settings: json!({ "fresh": 5, "segment": 20, "join": 8, "fault": { "tireless": true } }),
+            ..Scenery::default()
         },
     );
     stage.api.limit_writes(SECOND);

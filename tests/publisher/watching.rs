@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::bundle;
+use engine::Anchoring;
 use publisher::watch::{News, Polls, Seen, State, Watch};
 use publisher::{Client, Clock, Options, Place, Quota};
 use serde_json::{Value, json};
@@ -18,6 +19,7 @@ const STEP: Duration = Duration::from_millis(100);
 struct Watching {
     world: World,
     watch: Watch,
+    options: Options,
     said: Vec<String>,
     /// When jobs that wrote began and ended.
     writings: Vec<(Duration, Duration)>,
@@ -30,6 +32,7 @@ impl Watching {
         Watching {
             world: World::new(),
             watch: Watch::default(),
+            options: Options::default(),
             said: Vec::new(),
             writings: Vec::new(),
             files: BTreeMap::new(),
@@ -60,7 +63,7 @@ impl Watching {
         while let Some(job) = self.watch.next(clock.elapsed()) {
             let client = Client::new(target(&self.world.api), clock);
             let (began, before) = (clock.elapsed(), self.world.api.writes());
-            let finished = job.perform(&client, &Options::default());
+            let finished = job.perform(&client, &self.options);
             if self.world.api.writes() > before {
                 self.writings.push((began, clock.elapsed()));
             }
@@ -551,16 +554,62 @@ fn who_remembers_what_is_not_there_any_more_reads_and_decides_anew() {
     assert_eq!(watching.writes().last().map(String::as_str), Some("three"));
 }
 
+fn with_operators(value: &str, operators: &[&str]) -> Value {
+    let conditions: Vec<Value> = operators
+        .iter()
+        .map(|operator| json!({ "operator": operator, "property_": "p", "value": "1" }))
+        .collect();
+    let mut document = document(value, MARCH);
+    document["project"]["segments"] = json!([{ "id": 1, "name": "s", "rules": [{ "type": "ALL", "rules": [], "conditions": conditions }] }]);
+    document
+}
+
 #[test]
-fn what_never_matches_is_published_and_told_of() {
+fn what_is_not_known_is_held_back_unless_it_was_stored_before() {
     let mut watching = Watching::new();
-    let mut odd = document("one", MARCH);
-    odd["project"]["segments"] = json!([{
-        "id": 1,
-        "name": "s",
-        "rules": [{ "type": "ALL", "rules": [], "conditions": [{ "operator": "NEWER", "property_": "p", "value": "1" }] }],
-    }]);
-    watching.has("a.json", &odd);
+    watching.options.hold_unknown = true;
+    watching.has("a.json", &document("one", MARCH));
+    watching.pass_seconds(2);
+    watching.said();
+    watching.has("a.json", &with_operators("two", &["EQUAL", "NEWER", "REGEX", "OLDER"]));
+    watching.pass_seconds(60);
+    assert_eq!(watching.writes(), ["one"]);
+    let held = "segment `s`, condition 2: unknown operator \"NEWER\" (and 1 more), so it is held back: flags might come \
+                out wrong; `--unknown-operators publish` publishes it all the same, and what is unknown matches nothing";
+    assert_eq!(watching.said(), [format!("a.json: {held}. What is stored goes on being served")]);
+    let (time, now) = (watching.world.clock.now(), watching.world.clock.elapsed());
+    let (environments, troubles) = watching.watch.progress(&Polls::new("", STEP), time, now);
+    assert_eq!(troubles.iter().map(|trouble| trouble.why.as_str()).collect::<Vec<_>>(), [held]);
+    assert!(environments[0].behind.is_some(), "{environments:?}");
+
+    // A regular expression that nobody can match has no meaning that a later version may know.
+    watching.has("a.json", &with_operators("three", &["EQUAL", "REGEX", "MODULO"]));
+    watching.pass_seconds(2);
+    assert_eq!(watching.writes(), ["one", "three"]);
+
+    // Somebody published it, knowing what they did.
+    watching.options.hold_unknown = false;
+    watching.has("a.json", &with_operators("four", &["NEWER"]));
+    watching.pass_seconds(2);
+    watching.options.hold_unknown = true;
+    watching.watch = Watch::default();
+    watching.said();
+    watching.has("a.json", &with_operators("four", &["NEWER"]));
+    watching.pass_seconds(2);
+    let said = watching.said();
+    assert!(said[1].starts_with("a.json: unchanged"), "{said:?}");
+    // Another way of regular expressions makes another bundle of it.
+    watching.options.anchoring = Anchoring::Search;
+    watching.watch = Watch::default();
+    watching.has("a.json", &with_operators("four", &["NEWER"]));
+    watching.pass_seconds(2);
+    assert_eq!(watching.writes(), ["one", "three", "four", "four"]);
+}
+
+#[test]
+fn what_never_matches_is_published_and_told_of_where_that_is_wanted() {
+    let mut watching = Watching::new();
+    watching.has("a.json", &with_operators("one", &["NEWER"]));
     watching.pass_seconds(2);
     assert_eq!(watching.writes(), ["one"]);
     let said = watching.said();

@@ -50,6 +50,8 @@ pub struct Scenery {
     pub lost: f64,
     /// Settings of the edges.
     pub settings: Value,
+    /// What else `serve` is told.
+    pub arguments: &'static [&'static str],
 }
 
 impl Default for Scenery {
@@ -63,6 +65,7 @@ impl Default for Scenery {
             lost: 0.0,
             // Under Viceroy, the machine being busy makes leaders tired.
             settings: json!({ "fault": { "tireless": true } }),
+            arguments: &[],
         }
     }
 }
@@ -201,6 +204,7 @@ impl Stage {
             .args(["--store", STORE, "--service", SERVICE, "--api", &self.api.url()])
             .args(["--webhook-secret-file", &file("secret")])
             .args(["--origin-token-file", &file("signals-token")])
+            .args(self.scenery.arguments)
             .env("FASTLY_API_TOKEN", TOKEN);
         program(name, &mut command)
     }
