@@ -16,7 +16,7 @@ jackstaff=$root/target/release/jackstaff
 local_edge=$root/target/local-edge/wasm32-wasip1/release/edge.wasm
 
 # What the stack that serve runs leaves for publish: keys of its environments.
-stack=$root/target/serve
+stack=${JACKSTAFF_STACK:-$root/target/serve}
 
 if [ -t 2 ]; then bold=$'\e[1m' plain=$'\e[0m'; else bold='' plain=''; fi
 

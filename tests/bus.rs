@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use api::signal::Reader;
 use serde_json::{Value, json};
 use tests::fastly::{SERVICE, STORE, TOKEN, fastly_api};
-use tests::redis::{Redis, absent_redis, free_port, redis, redis_with};
+use tests::redis::{Redis, absent_redis, redis, redis_with};
 use tests::stream::{announce, variant};
-use tests::{Program, Tools, eventually, fixture, jackstaff, program, say, tools};
+use tests::{Program, Tools, eventually, fixture, free_address, jackstaff, program, say, tools};
 
 /// How long the others may take to know what one was told, while Redis is there: milliseconds, on an idle machine.
 const SOON: Duration = Duration::from_secs(10);
@@ -336,7 +336,7 @@ fn a_password_is_not_for_the_command_line_and_a_wrong_one_is_said() {
 
 #[test]
 fn by_tls_only_a_server_with_a_trusted_certificate_is_talked_to() {
-    let port = free_port();
+    let port = free_address().port();
     let settings = "tls-cert-file server.pem\ntls-key-file server.key\ntls-ca-cert-file server.pem\ntls-auth-clients no\n";
     let redis = absent_redis(&format!("tls-port {port}\n{settings}"));
     let (Some(tools), Some(mut redis)) = (tools(), redis) else { return };

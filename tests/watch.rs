@@ -2,17 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::fastly::{FastlyApi, Fault, Kind, ORIGIN_TOKEN, SERVICE, STORE, fastly_api};
-use tests::{Tools, edge, eventually, jackstaff, origin, origin_at, tools};
+use tests::{Program, Tools, edge, eventually, jackstaff, origin, origin_at, program, tools};
 
 const FLAGS: &str = "/api/v1/flags/";
 const SOON: Duration = Duration::from_secs(20);
@@ -26,78 +24,19 @@ fn document(key: &str, value: &str) -> Value {
     })
 }
 
-/// A `watch` that runs, ended on drop.
-struct Watch {
-    process: Child,
-    said: Arc<Mutex<Vec<String>>>,
-    readers: Vec<JoinHandle<()>>,
-}
-
 #[track_caller]
-fn watch(tools: &Tools, arguments: &[&str]) -> Watch {
-    let mut process = Command::new(&tools.jackstaff)
+fn watch(tools: &Tools, arguments: &[&str]) -> Program {
+    let mut command = Command::new(&tools.jackstaff);
+    command
         .arg("watch")
         .args(arguments)
         .env("FASTLY_API_TOKEN", "local-publisher")
-        .env("JACKSTAFF_ORIGIN_TOKEN", ORIGIN_TOKEN)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let said = Arc::new(Mutex::new(Vec::new()));
-    let read = |from: Box<dyn Read + Send>| {
-        let said = Arc::clone(&said);
-        thread::spawn(move || {
-            for line in BufReader::new(from).lines().map_while(Result::ok) {
-                said.lock().unwrap().push(line);
-            }
-        })
-    };
-    let readers =
-        vec![read(Box::new(process.stdout.take().unwrap())), read(Box::new(process.stderr.take().unwrap()))];
-    Watch { process, said, readers }
-}
-
-impl Watch {
-    fn said(&self) -> Vec<String> {
-        self.said.lock().unwrap().clone()
-    }
-
-    /// Waits for a line with this in it.
-    #[track_caller]
-    fn says(&self, what: &str) {
-        eventually(&format!("{what:?}, said by watch"), SOON, || {
-            self.said().iter().any(|line| line.contains(what)).then_some(())
-        });
-    }
-
-    /// Asks it to end, and gives what it ended with and how long it took.
-    fn end(mut self, signal: &str) -> (i32, Duration) {
-        let asked = Instant::now();
-        let id = self.process.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
-        let code = self.process.wait().unwrap().code().unwrap_or(-1);
-        (code, asked.elapsed())
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        for reader in self.readers.drain(..) {
-            let _ = reader.join();
-        }
-        if thread::panicking() {
-            eprintln!("--- said by watch\n{}", self.said().join("\n"));
-        }
-    }
+        .env("JACKSTAFF_ORIGIN_TOKEN", ORIGIN_TOKEN);
+    program("watch", &mut command)
 }
 
 /// Against the stand-in, over a folder.
-fn watch_with_stand_in(tools: &Tools, api: &FastlyApi, folder: &Path) -> Watch {
+fn watch_with_stand_in(tools: &Tools, api: &FastlyApi, folder: &Path) -> Program {
     let (url, folder) = (api.url(), folder.display().to_string());
     let target = ["--api", &url, "--store", STORE, "--service", SERVICE, "--origin", &url];
     watch(tools, &[&target[..], &["--interval", "50", &folder]].concat())
@@ -125,7 +64,7 @@ fn a_burst_of_changes_never_meets_the_limit_of_the_store() {
     }
     eventually("the last change is stored", SOON, || (stored_value(&api, "a")? == "49").then_some(()));
     watch.says("watching");
-    assert_eq!(watch.end("-TERM").0, 0);
+    assert!(watch.terminate().success());
     let story = api.story();
     let refused: Vec<&String> = story.iter().filter(|line| line.ends_with(" 429")).collect();
     assert!(refused.is_empty(), "{refused:?}");
@@ -152,10 +91,10 @@ fn one_that_fails_holds_up_no_other_and_an_end_is_an_end() {
         });
     }
     watch.says("reading environment/a from the KV store: answered 503");
-    assert_eq!(watch.said().iter().filter(|line| line.contains("answered 503")).count(), 1);
-    let (code, took) = watch.end("-INT");
-    assert_eq!(code, 0);
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert_eq!(watch.count("answered 503"), 1);
+    let asked = Instant::now();
+    assert!(watch.end("-INT").success());
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
 }
 
 #[test]
@@ -206,7 +145,7 @@ fn what_is_edited_is_served_through_faults_of_files_and_origin() {
     fs::remove_file(&file).unwrap();
     watch.says("a.json: is gone; environment `a` goes on being served as it is");
     assert_eq!(value("a"), "three");
-    assert_eq!(watch.end("-TERM").0, 0);
+    assert!(watch.terminate().success());
 }
 
 #[test]

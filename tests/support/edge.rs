@@ -1,7 +1,7 @@
 //! A running edge: Viceroy with the local flavour of the service, on a port of its own, ended on drop.
 
 use std::fs::{self, File};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -14,6 +14,7 @@ use ureq::http::{HeaderMap, Request};
 use crate::eventually;
 use crate::files::{fixture, workspace};
 use crate::jackstaff::{Finished, jackstaff};
+use crate::server::free_address;
 use crate::tools::Tools;
 
 /// An edge that answers.
@@ -89,11 +90,6 @@ pub fn edge_with_origin(tools: &Tools, settings: &Value, origin: &str) -> Edge {
         edge.agent.run(request).ok().filter(|response| response.status() == 200)
     });
     edge
-}
-
-/// An address that nobody listens on at the moment.
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 fn write_settings(file: &std::path::Path, settings: &Value) {

@@ -27,6 +27,7 @@ pub use files::{fixture, folder, workspace};
 pub use jackstaff::{Finished, jackstaff};
 pub use origin::{Origin, origin, origin_at, origin_with};
 pub use program::{Program, program, resident};
+pub use server::free_address;
 pub use tools::{Tools, installed, say, tools};
 pub use varnish::{Varnish, varnish};
 

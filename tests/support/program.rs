@@ -83,7 +83,16 @@ impl Program {
     /// Asks it to end, as a service manager does, and waits until it has.
     #[track_caller]
     pub fn terminate(&self) -> ExitStatus {
-        assert!(Command::new("kill").args(["-TERM", &self.id.to_string()]).status().unwrap().success());
+        self.end("-TERM")
+    }
+
+    /// Asks it to end by a signal, and waits until it has, if it has not ended before.
+    #[track_caller]
+    pub fn end(&self, signal: &str) -> ExitStatus {
+        if let Some(status) = lock(&self.process).try_wait().unwrap() {
+            return status;
+        }
+        assert!(Command::new("kill").args([signal, &self.id.to_string()]).status().unwrap().success());
         eventually(&format!("{} ended", self.name), PATIENCE, || lock(&self.process).try_wait().unwrap())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::eventually;
+use crate::server::free_address;
 use crate::tools::say;
 
 /// How long Redis may take to start, or to answer.
@@ -48,20 +49,11 @@ pub fn absent_redis(configuration: &str) -> Option<Redis> {
         version => assert!(version.unwrap().success()),
     }
     let folder = tempfile::tempdir().unwrap();
-    let port = free_port();
+    let port = free_address().port();
     let basics =
         format!("port {port}\nbind 127.0.0.1\nsave \"\"\nappendonly no\ndir {}\n", folder.path().display());
     fs::write(folder.path().join("redis.conf"), basics + configuration).unwrap();
     Some(Redis { process: None, folder, port })
-}
-
-/// A port of those that the system gives to nobody by itself: where nobody listens, a client that is given the very port that
-/// it calls would be connected to itself.
-pub fn free_port() -> u16 {
-    eventually("a free port", PATIENCE, || {
-        let port = fastrand::u16(10_000..30_000);
-        TcpListener::bind(("127.0.0.1", port)).is_ok().then_some(port)
-    })
 }
 
 impl Redis {

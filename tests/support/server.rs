@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::iter::repeat_with;
 use std::net::SocketAddr;
 use std::thread::{self, JoinHandle};
 
@@ -18,6 +19,14 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     end: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// An address that nobody listens on, with a port of those that the system gives to nobody by itself: else whoever
+/// connects to somewhere might be given it meanwhile, and a client of that very address would be connected to itself.
+pub fn free_address() -> SocketAddr {
+    let address = || SocketAddr::from(([127, 0, 0, 1], fastrand::u16(10_000..30_000)));
+    let is_free = |address: &SocketAddr| std::net::TcpListener::bind(address).is_ok();
+    repeat_with(address).take(1_000).find(is_free).unwrap()
 }
 
 /// Runs what takes connections. It may end by itself.
