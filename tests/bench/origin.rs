@@ -66,23 +66,18 @@ pub(crate) fn streams(tools: &Tools) {
     );
     let broadcast = "from the call of queue-change until the last client has read the event; clients are on the same \
                      cores as the origin";
-    figure("origin_broadcast_last_median", median(last.clone()), "milliseconds", &details(broadcast));
-    figure(
-        "origin_broadcast_last_max",
-        last.into_iter().fold(0.0, f64::max),
-        "milliseconds",
-        &details(broadcast),
-    );
+    figure("origin_broadcast_last_median", median(last.clone()), "ms", &details(broadcast));
+    figure("origin_broadcast_last_max", last.into_iter().fold(0.0, f64::max), "ms", &details(broadcast));
     figure(
         "origin_announcement",
         median(answered),
-        "milliseconds",
+        "ms",
         &details("a call of queue-change, until its answer; median"),
     );
     figure(
         "origin_fan_out",
         fan_out(&origin.metrics()),
-        "milliseconds",
+        "ms",
         &details(
             "from an announcement until the last stream has taken it, as the origin itself measures; mean",
         ),
