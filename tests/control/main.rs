@@ -6,9 +6,9 @@ mod broken;
 mod calls;
 mod calm;
 mod chaos;
+mod publishers;
 mod reads;
 mod rehearsal;
-mod two;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

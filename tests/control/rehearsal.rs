@@ -105,7 +105,7 @@ fn an_override_that_moves_no_time_is_served() {
 fn an_sdk_hears_and_reads_what_was_edited() {
     let Some(tools) = tools() else { return };
     let Some(python) = installed("sdk/python/bin/python") else { return };
-    let _alone = alone();
+    let _machine = beside_others();
     let stage = stage(&tools, &Scenery::default());
     let mut sdks: Vec<_> = stage
         .edges
