@@ -6,7 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use serde_json::json;
 use tests::fastly::Kind;
-use tests::stage::{Scenery, Trigger, stage};
+use tests::stage::{Scenery, stage};
 use tests::{say, tools};
 
 use crate::beside_others;
@@ -21,14 +21,8 @@ const SOON: Duration = Duration::from_secs(30);
 fn two_that_publish_the_same_lose_nothing_and_do_not_fight() {
     let Some(tools) = tools() else { return };
     let _machine = beside_others();
-    let scenery = Scenery {
-        environments: ENVIRONMENTS,
-        edges: 1,
-        poll: 1,
-        trigger: Trigger::Webhook,
-        ..Scenery::default()
-    };
-    let stage = stage(&tools, &scenery);
+    let stage =
+        stage(&tools, &Scenery { environments: ENVIRONMENTS, edges: 1, poll: 1, ..Scenery::default() });
     stage.api.limit_writes(Duration::from_secs(1));
     let other = stage.another("the other serve");
     other.says(&format!("watching {ENVIRONMENTS} environments"));

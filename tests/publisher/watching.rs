@@ -7,7 +7,8 @@ mod outages;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use publisher::watch::{News, Seen, State, Watch};
+use api::progress::{EnvironmentProgress, PlaceTrouble};
+use publisher::watch::{News, Polls, Seen, State, Watch};
 use publisher::{Client, Clock, Options, Place};
 use serde_json::Value;
 use tests::fastly::Event;
@@ -101,6 +102,12 @@ impl Watching {
     fn story(&self) -> Vec<String> {
         let story = self.world.api.story();
         story.into_iter().filter(|line| !line.contains(" /")).collect()
+    }
+
+    /// How far environments are, and what is wrong with files.
+    fn progress(&self) -> (Vec<EnvironmentProgress>, Vec<PlaceTrouble>) {
+        let clock = &self.world.clock;
+        self.watch.progress(&Polls::new("", STEP), clock.now(), clock.elapsed())
     }
 
     fn writes(&self) -> Vec<String> {

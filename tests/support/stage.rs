@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use api::bundle;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use ureq::Agent;
 
+use crate::agent::agent;
 use crate::fastly::{Event, FastlyApi, SERVICE, STORE, TOKEN, fastly_api};
 use crate::fixtures;
 use crate::flagsmith::{Flagsmith, Notify, flagsmith};
@@ -254,10 +254,8 @@ impl Stage {
     /// What `GET /status` of `serve` says.
     #[track_caller]
     pub fn status(&self) -> Value {
-        let agent: Agent =
-            Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).build().into();
         let url = format!("{}/status", self.url());
-        let asked = agent.get(url).header("authorization", format!("Token {ORIGIN_TOKEN}"));
+        let asked = agent().get(url).header("authorization", format!("Token {ORIGIN_TOKEN}"));
         let text = asked.call().unwrap().body_mut().read_to_string().unwrap();
         serde_json::from_str(&text).unwrap()
     }

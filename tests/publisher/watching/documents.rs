@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use engine::Anchoring;
-use publisher::Clock;
-use publisher::watch::{Polls, State, Watch};
+use publisher::watch::{State, Watch};
 use serde_json::{Value, json};
 
 use super::{MARCH, STEP, Watching, value};
@@ -150,8 +149,7 @@ fn what_is_not_known_is_held_back_unless_it_was_stored_before() {
     let held = "segment `s`, condition 2: unknown operator \"NEWER\" (and 1 more), so it is held back: flags might come \
                 out wrong; `--unknown-operators publish` publishes it all the same, and what is unknown matches nothing";
     assert_eq!(watching.said(), [format!("a.json: {held}. What is stored goes on being served")]);
-    let (time, now) = (watching.world.clock.now(), watching.world.clock.elapsed());
-    let (environments, troubles) = watching.watch.progress(&Polls::new("", STEP), time, now);
+    let (environments, troubles) = watching.progress();
     assert_eq!(troubles.iter().map(|trouble| trouble.why.as_str()).collect::<Vec<_>>(), [held]);
     assert!(environments[0].behind.is_some(), "{environments:?}");
 
@@ -187,8 +185,7 @@ fn what_never_matches_is_published_and_told_of_where_that_is_wanted() {
     assert_eq!(watching.writes(), ["one"]);
     let said = watching.said();
     assert!(said[0].starts_with("a.json: warning: segment `s`, condition 1: unknown operator"), "{said:?}");
-    let (time, now) = (watching.world.clock.now(), watching.world.clock.elapsed());
-    let (environments, troubles) = watching.watch.progress(&Polls::new("", STEP), time, now);
+    let (environments, troubles) = watching.progress();
     assert_eq!(format!("a.json: {}", troubles[0].why), said[0]);
     assert_eq!((environments[0].behind, environments[0].published), (None, 1));
 }
