@@ -91,8 +91,15 @@ pub struct Header {
     pub revision: Revision,
     /// The source's own `updated_at`, ISO 8601, never later than the time of publication.
     pub source_updated_at: Option<String>,
-    /// SHA-256 of the source document, in hexadecimal.
+    /// SHA-256 of what counts of the source document, in hexadecimal.
     pub source_hash: String,
+    /// Where the source document was from; none for bundles of versions that did not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Provenance>,
+    /// The first [`SHORT_HASH`] digits of the hashes of what was stored before, latest first, [`REPLACED`] at most: an API
+    /// that answers one of them again may be behind itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<String>,
     /// What the publisher was told beside the document, and the version of the format.
     pub settings: String,
     pub switches: SwitchesOnTheWire,
@@ -103,6 +110,21 @@ pub struct Header {
     pub total: u64,
     sections: BTreeMap<Section, Span>,
 }
+
+/// Where a document was from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Provenance {
+    /// A file: what it holds is ordered by its `updated_at`.
+    File,
+    /// An API: what it answers is ordered by when it was asked.
+    Api,
+}
+
+/// Digits of a hash that tells two contents of one environment apart.
+pub const SHORT_HASH: usize = 16;
+/// How many contents that were replaced are kept in mind.
+pub const REPLACED: usize = 8;
 
 /// The switches that a finished section cannot express.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +154,8 @@ pub struct Label {
     pub revision: Revision,
     pub source_updated_at: Option<String>,
     pub source_hash: String,
+    pub source: Option<Provenance>,
+    pub replaced: Vec<String>,
     pub settings: String,
     pub switches: Switches,
     pub tombstone: bool,
@@ -227,6 +251,8 @@ pub fn write(label: &Label, sections: &[(Section, Vec<u8>)]) -> Result<(Header, 
         revision: label.revision,
         source_updated_at: label.source_updated_at.clone(),
         source_hash: label.source_hash.clone(),
+        source: label.source,
+        replaced: label.replaced.clone(),
         settings: label.settings.clone(),
         switches: label.switches.into(),
         tombstone: label.tombstone,
@@ -290,6 +316,8 @@ mod tests {
             revision: Revision(1_772_450_553),
             source_updated_at: Some("2026-03-02T11:22:33Z".into()),
             source_hash: "0".repeat(64),
+            source: Some(Provenance::Api),
+            replaced: vec!["0".repeat(SHORT_HASH); REPLACED],
             settings: "anchoring=start".into(),
             switches: Switches::default(),
             tombstone: false,

@@ -1,8 +1,9 @@
-//! `GET /api/v1/flags/` (wire protocol reference, 2.1): the environment's defaults, finished when they were published.
+//! `GET /api/v1/flags/` (wire protocol reference, 2.1): every flag, evaluated for nobody, finished when it was published.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use engine::{DefaultFlag, Flag, Text};
+use engine::{Compiled, DefaultFlag, Flag, Switches, Text};
 use http::Response;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -13,8 +14,13 @@ use crate::reply::{JSON, Reply};
 use crate::respond::{Access, KeyKind};
 use crate::store::Store;
 
-/// A flag's JSON in its feature's default state: `{"feature":{"id":…},"enabled":true,"feature_state_value":"x"}`. What stands
-/// in front of the state is the same in any.
+/// The type of features whose flags have a variant.
+const MULTIVARIATE: &str = "MULTIVARIATE";
+/// What the variant is called of somebody who is in none.
+const CONTROL: &str = "\"control\"";
+
+/// A flag's JSON for an identity, in its feature's default state: `{"feature":{"id":…},"enabled":true,
+/// "feature_state_value":"x","variant":null}`. What stands in front of the state is the same in any.
 pub fn text(flag: DefaultFlag<'_>) -> Text {
     #[derive(serde::Serialize)]
     struct Feature<'a> {
@@ -25,8 +31,38 @@ pub fn text(flag: DefaultFlag<'_>) -> Text {
     let feature = Feature { id: flag.id, name: flag.name, r#type: flag.kind };
     let feature = serde_json::to_string(&feature).unwrap_or_default();
     let head = format!(r#"{{"feature":{feature},"enabled":"#);
-    let whole = format!(r#"{head}{},"feature_state_value":{}}}"#, flag.enabled, flag.value);
+    let variant = if flag.kind == MULTIVARIATE { CONTROL } else { "null" };
+    let whole =
+        format!(r#"{head}{},"feature_state_value":{},"variant":{variant}}}"#, flag.enabled, flag.value);
     Text { head: head.len(), whole }
+}
+
+/// The variant of a flag that is not in its default state, as JSON: as in Flagsmith's API, the type of the feature decides
+/// whether there is one, and the type is the last that `head` says.
+fn variant(flag: &Flag<'_>, head: &str) -> Cow<'static, str> {
+    let is_multivariate =
+        head.strip_suffix(r#""},"enabled":"#).is_some_and(|head| head.ends_with(MULTIVARIATE));
+    match flag.variant_key() {
+        Some(key) => Cow::Owned(serde_json::to_string(&key).unwrap_or_default()),
+        None if is_multivariate => Cow::Borrowed(CONTROL),
+        None => Cow::Borrowed("null"),
+    }
+}
+
+/// The body of the list: the flags that a key of this kind may see, for nobody. Flags of nobody have no variant.
+pub fn for_nobody(compiled: &Compiled, kind: KeyKind, switches: Switches) -> Vec<u8> {
+    let evaluation = compiled.evaluate(None);
+    let shown = evaluation.flags.iter().filter(|flag| {
+        let is_hidden = flag.server_only() && kind == KeyKind::Client;
+        !is_hidden && (flag.enabled() || !switches.hide_disabled_flags)
+    });
+    let flags: Vec<String> = shown
+        .map(|flag| {
+            let head = evaluation.texts.get(flag.head()).unwrap_or_default();
+            format!(r#"{head}{},"feature_state_value":{}}}"#, flag.enabled(), flag.value())
+        })
+        .collect();
+    format!("[{}]", flags.join(",")).into_bytes()
 }
 
 /// Writes flags one after the other, with commas between them. Neighbours in their default state are copied together.
@@ -57,11 +93,14 @@ impl<'a> Writer<'a> {
         }
         self.flush();
         self.comma();
-        self.copy(flag.head());
+        let head = self.texts.get(flag.head()).unwrap_or_default();
+        self.out.extend_from_slice(head.as_bytes());
         let enabled: &[u8] = if flag.enabled() { b"true" } else { b"false" };
         self.out.extend_from_slice(enabled);
         self.out.extend_from_slice(br#","feature_state_value":"#);
         self.out.extend_from_slice(flag.value().as_bytes());
+        self.out.extend_from_slice(br#","variant":"#);
+        self.out.extend_from_slice(variant(flag, head).as_bytes());
         self.out.push(b'}');
     }
 

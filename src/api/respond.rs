@@ -27,8 +27,9 @@ pub(crate) struct Access {
     pub(crate) copy: PopCopy,
 }
 
+/// Which of an environment's keys a request brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum KeyKind {
+pub enum KeyKind {
     Client,
     Server,
 }

@@ -1,5 +1,6 @@
 //! The body of `POST /api/v1/identities/` (wire protocol reference, 2.3 and 4): what was sent, checked, with Flagsmith's
-//! own words for what is wrong.
+//! own words for what is wrong. As in Flagsmith's API, blanks around an identifier and around a trait's key are left out
+//! here, and are kept in the query of a `GET`; numbers in their place are their texts.
 
 use engine::Value;
 use serde::Deserialize;
@@ -7,6 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 
 use crate::failure::Failure;
+use crate::python::{self, TextFault};
 
 /// Characters of an identifier and of a text value, and of a trait's key.
 const TEXT_LIMIT: usize = 2_000;
@@ -75,8 +77,9 @@ pub(crate) fn parse(body: &[u8]) -> Result<Asked, Failure> {
     let body: Body<'_> = serde_json::from_str(text).map_err(no_json)?;
     let name = match body.identifier.map(|raw| Value::from_json(raw.get())) {
         None | Some(Some(Value::Null)) => String::new(),
-        Some(Some(Value::Str(text))) => identifier(&text)?,
+        Some(Some(Value::Str(text))) => identifier(python::strip(&text))?,
         Some(Some(Value::Int(integer))) => integer.to_string(),
+        Some(Some(Value::Float(float))) if float.is_finite() => engine::float_text(float),
         Some(_) => return Err(Failure::Invalid(json!({ "identifier": ["Not a valid string."] }))),
     };
     Ok(Asked { identifier: name, traits: body.traits.map_or(Ok(Vec::new()), traits)? })
@@ -90,7 +93,7 @@ fn traits(raw: &RawValue) -> Result<Vec<Trait>, Failure> {
     }
     let items: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| {
         let message = format!("Expected a list of items but got type \"{}\".", kind(raw));
-        Failure::Invalid(json!({ "traits": [message] }))
+        Failure::Invalid(json!({ "traits": { "non_field_errors": [message] } }))
     })?;
     let mut traits: Vec<Trait> = Vec::with_capacity(items.len());
     let mut places = std::collections::BTreeMap::new();
@@ -128,12 +131,15 @@ fn one(item: &RawValue) -> Result<(String, Trait), Json> {
     let required = || "This field is required.".to_owned();
     let key = match raw.trait_key.map(|key| Value::from_json(key.get())) {
         None => Err(required()),
-        Some(Some(Value::Str(key))) if key.is_empty() => Err("This field may not be blank.".to_owned()),
-        Some(Some(Value::Str(key))) if key.chars().count() > KEY_LIMIT => {
-            Err(format!("Ensure this field has no more than {KEY_LIMIT} characters."))
-        }
-        Some(Some(Value::Str(key))) => Ok(key),
+        Some(Some(Value::Str(key))) => match python::strip(&key) {
+            "" => Err("This field may not be blank.".to_owned()),
+            key if key.chars().count() > KEY_LIMIT => {
+                Err(format!("Ensure this field has no more than {KEY_LIMIT} characters."))
+            }
+            key => Ok(key.to_owned()),
+        },
         Some(Some(Value::Int(integer))) => Ok(integer.to_string()),
+        Some(Some(Value::Float(float))) if float.is_finite() => Ok(engine::float_text(float)),
         Some(_) => Err("Not a valid string.".to_owned()),
     };
     let key = key.map_err(|message| json!({ "trait_key": [message] }))?;
@@ -150,16 +156,23 @@ fn one(item: &RawValue) -> Result<(String, Trait), Json> {
     Ok((key.clone(), Trait { key, value, json, transient }))
 }
 
+/// A trait's value, and its JSON. A list or an object is a trait, too: its value is its text in Python's writing, as in
+/// Flagsmith's API.
 fn trait_value(raw: &RawValue) -> Result<(Value, String), String> {
-    let value = Value::from_json(raw.get()).ok_or_else(|| match kind(raw) {
-        // Half of a surrogate pair.
-        "str" => "Not a valid string.".to_owned(),
-        other => format!("A trait is a string, a number or a boolean, not a {other}."),
-    })?;
+    let too_long = || format!("Value string is too long. Must be less than {TEXT_LIMIT} character");
+    // Half of a surrogate pair has no text.
+    let no_text = || "Not a valid string.".to_owned();
+    if raw.get().starts_with(['[', '{']) {
+        let text = python::text(raw, TEXT_LIMIT).map_err(|fault| match fault {
+            TextFault::TooLong => too_long(),
+            TextFault::NoText => no_text(),
+        })?;
+        let json = serde_json::to_string(&text).unwrap_or_default();
+        return Ok((Value::Str(text), json));
+    }
+    let value = Value::from_json(raw.get()).ok_or_else(no_text)?;
     match &value {
-        Value::Str(text) if text.chars().count() > TEXT_LIMIT => {
-            Err(format!("Value string is too long. Must be less than {TEXT_LIMIT} character"))
-        }
+        Value::Str(text) if text.chars().count() > TEXT_LIMIT => Err(too_long()),
         Value::Float(float) if !float.is_finite() => Err("The number is too large.".to_owned()),
         _ => Ok((value, raw.get().to_owned())),
     }

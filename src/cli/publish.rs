@@ -9,7 +9,7 @@ use api::EnvironmentKey;
 use clap::Args;
 use publisher::{
     Client, Clock, Options, Place, Report, ServerKeySource, ServerKeysReport, Source, SystemClock, Target,
-    parse_server_keys, publish, publish_server_keys,
+    parse_server_keys, publish, publish_answer, publish_server_keys,
 };
 
 use crate::USAGE;
@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
     /// Where regular expressions have to match
     #[arg(long, value_enum, default_value_t = RegexAnchor::Start)]
     regex_anchor: RegexAnchor,
-    /// Replace a newer document by an older one
+    /// Replace a newer document by an older FILE
     #[arg(long)]
     force: bool,
     /// Print what would be done, and do nothing
@@ -75,6 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let options = Options {
         anchoring: arguments.regex_anchor.into(),
         force: arguments.force,
+        keep_removed: false,
         dry_run: arguments.dry_run,
         // Somebody is there to read the warnings.
         hold_unknown: false,
@@ -122,7 +123,7 @@ impl Publication<'_> {
             return refused(&format!("{place}: api_key: environment `{key}` is that of {other} too"));
         }
         let report = publish(self.client, source, &self.server_keys.of(source), &self.options);
-        say(&place, source, &report, self.options.dry_run);
+        say(&place, &source.key, &report, self.options.dry_run);
         let verdict = judge(&place, &report);
         self.places.insert(source.key.to_string(), place);
         verdict
@@ -156,14 +157,19 @@ impl Publication<'_> {
                 worst = worst.max(self.publish_keys(&place, &key, server_keys));
                 continue;
             };
-            let fetched = flagsmith.api.fetch(secret, clock, retries);
-            retries = if fetched.as_ref().is_err_and(|failed| !failed.is_final()) { 0 } else { RETRIES };
-            let source = match fetched {
-                Ok(text) => Source::fetched(&place, &text, &key).map_err(|fault| fault.to_string()),
-                Err(failed) => Err(format!("{place}: {failed}")),
+            let left = std::mem::replace(&mut retries, RETRIES);
+            let ask = |connection| {
+                let text = flagsmith.api.fetch(secret, connection, clock, left).map_err(|failed| {
+                    retries = if failed.is_final() { RETRIES } else { 0 };
+                    format!("{place}: {failed}")
+                })?;
+                Source::fetched(&place, &text, &key).map_err(|fault| fault.to_string())
             };
-            worst = worst.max(match source {
-                Ok(source) => self.publish(place, &source),
+            worst = worst.max(match publish_answer(self.client, &key, ask, server_keys, &self.options) {
+                Ok(report) => {
+                    say(&place, &key, &report, self.options.dry_run);
+                    judge(&place, &report)
+                }
                 Err(why) => refused(&why).max(self.publish_keys(&place, &key, server_keys)),
             });
         }
@@ -182,7 +188,7 @@ impl Publication<'_> {
 }
 
 /// Says what was done for a document, and what is odd about it.
-fn say(place: &Place, source: &Source, report: &Report, dry_run: bool) {
+fn say(place: &Place, key: &EnvironmentKey, report: &Report, dry_run: bool) {
     let keys = sentence_of_keys(&report.server_keys, dry_run);
     let Ok(published) = &report.environment else {
         if let Some(keys) = keys {
@@ -198,7 +204,7 @@ fn say(place: &Place, source: &Source, report: &Report, dry_run: bool) {
     }
     println!(
         "{place}: {}{}",
-        published.sentence(&source.key),
+        published.sentence(key),
         keys.map_or(String::new(), |keys| format!(", {keys}"))
     );
 }

@@ -103,6 +103,7 @@ impl WatchedArguments {
             options: Options {
                 anchoring: self.regex_anchor.into(),
                 force: self.force,
+                keep_removed: true,
                 dry_run: false,
                 hold_unknown: self.unknown_operators == UnknownOperators::Hold,
             },

@@ -15,6 +15,7 @@ use crate::environment::{
     Condition, Environment, Feature, IdentityOverride, Override, Quantifier, Rule, Segment, Span, State,
     Variant,
 };
+use crate::error::WarningKind::{self, NeverMatches};
 use crate::error::{Refusal, Warning};
 use crate::json::Json;
 use crate::limits;
@@ -237,7 +238,7 @@ impl Compiler {
             _ => {
                 let place = format!("segment `{}`", segment.name);
                 let fault = format!("unknown rule type {kind:?}");
-                self.warnings.push(Warning { place, fault, is_unknown: true });
+                self.warnings.push(Warning { place, fault, kind: WarningKind::Unknown });
                 Quantifier::Never
             }
         }
@@ -250,9 +251,9 @@ impl Compiler {
         number: usize,
         condition: &ConditionContext,
     ) -> Condition {
-        let mut warn = |fault, is_unknown| {
+        let mut warn = |fault, kind| {
             let place = format!("segment `{}`, condition {number}", segment.name);
-            self.warnings.push(Warning { place, fault, is_unknown });
+            self.warnings.push(Warning { place, fault, kind });
         };
         let property = if condition.operator == "PERCENTAGE_SPLIT" && condition.property.is_empty() {
             Property::identity_key()
@@ -262,9 +263,11 @@ impl Compiler {
             let name = &condition.property;
             match path {
                 Some(Path::Nowhere | Path::Leads(Target::Flag { field: Field::Nothing, .. })) => {
-                    warn(format!("the path {name:?} leads to no value"), false);
+                    warn(format!("the path {name:?} leads to no value"), NeverMatches);
                 }
-                Some(Path::Invalid) => warn(format!("{name:?} is no path, and taken for a trait"), false),
+                Some(Path::Invalid) => {
+                    warn(format!("{name:?} is no path, and taken for a trait"), NeverMatches)
+                }
                 Some(Path::Leads(_)) | None => {}
             }
             property
@@ -273,11 +276,11 @@ impl Compiler {
         let test = match Test::new(operator, &condition.value, |text| self.patterns.index(text)) {
             Some(Ok(test)) => test,
             Some(Err(fault)) => {
-                warn(fault, false);
+                warn(fault, NeverMatches);
                 Test::Never
             }
             None => {
-                warn(format!("unknown operator {operator:?}"), true);
+                warn(format!("unknown operator {operator:?}"), WarningKind::Unknown);
                 Test::Never
             }
         };

@@ -2,6 +2,7 @@
 //! section 5). Reading is lenient, as exports and older servers demand; writing gives every member that some SDK
 //! cannot do without, and no member that is not known here, since those may hold secrets.
 
+mod canonical;
 mod contexts;
 mod defaults;
 
@@ -14,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::compile::{self, FeatureSource, Options, Source, Text};
 use crate::context::{FeatureContext, Operand, SegmentContext};
 use crate::environment::Environment;
-use crate::error::{Refusal, Warning};
+use crate::error::{Refusal, Warning, WarningKind};
 use crate::json::{self, Json};
 use crate::limits;
 use crate::number::Number;
@@ -287,7 +288,8 @@ impl Default for Switches {
 }
 
 impl Document {
-    /// Parses a document, and fills in every default.
+    /// Parses a document, fills in every default, and brings it into the one form that is compared and served (the table
+    /// in `document/canonical.rs`).
     ///
     /// # Errors
     /// A [`Refusal`] that names the member at fault.
@@ -300,6 +302,7 @@ impl Document {
             return Err(Refusal::new("api_key", "empty"));
         }
         document.fill_defaults();
+        document.unify();
         Ok(document)
     }
 
@@ -340,8 +343,15 @@ impl Document {
     }
 
     fn is_server_only(&self, state: &FeatureState) -> bool {
+        // Sorted when the document was read.
         let hidden = &self.project.server_key_only_feature_ids;
-        state.feature.id.is_some_and(|id| hidden.contains(&id))
+        state.feature.id.is_some_and(|id| hidden.binary_search(&id).is_ok())
+    }
+
+    /// Everything of the document that counts, as one text: two documents of the same content are served alike, but for
+    /// their time.
+    pub fn content(&self) -> String {
+        self.stamped("")
     }
 
     /// The document's JSON, with the time that its revision stands for.
@@ -377,7 +387,29 @@ impl Document {
             segments: segments.iter().collect(),
             identity_overrides: identity_overrides.collect(),
         };
-        compile::compile(&source, options)
+        let (environment, mut warnings) = compile::compile(&source, options)?;
+        warnings.extend(self.switch_warnings());
+        Ok((environment, warnings))
+    }
+
+    /// Switches that make flags differ from those of Flagsmith's own API, which knows more than a document says.
+    fn switch_warnings(&self) -> impl Iterator<Item = Warning> {
+        let splits = (
+            !self.use_identity_composite_key_for_hashing,
+            "use_identity_composite_key_for_hashing",
+            "off: Flagsmith's API splits identities by their row in its database, which no document tells, so they are \
+             split by their identifiers here, and some get another side of a split or another variant",
+        );
+        let overrides = (
+            !self.use_identity_overrides_in_local_eval && self.identity_overrides.is_empty(),
+            "use_identity_overrides_in_local_eval",
+            "off: Flagsmith leaves the overrides of identities out of the document, so they are not served",
+        );
+        [splits, overrides].into_iter().filter(|(is_off, ..)| *is_off).map(|(_, place, fault)| Warning {
+            place: place.to_string(),
+            fault: fault.to_string(),
+            kind: WarningKind::Switch,
+        })
     }
 }
 

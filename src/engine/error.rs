@@ -21,15 +21,25 @@ impl Refusal {
     }
 }
 
-/// A part of an environment that is kept but will never match, and why.
+/// Something about an environment that is published all the same, and that somebody should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// Where, in the words of the document: "segment `beta`, condition 2".
     pub place: String,
     /// What: a lower-case sentence without a full stop.
     pub fault: String,
-    /// Whether it has a name that a later version may know: an operator, or a type of rule.
-    pub is_unknown: bool,
+    pub kind: WarningKind,
+}
+
+/// What a [`Warning`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WarningKind {
+    /// A part that will never match.
+    NeverMatches,
+    /// A part that will never match, with a name that a later version may know: an operator, or a type of rule.
+    Unknown,
+    /// A switch that makes flags differ from those of Flagsmith's own API.
+    Switch,
 }
 
 impl fmt::Display for Warning {

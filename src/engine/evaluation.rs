@@ -62,6 +62,14 @@ impl<'e> Flag<'e> {
         }
     }
 
+    /// The key of the variant that was picked: none where none was, and the key of one that has none is none, too.
+    pub fn variant_key(&self) -> Option<Option<&'e str>> {
+        match self.picked {
+            Picked::Variant(variant) => Some(variant.key.as_deref()),
+            Picked::Plain | Picked::Control => None,
+        }
+    }
+
     /// The metadata of the state in force, as JSON, if it says anything.
     pub fn metadata(&self) -> Option<&'e str> {
         self.state.metadata.as_deref()

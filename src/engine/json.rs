@@ -2,7 +2,8 @@
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -11,7 +12,7 @@ use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::error::Refusal;
-use crate::number::Number;
+use crate::number::{Number, float_text};
 
 /// The text of one JSON value, on one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,45 @@ impl Json {
 
     pub fn text(&self) -> &str {
         &self.0
+    }
+
+    /// Writes it as any other text of the same value is written: see [`unified`].
+    pub(crate) fn unify(&mut self) {
+        if let Some(text) = unified(&self.0, NESTING) {
+            self.0 = text;
+        }
+    }
+}
+
+/// How deep a value is looked into; what is deeper stays as it was written.
+const NESTING: usize = 64;
+
+/// The one spelling of a JSON text: no spaces, members in their order, characters as they are, numbers as Python writes
+/// them; an integer stays one, and a float, too. None if there is no other spelling than the one it has.
+fn unified(text: &str, nesting: usize) -> Option<String> {
+    let deeper = nesting.checked_sub(1)?;
+    let of = |raw: &RawValue| unified(raw.get(), deeper).unwrap_or_else(|| raw.get().to_owned());
+    match text.as_bytes().first()? {
+        b'{' => {
+            let members: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).ok()?;
+            let members = members
+                .iter()
+                .map(|(name, raw)| Some(alloc::format!("{}:{}", serde_json::to_string(name).ok()?, of(raw))));
+            Some(alloc::format!("{{{}}}", members.collect::<Option<Vec<_>>>()?.join(",")))
+        }
+        b'[' => {
+            let items: Vec<Box<RawValue>> = serde_json::from_str(text).ok()?;
+            let items: Vec<String> = items.iter().map(|raw| of(raw)).collect();
+            Some(alloc::format!("[{}]", items.join(",")))
+        }
+        // Half of a surrogate pair has no other spelling.
+        b'"' => serde_json::to_string(&serde_json::from_str::<String>(text).ok()?).ok(),
+        b'-' | b'0'..=b'9' => match Number::from_json(text)? {
+            Number::Int(integer) => Some(integer.to_string()),
+            Number::Float(float) if float.is_finite() => Some(float_text(float)),
+            Number::Float(_) => None,
+        },
+        _ => None,
     }
 }
 

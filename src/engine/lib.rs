@@ -48,7 +48,7 @@ pub use compile::{Anchoring, Options, Text};
 pub use context::Context;
 pub use document::{DefaultFlag, Document, Switches};
 pub use environment::{Compiled, Environment};
-pub use error::{Broken, Refusal, Warning};
+pub use error::{Broken, Refusal, Warning, WarningKind};
 pub use evaluate::Identity;
 pub use evaluation::{Evaluation, Flag, Reason, SegmentMatch};
 pub use json::Json;

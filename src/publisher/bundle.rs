@@ -2,14 +2,14 @@
 
 use std::io::Write;
 
-use api::{Header, Label, Revision, Section, bundle, text};
-use engine::{Broken, Document, Refusal, Switches, Warning};
+use api::{Header, KeyKind, Label, Provenance, Revision, Section, bundle, for_nobody, text};
+use engine::{Broken, Compiled, Refusal, Switches, Warning};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use crate::plan::Known;
+use crate::basis::Known;
 use crate::publish::Options;
 use crate::source::Source;
 
@@ -39,9 +39,10 @@ pub enum BundleRefused {
 /// Bytes of a KV value.
 const LIMIT: usize = 25_000_000;
 
-/// Compiles a document and lays it out, stamped with its revision.
+/// Compiles a document and lays it out, stamped with its revision, in place of what is stored.
 pub(crate) fn build(
     source: &Source,
+    stored: Option<&Known>,
     revision: Revision,
     now: Timestamp,
     options: &Options,
@@ -49,8 +50,9 @@ pub(crate) fn build(
     let document = &source.document;
     let (environment, warnings) = document.compile(options.engine(), text)?;
     let compiled = environment.encode()?;
-    let client = flags(document, Audience::Client);
-    let server = flags(document, Audience::Server);
+    let flags = Compiled::decode(compiled.clone())?;
+    let client = for_nobody(&flags, KeyKind::Client, document.switches());
+    let server = for_nobody(&flags, KeyKind::Server, document.switches());
     let stamped = document.stamped(&revision.iso()).into_bytes();
     let sections = [
         (Section::Compiled, compiled),
@@ -63,8 +65,14 @@ pub(crate) fn build(
     ];
     let label = Label {
         revision,
-        source_updated_at: source.updated_at.map(|at| at.min(now).to_string()),
+        source_updated_at: source.updated_at.map(|at| match source.provenance {
+            // One from the future would refuse all others until then.
+            Provenance::File => at.min(now).to_string(),
+            Provenance::Api => at.to_string(),
+        }),
         source_hash: source.hash.clone(),
+        source: Some(source.provenance),
+        replaced: stored.map(|stored| stored.replaced_by(&source.hash)).unwrap_or_default(),
         settings: options.fingerprint(),
         switches: document.switches(),
         tombstone: false,
@@ -89,6 +97,8 @@ pub(crate) fn tombstone(removed: Option<&Known>, revision: Revision) -> Result<B
         revision,
         source_updated_at: removed.and_then(|removed| removed.source_updated_at.clone()),
         source_hash: removed.map(|removed| removed.source_hash.clone()).unwrap_or_default(),
+        source: None,
+        replaced: removed.map(|removed| removed.replaced.clone()).unwrap_or_default(),
         settings: removed.map(|removed| removed.settings.clone()).unwrap_or_default(),
         switches: Switches {
             allow_client_traits: false,
@@ -101,23 +111,6 @@ pub(crate) fn tombstone(removed: Option<&Known>, revision: Revision) -> Result<B
     };
     let (header, bytes) = bundle::write(&label, &[])?;
     Ok(Bundle { header, bytes, warnings: Vec::new() })
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Audience {
-    Client,
-    Server,
-}
-
-/// The body of `/api/v1/flags/`: the defaults of all features that the audience may see.
-fn flags(document: &Document, audience: Audience) -> Vec<u8> {
-    let hide_disabled = document.switches().hide_disabled_flags;
-    let shown = document.default_flags().filter(|flag| {
-        let hidden = flag.server_only && audience == Audience::Client;
-        !hidden && (flag.enabled || !hide_disabled)
-    });
-    let texts: Vec<String> = shown.map(|flag| text(flag).whole).collect();
-    format!("[{}]", texts.join(",")).into_bytes()
 }
 
 fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {

@@ -172,6 +172,10 @@ impl<'a> Client<'a> {
         *self.quota.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        self.clock
+    }
+
     /// Begins with an item.
     pub(crate) fn calls(&self, patience: Patience) -> Calls<'_> {
         Calls { client: self, deadline: self.clock.elapsed() + PATIENCE, patience }

@@ -57,6 +57,17 @@ const REFUSAL_LIMIT: u64 = 64 << 10;
 pub struct Flagsmith {
     address: Address,
     agent: Agent,
+    /// Keeps no connection.
+    agent_for_one: Agent,
+}
+
+/// How it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Connection {
+    /// Over a connection that is kept, if there is one.
+    Kept,
+    /// Over one of its own, which may lead to another of several processes.
+    New,
 }
 
 impl Flagsmith {
@@ -65,7 +76,12 @@ impl Flagsmith {
     /// # Errors
     /// If nothing can be asked at such a URL.
     pub fn new(url: &str) -> Result<Flagsmith, FlagsmithUrlFault> {
-        Ok(Flagsmith { address: Address::parse(url)?, agent: agent(RootCerts::WebPki) })
+        Ok(Flagsmith::at(Address::parse(url)?, &RootCerts::WebPki))
+    }
+
+    fn at(address: Address, trusted: &RootCerts) -> Flagsmith {
+        let agent = |connection| agent(trusted.clone(), connection);
+        Flagsmith { address, agent: agent(Connection::Kept), agent_for_one: agent(Connection::New) }
     }
 
     /// Trusts whom these certificates (PEM) vouch for, and nobody else.
@@ -82,7 +98,7 @@ impl Flagsmith {
         if certificates.is_empty() {
             return Err(CertificatesFault::None);
         }
-        Ok(Flagsmith { agent: agent(RootCerts::Specific(Arc::new(certificates))), ..self })
+        Ok(Flagsmith::at(self.address, &RootCerts::Specific(Arc::new(certificates))))
     }
 
     /// The base, as it is shown: without a slash at its end.
@@ -95,7 +111,13 @@ impl Flagsmith {
     ///
     /// # Errors
     /// Why it could not be had.
-    pub fn fetch(&self, key: &Secret, clock: &dyn Clock, retries: usize) -> Result<String, FlagsmithFailed> {
+    pub fn fetch(
+        &self,
+        key: &Secret,
+        connection: Connection,
+        clock: &dyn Clock,
+        retries: usize,
+    ) -> Result<String, FlagsmithFailed> {
         let pauses = ExponentialBuilder::default()
             .with_min_delay(FIRST_PAUSE)
             .with_max_delay(LONGEST_PAUSE)
@@ -103,7 +125,7 @@ impl Flagsmith {
             .with_jitter()
             .build();
         let deadline = clock.elapsed() + PATIENCE;
-        let mut visit = Visit { flagsmith: self, key, clock, deadline, pauses };
+        let mut visit = Visit { flagsmith: self, key, connection, clock, deadline, pauses };
         for _ in 0..BEGINNINGS {
             if let Some(text) = visit.document()? {
                 return Ok(text);
@@ -122,8 +144,13 @@ pub enum CertificatesFault {
     None,
 }
 
-fn agent(trusted: RootCerts) -> Agent {
-    Agent::config_builder()
+fn agent(trusted: RootCerts, connection: Connection) -> Agent {
+    let config = Agent::config_builder();
+    let config = match connection {
+        Connection::Kept => config,
+        Connection::New => config.max_idle_connections(0).max_idle_connections_per_host(0),
+    };
+    config
         .http_status_as_error(false)
         .timeout_connect(Some(Duration::from_secs(5)))
         // A key goes to nobody but whom it was given for.
@@ -138,6 +165,7 @@ fn agent(trusted: RootCerts) -> Agent {
 struct Visit<'a> {
     flagsmith: &'a Flagsmith,
     key: &'a Secret,
+    connection: Connection,
     clock: &'a dyn Clock,
     deadline: Duration,
     /// Those that are left, for all pages together.
@@ -228,7 +256,10 @@ impl Visit<'_> {
         let request =
             Request::get(url.as_str()).header("X-Environment-Key", key).header(ACCEPT, "application/json");
         let request = request.header(ACCEPT_ENCODING, "gzip");
-        let agent = &self.flagsmith.agent;
+        let agent = match self.connection {
+            Connection::Kept => &self.flagsmith.agent,
+            Connection::New => &self.flagsmith.agent_for_one,
+        };
         let request =
             agent.configure_request(request.body(())?).timeout_global(Some(remaining.min(PAGE_TIME)));
         let (parts, mut body) = agent.run(request.build())?.into_parts();

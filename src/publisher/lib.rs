@@ -4,6 +4,7 @@
 //! announce what it did not read back, or let a revision go backwards.
 
 mod announce;
+mod basis;
 mod bundle;
 mod client;
 mod clock;
@@ -26,9 +27,11 @@ pub use bundle::BundleRefused;
 pub use client::{CallFailed, Client};
 pub use clock::{Clock, SystemClock};
 pub use export::ExportFault;
-pub use flagsmith::{CertificatesFault, Flagsmith, FlagsmithFailed, FlagsmithUrlFault, PageFault};
+pub use flagsmith::{
+    CertificatesFault, Connection, Flagsmith, FlagsmithFailed, FlagsmithUrlFault, PageFault,
+};
 pub use plan::PlanWarning;
-pub use publish::{Options, publish, publish_server_keys, unpublish};
+pub use publish::{Options, publish, publish_answer, publish_server_keys, unpublish};
 pub use quota::Quota;
 pub use report::{Done, Published, Report, Trouble};
 pub use server_keys::{ServerKeySource, ServerKeysFault, ServerKeysReport, parse_server_keys};

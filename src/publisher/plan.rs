@@ -2,59 +2,10 @@
 
 use std::fmt;
 
-use api::{Header, Revision, bundle};
+use api::{Provenance, Revision};
 use jiff::Timestamp;
-use serde::Deserialize;
 
-use crate::kv::{Item, Stored};
-
-/// What is known of a bundle that is stored, as far as it takes part in the decision.
-///
-/// Read from the metadata, and more leniently than the edge reads it: a revision counts, even if another version of
-/// the format wrote it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Known {
-    pub(crate) revision: Revision,
-    #[serde(default)]
-    pub(crate) source_updated_at: Option<String>,
-    #[serde(default)]
-    pub(crate) source_hash: String,
-    #[serde(default)]
-    pub(crate) settings: String,
-    #[serde(default)]
-    pub(crate) tombstone: bool,
-    /// It is whole, and this version can read it.
-    #[serde(skip)]
-    pub(crate) sound: bool,
-}
-
-impl Known {
-    /// None if what is stored is no bundle.
-    pub(crate) fn of(stored: &Stored) -> Option<Known> {
-        let item = &stored.item;
-        let header = bundle::check(&item.value).ok();
-        let metadata = header.as_ref().map(Header::metadata).or_else(|| item.metadata.clone())?;
-        let mut known: Known = serde_json::from_str(&metadata).ok()?;
-        // The metadata is what the edge goes by, so that has to be right, too.
-        known.sound = header.is_some() && item.metadata.as_ref() == Some(&metadata);
-        Some(known)
-    }
-
-    /// Of a bundle that was written, and is stored as it was written.
-    pub(crate) fn of_written(item: &Item) -> Option<Known> {
-        let known: Known = serde_json::from_str(item.metadata.as_deref()?).ok()?;
-        Some(Known { sound: true, ..known })
-    }
-}
-
-/// Whether what is stored is of a later revision than a bundle that was written.
-pub(crate) fn is_later(stored: &Stored, written: &Item) -> bool {
-    let revision = |item: &Item| {
-        let known: Known = serde_json::from_str(item.metadata.as_deref()?).ok()?;
-        Some(known.revision)
-    };
-    revision(&stored.item) > revision(written)
-}
+use crate::basis::Known;
 
 /// What is wanted, as far as it takes part in the decision.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +13,11 @@ pub(crate) struct Wanted<'a> {
     pub(crate) hash: &'a str,
     pub(crate) settings: &'a str,
     pub(crate) updated_at: Option<Timestamp>,
+    pub(crate) provenance: Provenance,
+    /// An older file replaces a newer document.
+    pub(crate) force: bool,
+    /// What was removed stays so, unless it is a file that changed since.
+    pub(crate) keep_removed: bool,
 }
 
 /// What happens to an environment.
@@ -71,8 +27,10 @@ pub(crate) enum Plan {
     Unchanged(Revision),
     /// It is written, with this revision.
     Publish { revision: Revision, warning: Option<PlanWarning> },
-    /// The store has a later state of the source.
+    /// The store has a later state of the file.
     Refuse { stored: Timestamp, given: Timestamp },
+    /// It was removed by this revision, and stays so.
+    Removed(Revision),
 }
 
 /// What is odd about a document that is published all the same.
@@ -93,20 +51,28 @@ impl fmt::Display for PlanWarning {
     }
 }
 
-/// Decides. With `force`, an older document replaces a newer one.
-pub(crate) fn plan(stored: Option<&Known>, wanted: Wanted<'_>, now: Timestamp, force: bool) -> Plan {
+/// Decides. Only a file is held to its `updated_at`: what an API answers is ordered by when it was asked, since its
+/// times go backwards by themselves.
+pub(crate) fn plan(stored: Option<&Known>, wanted: Wanted<'_>, now: Timestamp) -> Plan {
+    let is_file = wanted.provenance == Provenance::File;
     let revision = Revision::next(stored.map(|stored| stored.revision), now);
-    let in_the_future = wanted.updated_at.filter(|at| *at > now).map(PlanWarning::InTheFuture);
+    let in_the_future = wanted.updated_at.filter(|at| is_file && *at > now).map(PlanWarning::InTheFuture);
     let publish = Plan::Publish { revision, warning: in_the_future };
     let Some(stored) = stored else { return publish };
-    let same = stored.source_hash == wanted.hash && stored.settings == wanted.settings && !stored.tombstone;
-    if same && stored.sound {
+    let is_same = stored.source_hash == wanted.hash;
+    if is_same && stored.settings == wanted.settings && !stored.tombstone && stored.sound {
         return Plan::Unchanged(stored.revision);
     }
-    let stored_at: Option<Timestamp> = stored.source_updated_at.as_deref().and_then(|at| at.parse().ok());
-    match (stored_at, wanted.updated_at) {
-        (Some(stored), Some(given)) if given < stored => {
-            if !force {
+    let times = stored.updated_at().zip(wanted.updated_at);
+    if stored.tombstone && wanted.keep_removed {
+        let is_later = times.is_some_and(|(stored, given)| given > stored);
+        if !(is_file && (!is_same || is_later)) {
+            return Plan::Removed(stored.revision);
+        }
+    }
+    match times {
+        Some((stored, given)) if is_file && given < stored => {
+            if !wanted.force {
                 return Plan::Refuse { stored, given };
             }
             Plan::Publish { revision, warning: Some(PlanWarning::OlderThanStored(stored)) }
@@ -129,9 +95,6 @@ pub(crate) fn plan_removal(stored: Option<&Known>, now: Timestamp) -> Plan {
 
 #[cfg(test)]
 mod tests {
-    use api::{Label, Section};
-    use engine::Switches;
-
     use super::*;
 
     fn at(second: i64) -> Timestamp {
@@ -143,16 +106,25 @@ mod tests {
             revision: Revision(500),
             source_updated_at: updated_at.map(|second| at(second).to_string()),
             source_hash: "old".into(),
+            replaced: Vec::new(),
             settings: "settings".into(),
             tombstone,
             sound: true,
         }
     }
 
+    fn wanted<'a>(hash: &'a str, settings: &'a str, updated_at: Option<i64>) -> Wanted<'a> {
+        let updated_at = updated_at.map(at);
+        Wanted { hash, settings, updated_at, provenance: Provenance::File, force: false, keep_removed: false }
+    }
+
+    fn publish(revision: u64) -> Plan {
+        Plan::Publish { revision: Revision(revision), warning: None }
+    }
+
     #[test]
     fn the_decision_table() {
         let now = at(1_000);
-        let publish = |revision| Plan::Publish { revision: Revision(revision), warning: None };
         let future =
             Plan::Publish { revision: Revision(1_000), warning: Some(PlanWarning::InTheFuture(at(2_000))) };
         let (old, newer) = (("old", "settings"), ("new", "settings"));
@@ -172,23 +144,55 @@ mod tests {
             ("earlier than its removal", Some(stored(Some(100), true)), newer, Some(99), refuse),
             ("from the future", Some(stored(Some(100), false)), newer, Some(2_000), future),
         ] {
-            let wanted = Wanted { hash, settings, updated_at: updated_at.map(at) };
-            assert_eq!(plan(stored.as_ref(), wanted, now, false), expected, "{situation}");
+            let wanted = wanted(hash, settings, updated_at);
+            assert_eq!(plan(stored.as_ref(), wanted, now), expected, "{situation}");
+        }
+    }
+
+    /// Its times are those of audit records, whose tasks run in any order.
+    #[test]
+    fn what_an_api_answers_is_not_held_to_its_time() {
+        for (situation, stored, hash, updated_at, expected) in [
+            ("the same", stored(Some(100), false), "old", Some(99), Plan::Unchanged(Revision(500))),
+            ("changed, later", stored(Some(100), false), "new", Some(101), publish(1_000)),
+            ("changed, earlier", stored(Some(100), false), "new", Some(1), publish(1_000)),
+            ("from the future", stored(Some(100), false), "new", Some(2_000), publish(1_000)),
+            ("once removed, by somebody's call", stored(Some(100), true), "old", Some(1), publish(1_000)),
+        ] {
+            let wanted = Wanted { provenance: Provenance::Api, ..wanted(hash, "settings", updated_at) };
+            assert_eq!(plan(Some(&stored), wanted, at(1_000)), expected, "{situation}");
+        }
+    }
+
+    #[test]
+    fn who_stays_keeps_what_was_removed() {
+        let removed = Plan::Removed(Revision(500));
+        let refuse = Plan::Refuse { stored: at(100), given: at(99) };
+        for (situation, provenance, hash, updated_at, expected) in [
+            ("an API, the same", Provenance::Api, "old", Some(100), removed.clone()),
+            ("an API, something else", Provenance::Api, "new", Some(900), removed.clone()),
+            ("the same file", Provenance::File, "old", Some(100), removed.clone()),
+            ("the same file, without a time", Provenance::File, "old", None, removed),
+            ("a file that changed since", Provenance::File, "new", Some(100), publish(1_000)),
+            ("a file that was dated anew", Provenance::File, "old", Some(101), publish(1_000)),
+            ("a file that is older", Provenance::File, "new", Some(99), refuse),
+        ] {
+            let wanted = Wanted { provenance, keep_removed: true, ..wanted(hash, "settings", updated_at) };
+            assert_eq!(plan(Some(&stored(Some(100), true)), wanted, at(1_000)), expected, "{situation}");
         }
     }
 
     #[test]
     fn an_older_document_can_be_forced() {
-        let wanted = Wanted { hash: "new", settings: "settings", updated_at: Some(at(99)) };
+        let wanted = Wanted { force: true, ..wanted("new", "settings", Some(99)) };
         let stored = stored(Some(100), false);
         let expected =
             Plan::Publish { revision: Revision(501), warning: Some(PlanWarning::OlderThanStored(at(100))) };
-        assert_eq!(plan(Some(&stored), wanted, at(400), true), expected);
+        assert_eq!(plan(Some(&stored), wanted, at(400)), expected);
     }
 
     #[test]
     fn removals() {
-        let publish = |revision| Plan::Publish { revision: Revision(revision), warning: None };
         let damaged = Known { sound: false, ..stored(None, true) };
         for (situation, stored, now, expected) in [
             ("served", Some(stored(Some(100), false)), 1_000, publish(1_000)),
@@ -198,41 +202,6 @@ mod tests {
             ("no bundle at all", None, 1_000, publish(1_000)),
         ] {
             assert_eq!(plan_removal(stored.as_ref(), at(now)), expected, "{situation}");
-        }
-    }
-
-    #[test]
-    fn what_is_known_of_what_is_stored() {
-        let label = Label {
-            revision: Revision(500),
-            source_updated_at: Some(at(100).to_string()),
-            source_hash: "old".into(),
-            settings: "settings".into(),
-            switches: Switches::default(),
-            tombstone: false,
-        };
-        let (header, value) = bundle::write(&label, &[(Section::FlagsClient, b"[]".to_vec())]).unwrap();
-        let sound = stored(Some(100), false);
-        let unsound = Known { sound: false, ..sound.clone() };
-        let cut = value[..value.len() - 1].to_vec();
-        let other = Known {
-            revision: Revision(7),
-            source_updated_at: None,
-            source_hash: String::new(),
-            settings: String::new(),
-            tombstone: false,
-            sound: false,
-        };
-        for (situation, value, metadata, expected) in [
-            ("a bundle", value.clone(), Some(header.metadata()), Some(sound)),
-            ("cut short", cut, Some(header.metadata()), Some(unsound.clone())),
-            ("without metadata", value, None, Some(unsound)),
-            ("of a later version", b"?".to_vec(), Some(r#"{"revision":7,"x":1}"#.into()), Some(other)),
-            ("something else", b"?".to_vec(), Some("?".into()), None),
-            ("something else, without metadata", b"?".to_vec(), None, None),
-        ] {
-            let stored = Stored { generation: "1".into(), item: Item { value, metadata } };
-            assert_eq!(Known::of(&stored), expected, "{situation}");
         }
     }
 }

@@ -59,6 +59,10 @@ pub enum Trouble {
         and_others(*.others)
     )]
     Held { first: Warning, others: usize },
+    #[error(
+        "environment `{key}` was removed, by revision {revision}, and stays so: `jackstaff publish` publishes it again"
+    )]
+    Removed { key: EnvironmentKey, revision: Revision },
     #[error("environment `{key}` is not in the store")]
     Unknown { key: EnvironmentKey },
     #[error(transparent)]

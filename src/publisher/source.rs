@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use api::{EnvironmentKey, KeyFault};
+use api::{EnvironmentKey, KeyFault, Provenance};
 use engine::{Document, Refusal};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -49,8 +49,9 @@ pub struct Source {
     pub document: Document,
     /// When the source says that it changed last.
     pub updated_at: Option<Timestamp>,
-    /// SHA-256 of what the document says, however it is formatted.
+    /// SHA-256 of what counts of the document: equal for documents that mean the same.
     pub hash: String,
+    pub provenance: Provenance,
 }
 
 /// Why a place gives nothing to publish. Each message names the place.
@@ -109,18 +110,18 @@ impl Source {
                 None => return Err(SourceFault::UpdatedAt { place, text: text.to_owned() }),
             },
         };
-        let content = document.stamped(document.updated_at().unwrap_or_default());
-        Ok(Source { key, document, updated_at, hash: sha256(content.as_bytes()) })
+        let hash = sha256(document.content().as_bytes());
+        Ok(Source { key, document, updated_at, hash, provenance: Provenance::File })
     }
 
-    /// As [`Source::parse`], of what somebody was asked for who may answer with another environment's document.
+    /// As [`Source::parse`], of what an API was asked for, which may answer with another environment's document.
     ///
     /// # Errors
     /// As [`Source::read`], and if it is not that of this environment.
     pub fn fetched(place: &Place, text: &str, environment: &EnvironmentKey) -> Result<Source, SourceFault> {
         let source = Source::parse(place, text)?;
         if source.key == *environment {
-            return Ok(source);
+            return Ok(Source { provenance: Provenance::Api, ..source });
         }
         let place = place.clone();
         Err(SourceFault::Another { place, found: source.key, expected: environment.clone() })
@@ -167,11 +168,13 @@ mod tests {
     }
 
     #[test]
-    fn formatting_does_not_change_the_hash() {
+    fn what_does_not_count_does_not_change_the_hash() {
         let compact = r#"{"api_key":"e","project":{"segments":[]},"feature_states":[]}"#;
         let spread = r#"{ "feature_states": [], "api_key": "e", "project": { "segments": [] } }"#;
+        let dated = r#"{"updated_at":"2026-03-01T00:00:00Z","description":"x","api_key":"e","project":{"segments":[]},"feature_states":[]}"#;
         let other = r#"{"api_key":"f","project":{"segments":[]},"feature_states":[]}"#;
-        assert_eq!(parse(compact).unwrap().hash, parse(spread).unwrap().hash);
-        assert_ne!(parse(compact).unwrap().hash, parse(other).unwrap().hash);
+        let hash = |text: &str| parse(text).unwrap().hash;
+        assert_eq!([hash(spread), hash(dated)], [hash(compact), hash(compact)]);
+        assert_ne!(hash(compact), hash(other));
     }
 }

@@ -26,11 +26,12 @@ use api::EnvironmentKey;
 use api::progress::{EnvironmentProgress, PlaceTrouble};
 use jiff::Timestamp;
 
+use crate::basis::Basis;
 use crate::quota::Quota;
 use crate::server_keys::ServerKeySource;
 use crate::source::Place;
 use claims::{Claims, Followed, Trouble, Wish};
-use environment::{Allowed, Ended, Environment};
+use environment::{Allowed, Ended, Environment, Taken};
 
 pub use files::Files;
 pub use job::{Finished, Job};
@@ -38,7 +39,7 @@ pub use news::News;
 pub use polls::{Fetch, Fetched, Polls};
 pub use remote::Remote;
 pub use run::{AtFlagsmith, Session, Settings};
-pub use seen::{Seen, State};
+pub use seen::{Seen, State, Wanted};
 
 /// How many jobs are under way at once.
 const AT_ONCE: usize = 8;
@@ -75,8 +76,11 @@ impl Watch {
         let Followed { wish, again, news } = self.claims.saw(seen, now);
         self.again.extend(again);
         if let Some(wish) = wish {
-            let Wish { place, source } = wish;
-            self.expects(source.key.clone(), &place, now).publish(place, source, now);
+            let Wish { place, wanted } = wish;
+            let environment = self.expects(wanted.source.key.clone(), &place, now);
+            if environment.publish(place.clone(), wanted, now) == Taken::TooLate {
+                self.again.push(place);
+            }
         }
         news
     }
@@ -88,6 +92,12 @@ impl Watch {
             let server_keys = server_keys.get(key.as_str()).cloned().unwrap_or_default();
             Environment::new(key.clone(), place.clone(), server_keys, now)
         })
+    }
+
+    /// What is stored of an environment, for a question to an API that is asked now. None as long as that is not known, or
+    /// is about to change; then it is looked at.
+    pub(crate) fn basis(&mut self, key: &EnvironmentKey) -> Option<Basis> {
+        self.environments.get_mut(key)?.basis()
     }
 
     /// Whether an environment is published from another place.
@@ -226,6 +236,11 @@ impl Watch {
             .map(|trouble| PlaceTrouble { place: trouble.place.to_string(), why: trouble.why });
         let of_environments = self.environments.values().flat_map(Environment::troubles);
         (environments, troubles.chain(of_environments).collect())
+    }
+
+    /// Whether what an environment is owed was tried, in vain.
+    pub(crate) fn is_failing(&self, key: &EnvironmentKey) -> bool {
+        self.environments.get(key).is_some_and(Environment::was_tried)
     }
 
     /// Whether all that there is to do was tried, successfully or not.

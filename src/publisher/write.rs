@@ -9,7 +9,7 @@ use crate::client::{CallFailed, Calls};
 use crate::kv::{self, Item, Stored, Write};
 
 /// How often a write is decided anew because the store had something else by then.
-const TRIES: usize = 8;
+pub(crate) const TRIES: usize = 8;
 /// The pauses between: what was read may have been out of date, and becomes current by itself.
 const TRY_PAUSE: Duration = Duration::from_millis(50);
 /// How often, and with which pauses between, an item is read back until the store shows it: 20 seconds in all.
@@ -25,9 +25,9 @@ pub(crate) enum Decision<T> {
     Write(Item, T),
 }
 
-/// A write that was decided already, from what is remembered: it replaces this generation.
+/// A write that was decided already, from what is known: it replaces this generation, or nothing.
 pub(crate) struct First<T> {
-    pub(crate) replaced: String,
+    pub(crate) replaced: Option<String>,
     pub(crate) item: Item,
     pub(crate) about: T,
 }
@@ -75,7 +75,8 @@ pub enum NotShown {
     Call(CallFailed),
 }
 
-/// Brings an item up to date. Who remembers what is stored gives the `first` write, and spares a look. `decide` looks at what is stored. `is_later` tells what somebody else wrote after an
+/// Brings an item up to date. Who knows what is stored gives the `first` write, and spares a look. `decide` is given what
+/// is stored: at once, or else once a write found something else there. `is_later` tells what somebody else wrote after an
 /// item of ours from what was there before it; it is given the generation that ours replaced.
 ///
 /// A write that seemed to fail, or that was told of a mismatch when it was tried again, may have taken place. So what
@@ -91,7 +92,7 @@ pub(crate) fn bring<T, E: From<StoreFailed>>(
     let mut pause = TRY_PAUSE;
     for _ in 0..TRIES {
         let (item, about, replaced) = if let Some(First { replaced, item, about }) = first.take() {
-            (item, about, Some(replaced))
+            (item, about, replaced)
         } else {
             let stored = kv::get(calls, name).map_err(StoreFailed::from)?;
             if let Some(stored) = &stored

@@ -39,6 +39,8 @@ impl Forged {
             revision: Revision(revision),
             source_updated_at: None,
             source_hash: "0".repeat(64),
+            source: None,
+            replaced: Vec::new(),
             settings: String::new(),
             switches: Switches::default(),
             tombstone,

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use api::bundle::{self, Label, section_of};
 use api::{
-    EnvironmentKey, Header, Lookup, PopCopy, Revision, Section, ServerKey, ServerKeyHash, Source, Store,
-    Unavailable, text,
+    EnvironmentKey, Header, KeyKind, Lookup, PopCopy, Revision, Section, ServerKey, ServerKeyHash, Source,
+    Store, Unavailable, for_nobody, text,
 };
 use engine::{Compiled, Document, Options};
 use jiff::Timestamp;
@@ -62,14 +62,19 @@ static BUNDLE: LazyLock<(Header, Vec<u8>)> = LazyLock::new(|| {
         revision,
         source_updated_at: None,
         source_hash: String::new(),
+        source: None,
+        replaced: Vec::new(),
         settings: String::new(),
         switches: document.switches(),
         tombstone: false,
     };
-    let (client, server) = (flags(&document, false), flags(&document, true));
+    let encoded = environment.encode().unwrap();
+    let compiled = Compiled::decode(encoded.clone()).unwrap();
+    let flags = |kind| for_nobody(&compiled, kind, document.switches());
+    let (client, server) = (flags(KeyKind::Client), flags(KeyKind::Server));
     let stamped = document.stamped(&revision.iso()).into_bytes();
     let sections = [
-        (Section::Compiled, environment.encode().unwrap()),
+        (Section::Compiled, encoded),
         (Section::FlagsClientGzip, [b"gzip ", &client[..]].concat()),
         (Section::FlagsClient, client),
         (Section::FlagsServerGzip, [b"gzip ", &server[..]].concat()),
@@ -79,13 +84,6 @@ static BUNDLE: LazyLock<(Header, Vec<u8>)> = LazyLock::new(|| {
     ];
     bundle::write(&label, &sections).unwrap()
 });
-
-/// As a publisher writes the body of `/api/v1/flags/`.
-fn flags(document: &Document, server: bool) -> Vec<u8> {
-    let told = document.default_flags().filter(|flag| server || !flag.server_only);
-    let texts: Vec<String> = told.map(|flag| text(flag).whole).collect();
-    format!("[{}]", texts.join(",")).into_bytes()
-}
 
 /// A whole bundle.
 pub fn sound_bundle() -> &'static [u8] {

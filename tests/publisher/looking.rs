@@ -46,7 +46,7 @@ impl Looking {
                 State::Unreadable(why) => format!("{name} cannot be read: {why}"),
                 State::Missing => format!("{name} is missing"),
                 State::Gone => format!("{name} is gone"),
-                State::Document(_) | State::Broken(_) => panic!("files are not understood here"),
+                State::Answer(_) | State::Broken(_) => panic!("files are not understood here"),
             }
         });
         told.collect()

@@ -106,6 +106,8 @@ pub(crate) fn bundle_of(revision: u64, source_updated_at: Option<&str>) -> (Vec<
         revision: api::Revision(revision),
         source_updated_at: source_updated_at.map(Into::into),
         source_hash: "another".into(),
+        source: None,
+        replaced: Vec::new(),
         settings: "another".into(),
         switches: source(&document("x", "2026-01-01T00:00:00Z")).document.switches(),
         tombstone: false,

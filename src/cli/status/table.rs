@@ -136,6 +136,8 @@ mod tests {
             revision: Revision(1_772_450_553),
             source_updated_at: (!tombstone).then(|| "2026-03-02T11:22:33Z".into()),
             source_hash: String::new(),
+            source: None,
+            replaced: Vec::new(),
             settings: String::new(),
             switches: engine::Switches::default(),
             tombstone,

@@ -1,12 +1,9 @@
 //! From a document to the contexts that are compiled (engine semantics, section 7), as local-evaluation SDKs have them.
 
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
+use alloc::string::ToString;
 
-use super::{Condition, FeatureState, MultivariateValue, Rule, Segment, list_text};
-use crate::context::{
-    ConditionContext, FeatureContext, Operand, RuleContext, SegmentContext, VariantContext,
-};
+use super::{Condition, FeatureState, MultivariateValue, Rule, Segment};
+use crate::context::{ConditionContext, FeatureContext, RuleContext, SegmentContext, VariantContext};
 use crate::json::Json;
 use crate::number::{Integer, Number};
 
@@ -27,9 +24,10 @@ impl FeatureState {
         }
     }
 
-    /// Overrides of identities carry a plain value only, as in every SDK's own evaluation.
+    /// An override of an identity is a state as any other, variants included: somebody who is pinned to a variation has it
+    /// there at 100 %. No priority is stronger or weaker.
     pub(super) fn identity_context(&self) -> FeatureContext {
-        FeatureContext { key: String::new(), variants: Vec::new(), priority: None, ..self.context() }
+        FeatureContext { priority: None, ..self.context() }
     }
 }
 
@@ -39,15 +37,19 @@ impl MultivariateValue {
         if hexadecimal.len() == 32 { u128::from_str_radix(&hexadecimal, 16).ok() } else { None }
     }
 
+    /// By what variants are ordered: their ids, or else their UUIDs as numbers.
+    pub(super) fn order(&self) -> (i64, u128) {
+        match self.id {
+            Some(id) => (id.min(0), u128::try_from(id).unwrap_or_default()),
+            None => (0, self.uuid().unwrap_or_default()),
+        }
+    }
+
     pub(super) fn context(&self) -> VariantContext {
-        let priority = match self.id {
-            Some(id) => Some(Integer::Small(id)),
-            None => self.uuid().and_then(|uuid| Integer::parse(&uuid.to_string())),
-        };
         VariantContext {
             value: self.multivariate_feature_option.value.clone(),
             weight: Number::Float(self.percentage_allocation.unwrap_or_default()),
-            priority: priority.map(Number::Int),
+            priority: self.id.map(|id| Number::Int(Integer::Small(id))),
             key: self.multivariate_feature_option.key.clone(),
         }
     }
@@ -81,11 +83,7 @@ impl Condition {
         ConditionContext {
             property: self.property_.clone().unwrap_or_default(),
             operator: self.operator.clone(),
-            value: match &self.value {
-                // SDKs are given it as text, and both have to agree on who matches.
-                Operand::List(list) if self.operator != "IN" => Operand::Text(list_text(list)),
-                value => value.clone(),
-            },
+            value: self.value.clone(),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What a document does not say: every default that [`Document`] lists.
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -14,6 +13,7 @@ impl Document {
         self.project.organisation.id.get_or_insert(1);
         keep_last_of_each_name(&mut self.feature_states);
         put_together_by_identifier(&mut self.identity_overrides);
+        self.sort();
         let mut ids = FeatureIds::new(&self.feature_states);
         let segment_states = self.project.segments.iter_mut().flat_map(|s| &mut s.feature_states);
         let identity_states = self.identity_overrides.iter_mut().flat_map(|i| &mut i.identity_features);
@@ -24,12 +24,6 @@ impl Document {
         let missing = self.project.segments.iter_mut().filter(|segment| segment.id.is_none());
         for (segment, id) in missing.zip((1..).filter(|id| !given.contains(id))) {
             segment.id = Some(id);
-        }
-        for identity in &mut self.identity_overrides {
-            identity.environment_api_key.clone_from(&self.api_key);
-            identity.composite_key = format!("{}_{}", self.api_key, identity.identifier);
-            // The Rust SDK reads no document without it.
-            identity.created_date.get_or_insert_with(|| "1970-01-01T00:00:00.000000+00:00".to_string());
         }
     }
 }
@@ -54,7 +48,8 @@ impl FeatureState {
             if variant.id.is_none() && variant.uuid().is_none() {
                 variant.id = Some(place);
             }
-            variant.percentage_allocation.get_or_insert(0.0);
+            // Zero is written without a sign.
+            variant.percentage_allocation = Some(variant.percentage_allocation.unwrap_or_default() + 0.0);
         }
     }
 }

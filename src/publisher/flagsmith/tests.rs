@@ -91,7 +91,7 @@ fn document(updated_at: &str, overrides: &[&str]) -> Value {
 fn fetch(url: &str, retries: usize) -> (Result<Value, String>, Vec<Duration>) {
     let clock = Instantly::default();
     let key = Secret::parse("ser.key").unwrap();
-    let text = Flagsmith::new(url).unwrap().fetch(&key, &clock, retries);
+    let text = Flagsmith::new(url).unwrap().fetch(&key, Connection::Kept, &clock, retries);
     let value = text.map(|text| serde_json::from_str(&text).unwrap());
     (value.map_err(|failed| failed.to_string()), clock.slept.into_inner().unwrap())
 }
@@ -107,7 +107,7 @@ fn a_single_page_to_the_letter() {
     {
         let (url, asked) = server(vec![answer]);
         let key = Secret::parse("ser.key").unwrap();
-        let fetched = Flagsmith::new(&url).unwrap().fetch(&key, &Instantly::default(), 0);
+        let fetched = Flagsmith::new(&url).unwrap().fetch(&key, Connection::Kept, &Instantly::default(), 0);
         assert_eq!(fetched.unwrap(), text);
         assert_eq!(asked.iter().collect::<Vec<_>>(), [GET]);
     }
@@ -209,7 +209,8 @@ fn pauses_that_are_asked_for_are_kept_within_limits() {
 
     let (url, _) = server(vec![busy("3600")]);
     let key = Secret::parse("ser.key").unwrap();
-    let failed = Flagsmith::new(&url).unwrap().fetch(&key, &Instantly::default(), 5).unwrap_err();
+    let failed =
+        Flagsmith::new(&url).unwrap().fetch(&key, Connection::Kept, &Instantly::default(), 5).unwrap_err();
     assert_eq!(failed.asked_pause(), Some(Duration::from_secs(3600)));
     assert_eq!(failed.gist(), "503 Service Unavailable");
     assert_eq!(
@@ -228,7 +229,10 @@ fn refusals_are_final_and_show_no_key() {
     ] {
         let (url, asked) = server(vec![answer(status, &[], b"{\"message\": \"unknown key 'ser.key'\"}")]);
         let key = Secret::parse("ser.key").unwrap();
-        let failed = Flagsmith::new(&url).unwrap().fetch(&key, &Instantly::default(), 5).unwrap_err();
+        let failed = Flagsmith::new(&url)
+            .unwrap()
+            .fetch(&key, Connection::Kept, &Instantly::default(), 5)
+            .unwrap_err();
         assert_eq!(failed.is_final(), is_final, "{status}");
         let expected = format!(
             "fetching the environment document: answered {status}: {{\"message\": \"unknown key '…'\"}}"
@@ -292,7 +296,7 @@ fn a_connection_that_was_closed_in_between() {
     let flagsmith = Flagsmith::new(&url).unwrap();
     let key = Secret::parse("ser.key").unwrap();
     for _ in 0..2 {
-        flagsmith.fetch(&key, &Instantly::default(), 0).unwrap();
+        flagsmith.fetch(&key, Connection::Kept, &Instantly::default(), 0).unwrap();
         // The server says what it was asked as soon as it has closed.
         assert_eq!(asked.recv_timeout(Duration::from_secs(10)).as_deref(), Ok(GET));
     }

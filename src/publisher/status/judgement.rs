@@ -91,6 +91,8 @@ mod tests {
             revision: Revision(7),
             source_updated_at: None,
             source_hash: String::new(),
+            source: None,
+            replaced: Vec::new(),
             settings: String::new(),
             switches: Switches { stop_serving_flags, ..Switches::default() },
             tombstone,

@@ -12,7 +12,7 @@ use api::EnvironmentKey;
 
 use crate::source::{Place, Source};
 use crate::watch::news::News;
-use crate::watch::seen::{Seen, State};
+use crate::watch::seen::{Seen, State, Wanted};
 
 /// Whoever is writing a file gets this long to come to its end, before it is said that what stands in it is broken.
 const BROKEN_AFTER: Duration = Duration::from_secs(1);
@@ -54,7 +54,7 @@ pub(crate) struct Trouble {
 #[derive(Debug)]
 pub(crate) struct Wish {
     pub(crate) place: Place,
-    pub(crate) source: Arc<Source>,
+    pub(crate) wanted: Wanted,
 }
 
 /// What follows from what was seen.
@@ -71,16 +71,16 @@ impl Claims {
         let Seen { place, state } = seen;
         let known = self.places.entry(place.clone()).or_default();
         let why = match state {
-            State::Document(source) => {
+            State::Answer(wanted) => {
                 known.is_there = true;
                 known.broken = None;
-                return self.holds(&place, source);
+                return self.holds(&place, wanted);
             }
             State::Content(text) => match Source::parse(&place, &text) {
                 Ok(source) => {
                     known.is_there = true;
                     known.broken = None;
-                    return self.holds(&place, Arc::new(source));
+                    return self.holds(&place, Wanted { source: Arc::new(source), basis: None });
                 }
                 Err(fault) => fault.to_string(),
             },
@@ -135,8 +135,8 @@ impl Claims {
     }
 
     /// A place holds an environment now.
-    fn holds(&mut self, place: &Place, source: Arc<Source>) -> Followed {
-        let key = source.key.clone();
+    fn holds(&mut self, place: &Place, wanted: Wanted) -> Followed {
+        let key = wanted.source.key.clone();
         let before = self.places.entry(place.clone()).or_default().environment.replace(key.clone());
         let mut followed = match before.filter(|before| *before != key) {
             Some(before) => self.leaves(place, &before, &format!("holds environment `{key}` now")),
@@ -158,7 +158,7 @@ impl Claims {
             None => {}
         }
         self.owners.insert(key, place.clone());
-        followed.wish = Some(Wish { place: place.clone(), source });
+        followed.wish = Some(Wish { place: place.clone(), wanted });
         followed
     }
 

@@ -3,19 +3,19 @@
 mod outcome;
 
 use std::mem::take;
-use std::sync::Arc;
 use std::time::Duration;
 
 use api::progress::{EnvironmentProgress, PlaceTrouble};
 use api::{EnvironmentKey, Revision};
 use jiff::Timestamp;
 
-use crate::publish::Remembered;
+use crate::basis::Basis;
 use crate::server_keys::ServerKeySource;
-use crate::source::{Place, Source};
-use crate::watch::job::Task;
+use crate::source::Place;
+use crate::watch::job::{Document, Task};
 use crate::watch::lane::Lane;
 use crate::watch::record::Record;
+use crate::watch::seen::Wanted;
 use crate::watch::spell::Spell;
 
 pub(crate) use outcome::Ended;
@@ -26,9 +26,16 @@ pub(crate) struct Environment {
     key: EnvironmentKey,
     place: Place,
     /// Kept until it is stored.
-    source: Option<Arc<Source>>,
+    wanted: Option<Wanted>,
     server_keys: Vec<ServerKeySource>,
-    remembered: Option<Remembered>,
+    /// What the store has; none if that is not known.
+    basis: Option<Basis>,
+    /// What was wanted last was found there, or written: all that hear of it are owed nothing more.
+    is_confirmed: bool,
+    /// A document is being written.
+    is_writing: bool,
+    /// How often somebody else wrote first, one time after the other.
+    overtaken: usize,
     owed: Owed,
     storing: Lane,
     purging: Lane,
@@ -37,12 +44,24 @@ pub(crate) struct Environment {
     record: Record,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Owed {
+    /// A look at what the store has.
+    look: bool,
+    /// An answer of an API, in place of one that came too late.
+    answer: bool,
     document: bool,
     server_keys: bool,
     purge: bool,
     announcement: Option<Revision>,
+}
+
+/// Whether a document was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    InTime,
+    /// It was asked for before the last write, so nobody knows whether it is newer: it has to be asked for again.
+    TooLate,
 }
 
 /// Which work may be begun.
@@ -74,14 +93,16 @@ impl Environment {
         server_keys: Vec<ServerKeySource>,
         now: Duration,
     ) -> Environment {
-        let owed =
-            Owed { document: false, server_keys: !server_keys.is_empty(), purge: false, announcement: None };
+        let owed = Owed { server_keys: !server_keys.is_empty(), ..Owed::default() };
         Environment {
             key,
             place,
-            source: None,
+            wanted: None,
             server_keys,
-            remembered: None,
+            basis: None,
+            is_confirmed: false,
+            is_writing: false,
+            overtaken: 0,
             owed,
             storing: Lane::default(),
             purging: Lane::default(),
@@ -91,14 +112,36 @@ impl Environment {
         }
     }
 
-    /// It is to be published anew; what was not published yet is superseded.
-    pub(crate) fn publish(&mut self, place: Place, source: Arc<Source>, now: Duration) {
+    /// It is to be published anew; what was not published yet is superseded. An answer that was asked for before the last
+    /// write comes too late, unless it says what is stored.
+    pub(crate) fn publish(&mut self, place: Place, wanted: Wanted, now: Duration) -> Taken {
         self.place = place;
-        self.source = Some(source);
-        self.owed.document = true;
-        self.record.is_superseded();
-        self.is_stored_already();
+        let is_too_late =
+            wanted.basis.as_ref().is_some_and(|basis| !self.is_still(basis) && !self.is_stored(&wanted));
+        if is_too_late {
+            self.owed.answer = true;
+        } else {
+            self.owed.answer = false;
+            self.owed.document = true;
+            self.wanted = Some(wanted);
+            self.drop_if_stored();
+        }
         self.record.is(self.is_settled(), now);
+        if is_too_late { Taken::TooLate } else { Taken::InTime }
+    }
+
+    /// What is stored, for a question to an API that is asked now: see [`super::Watch::basis`].
+    pub(crate) fn basis(&mut self) -> Option<Basis> {
+        if self.is_writing {
+            return None;
+        }
+        self.owed.look |= self.basis.is_none();
+        self.basis.clone()
+    }
+
+    /// Whether what is stored is what it was for a question.
+    fn is_still(&self, asked: &Basis) -> bool {
+        !self.is_writing && self.basis.as_ref().is_some_and(|basis| basis.generation == asked.generation)
     }
 
     /// It is to have these server-side keys.
@@ -112,12 +155,11 @@ impl Environment {
 
     /// What is to be looked at, whether it is still stored as it is remembered, if nothing else is to be done.
     pub(crate) fn begin_check(&mut self) -> Option<Task> {
-        let generation = self.remembered.as_ref()?.generation.clone();
-        if !self.is_settled() {
+        if self.basis.is_none() || !self.is_settled() {
             return None;
         }
         self.storing.begin();
-        Some(Task::Check { generation })
+        Some(Task::Look)
     }
 
     /// How far it is. `doubt` is what speaks against what is known of its document, and since when.
@@ -139,16 +181,22 @@ impl Environment {
         &self.place
     }
 
-    /// The document that waits may be what is stored: then it waits for nothing.
-    fn is_stored_already(&mut self) {
-        if self.storing.is_busy() || !self.owed.document {
-            return;
-        }
-        let stored = self.remembered.as_ref().map(|remembered| &remembered.known.source_hash);
-        if stored.is_some() && stored == self.source.as_ref().map(|source| &source.hash) {
+    /// The document that waits may be what is stored: then it waits for nothing, and nothing is held back.
+    fn drop_if_stored(&mut self) {
+        let is_stored = self.wanted.as_ref().is_some_and(|wanted| self.is_stored(wanted));
+        if self.owed.document && is_stored {
             self.owed.document = false;
-            self.source = None;
+            self.wanted = None;
+            self.record.settled();
         }
+    }
+
+    /// Whether a document is what is stored, as far as that is sure.
+    fn is_stored(&self, wanted: &Wanted) -> bool {
+        let known = self.basis.as_ref().and_then(|basis| basis.known.as_ref());
+        let is_stored = known
+            .is_some_and(|known| known.sound && !known.tombstone && known.source_hash == wanted.source.hash);
+        is_stored && self.is_confirmed && !self.storing.is_busy()
     }
 
     /// How much is under way for it, and how much of that may take long.
@@ -166,7 +214,7 @@ impl Environment {
     }
 
     pub(crate) fn is_settled(&self) -> bool {
-        KINDS.into_iter().all(|kind| !self.lane(kind).is_busy() && !self.is_owed(kind))
+        !self.owed.answer && KINDS.into_iter().all(|kind| !self.lane(kind).is_busy() && !self.is_owed(kind))
     }
 
     /// When there is something to do for it. Nothing is written before `stores_from`.
@@ -179,16 +227,27 @@ impl Environment {
         let (_, kind) = self.first(allowed, stores_from)?;
         self.lane_mut(kind).begin();
         Some(match kind {
-            Kind::Store => Task::Store {
-                document: if take(&mut self.owed.document) { self.source.clone() } else { None },
-                remembered: self.remembered.clone(),
-                server_keys: take(&mut self.owed.server_keys).then(|| self.server_keys.clone()),
-            },
+            Kind::Store if take(&mut self.owed.look) => Task::Look,
+            Kind::Store => {
+                let document = if take(&mut self.owed.document) { self.document() } else { None };
+                self.is_writing = document.is_some();
+                let server_keys = take(&mut self.owed.server_keys).then(|| self.server_keys.clone());
+                Task::Store { document, server_keys }
+            }
             Kind::Purge => {
                 self.owed.purge = false;
                 Task::Purge
             }
             Kind::Announce => Task::Announce(self.owed.announcement.take()?),
+        })
+    }
+
+    fn document(&self) -> Option<Document> {
+        let Wanted { source, basis } = self.wanted.clone()?;
+        let remembered = || self.basis.clone().filter(|_| self.is_confirmed);
+        Some(match basis {
+            Some(basis) => Document::Answer(source, basis),
+            None => Document::OfFile(source, remembered()),
         })
     }
 
@@ -220,7 +279,7 @@ impl Environment {
 
     fn is_owed(&self, kind: Kind) -> bool {
         match kind {
-            Kind::Store => self.owed.document || self.owed.server_keys,
+            Kind::Store => self.owed.look || self.owed.document || self.owed.server_keys,
             Kind::Purge => self.owed.purge,
             Kind::Announce => self.owed.announcement.is_some(),
         }

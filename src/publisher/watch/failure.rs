@@ -22,8 +22,10 @@ impl Failure {
         Failure { gist: text.clone(), text, asked: None }
     }
 
-    pub(crate) fn of_fetch(place: &Place, failed: &FlagsmithFailed) -> Failure {
-        let text = format!("{place}: {failed}");
+    /// `advice` is what somebody may do about it.
+    pub(crate) fn of_fetch(place: &Place, failed: &FlagsmithFailed, advice: Option<&str>) -> Failure {
+        let advice = advice.map_or(String::new(), |advice| format!("; {advice}"));
+        let text = format!("{place}: {failed}{advice}");
         Failure { gist: failed.gist(), text, asked: failed.asked_pause() }
     }
 

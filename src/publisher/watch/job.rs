@@ -5,11 +5,10 @@ use std::sync::Arc;
 use api::{EnvironmentKey, Revision};
 
 use crate::announce::announce;
-use crate::client::{CallFailed, Client, Patience};
-use crate::kv;
-use crate::publish::{Options, Remembered, write_document};
+use crate::basis::Basis;
+use crate::client::{CallFailed, Calls, Client, Patience};
+use crate::publish::{AnswerRefused, Options, Written, write_answer, write_document};
 use crate::purge::purge;
-use crate::report::{Published, Trouble};
 use crate::server_keys::{ServerKeySource, ServerKeysReport, write_all};
 use crate::source::Source;
 use crate::watch::environment::Kind;
@@ -26,17 +25,22 @@ pub struct Job {
 #[derive(Debug)]
 pub(crate) enum Task {
     /// To bring the store up to date.
-    Store {
-        document: Option<Arc<Source>>,
-        remembered: Option<Remembered>,
-        server_keys: Option<Vec<ServerKeySource>>,
-    },
-    /// To see whether the store still has this generation.
-    Check { generation: String },
+    Store { document: Option<Document>, server_keys: Option<Vec<ServerKeySource>> },
+    /// To see what the store has.
+    Look,
     /// To have POPs look at the store.
     Purge,
     /// To announce what the store has.
     Announce(Revision),
+}
+
+/// A document that is to be stored.
+#[derive(Debug)]
+pub(crate) enum Document {
+    /// Of a file, with what is remembered of the store.
+    OfFile(Arc<Source>, Option<Basis>),
+    /// What an API answered, with what was stored when it was asked.
+    Answer(Arc<Source>, Basis),
 }
 
 /// What came of it.
@@ -50,11 +54,10 @@ pub struct Finished {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Stored {
-        published: Option<Result<(Published, Option<Remembered>), Trouble>>,
+        published: Option<Result<Written, AnswerRefused>>,
         server_keys: Option<ServerKeysReport>,
     },
-    /// Whether the store has what is remembered.
-    Checked(Result<bool, CallFailed>),
+    Looked(Result<Basis, CallFailed>),
     /// It came to no end.
     GivenUp(Kind, Failure),
     Purged(Result<(), CallFailed>),
@@ -67,18 +70,12 @@ impl Job {
         let Job { key, task } = self;
         let patience = Patience::OF_ONE_WHO_RETURNS;
         let outcome = match task {
-            Task::Store { document, remembered, server_keys } => Outcome::Stored {
-                published: document.map(|source| {
-                    write_document(&client.calls(patience), &source, options, remembered.as_ref())
-                }),
+            Task::Store { document, server_keys } => Outcome::Stored {
+                published: document.map(|document| document.write(&client.calls(patience), options)),
                 server_keys: server_keys
                     .map(|keys| write_all(client, patience, &key, &keys, options.dry_run)),
             },
-            Task::Check { generation } => {
-                let stored = kv::get(&client.calls(Patience::IN_PASSING), &key.store_key());
-                let is_same = |stored: &kv::Stored| stored.generation == generation;
-                Outcome::Checked(stored.map(|stored| stored.as_ref().is_some_and(is_same)))
-            }
+            Task::Look => Outcome::Looked(Basis::look(&client.calls(Patience::IN_PASSING), &key.store_key())),
             Task::Purge => Outcome::Purged(purge(&client.calls(Patience::IN_PASSING), &key.store_key())),
             Task::Announce(revision) => {
                 let calls = client.calls(Patience::IN_PASSING);
@@ -96,11 +93,23 @@ impl Job {
     /// What is to be taken in if it came to no end.
     pub(crate) fn given_up(&self) -> Finished {
         let (kind, what) = match self.task {
-            Task::Store { .. } | Task::Check { .. } => (Kind::Store, "writing"),
+            Task::Store { .. } => (Kind::Store, "writing"),
+            Task::Look => (Kind::Store, "looking at"),
             Task::Purge => (Kind::Purge, "purging"),
             Task::Announce(_) => (Kind::Announce, "announcing"),
         };
         let failure = Failure::of(format!("{what} environment `{}` came to no end", self.key));
         Finished { key: self.key.clone(), outcome: Outcome::GivenUp(kind, failure) }
+    }
+}
+
+impl Document {
+    fn write(&self, calls: &Calls<'_>, options: &Options) -> Result<Written, AnswerRefused> {
+        match self {
+            Document::OfFile(source, remembered) => {
+                Ok(write_document(calls, source, options, remembered.as_ref())?)
+            }
+            Document::Answer(source, basis) => write_answer(calls, source, options, basis),
+        }
     }
 }

@@ -17,6 +17,7 @@ use api::EnvironmentKey;
 use api::progress::Changed;
 use jiff::Timestamp;
 
+use crate::basis::Basis;
 use crate::server_keys::ServerKeySource;
 use crate::source::Place;
 use crate::target::Secret;
@@ -99,23 +100,40 @@ impl Polls {
         }
     }
 
-    /// What is to be asked now; what comes of it is for [`Polls::done`].
-    pub fn next(&mut self, now: Duration) -> Option<Fetch> {
+    /// What is to be asked now; what comes of it is for [`Polls::done`]. `basis` gives what is stored of an environment: as
+    /// long as it does not, that one waits.
+    pub(crate) fn next(
+        &mut self,
+        now: Duration,
+        mut basis: impl FnMut(&EnvironmentKey) -> Option<Basis>,
+    ) -> Option<Fetch> {
         let at_once = if self.is_away() { 1 } else { AT_ONCE };
         let busy = self.environments.values().filter(|poll| poll.is_busy).count();
         if busy >= at_once {
             return None;
         }
         let waiting = self.environments.iter_mut().filter(|(_, poll)| poll.waits() && poll.due() <= now);
-        let (environment, poll) = waiting.min_by_key(|(_, poll)| poll.due())?;
+        let ready = waiting.filter_map(|(environment, poll)| {
+            let basis = basis(environment);
+            poll.awaits_basis = basis.is_none();
+            Some((environment, poll, basis?))
+        });
+        let (environment, poll, basis) = ready.min_by_key(|(_, poll, _)| poll.due())?;
         poll.is_busy = true;
-        let (environment, place) = (environment.clone(), poll.place.clone());
-        Some(Fetch { environment, place, key: poll.key.clone(), told: poll.told.clone() })
+        Some(Fetch {
+            environment: environment.clone(),
+            place: poll.place.clone(),
+            key: poll.key.clone(),
+            connection: poll.connection(),
+            basis,
+            told: poll.told.clone(),
+        })
     }
 
     /// When there may be something to ask, if nothing happens until then.
     pub fn due(&self) -> Option<Duration> {
-        self.environments.values().filter(|poll| poll.waits()).map(Poll::due).min()
+        let waiting = self.environments.values().filter(|poll| poll.waits() && !poll.awaits_basis);
+        waiting.map(Poll::due).min()
     }
 
     /// Takes in what came of it. `chance` spreads what is tried again.
@@ -132,13 +150,17 @@ impl Polls {
                     }
                 }
                 self.failures_in_a_row = 0;
-                let seen = answer.and_then(|answer| {
-                    let poll = self.environments.get_mut(&fetched.environment)?;
-                    poll.told = Some(answer.hash);
-                    poll.number = answer.number.or(poll.number);
-                    Some(Seen { place: poll.place.clone(), state: answer.state })
-                });
-                (seen, news)
+                let Some(poll) = self.environments.get_mut(&fetched.environment) else { return (None, news) };
+                let Some(answer) = answer else {
+                    poll.repeats_itself();
+                    return (None, news);
+                };
+                poll.number = answer.number.or(poll.number);
+                if !poll.believes(&answer, now, self.interval) {
+                    return (None, news);
+                }
+                poll.told = Some(answer.told);
+                (Some(Seen { place: poll.place.clone(), state: answer.state }), news)
             }
             Err(failure) => {
                 self.failures_in_a_row += 1;
@@ -177,15 +199,18 @@ impl Polls {
     /// Environments that cannot be had, and since when.
     pub(crate) fn troubles(&self) -> Vec<Trouble> {
         let troubles = self.environments.values().filter_map(|poll| {
-            let (why, since) = poll.trouble.clone()?;
+            let (why, since) = poll.trouble()?;
             Some(Trouble { place: poll.place.clone(), why, since })
         });
         troubles.collect()
     }
 
-    /// Whether each was asked for once at least.
-    pub fn asked_all(&self) -> bool {
-        self.environments.values().all(|poll| poll.rests || poll.told.is_some() || poll.trouble.is_some())
+    /// Whether each was asked for once at least, but for those that are not known to be asked for soon.
+    pub(crate) fn asked_all(&self, is_stuck: impl Fn(&EnvironmentKey) -> bool) -> bool {
+        self.environments.iter().all(|(environment, poll)| {
+            let was_asked = poll.rests || poll.told.is_some() || poll.trouble().is_some();
+            was_asked || (poll.awaits_basis && is_stuck(environment))
+        })
     }
 
     /// All environments, with what is known of Flagsmith's ids of them.

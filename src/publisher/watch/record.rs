@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use api::progress::EnvironmentProgress;
 use api::{EnvironmentKey, Revision};
+use engine::WarningKind;
 use jiff::Timestamp;
 
 use crate::report::{Done, Published};
@@ -60,18 +61,22 @@ impl Record {
     pub(crate) fn published(&mut self, published: &Published) {
         self.revision = Some(published.revision);
         self.refused = None;
-        let warnings = published.warnings.iter().take(WARNINGS);
+        // A switch is as somebody set it, and no trouble that passes.
+        let warnings = published.warnings.iter().filter(|warning| warning.kind != WarningKind::Switch);
+        let warnings = warnings.take(WARNINGS);
         self.warnings = warnings.map(|warning| format!("warning: {warning}")).collect();
         self.published += u64::from(published.done == Done::Written);
     }
 
-    /// Its document cannot be published at all.
+    /// Its document cannot be published at all. It may be another one than before that could not be: since the first of
+    /// them, changes are held back.
     pub(crate) fn refused(&mut self, why: String, now: Duration) {
-        self.refused = Some((why, now));
+        let since = self.refused.take().map_or(now, |(_, since)| since);
+        self.refused = Some((why, since));
     }
 
-    /// Whatever was refused is not wanted any more.
-    pub(crate) fn is_superseded(&mut self) {
+    /// What is wanted is what is stored.
+    pub(crate) fn settled(&mut self) {
         self.refused = None;
     }
 

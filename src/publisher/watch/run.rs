@@ -129,13 +129,14 @@ impl Running<'_, '_> {
                 self.news.extend(self.watch.has_quota(quota, self.clock.now()));
             }
             self.news.extend(self.watch.news(now));
-            while let Some(fetch) = self.polls.next(self.clock.elapsed()) {
+            while let Some(fetch) = self.polls.next(self.clock.elapsed(), |key| self.watch.basis(key)) {
                 self.fetch(fetch);
             }
             while let Some(job) = self.watch.next(self.clock.elapsed()) {
                 self.begin(job);
             }
-            if is_first_round && self.polls.asked_all() && self.watch.tried_all() {
+            let asked_all = || self.polls.asked_all(|key| self.watch.is_failing(key));
+            if is_first_round && asked_all() && self.watch.tried_all() {
                 is_first_round = false;
                 self.news.push(News::good(watching(self.watch.environments().len())));
             }
@@ -294,7 +295,7 @@ fn server_keys(seen: Seen) -> Result<Option<BTreeMap<String, Vec<ServerKeySource
         State::Unreadable(why) => Err(stays(&format!("could not be read: {why}"))),
         State::Broken(why) => Err(stays(&why)),
         State::Gone => Err(stays(&"is gone")),
-        State::Missing | State::Document(_) => Ok(None),
+        State::Missing | State::Answer(_) => Ok(None),
     }
 }
 

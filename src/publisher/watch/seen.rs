@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::basis::Basis;
 use crate::source::{Place, Source};
 
 /// What became of a place.
@@ -15,8 +16,8 @@ pub struct Seen {
 pub enum State {
     /// It is new, or has other content than before.
     Content(String),
-    /// The same, read and understood already.
-    Document(Arc<Source>),
+    /// What an API answered, read and understood already.
+    Answer(Wanted),
     /// The same, and it cannot be understood, for a reason that names the place.
     Broken(String),
     Unreadable(String),
@@ -24,4 +25,12 @@ pub enum State {
     Missing,
     /// It is not there, and was not for a while.
     Gone,
+}
+
+/// A document that is to be published.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub(crate) source: Arc<Source>,
+    /// Of an answer of an API: what was stored when it was asked for, which it may replace, and nothing else.
+    pub(crate) basis: Option<Basis>,
 }

@@ -6,10 +6,10 @@ use std::rc::Rc;
 
 use api::bundle::{self, Label};
 use api::{
-    EnvironmentKey, Header, Lookup, PopCopy, Revision, Section, ServerKey, ServerKeyHash, Settings, Source,
-    Store, Unavailable, text,
+    EnvironmentKey, Header, KeyKind, Lookup, PopCopy, Revision, Section, ServerKey, ServerKeyHash, Settings,
+    Source, Store, Unavailable, for_nobody, text,
 };
-use engine::{Compiled, Document, Options};
+use engine::{Compiled, Document, Options, WarningKind};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -110,13 +110,17 @@ impl Published {
     fn new(document: &Document, tombstone: bool) -> Published {
         let revision = Revision(REVISION);
         let (environment, warnings) = document.compile(Options::default(), text).unwrap();
-        assert!(warnings.is_empty(), "{warnings:?}");
+        let never = warnings.iter().find(|warning| warning.kind != WarningKind::Switch);
+        assert_eq!(never, None);
+        let encoded = environment.encode().unwrap();
+        let compiled = Compiled::decode(encoded.clone()).unwrap();
+        let flags = |kind| for_nobody(&compiled, kind, document.switches());
         let fake = |what: &str| format!("gzip of {what} of {}", document.key()).into_bytes();
         let sections = [
-            (Section::Compiled, environment.encode().unwrap()),
-            (Section::FlagsClient, flags(document, false)),
+            (Section::Compiled, encoded),
+            (Section::FlagsClient, flags(KeyKind::Client)),
             (Section::FlagsClientGzip, fake("flags-client")),
-            (Section::FlagsServer, flags(document, true)),
+            (Section::FlagsServer, flags(KeyKind::Server)),
             (Section::FlagsServerGzip, fake("flags-server")),
             (Section::Document, document.stamped(&revision.iso()).into_bytes()),
             (Section::DocumentGzip, fake("document")),
@@ -125,6 +129,8 @@ impl Published {
             revision,
             source_updated_at: document.updated_at().map(Into::into),
             source_hash: String::new(),
+            source: None,
+            replaced: Vec::new(),
             settings: String::new(),
             switches: document.switches(),
             tombstone,
@@ -142,17 +148,6 @@ impl Published {
         let range = self.header.span(section)?.range();
         self.bytes.get(usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap())
     }
-}
-
-/// The publisher's rule for the finished body of `/api/v1/flags/`: disabled flags are left out for every key
-/// where they are hidden, and client-side keys get nothing that is for server-side ones only.
-fn flags(document: &Document, server: bool) -> Vec<u8> {
-    let shown = document.default_flags().filter(|flag| {
-        let hidden = document.switches().hide_disabled_flags && !flag.enabled;
-        !hidden && (server || !flag.server_only)
-    });
-    let texts: Vec<String> = shown.map(|flag| text(flag).whole).collect();
-    format!("[{}]", texts.join(",")).into_bytes()
 }
 
 /// What was read while a request was answered.

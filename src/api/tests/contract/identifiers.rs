@@ -14,11 +14,11 @@ fn ask(edge: &Edge, query: &str) -> crate::ask::Answer {
 /// The members of flags and identities in this order, and nothing beside them.
 const USER_2: &str = concat!(
     r#"{"identifier":"user-2","traits":[],"flags":["#,
-    r#"{"feature":{"id":1,"name":"banner","type":"STANDARD"},"enabled":true,"feature_state_value":"blue"},"#,
-    r#"{"feature":{"id":2,"name":"limit","type":"STANDARD"},"enabled":true,"feature_state_value":10},"#,
-    r#"{"feature":{"id":3,"name":"old search","type":"STANDARD"},"enabled":false,"feature_state_value":null},"#,
-    r#"{"feature":{"id":5,"name":"Colour","type":"MULTIVARIATE"},"enabled":true,"feature_state_value":"green"},"#,
-    r#"{"feature":{"id":7,"name":"beta","type":"STANDARD"},"enabled":false,"feature_state_value":"on trial"}]}"#,
+    r#"{"feature":{"id":1,"name":"banner","type":"STANDARD"},"enabled":true,"feature_state_value":"blue","variant":null},"#,
+    r#"{"feature":{"id":2,"name":"limit","type":"STANDARD"},"enabled":true,"feature_state_value":10,"variant":null},"#,
+    r#"{"feature":{"id":3,"name":"old search","type":"STANDARD"},"enabled":false,"feature_state_value":null,"variant":null},"#,
+    r#"{"feature":{"id":5,"name":"Colour","type":"MULTIVARIATE"},"enabled":true,"feature_state_value":"green","variant":null},"#,
+    r#"{"feature":{"id":7,"name":"beta","type":"STANDARD"},"enabled":false,"feature_state_value":"on trial","variant":null}]}"#,
 );
 
 #[test]
@@ -138,6 +138,7 @@ fn one_feature_by_its_exact_name() {
             "feature": { "id": 1, "name": "banner", "type": "STANDARD" },
             "enabled": true,
             "feature_state_value": value,
+            "variant": null,
         })
     };
     let not_found = detail("Given feature not found");

@@ -25,3 +25,4 @@ mod streams;
 mod switches;
 mod traits;
 mod transient;
+mod variants;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::ask::IDENTITIES;
 use crate::compare::compare;
-use crate::documents::shop;
+use crate::documents::{With, shop};
 use crate::edge::{CLIENT, edge};
 
 fn post(body: &str) -> crate::ask::Answer {
@@ -92,6 +92,15 @@ fn what_is_made_of_a_list() {
         ("keys differ by case", sent(&[("a", "1"), ("A", "2")]), sent(&[("a", "1"), ("A", "2")])),
         ("a key that is a number", r#"[{"trait_key":5,"trait_value":1}]"#.to_owned(), sent(&[("5", "1")])),
         ("a long key", sent(&[(&key, "1")]), sent(&[(&key, "1")])),
+        ("blanks around a key", sent(&[(" a ", "\" x \"")]), sent(&[("a", "\" x \"")])),
+        ("blanks make no other key", sent(&[("a", "1"), (" a", "2")]), sent(&[("a", "2")])),
+        (
+            "a key that is a float",
+            r#"[{"trait_key":7.50,"trait_value":1}]"#.to_owned(),
+            sent(&[("7.5", "1")]),
+        ),
+        ("a list, as text", sent(&[("a", "[1, \"b\", true]")]), sent(&[("a", "\"[1, 'b', True]\"")])),
+        ("an object, as text", sent(&[("a", "{\"b\": null}")]), sent(&[("a", "\"{'b': None}\"")])),
         (
             "members nobody knows",
             r#"[{"trait_key":"a","trait_value":1,"id":7}]"#.to_owned(),
@@ -121,11 +130,47 @@ fn the_last_of_a_key_is_evaluated() {
     ]);
 }
 
+/// As in Flagsmith's API: around the identifier of a body blanks do not count, and in a query they do.
+#[test]
+fn identifiers_of_a_body() {
+    let edge = edge(&shop());
+    let situations = [
+        (json!(" ann\n"), json!("ann"), json!([true, "ann"])),
+        (json!("\u{a0}ann\u{3000}"), json!("ann"), json!([true, "ann"])),
+        (json!("a b"), json!("a b"), json!([true, "a b"])),
+        (json!(7.5), json!("7.5"), json!([true, "blue"])),
+        (json!(1e3), json!("1000.0"), json!([true, "blue"])),
+        (json!("  "), json!(format!("{:032x}", crate::edge::RANDOM)), json!([true, "blue"])),
+    ];
+    compare(situations.map(|(identifier, expected, banner)| {
+        let answer = edge.identify(&json!({ "identifier": identifier }));
+        let found = (answer.json().1["identifier"].clone(), answer.flag("banner"));
+        (identifier, found, (expected, banner))
+    }));
+    let query = edge.get("/api/v1/identities/?identifier=%20ann").key(CLIENT).answer();
+    assert_eq!(
+        (query.json().1["identifier"].clone(), query.flag("banner")),
+        (json!(" ann"), json!([true, "blue"]))
+    );
+}
+
+/// An app that sets one has flags all the same, and conditions see its text.
+#[test]
+fn a_list_is_evaluated_as_its_text() {
+    let segment = json!({ "id": 9, "name": "tagged", "rules": [{ "type": "ALL", "rules": [], "conditions": [
+        { "operator": "CONTAINS", "property_": "tags", "value": "'beta'" }] }],
+        "feature_states": [{ "feature": { "id": 1, "name": "banner" }, "enabled": true, "feature_state_value": "tagged",
+            "feature_segment": { "priority": -1 } }] });
+    let edge = edge(&shop().with("/project/segments", json!([segment])));
+    let body = json!({ "identifier": "user-0", "traits": [{ "trait_key": "tags", "trait_value": ["alpha", "beta"] }] });
+    let answer = edge.identify(&body);
+    assert_eq!((answer.status, answer.flag("banner")), (200, json!([true, "tagged"])));
+}
+
 #[test]
 fn bodies_that_are_refused() {
     let dictionary = |found: &str| format!("Invalid data. Expected a dictionary, but got {found}.");
-    let list =
-        |found: &str| json!({ "traits": [format!("Expected a list of items but got type \"{found}\".")] });
+    let list = |found: &str| json!({ "traits": { "non_field_errors": [format!("Expected a list of items but got type \"{found}\".")] } });
     let identifier = json!({ "identifier": ["Not a valid string."] });
     let situations = [
         ("[]", json!({ "non_field_errors": [dictionary("list")] })),
@@ -151,15 +196,12 @@ fn bodies_that_are_refused() {
 #[test]
 fn traits_that_are_refused() {
     let required = json!(["This field is required."]);
-    let kind = |found: &str| {
-        let message = format!("A trait is a string, a number or a boolean, not a {found}.");
-        json!({ "trait_value": [message] })
-    };
     let string = json!({ "trait_key": ["Not a valid string."] });
     let long_key = json!({ "trait_key": "k".repeat(201), "trait_value": 1 }).to_string();
     let wide_key = json!({ "trait_key": "ö".repeat(201), "trait_value": 1 }).to_string();
     let long_value = json!({ "trait_key": "a", "trait_value": "x".repeat(2001) }).to_string();
     let wide_value = json!({ "trait_key": "a", "trait_value": "ö".repeat(2001) }).to_string();
+    let long_list = json!({ "trait_key": "a", "trait_value": ["x".repeat(1997)] }).to_string();
     let long_text = json!({ "trait_value": ["Value string is too long. Must be less than 2000 character"] });
     let long_name = json!({ "trait_key": ["Ensure this field has no more than 200 characters."] });
     let not_a_dictionary =
@@ -174,9 +216,16 @@ fn traits_that_are_refused() {
         (&long_key, long_name.clone()),
         (&wide_key, long_name),
         (&long_value, long_text.clone()),
-        (&wide_value, long_text),
-        (r#"{"trait_key": "a", "trait_value": []}"#, kind("list")),
-        (r#"{"trait_key": "a", "trait_value": {"b": 1}}"#, kind("dict")),
+        (&wide_value, long_text.clone()),
+        (&long_list, long_text.clone()),
+        (
+            r#"{"trait_key": "a", "trait_value": ["\ud800"]}"#,
+            json!({ "trait_value": ["Not a valid string."] }),
+        ),
+        (
+            r#"{"trait_key": " \t", "trait_value": 1}"#,
+            json!({ "trait_key": ["This field may not be blank."] }),
+        ),
         (r#"{"trait_key": "a", "trait_value": "\ud800"}"#, json!({ "trait_value": ["Not a valid string."] })),
         (
             r#"{"trait_key": "a", "trait_value": 1e400}"#,

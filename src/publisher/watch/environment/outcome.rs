@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use super::{Environment, Kind};
-use crate::publish::Remembered;
+use crate::basis::Basis;
+use crate::publish::{AnswerRefused, Written};
 use crate::report::{Done, Published, Trouble};
 use crate::server_keys::ServerKeysReport;
 use crate::watch::failure::Failure;
 use crate::watch::job::Outcome;
 use crate::watch::news::News;
+use crate::write::TRIES;
 
 /// A KV key takes one write a second. Counted from the end of a write, so that revisions, which are whole seconds,
 /// never run ahead of the clock.
@@ -27,23 +29,35 @@ impl Environment {
         let mut again = false;
         let (mut news, failures) = match outcome {
             Outcome::Stored { published, server_keys } => {
+                let was_written =
+                    matches!(&published, Some(Ok((published, _))) if published.done == Done::Written);
                 let (news, failures) = self.stored(published, server_keys, now);
-                self.storing.end(&failures, BETWEEN_WRITES, now, chance);
-                self.is_stored_already();
+                // What was asked for in vain is asked for at once.
+                let rest = if was_written || !self.owed.answer { BETWEEN_WRITES } else { Duration::ZERO };
+                self.storing.end(&failures, rest, now, chance);
+                again = self.owed.answer;
+                self.drop_if_stored();
                 (news, failures)
             }
-            Outcome::Checked(is_same) => {
-                self.storing.end(&[], Duration::ZERO, now, chance);
-                // A look that failed is made up for by the next.
-                if is_same.is_ok_and(|is_same| !is_same) {
-                    self.remembered = None;
-                    again = true;
-                }
-                self.is_stored_already();
-                (Vec::new(), Vec::new())
+            Outcome::Looked(found) => {
+                let failures: Vec<Failure> = match found {
+                    Ok(found) => {
+                        again = self.found(found);
+                        Vec::new()
+                    }
+                    // One who only looked whether all is as it was does so again soon.
+                    Err(_) if self.basis.is_some() => Vec::new(),
+                    Err(failed) => {
+                        self.owed.look = true;
+                        vec![Failure::of_call(&failed)]
+                    }
+                };
+                self.storing.end(&failures, Duration::ZERO, now, chance);
+                self.drop_if_stored();
+                (Vec::new(), failures)
             }
             Outcome::GivenUp(task, failure) => {
-                self.owe(task);
+                again = self.owe(task);
                 let failures = vec![failure];
                 let lane = self.lane_mut(task);
                 lane.end(&failures, BETWEEN_WRITES, now, chance);
@@ -79,34 +93,72 @@ impl Environment {
         Ended { news, again }
     }
 
-    /// What was begun came to no end: all of it is owed again.
-    fn owe(&mut self, kind: Kind) {
+    /// Takes in what the store has. Whether the document is needed once more, since somebody else wrote.
+    fn found(&mut self, found: Basis) -> bool {
+        let before = self.basis.replace(found);
+        let Some(before) = before else { return false };
+        let is_same = self.basis.as_ref().is_some_and(|basis| basis.generation == before.generation);
+        if is_same {
+            self.basis = Some(before);
+        } else {
+            self.is_confirmed = false;
+        }
+        !is_same
+    }
+
+    /// What was begun came to no end: all of it is owed again. Whether the document has to be asked for again.
+    fn owe(&mut self, kind: Kind) -> bool {
         match kind {
             Kind::Store => {
-                self.remembered = None;
-                self.owed.document |= self.source.is_some();
+                self.is_writing = false;
                 self.owed.server_keys |= !self.server_keys.is_empty();
+                self.retry()
             }
-            Kind::Purge => self.owed.purge = true,
-            Kind::Announce => self.owed.announcement = self.owed.announcement.max(self.record.revision()),
+            Kind::Purge => {
+                self.owed.purge = true;
+                false
+            }
+            Kind::Announce => {
+                self.owed.announcement = self.owed.announcement.max(self.record.revision());
+                false
+            }
         }
+    }
+
+    /// Nobody knows what the store has by now. A file's document is written again; an answer is asked for again, once
+    /// that is known. Whether there is one to ask for.
+    fn retry(&mut self) -> bool {
+        self.basis = None;
+        self.is_confirmed = false;
+        let is_answer = self.wanted.as_ref().is_some_and(|wanted| wanted.basis.is_some());
+        if is_answer {
+            self.wanted = None;
+            self.owed.document = false;
+            self.owed.answer = true;
+        } else {
+            self.owed.document |= self.wanted.is_some();
+        }
+        is_answer
     }
 
     fn stored(
         &mut self,
-        published: Option<Result<(Published, Option<Remembered>), Trouble>>,
+        published: Option<Result<Written, AnswerRefused>>,
         server_keys: Option<ServerKeysReport>,
         now: Duration,
     ) -> (Vec<News>, Vec<Failure>) {
         let mut news = Vec::new();
         let mut failures = Vec::new();
+        let was_writing = std::mem::take(&mut self.is_writing);
         match published {
-            Some(Ok((published, remembered))) => {
+            Some(Ok((published, basis))) => {
                 news.extend(self.news_of(&published));
                 self.record.published(&published);
-                self.remembered = remembered;
+                self.is_confirmed = basis.is_some();
+                self.basis = basis;
+                self.overtaken = 0;
                 if !self.owed.document {
-                    self.source = None;
+                    self.wanted = None;
                 }
                 if published.done != Done::Planned {
                     // Who starts a thousand environments has calls for other things than that.
@@ -117,20 +169,27 @@ impl Environment {
                     self.announcing.hurry(now);
                 }
             }
-            Some(Err(Trouble::Store(failed))) => {
-                self.owed.document = true;
-                self.remembered = None;
+            Some(Err(AnswerRefused::Trouble(Trouble::Store(failed)))) => {
+                self.retry();
                 failures.push(Failure::of_store(&failed));
             }
-            Some(Err(refusal)) => {
+            Some(Err(AnswerRefused::Overtaken(found))) => {
+                self.retry();
+                self.basis = Some(found);
+                self.overtaken += 1;
+                if self.overtaken % TRIES == 0 {
+                    failures.push(Failure::of(format!("others wrote first, {TRIES} times over")));
+                }
+            }
+            Some(Err(AnswerRefused::Trouble(refusal))) => {
                 let line = format!("{refusal}. What is stored goes on being served");
                 news.push(News::trouble_of(&self.place, line));
                 self.record.refused(refusal.to_string(), now);
                 if !self.owed.document {
-                    self.source = None;
+                    self.wanted = None;
                 }
             }
-            None => {}
+            None => debug_assert!(!was_writing),
         }
         if let Some(report) = server_keys {
             let failed = Failure::of_keys(&report);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::flagsmith::Connection;
 use crate::source::Place;
 use crate::target::Secret;
 use crate::watch::failure::Failure;
@@ -9,9 +10,15 @@ use crate::watch::news::News;
 use crate::watch::pace::Pace;
 use crate::watch::spell::Spell;
 
+use super::fetch::{Answer, Gist, Told};
+
 /// When an environment is asked again that may have changed and shows no change yet.
 const SECOND_LOOKS: [Duration; 4] =
     [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(3)];
+
+/// How often one is asked within an interval that may be behind itself, and how soon at the soonest.
+const DOUBT_LOOKS: u32 = 8;
+const SHORTEST_DOUBT_PAUSE: Duration = Duration::from_millis(200);
 
 /// An environment that is asked for.
 #[derive(Debug)]
@@ -20,12 +27,16 @@ pub(super) struct Poll {
     pub(super) key: Secret,
     /// Flagsmith's id of it.
     pub(super) number: Option<u64>,
-    /// SHA-256 of the text that was told last.
-    pub(super) told: Option<String>,
+    /// The answer that was told of last.
+    pub(super) told: Option<Told>,
     pub(super) due: Duration,
     pub(super) is_busy: bool,
     /// It is published from elsewhere, and Flagsmith need not know it.
     pub(super) rests: bool,
+    /// It is not asked before it is known what is stored.
+    pub(super) awaits_basis: bool,
+    /// What it answers again that was replaced, and since when it answers nothing else.
+    doubted: Option<(Gist, Duration)>,
     /// It may have changed since it was asked.
     changed_meanwhile: bool,
     second_looks: std::slice::Iter<'static, Duration>,
@@ -44,6 +55,8 @@ impl Poll {
             due: now,
             is_busy: false,
             rests: false,
+            awaits_basis: false,
+            doubted: None,
             changed_meanwhile: false,
             second_looks: [].iter(),
             pace: Pace::default(),
@@ -55,6 +68,45 @@ impl Poll {
     /// Whether it is to be asked for when it is due.
     pub(super) fn waits(&self) -> bool {
         !self.is_busy && !self.rests
+    }
+
+    /// How it is asked: of one that may be behind itself, another process may answer.
+    pub(super) fn connection(&self) -> Connection {
+        if self.doubted.is_some() { Connection::New } else { Connection::Kept }
+    }
+
+    /// Whether an answer is to be told of: one that is doubted only when no other came for a whole interval. Until then
+    /// it is asked again, sooner than usual.
+    pub(super) fn believes(&mut self, answer: &Answer, now: Duration, interval: Duration) -> bool {
+        if !answer.is_doubtful {
+            self.doubted = None;
+            return true;
+        }
+        let gist = &answer.told.gist;
+        let doubted = self.doubted.take().filter(|(doubted, _)| doubted == gist);
+        let (gist, since) = doubted.unwrap_or_else(|| (gist.clone(), now));
+        if now >= since + interval {
+            return true;
+        }
+        self.due =
+            self.due.min(now + (interval / DOUBT_LOOKS).max(SHORTEST_DOUBT_PAUSE)).min(since + interval);
+        self.doubted = Some((gist, since));
+        false
+    }
+
+    /// It answers what it answered before.
+    pub(super) fn repeats_itself(&mut self) {
+        self.doubted = None;
+    }
+
+    /// What speaks against what is stored, and since when.
+    pub(super) fn trouble(&self) -> Option<(String, Duration)> {
+        let doubt = self.doubted.as_ref().map(|(_, since)| {
+            let why = "it answers what was replaced already, with no later time, so it may be behind itself: it is asked \
+                       again, and believed if it answers nothing else for a whole interval";
+            (why.to_owned(), *since)
+        });
+        self.trouble.clone().or(doubt)
     }
 
     pub(super) fn due(&self) -> Duration {

@@ -1,8 +1,6 @@
 use crate::server_keys::parse_server_keys;
-use crate::source::sha256;
 use crate::watch::failure::Failure;
 
-use super::fetch::Answer;
 use super::*;
 
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -24,16 +22,18 @@ fn has(polls: &mut Polls, manifest: &str) -> Vec<Seen> {
 
 fn text(key: &str, value: u64) -> String {
     format!(
-        r#"{{"id": 7, "api_key": "{key}", "project": {{"segments": []}}, "feature_states": [], "x": {value}}}"#
+        r#"{{"id": 7, "api_key": "{key}", "project": {{"segments": []}}, "feature_states": [], "name": "{value}"}}"#
     )
 }
 
 /// What a Flagsmith answers that has this text.
-fn answers(fetch: &Fetch, text: &str) -> Fetched {
-    let hash = sha256(text.as_bytes());
-    let is_known = fetch.told.as_ref() == Some(&hash);
-    let answer = (!is_known).then(|| Answer::read(&fetch.place, &fetch.environment, text, hash));
-    Fetched { environment: fetch.environment.clone(), result: Ok(answer) }
+fn answers(fetch: Fetch, text: &str) -> Fetched {
+    fetch.answered(text)
+}
+
+/// Nothing is stored yet, which is known.
+fn nothing(_: &EnvironmentKey) -> Option<Basis> {
+    Some(Basis::default())
 }
 
 fn fails(fetch: &Fetch) -> Fetched {
@@ -44,8 +44,8 @@ fn fails(fetch: &Fetch) -> Fetched {
 fn ask(polls: &mut Polls, text: &str, from: u64, until: u64) -> Vec<(u64, bool)> {
     let mut asked = Vec::new();
     for now in (from..until).step_by(10) {
-        if let Some(fetch) = polls.next(at(now)) {
-            let fetched = answers(&fetch, text);
+        if let Some(fetch) = polls.next(at(now), nothing) {
+            let fetched = answers(fetch, text);
             asked.push((now, polls.done(fetched, at(now), 7).0.is_some()));
         }
     }
@@ -59,10 +59,10 @@ fn environment(name: &str) -> Changed {
 #[test]
 fn an_environment_is_asked_for_once_an_interval_and_told_of_when_it_changed() {
     let mut polls = polls(r#"{"a": ["ser.a"]}"#);
-    assert!(!polls.asked_all());
+    assert!(!polls.asked_all(|_| false));
     let asked = ask(&mut polls, &text("a", 1), 0, 25_000);
     assert_eq!(asked, [(0, true), (10_000, false), (20_000, false)]);
-    assert!(polls.asked_all());
+    assert!(polls.asked_all(|_| false));
     assert_eq!(ask(&mut polls, &text("a", 2), 25_000, 45_000), [(30_000, true), (40_000, false)]);
 }
 
@@ -84,10 +84,10 @@ fn what_may_have_changed_is_asked_for_at_once_and_again_until_it_shows() {
 #[test]
 fn a_change_while_it_is_being_asked_for_is_not_lost() {
     let mut polls = polls(r#"{"a": ["ser.a"]}"#);
-    let fetch = polls.next(at(0)).unwrap();
+    let fetch = polls.next(at(0), nothing).unwrap();
     polls.changed(&environment("a"), at(10));
-    assert!(polls.next(at(10)).is_none());
-    polls.done(answers(&fetch, &text("a", 1)), at(50), 7);
+    assert!(polls.next(at(10), nothing).is_none());
+    polls.done(answers(fetch, &text("a", 1)), at(50), 7);
     assert_eq!(ask(&mut polls, &text("a", 2), 50, 5_000), [(50, true)]);
 }
 
@@ -108,7 +108,7 @@ fn a_flagsmith_that_is_away_is_tried_by_one_and_asked_for_all_when_it_is_back() 
     // For a minute.
     for now in (0..60_000).step_by(10) {
         let mut under_way = Vec::new();
-        while let Some(fetch) = polls.next(at(now)) {
+        while let Some(fetch) = polls.next(at(now), nothing) {
             under_way.push(fetch);
         }
         assert!(under_way.len() <= if now == 0 { AT_ONCE } else { 1 }, "{now}: {}", under_way.len());
@@ -121,9 +121,9 @@ fn a_flagsmith_that_is_away_is_tried_by_one_and_asked_for_all_when_it_is_back() 
     // Back: the one that tries it finds it so, and the others follow at once.
     let mut told = 0;
     for now in (60_000..92_000).step_by(10) {
-        while let Some(fetch) = polls.next(at(now)) {
+        while let Some(fetch) = polls.next(at(now), nothing) {
             let name = fetch.environment.to_string();
-            told += usize::from(polls.done(answers(&fetch, &text(&name, 1)), at(now), 7).0.is_some());
+            told += usize::from(polls.done(answers(fetch, &text(&name, 1)), at(now), 7).0.is_some());
         }
         if told > 1 {
             break;
@@ -139,21 +139,21 @@ fn a_manifest_says_who_is_asked_for_and_with_which_key() {
         r#"{"a": [{"key": "ser.old", "active": false}, {"key": "ser.gone", "expires_at": "2020-01-01T00:00:00Z"}, "ser.a"],
             "b": [{"key": "ser.b", "active": false}], "c": ["ser.c"]}"#,
     );
-    let fetches: Vec<Fetch> = std::iter::from_fn(|| polls.next(at(0))).collect();
+    let mut fetches: Vec<Fetch> = std::iter::from_fn(|| polls.next(at(0), nothing)).collect();
     let asked: Vec<(&str, &str)> =
         fetches.iter().map(|fetch| (fetch.environment.as_str(), fetch.key.reveal())).collect();
     assert_eq!(asked, [("a", "ser.a"), ("c", "ser.c")]);
     let gone = has(&mut polls, r#"{"a": ["ser.a"]}"#);
     assert!(matches!(gone.as_slice(), [Seen { state: State::Gone, .. }]));
     // What is heard of it later is nothing.
-    assert!(polls.done(answers(&fetches[1], &text("c", 1)), at(10), 7).0.is_none());
+    assert!(polls.done(answers(fetches.remove(1), &text("c", 1)), at(10), 7).0.is_none());
 }
 
 #[test]
 fn a_key_of_another_environment_is_refused() {
     let mut polls = polls(r#"{"a": ["ser.a"]}"#);
-    let fetch = polls.next(at(0)).unwrap();
-    let (seen, _) = polls.done(answers(&fetch, &text("b", 1)), at(10), 7);
+    let fetch = polls.next(at(0), nothing).unwrap();
+    let (seen, _) = polls.done(answers(fetch, &text("b", 1)), at(10), 7);
     let Some(Seen { state: State::Broken(why), .. }) = seen else { panic!("{seen:?}") };
     assert_eq!(
         why,
@@ -166,11 +166,11 @@ fn a_key_of_another_environment_is_refused() {
 #[test]
 fn an_environment_that_is_published_from_elsewhere_is_not_asked_for() {
     let mut polls = polls(r#"{"a": ["ser.a"]}"#);
-    let fetch = polls.next(at(0)).unwrap();
+    let fetch = polls.next(at(0), nothing).unwrap();
     polls.done(fails(&fetch), at(0), 7);
     assert_eq!(polls.troubles().len(), 1);
     polls.rest(|_, _| true, at(10));
-    assert!(polls.troubles().is_empty() && polls.asked_all());
+    assert!(polls.troubles().is_empty() && polls.asked_all(|_| false));
     assert!(polls.changed(&environment("a"), at(20)));
     assert_eq!((ask(&mut polls, &text("a", 1), 20, 30_000), polls.due()), (vec![], None));
     polls.rest(|_, _| false, at(30_000));

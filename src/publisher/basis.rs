@@ -1,0 +1,223 @@
+//! What the store has of an environment, as far as somebody knows: what a decision is made on, and what a write replaces.
+
+use std::collections::BTreeSet;
+
+use api::bundle::{self, REPLACED, SHORT_HASH};
+use api::{Header, Revision};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::client::{CallFailed, Calls};
+use crate::kv::{self, Item, Stored};
+use crate::source::Source;
+
+/// What the store has under an environment's key, and in which generation. It is learnt by a look or by a write of one's
+/// own, and a write that follows from it replaces this generation and no other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Basis {
+    /// None if there is nothing.
+    pub(crate) generation: Option<String>,
+    /// None if what is there is no bundle.
+    pub(crate) known: Option<Known>,
+    /// It is from a write of one's own.
+    pub(crate) is_own: bool,
+}
+
+/// What is known of a bundle that is stored, as far as it takes part in the decision.
+///
+/// Read from the metadata, and more leniently than the edge reads it: a revision counts, even if another version of
+/// the format wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Known {
+    pub(crate) revision: Revision,
+    #[serde(default)]
+    pub(crate) source_updated_at: Option<String>,
+    #[serde(default)]
+    pub(crate) source_hash: String,
+    #[serde(default)]
+    pub(crate) replaced: Vec<String>,
+    #[serde(default)]
+    pub(crate) settings: String,
+    #[serde(default)]
+    pub(crate) tombstone: bool,
+    /// It is whole, and this version can read it.
+    #[serde(skip)]
+    pub(crate) sound: bool,
+}
+
+impl Basis {
+    /// Looks.
+    pub(crate) fn look(calls: &Calls<'_>, key: &str) -> Result<Basis, CallFailed> {
+        Ok(Basis::of(kv::get(calls, key)?.as_ref()))
+    }
+
+    pub(crate) fn of(stored: Option<&Stored>) -> Basis {
+        Basis {
+            generation: stored.map(|stored| stored.generation.clone()),
+            known: stored.and_then(Known::of),
+            is_own: false,
+        }
+    }
+
+    /// Whether somebody is served from it.
+    pub(crate) fn is_served(&self) -> bool {
+        self.known.as_ref().is_some_and(|known| !known.tombstone)
+    }
+
+    /// Whether an answer of an API is what was stored once and replaced since, with no later time than what is stored:
+    /// then the API may be behind itself, as a replica is, or a process with a cache of its own.
+    pub(crate) fn doubts(&self, answer: &Source) -> bool {
+        let Some(known) = &self.known else { return false };
+        let is_later = match (known.updated_at(), answer.updated_at) {
+            (Some(stored), Some(answered)) => answered > stored,
+            // Nobody can tell.
+            _ => true,
+        };
+        !is_later && known.replaced.iter().any(|replaced| *replaced == short(&answer.hash))
+    }
+}
+
+impl Known {
+    /// None if what is stored is no bundle.
+    pub(crate) fn of(stored: &Stored) -> Option<Known> {
+        let item = &stored.item;
+        let header = bundle::check(&item.value).ok();
+        let metadata = header.as_ref().map(Header::metadata).or_else(|| item.metadata.clone())?;
+        let mut known: Known = serde_json::from_str(&metadata).ok()?;
+        // The metadata is what the edge goes by, so that has to be right, too.
+        known.sound = header.is_some() && item.metadata.as_ref() == Some(&metadata);
+        Some(known)
+    }
+
+    /// Of a bundle that was written, and is stored as it was written.
+    pub(crate) fn of_written(item: &Item) -> Option<Known> {
+        let known: Known = serde_json::from_str(item.metadata.as_deref()?).ok()?;
+        Some(Known { sound: true, ..known })
+    }
+
+    /// When the source of what is stored said that it changed last.
+    pub(crate) fn updated_at(&self) -> Option<Timestamp> {
+        self.source_updated_at.as_deref().and_then(|at| at.parse().ok())
+    }
+
+    /// What was stored before a content of this hash that replaces this one, latest first, each once.
+    pub(crate) fn replaced_by(&self, hash: &str) -> Vec<String> {
+        let mut seen = BTreeSet::from([short(hash)]);
+        let before = std::iter::once(short(&self.source_hash)).chain(self.replaced.clone());
+        before.filter(|hash| !hash.is_empty() && seen.insert(hash.clone())).take(REPLACED).collect()
+    }
+}
+
+/// Whether what is stored is of a later revision than a bundle that was written.
+pub(crate) fn is_later(stored: &Stored, written: &Item) -> bool {
+    let revision = |item: &Item| {
+        let known: Known = serde_json::from_str(item.metadata.as_deref()?).ok()?;
+        Some(known.revision)
+    };
+    revision(&stored.item) > revision(written)
+}
+
+fn short(hash: &str) -> String {
+    hash.chars().take(SHORT_HASH).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use api::{Label, Provenance, Section};
+    use engine::Switches;
+
+    use super::*;
+    use crate::source::Place;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn known(hash: &str, replaced: &[&str]) -> Known {
+        Known {
+            revision: Revision(500),
+            source_updated_at: Some(at(100).to_string()),
+            source_hash: hash.into(),
+            replaced: replaced.iter().map(|hash| (*hash).to_owned()).collect(),
+            settings: "settings".into(),
+            tombstone: false,
+            sound: true,
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_what_is_stored() {
+        let label = Label {
+            revision: Revision(500),
+            source_updated_at: Some(at(100).to_string()),
+            source_hash: "old".into(),
+            source: Some(Provenance::Api),
+            replaced: vec!["older".into()],
+            settings: "settings".into(),
+            switches: Switches::default(),
+            tombstone: false,
+        };
+        let (header, value) = bundle::write(&label, &[(Section::FlagsClient, b"[]".to_vec())]).unwrap();
+        let sound = known("old", &["older"]);
+        let unsound = Known { sound: false, ..sound.clone() };
+        let cut = value[..value.len() - 1].to_vec();
+        let other = Known {
+            revision: Revision(7),
+            source_updated_at: None,
+            source_hash: String::new(),
+            replaced: Vec::new(),
+            settings: String::new(),
+            tombstone: false,
+            sound: false,
+        };
+        for (situation, value, metadata, expected) in [
+            ("a bundle", value.clone(), Some(header.metadata()), Some(sound)),
+            ("cut short", cut, Some(header.metadata()), Some(unsound.clone())),
+            ("without metadata", value, None, Some(unsound)),
+            ("of a later version", b"?".to_vec(), Some(r#"{"revision":7,"x":1}"#.into()), Some(other)),
+            ("something else", b"?".to_vec(), Some("?".into()), None),
+            ("something else, without metadata", b"?".to_vec(), None, None),
+        ] {
+            let stored = Stored { generation: "1".into(), item: Item { value, metadata } };
+            assert_eq!(Known::of(&stored), expected, "{situation}");
+        }
+    }
+
+    #[test]
+    fn what_was_replaced_is_kept_in_mind_for_a_while_and_each_once() {
+        let long = |n: u8| char::from(b'a' + n).to_string().repeat(64);
+        let short = |n: u8| char::from(b'a' + n).to_string().repeat(SHORT_HASH);
+        let mut stored = known(&long(0), &[]);
+        for n in 1..12 {
+            stored = Known { replaced: stored.replaced_by(&long(n)), source_hash: long(n), ..stored };
+        }
+        assert_eq!(stored.replaced, [10, 9, 8, 7, 6, 5, 4, 3].map(short));
+        assert_eq!(stored.replaced_by(&long(9)), [11, 10, 8, 7, 6, 5, 4, 3].map(short), "what is taken back");
+        assert_eq!(stored.replaced_by(&long(11)), stored.replaced, "the same with other settings");
+        assert_eq!(known("", &[]).replaced_by(&long(1)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_answer_is_doubted_that_repeats_what_was_replaced_and_is_not_later() {
+        let place = Place::new("a");
+        let answer = |updated_at: Option<i64>| {
+            let updated_at = updated_at.map(|second| at(second).to_string());
+            let document = serde_json::json!({ "api_key": "e", "updated_at": updated_at, "feature_states": [],
+                "project": { "segments": [] } });
+            Source::parse(&place, &document.to_string()).unwrap()
+        };
+        let hash = answer(None).hash[..SHORT_HASH].to_owned();
+        let basis = |known: Known| Basis { generation: Some("1".into()), known: Some(known), is_own: false };
+        let replaced = basis(known("new", &["x", &hash]));
+        for (situation, basis, updated_at, expected) in [
+            ("earlier", &replaced, Some(99), true),
+            ("an override moves no time", &replaced, Some(100), true),
+            ("taken back in Flagsmith", &replaced, Some(101), false),
+            ("without a time", &replaced, None, false),
+            ("new content, though it goes back", &basis(known("new", &["x"])), Some(99), false),
+            ("nothing stored", &Basis::default(), Some(99), false),
+        ] {
+            assert_eq!(basis.doubts(&answer(updated_at)), expected, "{situation}");
+        }
+    }
+}
