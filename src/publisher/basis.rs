@@ -1,6 +1,7 @@
 //! What the store has of an environment, as far as somebody knows: what a decision is made on, and what a write replaces.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use api::bundle::{self, REPLACED, SHORT_HASH};
 use api::{Header, Revision};
@@ -64,16 +65,39 @@ impl Basis {
         self.known.as_ref().is_some_and(|known| !known.tombstone)
     }
 
-    /// Whether an answer of an API is what was stored once and replaced since, with no later time than what is stored:
-    /// then the API may be behind itself, as a replica is, or a process with a cache of its own.
-    pub(crate) fn doubts(&self, answer: &Source) -> bool {
-        let Some(known) = &self.known else { return false };
-        let is_later = match (known.updated_at(), answer.updated_at) {
-            (Some(stored), Some(answered)) => answered > stored,
-            // Nobody can tell.
-            _ => true,
-        };
-        !is_later && known.replaced.iter().any(|replaced| *replaced == short(&answer.hash))
+    /// Whether an API that answers this may be behind itself, as a replica is, or a process with a cache of its own.
+    pub(crate) fn doubts(&self, answer: &Source) -> Option<Doubt> {
+        let known = self.known.as_ref()?;
+        // Without times nobody can tell.
+        let (stored, answered) = known.updated_at().zip(answer.updated_at)?;
+        if known.source_hash == answer.hash || answered > stored {
+            return None;
+        }
+        // Some changes of overrides move no time.
+        if known.replaced.contains(&short(&answer.hash)) {
+            return Some(Doubt::Replaced);
+        }
+        (answered < stored).then_some(Doubt::Earlier)
+    }
+}
+
+/// Why an answer is asked for again before it is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// It is what was stored once, and was replaced since, with no later time than what is stored.
+    Replaced,
+    /// It is new, with an earlier time than what is stored. Flagsmith's times go backwards by themselves, so this is no
+    /// reason to refuse it.
+    Earlier,
+}
+
+impl Doubt {
+    /// For how long every answer has to say the same, of an API that is asked once in an `interval`.
+    pub(crate) fn lasts(self, interval: Duration) -> Duration {
+        match self {
+            Doubt::Replaced => interval,
+            Doubt::Earlier => interval.min(Duration::from_secs(1)),
+        }
     }
 }
 
@@ -198,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_doubted_that_repeats_what_was_replaced_and_is_not_later() {
+    fn an_answer_is_doubted_that_goes_back() {
         let place = Place::new("a");
         let answer = |updated_at: Option<i64>| {
             let updated_at = updated_at.map(|second| at(second).to_string());
@@ -206,16 +230,19 @@ mod tests {
                 "project": { "segments": [] } });
             Source::parse(&place, &document.to_string()).unwrap()
         };
-        let hash = answer(None).hash[..SHORT_HASH].to_owned();
+        let hash = answer(None).hash;
         let basis = |known: Known| Basis { generation: Some("1".into()), known: Some(known), is_own: false };
-        let replaced = basis(known("new", &["x", &hash]));
+        let replaced = basis(known("new", &["x", &hash[..SHORT_HASH]]));
+        let other = basis(known("new", &["x"]));
         for (situation, basis, updated_at, expected) in [
-            ("earlier", &replaced, Some(99), true),
-            ("an override moves no time", &replaced, Some(100), true),
-            ("taken back in Flagsmith", &replaced, Some(101), false),
-            ("without a time", &replaced, None, false),
-            ("new content, though it goes back", &basis(known("new", &["x"])), Some(99), false),
-            ("nothing stored", &Basis::default(), Some(99), false),
+            ("replaced, and earlier", &replaced, Some(99), Some(Doubt::Replaced)),
+            ("replaced, and an override moves no time", &replaced, Some(100), Some(Doubt::Replaced)),
+            ("taken back in Flagsmith", &replaced, Some(101), None),
+            ("without a time", &replaced, None, None),
+            ("new, though its time goes back", &other, Some(99), Some(Doubt::Earlier)),
+            ("new, and an override moves no time", &other, Some(100), None),
+            ("what is stored", &basis(known(&hash, &["x"])), Some(99), None),
+            ("nothing stored", &Basis::default(), Some(99), None),
         ] {
             assert_eq!(basis.doubts(&answer(updated_at)), expected, "{situation}");
         }

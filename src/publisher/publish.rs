@@ -69,9 +69,9 @@ pub fn publish(
     Report { environment, server_keys, after }
 }
 
-/// For how long an API is asked again that may be behind itself, before it is believed; and the pause between.
-const DOUBTED_FOR: Duration = Duration::from_secs(10);
-const DOUBT_PAUSE: Duration = Duration::from_secs(1);
+/// As one who asks once in so long doubts an API that may be behind itself; and the pause between two questions then.
+const INTERVAL: Duration = Duration::from_secs(10);
+const DOUBT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Publishes what an API answers for an environment, and its server-side keys. The store is looked at before the API is
 /// asked, and the answer replaces what was there then; if somebody else wrote meanwhile, all of it is done again.
@@ -123,7 +123,10 @@ fn believed<E>(
 ) -> Result<Source, E> {
     let mut source = ask(Connection::Kept)?;
     let mut doubted_since = client.clock().elapsed();
-    while basis.doubts(&source) && client.clock().elapsed() < doubted_since + DOUBTED_FOR {
+    while let Some(doubt) = basis.doubts(&source) {
+        if client.clock().elapsed() >= doubted_since + doubt.lasts(INTERVAL) {
+            break;
+        }
         client.clock().sleep(DOUBT_PAUSE);
         let again = ask(Connection::New)?;
         if again.hash != source.hash {

@@ -94,6 +94,13 @@ impl Watch {
         })
     }
 
+    /// There are, or will be, all environments that are asked for.
+    pub fn expects_all(&mut self, polls: &Polls, now: Duration) {
+        for (environment, place) in polls.places() {
+            self.expects(environment.clone(), place, now);
+        }
+    }
+
     /// What is stored of an environment, for a question to an API that is asked now. None as long as that is not known, or
     /// is about to change; then it is looked at.
     pub(crate) fn basis(&mut self, key: &EnvironmentKey) -> Option<Basis> {

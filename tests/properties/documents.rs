@@ -2,7 +2,7 @@ use engine::{Document, Options};
 use proptest::prelude::*;
 
 use crate::cases;
-use crate::generate::{damaged, document};
+use crate::generate::{damaged, document, with_noise};
 
 proptest! {
     #![proptest_config(cases(60))]
@@ -14,6 +14,17 @@ proptest! {
         prop_assert!(document.is_ok(), "{:?}", document.err());
         prop_assert!(document.unwrap().compile(Options::default(), api::text).is_ok());
         laws::document(&text);
+    }
+
+    /// So that no answer of Flagsmith is taken for a change that is none.
+    #[test]
+    fn a_difference_without_a_meaning_is_no_change(document in document(), seed in any::<u64>()) {
+        let other = with_noise(&document, seed);
+        let content = |json: &str| Document::parse(json).map(|document| document.content());
+        prop_assert_eq!(content(&document.text()), content(&other.text()));
+        if let Ok(value) = serde_json::from_str::<serde_json::Value>(&other.text()) {
+            prop_assert_eq!(content(&serde_json::to_string_pretty(&value).unwrap()), content(&value.to_string()));
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! here: the clock is simulated.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
+mod asking;
 mod doubt;
 mod history;
 mod looking;

@@ -21,6 +21,7 @@ use crate::basis::Basis;
 use crate::server_keys::ServerKeySource;
 use crate::source::Place;
 use crate::target::Secret;
+use crate::watch::Watch;
 use crate::watch::claims::Trouble;
 use crate::watch::news::News;
 use crate::watch::pace::Pace;
@@ -100,9 +101,13 @@ impl Polls {
         }
     }
 
-    /// What is to be asked now; what comes of it is for [`Polls::done`]. `basis` gives what is stored of an environment: as
-    /// long as it does not, that one waits.
-    pub(crate) fn next(
+    /// What is to be asked now; what comes of it is for [`Polls::done`]. An environment waits until the watch knows what is
+    /// stored of it.
+    pub fn next(&mut self, now: Duration, watch: &mut Watch) -> Option<Fetch> {
+        self.next_on(now, |environment| watch.basis(environment))
+    }
+
+    fn next_on(
         &mut self,
         now: Duration,
         mut basis: impl FnMut(&EnvironmentKey) -> Option<Basis>,

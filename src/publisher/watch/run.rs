@@ -129,7 +129,7 @@ impl Running<'_, '_> {
                 self.news.extend(self.watch.has_quota(quota, self.clock.now()));
             }
             self.news.extend(self.watch.news(now));
-            while let Some(fetch) = self.polls.next(self.clock.elapsed(), |key| self.watch.basis(key)) {
+            while let Some(fetch) = self.polls.next(self.clock.elapsed(), &mut self.watch) {
                 self.fetch(fetch);
             }
             while let Some(job) = self.watch.next(self.clock.elapsed()) {
@@ -204,9 +204,7 @@ impl Running<'_, '_> {
             self.note_numbers();
         }
         self.watch.has_server_keys(server_keys, now);
-        for (environment, place) in self.polls.places() {
-            self.watch.expects(environment.clone(), place, now);
-        }
+        self.watch.expects_all(&self.polls, now);
     }
 
     fn saw(&mut self, seen: Seen) {

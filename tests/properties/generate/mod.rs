@@ -3,11 +3,13 @@
 mod context;
 mod damage;
 mod document;
+mod noise;
 mod parts;
 
 pub(crate) use context::context;
 pub(crate) use damage::damaged;
 pub(crate) use document::document;
+pub(crate) use noise::with_noise;
 
 use std::fmt;
 

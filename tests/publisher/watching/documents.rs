@@ -89,6 +89,32 @@ fn of_two_files_with_one_environment_the_first_is_published() {
     assert_eq!(stored.map(|stored| value(&stored.value)), ["two", "three"]);
 }
 
+/// Somebody removed it by hand, and had their reasons.
+#[test]
+fn what_was_removed_stays_so_until_its_file_changes() {
+    let mut watching = Watching::new();
+    watching.options.keep_removed = true;
+    watching.has("a.json", &document("one", MARCH));
+    watching.pass_seconds(2);
+    assert!(watching.world.unpublish("a", false).starts_with("written"));
+    let writes = watching.world.api.writes();
+    // The store is looked at every half minute.
+    watching.pass_seconds(120);
+    assert_eq!(watching.world.api.writes(), writes, "{:?}", watching.said());
+    let (environments, troubles) = watching.progress();
+    assert!(troubles[0].why.contains("was removed, by revision"), "{troubles:?}");
+    assert!(environments[0].behind.is_some());
+    // Nor does a restart bring it back.
+    watching.watch = Watch::default();
+    watching.has("a.json", &document("one", MARCH));
+    watching.pass_seconds(60);
+    assert_eq!(watching.world.api.writes(), writes);
+    watching.has("a.json", &document("two", MARCH));
+    watching.pass_seconds(2);
+    assert_eq!(watching.writes().last().map(String::as_str), Some("two"));
+    assert_eq!(watching.progress().0[0].behind, None);
+}
+
 #[test]
 fn a_renamed_file_goes_on_being_published() {
     let mut watching = Watching::new();

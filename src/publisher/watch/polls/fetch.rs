@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api::EnvironmentKey;
 use serde::Deserialize;
 
-use crate::basis::Basis;
+use crate::basis::{Basis, Doubt};
 use crate::clock::Clock;
 use crate::flagsmith::{Connection, Flagsmith};
 use crate::source::{Place, Source, sha256};
@@ -54,11 +54,16 @@ pub(super) struct Answer {
     pub(super) told: Told,
     pub(super) number: Option<u64>,
     pub(super) state: State,
-    /// It is what was stored before: Flagsmith may be behind itself.
-    pub(super) is_doubtful: bool,
+    /// Flagsmith may be behind itself.
+    pub(super) doubt: Option<Doubt>,
 }
 
 impl Fetch {
+    /// Whose document it asks for.
+    pub fn environment(&self) -> &EnvironmentKey {
+        &self.environment
+    }
+
     /// Asks, once.
     pub fn perform(self, flagsmith: &Flagsmith, clock: &dyn Clock) -> Fetched {
         match flagsmith.fetch(&self.key, self.connection, clock, 0) {
@@ -72,7 +77,8 @@ impl Fetch {
         }
     }
 
-    pub(super) fn answered(self, text: &str) -> Fetched {
+    /// Takes in the text of its answer.
+    pub fn answered(self, text: &str) -> Fetched {
         let Fetch { environment, place, basis, told, .. } = self;
         let hash = sha256(text.as_bytes());
         if told.as_ref().is_some_and(|told| told.text == hash) {
@@ -97,18 +103,18 @@ impl Answer {
             id: u64,
         }
         let number = serde_json::from_str::<Numbered>(text).ok().map(|numbered| numbered.id);
-        let (gist, state, is_doubtful) = match Source::fetched(place, text, environment) {
+        let (gist, state, doubt) = match Source::fetched(place, text, environment) {
             Ok(source) => {
-                let is_doubtful = basis.doubts(&source);
+                let doubt = basis.doubts(&source);
                 let gist = Gist::Content(source.hash.clone());
                 let wanted = Wanted { source: Arc::new(source), basis: Some(basis) };
-                (gist, State::Answer(wanted), is_doubtful)
+                (gist, State::Answer(wanted), doubt)
             }
             Err(fault) => {
                 let why = fault.to_string();
-                (Gist::Broken(why.clone()), State::Broken(why), false)
+                (Gist::Broken(why.clone()), State::Broken(why), None)
             }
         };
-        Answer { told: Told { text: hash, gist }, number, state, is_doubtful }
+        Answer { told: Told { text: hash, gist }, number, state, doubt }
     }
 }

@@ -16,7 +16,7 @@ use super::fetch::{Answer, Gist, Told};
 const SECOND_LOOKS: [Duration; 4] =
     [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(3)];
 
-/// How often one is asked within an interval that may be behind itself, and how soon at the soonest.
+/// How often one is asked that may be behind itself, before it is believed, and how soon at the soonest.
 const DOUBT_LOOKS: u32 = 8;
 const SHORTEST_DOUBT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -78,18 +78,19 @@ impl Poll {
     /// Whether an answer is to be told of: one that is doubted only when no other came for a whole interval. Until then
     /// it is asked again, sooner than usual.
     pub(super) fn believes(&mut self, answer: &Answer, now: Duration, interval: Duration) -> bool {
-        if !answer.is_doubtful {
+        let Some(doubt) = answer.doubt else {
             self.doubted = None;
             return true;
-        }
+        };
         let gist = &answer.told.gist;
         let doubted = self.doubted.take().filter(|(doubted, _)| doubted == gist);
         let (gist, since) = doubted.unwrap_or_else(|| (gist.clone(), now));
-        if now >= since + interval {
+        let lasts = doubt.lasts(interval);
+        if now >= since + lasts {
             return true;
         }
-        self.due =
-            self.due.min(now + (interval / DOUBT_LOOKS).max(SHORTEST_DOUBT_PAUSE)).min(since + interval);
+        let pause = (lasts / DOUBT_LOOKS).max(SHORTEST_DOUBT_PAUSE);
+        self.due = self.due.min(now + pause).min(since + lasts);
         self.doubted = Some((gist, since));
         false
     }
@@ -102,8 +103,8 @@ impl Poll {
     /// What speaks against what is stored, and since when.
     pub(super) fn trouble(&self) -> Option<(String, Duration)> {
         let doubt = self.doubted.as_ref().map(|(_, since)| {
-            let why = "it answers what was replaced already, with no later time, so it may be behind itself: it is asked \
-                       again, and believed if it answers nothing else for a whole interval";
+            let why = "Flagsmith may be behind itself: what it answers goes back behind what is stored, so it is asked \
+                       again, and believed if it says nothing else for a while";
             (why.to_owned(), *since)
         });
         self.trouble.clone().or(doubt)

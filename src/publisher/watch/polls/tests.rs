@@ -44,7 +44,7 @@ fn fails(fetch: &Fetch) -> Fetched {
 fn ask(polls: &mut Polls, text: &str, from: u64, until: u64) -> Vec<(u64, bool)> {
     let mut asked = Vec::new();
     for now in (from..until).step_by(10) {
-        if let Some(fetch) = polls.next(at(now), nothing) {
+        if let Some(fetch) = polls.next_on(at(now), nothing) {
             let fetched = answers(fetch, text);
             asked.push((now, polls.done(fetched, at(now), 7).0.is_some()));
         }
@@ -84,9 +84,9 @@ fn what_may_have_changed_is_asked_for_at_once_and_again_until_it_shows() {
 #[test]
 fn a_change_while_it_is_being_asked_for_is_not_lost() {
     let mut polls = polls(r#"{"a": ["ser.a"]}"#);
-    let fetch = polls.next(at(0), nothing).unwrap();
+    let fetch = polls.next_on(at(0), nothing).unwrap();
     polls.changed(&environment("a"), at(10));
-    assert!(polls.next(at(10), nothing).is_none());
+    assert!(polls.next_on(at(10), nothing).is_none());
     polls.done(answers(fetch, &text("a", 1)), at(50), 7);
     assert_eq!(ask(&mut polls, &text("a", 2), 50, 5_000), [(50, true)]);
 }
@@ -108,7 +108,7 @@ fn a_flagsmith_that_is_away_is_tried_by_one_and_asked_for_all_when_it_is_back() 
     // For a minute.
     for now in (0..60_000).step_by(10) {
         let mut under_way = Vec::new();
-        while let Some(fetch) = polls.next(at(now), nothing) {
+        while let Some(fetch) = polls.next_on(at(now), nothing) {
             under_way.push(fetch);
         }
         assert!(under_way.len() <= if now == 0 { AT_ONCE } else { 1 }, "{now}: {}", under_way.len());
@@ -121,7 +121,7 @@ fn a_flagsmith_that_is_away_is_tried_by_one_and_asked_for_all_when_it_is_back() 
     // Back: the one that tries it finds it so, and the others follow at once.
     let mut told = 0;
     for now in (60_000..92_000).step_by(10) {
-        while let Some(fetch) = polls.next(at(now), nothing) {
+        while let Some(fetch) = polls.next_on(at(now), nothing) {
             let name = fetch.environment.to_string();
             told += usize::from(polls.done(answers(fetch, &text(&name, 1)), at(now), 7).0.is_some());
         }
@@ -139,7 +139,7 @@ fn a_manifest_says_who_is_asked_for_and_with_which_key() {
         r#"{"a": [{"key": "ser.old", "active": false}, {"key": "ser.gone", "expires_at": "2020-01-01T00:00:00Z"}, "ser.a"],
             "b": [{"key": "ser.b", "active": false}], "c": ["ser.c"]}"#,
     );
-    let mut fetches: Vec<Fetch> = std::iter::from_fn(|| polls.next(at(0), nothing)).collect();
+    let mut fetches: Vec<Fetch> = std::iter::from_fn(|| polls.next_on(at(0), nothing)).collect();
     let asked: Vec<(&str, &str)> =
         fetches.iter().map(|fetch| (fetch.environment.as_str(), fetch.key.reveal())).collect();
     assert_eq!(asked, [("a", "ser.a"), ("c", "ser.c")]);
@@ -152,7 +152,7 @@ fn a_manifest_says_who_is_asked_for_and_with_which_key() {
 #[test]
 fn a_key_of_another_environment_is_refused() {
     let mut polls = polls(r#"{"a": ["ser.a"]}"#);
-    let fetch = polls.next(at(0), nothing).unwrap();
+    let fetch = polls.next_on(at(0), nothing).unwrap();
     let (seen, _) = polls.done(answers(fetch, &text("b", 1)), at(10), 7);
     let Some(Seen { state: State::Broken(why), .. }) = seen else { panic!("{seen:?}") };
     assert_eq!(
@@ -166,7 +166,7 @@ fn a_key_of_another_environment_is_refused() {
 #[test]
 fn an_environment_that_is_published_from_elsewhere_is_not_asked_for() {
     let mut polls = polls(r#"{"a": ["ser.a"]}"#);
-    let fetch = polls.next(at(0), nothing).unwrap();
+    let fetch = polls.next_on(at(0), nothing).unwrap();
     polls.done(fails(&fetch), at(0), 7);
     assert_eq!(polls.troubles().len(), 1);
     polls.rest(|_, _| true, at(10));
