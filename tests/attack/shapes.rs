@@ -208,6 +208,9 @@ fn bodies_of_hostile_shape() {
         let further = format!("content-type: application/json\r\ncontent-encoding: {coding}\r\n");
         request("POST /api/v1/identities/", &further, b"\x1f\x8b\x08\x00")
     };
+    let of_trait = |value: &str| format!(r#"{{"traits":[{{"trait_key":"k","trait_value":{value}}}]}}"#);
+    let deep = of_trait(&format!("{}{}", "[".repeat(400_000), "]".repeat(400_000)));
+    let blank = of_trait(&format!("[{}]", " ".repeat(900_000)));
     all_are_answered(
         &edge,
         &[
@@ -230,7 +233,9 @@ fn bodies_of_hostile_shape() {
             ("duplicate members", post(br#"{"identifier":"a","identifier":"b"}"#), &[200, 400]),
             ("a list", post(b"[]"), &[400]),
             ("traits that are no list", traits(&json!("all")), &[400]),
-            ("a trait that is an object", one(&json!({ "a": { "b": [] } })), &[400]),
+            ("a trait that is an object", one(&json!({ "a": { "b": [] } })), &[200]),
+            ("a trait of lists in lists", post(deep.as_bytes()), &[400]),
+            ("a trait of many blanks", post(blank.as_bytes()), &[200]),
             ("a trait too long", one(&json!("x".repeat(2_001))), &[400]),
             ("a key too long", traits(&json!([{ "trait_key": "k".repeat(201), "trait_value": 1 }])), &[400]),
             ("twenty thousand traits", many(20_000), &[200, 400, 413]),

@@ -29,7 +29,7 @@ pub(crate) fn delays(tools: &Tools) {
 }
 
 fn delays_by(tools: &Tools, name: &str, trigger: Trigger, poll: u64) {
-    let stage = stage(tools, &Scenery { environments: 10, trigger, poll, ..Scenery::default() });
+    let stage = stage(tools, &Scenery { environments: 10, trigger, poll, lies: false, ..Scenery::default() });
     let crowds: Vec<Clients> = stage.edges.iter().map(|edge| listen(&edge.url(""))).collect();
     for (n, crowd) in crowds.iter().enumerate() {
         let first = stage.served(n, 0).expect("the environment is served");

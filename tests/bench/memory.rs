@@ -28,6 +28,7 @@ pub(crate) fn of_serve(tools: &Tools) {
         edges: 0,
         poll: 600,
         trigger: Trigger::Webhook,
+        lies: false,
         ..Scenery::default()
     };
     let stage = stage_with(tools, &scenery, large);

@@ -125,9 +125,9 @@ fn of<'a>(status: &'a Value, key: &str) -> &'a Value {
     environments.iter().find(|environment| environment["key"] == key).unwrap()
 }
 
-/// A replica of Flagsmith's database may lag behind.
+/// A replica of Flagsmith's database may lag behind: as long as not every answer says so, nobody believes it.
 #[test]
-fn a_document_from_before_the_last_edit_is_refused() {
+fn a_document_from_before_the_last_edit_is_not_published() {
     let Some(tools) = tools() else { return };
     let _machine = beside_others();
     let stage = stage(&tools, &Scenery { edges: 1, poll: 1, ..Scenery::default() });
@@ -138,7 +138,6 @@ fn a_document_from_before_the_last_edit_is_refused() {
     let revision = stage.served(0, 0).unwrap().revision;
     stage.flagsmith.fail(&key(0), [Fault::Stale; 3]);
     eventually("it was asked three times", SOON, || (stage.flagsmith.counts().struck == 3).then_some(()));
-    stage.serve().says("What is stored goes on being served");
     assert_eq!(stage.served(0, 0), Some(Served { revision, value: json!(2) }));
     eventually("the replica has come round", SOON, || {
         (of(&stage.status(), &key(0))["behind_seconds"] == Value::Null).then_some(())

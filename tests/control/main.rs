@@ -6,6 +6,7 @@ mod broken;
 mod calls;
 mod calm;
 mod chaos;
+mod lies;
 mod publishers;
 mod reads;
 mod rehearsal;

@@ -50,6 +50,8 @@ pub struct Scenery {
     pub lost: f64,
     /// Settings of the edges.
     pub settings: Value,
+    /// Whether Flagsmith lies, as real ones do.
+    pub lies: bool,
     /// What else `serve` is told.
     pub arguments: &'static [&'static str],
 }
@@ -65,6 +67,7 @@ impl Default for Scenery {
             lost: 0.0,
             // Under Viceroy, the machine being busy makes leaders tired.
             settings: json!({ "fault": { "tireless": true } }),
+            lies: true,
             arguments: &[],
         }
     }
@@ -126,6 +129,9 @@ pub fn stage_with(tools: &Tools, scenery: &Scenery, document: impl Fn(usize) -> 
     let (flagsmith, api) = (flagsmith(), fastly_api());
     for environment in 0..scenery.environments {
         flagsmith.has(&document(environment), &server_key(environment));
+    }
+    if scenery.lies {
+        flagsmith.lie(7);
     }
     // Nobody listens there yet.
     let proxy = proxy("http://127.0.0.1:9");

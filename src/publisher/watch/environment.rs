@@ -135,7 +135,8 @@ impl Environment {
         if self.is_writing {
             return None;
         }
-        self.owed.look |= self.basis.is_none();
+        // It may be looked at already.
+        self.owed.look |= self.basis.is_none() && !self.storing.is_busy();
         self.basis.clone()
     }
 

@@ -10,7 +10,7 @@ use hyper::{Method, Response};
 use jiff::Timestamp;
 
 use super::State;
-use super::environment::{Version, gzip, token};
+use super::environment::{gzip, token};
 
 const DOCUMENT: &str = "/api/v1/environment-document/";
 const NO_KEY: &str = "Invalid or missing Environment key";
@@ -33,8 +33,8 @@ impl Refused {
     }
 }
 
-/// Which environment is asked for.
-pub(super) fn environment(state: &State, parts: &Parts) -> Result<String, Refused> {
+/// Which environment is asked for, and when the answer says that it was updated.
+pub(super) fn environment(state: &mut State, parts: &Parts) -> Result<(String, Option<Timestamp>), Refused> {
     let path = parts.uri.path();
     if path != DOCUMENT {
         let body = "<!doctype html><html lang=\"en\"><title>Not Found</title></html>".to_owned();
@@ -51,8 +51,16 @@ pub(super) fn environment(state: &State, parts: &Parts) -> Result<String, Refuse
         return Err(detail(405, &format!("Method \\\"{}\\\" not allowed.", parts.method)));
     }
     let key = header(parts, "x-environment-key").unwrap_or_default();
-    match state.server_keys.get(key) {
-        Some(environment) => Ok(environment.clone()),
+    let found = state.server_keys.get(key).map(|environment| {
+        let updated_at = state.environments[environment].current.updated_at;
+        (environment.clone(), updated_at)
+    });
+    let found = match &mut state.lies {
+        Some(lies) => lies.look_up(key, found).map(|(environment, at)| (environment, Some(at))),
+        None => found.map(|(environment, _)| (environment, None)),
+    };
+    match found {
+        Some(found) => Ok(found),
         None if key.starts_with("ser.") => Err(detail(403, UNKNOWN_KEY)),
         None => Err(detail(403, NO_KEY)),
     }
@@ -63,9 +71,18 @@ fn detail(status: u16, detail: &str) -> Refused {
     Refused { status, location: None, content_type: "application/json", body }
 }
 
-/// The document of an environment, or that it is the same as before, which only its time decides.
-pub(super) fn document(state: &State, key: &str, version: &Version, parts: &Parts) -> Response<Bytes> {
-    let updated_at = version.updated_at;
+/// The document of an environment, or that it is the same as before, which only its time decides: the one that is
+/// `cached`, if any is.
+pub(super) fn document(
+    state: &mut State,
+    key: &str,
+    stale: bool,
+    cached: Option<Timestamp>,
+    parts: &Parts,
+) -> Response<Bytes> {
+    let environment = &state.environments[key];
+    let version = environment.shown(stale);
+    let updated_at = cached.unwrap_or(version.updated_at);
     let since = header(parts, "if-modified-since").and_then(|date| httpdate::parse_http_date(date).ok());
     if since.is_some_and(|since| seconds(updated_at) <= since) {
         return dated(304, updated_at).body(Bytes::new()).unwrap();
@@ -75,7 +92,10 @@ pub(super) fn document(state: &State, key: &str, version: &Version, parts: &Part
     if zips {
         response = response.header("content-encoding", "gzip");
     }
-    let instead = state.environments[key].instead.clone();
+    let instead = environment.instead.clone();
+    if version.is_unanswerable && instead.is_none() {
+        return Response::builder().status(500).body("<h1>Server Error (500)</h1>".into()).unwrap();
+    }
     let body = match (instead, state.page) {
         (Some(text), _) if zips => gzip(&text),
         (Some(text), _) => text,
@@ -86,8 +106,12 @@ pub(super) fn document(state: &State, key: &str, version: &Version, parts: &Part
             }
             if zips { gzip(&page.text) } else { page.text }
         }
-        (None, None) if zips => version.gzipped(),
-        (None, None) => version.text.clone(),
+        (None, None) => match &mut state.lies {
+            Some(lies) if zips => gzip(&lies.made_up(&version.text)),
+            Some(lies) => lies.made_up(&version.text),
+            None if zips => version.gzipped(),
+            None => version.text.clone(),
+        },
     };
     response.body(body).unwrap()
 }

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::io::Write;
+use std::time::Instant;
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -10,6 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::{Value, json};
 
+use super::edits::Tells;
+use super::lies::Lies;
 use super::notify::Change;
 
 pub(super) struct Environment {
@@ -17,12 +20,16 @@ pub(super) struct Environment {
     pub(super) previous: Option<Version>,
     /// What is given in place of the document.
     pub(super) instead: Option<Bytes>,
+    /// Until then the previous version is shown, though who listens was told of the current one.
+    pub(super) shows_from: Instant,
 }
 
 /// A document at a time. Kept as text: a thousand of them may be large.
 pub(super) struct Version {
     pub(super) updated_at: Timestamp,
     pub(super) text: Bytes,
+    /// Flagsmith's own model of it fails: shares of more than a hundred percent.
+    pub(super) is_unanswerable: bool,
     gzipped: OnceCell<Bytes>,
 }
 
@@ -34,22 +41,44 @@ pub(super) struct Page {
 
 impl Environment {
     pub(super) fn new(document: Value, now: Timestamp) -> Environment {
-        Environment { current: Version::new(document, now), previous: None, instead: None }
+        let shows_from = Instant::now();
+        Environment { current: Version::new(document, now), previous: None, instead: None, shows_from }
     }
 
     pub(super) fn document(&self) -> Value {
         serde_json::from_slice(&self.current.text).unwrap()
     }
 
-    /// Changes the document, and its time, if it `is_dated`.
-    pub(super) fn edit(&mut self, is_dated: bool, now: Timestamp, edit: impl FnOnce(&mut Value)) -> Change {
+    /// The version that is shown now, or the one before that.
+    pub(super) fn shown(&self, stale: bool) -> &Version {
+        let is_late = stale || Instant::now() < self.shows_from;
+        self.previous.as_ref().filter(|_| is_late).unwrap_or(&self.current)
+    }
+
+    /// Changes the document, and its time, if the change moves it. One who lies says when that was and shows it late.
+    pub(super) fn edit(
+        &mut self,
+        tells: Tells,
+        lies: Option<&mut Lies>,
+        edit: impl FnOnce(&mut Value),
+    ) -> Change {
         let before = self.document();
         let mut document = before.clone();
         edit(&mut document);
-        // Two changes have two times, as in a database.
-        let later = self.current.updated_at + SignedDuration::from_micros(1);
-        let updated_at = if is_dated { later.max(now) } else { self.current.updated_at };
-        let change = Change::between(&before, &document, updated_at, is_dated);
+        let now = Timestamp::now();
+        let before_that = self.current.updated_at;
+        let updated_at = match lies {
+            _ if !tells.time => before_that,
+            // Two changes have two times, as in a database.
+            None => now.max(before_that + SignedDuration::from_micros(1)),
+            Some(lies) => {
+                if tells.webhook {
+                    self.shows_from = Instant::now() + lies.lateness();
+                }
+                lies.time(now)
+            }
+        };
+        let change = Change::between(&before, &document, updated_at, tells);
         let version = Version::new(document, updated_at);
         self.previous = Some(std::mem::replace(&mut self.current, version));
         change
@@ -59,7 +88,8 @@ impl Environment {
 impl Version {
     fn new(mut document: Value, updated_at: Timestamp) -> Version {
         document["updated_at"] = json!(iso(updated_at));
-        Version { updated_at, text: document.to_string().into(), gzipped: OnceCell::new() }
+        let is_unanswerable = shares_too_much(&document);
+        Version { updated_at, text: document.to_string().into(), is_unanswerable, gzipped: OnceCell::new() }
     }
 
     pub(super) fn gzipped(&self) -> Bytes {
@@ -84,6 +114,16 @@ impl Version {
         });
         Page { text: document.to_string().into(), next }
     }
+}
+
+/// Whether the shares of a feature's variants are more than there is.
+fn shares_too_much(document: &Value) -> bool {
+    let states = document["feature_states"].as_array().into_iter().flatten();
+    let shares = |state: &Value| -> f64 {
+        let variants = state["multivariate_feature_state_values"].as_array().into_iter().flatten();
+        variants.filter_map(|variant| variant["percentage_allocation"].as_f64()).sum()
+    };
+    states.map(shares).any(|sum| sum > 100.0)
 }
 
 /// The token in a query; clients encode it or do not.

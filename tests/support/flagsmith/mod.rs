@@ -3,11 +3,14 @@
 //! told and counts what it was asked.
 
 mod answer;
+mod edits;
 mod environment;
 mod fault;
+mod lies;
 mod notify;
 mod serve;
 
+pub use edits::{Edit, editable, last_edit};
 pub use fault::Fault;
 pub use notify::{Notify, Told};
 
@@ -19,8 +22,10 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
 use crate::server::{Server, server};
+use edits::Tells;
 use environment::Environment;
 use fault::Faults;
+use lies::Lies;
 use notify::Change;
 
 /// A server that stands in for Flagsmith's.
@@ -53,6 +58,8 @@ struct State {
     /// Identity overrides on a page.
     page: Option<usize>,
     faults: Faults,
+    /// None: all that it says is so.
+    lies: Option<Lies>,
     notify: Notify,
     counts: Counts,
 }
@@ -106,24 +113,40 @@ impl Flagsmith {
     /// Changes a document: what listens to this is told.
     #[track_caller]
     pub fn edit(&self, key: &str, edit: impl FnOnce(&mut Value)) {
-        self.change(key, true, edit);
+        self.change(key, Tells::ALL, edit);
+    }
+
+    /// Makes a change of a kind, edit number `n` of an environment that is [`editable`].
+    #[track_caller]
+    pub fn make(&self, key: &str, kind: Edit, n: u64) {
+        self.change(key, kind.tells(), |document| kind.make(document, n));
+    }
+
+    /// From now on, it lies as real ones do; reproducible by the seed as far as the order of questions is.
+    pub fn lie(&self, seed: u64) {
+        self.state().lies = Some(Lies::new(seed));
+    }
+
+    /// Deletes a server-side key.
+    pub fn delete_key(&self, server_key: &str) {
+        self.state().server_keys.remove(server_key);
     }
 
     /// Overrides a feature for an identity, which does not change when the environment was updated; so `queue-change`
     /// is not called, but webhooks are.
     #[track_caller]
     pub fn override_identity(&self, key: &str, identifier: &str, feature: &str, value: &Value) {
-        self.change(key, false, |document| {
+        self.change(key, Tells::WEBHOOK, |document| {
             environment::override_identity(document, identifier, feature, value);
         });
     }
 
     #[track_caller]
-    fn change(&self, key: &str, is_dated: bool, edit: impl FnOnce(&mut Value)) {
-        let mut state = self.state();
+    fn change(&self, key: &str, tells: Tells, edit: impl FnOnce(&mut Value)) {
+        let state = &mut *self.state();
         let environment = state.environments.get_mut(key).unwrap_or_else(|| panic!("no environment {key}"));
-        let change = environment.edit(is_dated, Timestamp::now(), edit);
-        // Nobody is told of a change before it can be seen; the lock is held until then.
+        let change = environment.edit(tells, state.lies.as_mut(), edit);
+        // Unless it lies, nobody is told of a change before it can be seen; the lock is held until then.
         self.changes.send(change).unwrap();
     }
 

@@ -15,6 +15,7 @@ use sha2::Sha256;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
+use super::edits::Tells;
 use super::{State, lock};
 
 /// How long a call may take.
@@ -45,13 +46,13 @@ pub struct Told {
 pub(super) struct Change {
     key: String,
     updated_at: Timestamp,
-    is_dated: bool,
+    tells: Tells,
     /// The body of the webhook.
     webhook: String,
 }
 
 impl Change {
-    pub(super) fn between(before: &Value, after: &Value, updated_at: Timestamp, is_dated: bool) -> Change {
+    pub(super) fn between(before: &Value, after: &Value, updated_at: Timestamp, tells: Tells) -> Change {
         let state = |document: &Value| {
             let state = &document["feature_states"][0];
             json!({
@@ -78,7 +79,7 @@ impl Change {
             "event_type": "FLAG_UPDATED",
         });
         let key = after["api_key"].as_str().unwrap_or_default().to_owned();
-        Change { key, updated_at, is_dated, webhook: webhook.to_string() }
+        Change { key, updated_at, tells, webhook: webhook.to_string() }
     }
 }
 
@@ -104,11 +105,11 @@ pub(super) fn tell(change: &Change, state: &Arc<Mutex<State>>) {
     if fastrand::f64() < lost {
         return;
     }
-    if let Some((url, secret)) = webhook {
+    if let Some((url, secret)) = webhook.filter(|_| change.tells.webhook) {
         let headers = vec![("x-flagsmith-signature", signature(&secret, &change.webhook))];
         tokio::spawn(deliver(Kind::Webhook, url, headers, change.webhook.clone(), Arc::clone(state)));
     }
-    if let Some((base, token)) = queue_change.filter(|_| change.is_dated) {
+    if let Some((base, token)) = queue_change.filter(|_| change.tells.queue_change) {
         let url = format!("{}/sse/environments/{}/queue-change", base.trim_end_matches('/'), change.key);
         let headers = vec![("authorization", format!("Token {token}"))];
         let body = json!({ "updated_at": change.updated_at.to_string() }).to_string();

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
+use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
@@ -36,17 +37,17 @@ pub(super) async fn accept(
 
 async fn reply(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Result<Response<Reply>, Cut> {
     let (parts, _) = request.into_parts();
-    let (key, fault) = {
+    let (key, cached, fault) = {
         let mut state = lock(&state);
-        match answer::environment(&state, &parts) {
+        match answer::environment(&mut state, &parts) {
             Err(refusal) => {
                 state.counts.refused += 1;
                 return Ok(refusal.response().map(Reply::whole));
             }
-            Ok(key) => {
+            Ok((key, cached)) => {
                 let fault = state.faults.next(&key);
                 state.counts.struck += u64::from(fault.is_some());
-                (key, fault)
+                (key, cached, fault)
             }
         }
     };
@@ -61,27 +62,31 @@ async fn reply(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Result<R
         }
         Some(Fault::Slow(milliseconds)) => {
             tokio::time::sleep(Duration::from_millis(milliseconds)).await;
-            Ok(document(&state, &key, false, &parts).map(Reply::whole))
+            Ok(document(&state, &key, false, cached, &parts).map(Reply::whole))
         }
         Some(Fault::BreakOff) => {
-            let response = document(&state, &key, false, &parts);
+            let response = document(&state, &key, false, cached, &parts);
             Ok(response.map(|bytes| Reply { bytes: Some(bytes), end: End::Cut }))
         }
         Some(Fault::Half) => {
             // Of what is zipped, half is no gzip; of what is not, no JSON.
-            Ok(document(&state, &key, false, &parts)
+            Ok(document(&state, &key, false, cached, &parts)
                 .map(|bytes| Reply::whole(bytes.slice(..bytes.len() / 2))))
         }
-        Some(Fault::Stale) => Ok(document(&state, &key, true, &parts).map(Reply::whole)),
-        None => Ok(document(&state, &key, false, &parts).map(Reply::whole)),
+        Some(Fault::Stale) => Ok(document(&state, &key, true, cached, &parts).map(Reply::whole)),
+        None => Ok(document(&state, &key, false, cached, &parts).map(Reply::whole)),
     }
 }
 
-fn document(state: &Mutex<State>, key: &str, stale: bool, parts: &Parts) -> Response<Bytes> {
+fn document(
+    state: &Mutex<State>,
+    key: &str,
+    stale: bool,
+    cached: Option<Timestamp>,
+    parts: &Parts,
+) -> Response<Bytes> {
     let mut state = lock(state);
-    let environment = &state.environments[key];
-    let version = environment.previous.as_ref().filter(|_| stale).unwrap_or(&environment.current);
-    let response = answer::document(&state, key, version, parts);
+    let response = answer::document(&mut state, key, stale, cached, parts);
     match response.status().as_u16() {
         304 => state.counts.not_modified += 1,
         _ => state.counts.documents += 1,
