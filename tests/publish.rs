@@ -225,8 +225,14 @@ fn documents_with_all_that_may_be_missing_are_served() {
     let feature = |id, name, kind| json!({ "id": id, "name": name, "type": kind });
     let flag = |feature, enabled, value| json!({ "feature": feature, "enabled": enabled, "feature_state_value": value });
     let (f, mv) = (feature(1, "f", "STANDARD"), feature(2, "mv", "MULTIVARIATE"));
-    let expected = json!([flag(f.clone(), false, Value::Null), flag(mv.clone(), false, Value::Null)]);
+    // A rule without conditions holds for all, and for nobody too.
+    let expected = json!([flag(f.clone(), true, json!(2)), flag(mv.clone(), false, Value::Null)]);
     assert_eq!(setup.edge.get(FLAGS, "bare").json(), expected);
+    let flag = |feature, enabled, value| {
+        let mut flag = flag(feature, enabled, value);
+        flag["variant"] = Value::Null;
+        flag
+    };
     let identity = setup.edge.get("/api/v1/identities/?identifier=i", "bare").json();
     assert_eq!(identity["flags"], json!([flag(f, true, json!(2)), flag(mv, false, json!("x"))]));
     let served = setup.edge.get("/api/v1/environment-document/", "ser.bare").json();

@@ -16,12 +16,13 @@ const SOON: Duration = Duration::from_secs(20);
 const MARCH: &str = "2026-03-01T00:00:00Z";
 const APRIL: &str = "2026-04-01T00:00:00Z";
 
+/// What a document says changes with its time: the time alone is no change.
 fn document(key: &str, updated_at: &str) -> String {
     json!({
         "api_key": key,
         "updated_at": updated_at,
         "project": { "segments": [] },
-        "feature_states": [{ "feature": { "name": "f" }, "enabled": true, "feature_state_value": 1 }],
+        "feature_states": [{ "feature": { "name": "f" }, "enabled": true, "feature_state_value": updated_at }],
     })
     .to_string()
 }

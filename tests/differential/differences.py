@@ -30,7 +30,7 @@ class Difference:
     reason: str
 
 
-OF_DOCUMENTS = {"bare identifiers", "identity overrides"}
+OF_DOCUMENTS = {"bare identifiers", "identity overrides", "variants of identities"}
 """Those that contexts do not have."""
 
 DIFFERENCES = [
@@ -119,6 +119,12 @@ DIFFERENCES = [
         "none: not the engine, but what stands around it (section 7)",
         "They are found by the identifier. The SDK has a segment for each set of overrides, with a condition on"
         " $.identity.identifier, so that several may match, and a trait of that very name gets a client those of others.",
+    ),
+    Difference(
+        "variants of identities",
+        "none: not the engine, but what stands around it (section 7)",
+        "Flagsmith's pages pin somebody to a variation by the shares of the identity's override. Flagsmith's own API and the"
+        " SDKs of Node and Java evaluate them; the SDKs of Python and Go leave them out, and give the override's own value.",
     ),
 ]
 

@@ -4,7 +4,7 @@ from random import Random
 from uuid import UUID
 from zlib import crc32
 
-from contexts import dependencies, general
+from contexts import dependencies, general, variant
 
 
 def document(seed: str, number: int) -> dict:
@@ -67,10 +67,17 @@ def rule(of: dict) -> dict:
 
 
 def override(random: Random, identifiers: list[str], names: list[str]) -> dict:
-    """An identity's own values. Texts and null: the SDK takes 1, 1.0 and true for one value when it gathers identities."""
+    """An identity's own values, some with variants of their own. Texts and null: the SDK takes 1, 1.0 and true for one value
+    when it gathers identities."""
     overridden = random.sample(names, random.randint(0, len(names)))
     features = [
-        {"key": "", "name": name, "enabled": random.random() < 0.5, "value": random.choice(["own", "other", None])}
+        {
+            "key": "",
+            "name": name,
+            "enabled": random.random() < 0.5,
+            "value": random.choice(["own", "other", None]),
+            "variants": [variant(random) for _ in range(random.choice([0, 0, 1, 3]))],
+        }
         for name in overridden
     ]
     identity_features = [state(random, feature) for feature in features]

@@ -15,6 +15,7 @@ from typing import Any, Optional
 
 from flag_engine.context.mappers import map_any_value_to_context_value
 from flag_engine.segments import evaluator
+from flagsmith.mappers import _map_environment_document_feature_states_to_feature_contexts as map_feature_states
 from flagsmith.mappers import map_context_and_identity_data_to_context, map_environment_document_to_context
 
 import differences
@@ -74,12 +75,36 @@ def evaluate_document(document: dict, identity: Optional[dict], trace: Trace) ->
                 # The same path in other words, which no trait is named by.
                 segment["rules"][0]["conditions"][0]["property"] = "$.identity[ 'identifier' ]"
                 trace.differences.add("identity overrides")
+        if pin(context, document["identity_overrides"], identifier):
+            trace.differences.add("variants of identities")
     result = evaluate(json.dumps(context), trace)
     own = [segment for segment in result["segments"] if segment["name"] == "identity_overrides"]
     if len(own) > 1:
         result["segments"] = [segment for segment in result["segments"] if segment not in own] + own[:1]
         trace.differences.add("identity overrides")
     return result
+
+
+def pin(context: Any, overrides: list[dict], identifier: str) -> bool:
+    """Gives the identity's own overrides the variants that the document has of them. Whether there are any."""
+
+    def values(features: list[dict]) -> list:
+        return [(f["name"], f["enabled"], f["value"]) for f in features]
+
+    is_pinned = False
+    for segment in context["segments"].values():
+        if segment["name"] != "identity_overrides" or identifier not in segment["rules"][0]["conditions"][0]["value"]:
+            continue
+        for override in overrides:
+            states = sorted(override["identity_features"], key=lambda state: state["feature"]["name"])
+            features: Any = list(map_feature_states(states))  # type: ignore[arg-type]
+            if override["identifier"] != identifier or values(features) != values(segment["overrides"]):
+                continue
+            for own, feature in zip(segment["overrides"], features):
+                if variants := feature.get("variants"):
+                    own["key"], own["variants"], is_pinned = feature["key"], variants, True
+            break
+    return is_pinned
 
 
 _trace = Trace()
