@@ -340,6 +340,37 @@ mod tests {
         assert_eq!(header.span(Section::Compiled), None);
     }
 
+    /// As publishers of earlier versions wrote it; its metadata are compared as text.
+    #[test]
+    fn a_header_that_tells_less_is_read_and_written_as_it_was() {
+        let (header, _) = bundle();
+        let mut told: serde_json::Value = serde_json::from_str(&header.metadata()).unwrap();
+        let members = told.as_object_mut().unwrap();
+        assert_eq!(
+            (members.remove("source"), members.remove("replaced").is_some()),
+            (Some("api".into()), true)
+        );
+        let earlier = Header::parse(told.to_string().as_bytes()).unwrap();
+        assert_eq!((earlier.source, earlier.replaced.len()), (None, 0));
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&earlier.metadata()).unwrap(), told);
+    }
+
+    #[test]
+    fn the_fullest_header_fits() {
+        let sections = [
+            Section::Compiled,
+            Section::FlagsClient,
+            Section::FlagsClientGzip,
+            Section::FlagsServer,
+            Section::FlagsServerGzip,
+            Section::Document,
+            Section::DocumentGzip,
+        ];
+        let sections = sections.map(|section| (section, vec![0; 1_000_000]));
+        let (header, _) = write(&label(), &sections).unwrap();
+        assert!(header.metadata().len() < METADATA_LIMIT * 3 / 4, "{}", header.metadata().len());
+    }
+
     #[test]
     fn a_changed_bundle_is_refused() {
         let (header, bytes) = bundle();

@@ -161,7 +161,8 @@ impl Publication<'_> {
             let ask = |connection| {
                 let text = flagsmith.api.fetch(secret, connection, clock, left).map_err(|failed| {
                     retries = if failed.is_final() { RETRIES } else { 0 };
-                    format!("{place}: {failed}")
+                    let advice = failed.advice(&key).map_or(String::new(), |advice| format!("; {advice}"));
+                    format!("{place}: {failed}{advice}")
                 })?;
                 Source::fetched(&place, &text, &key).map_err(|fault| fault.to_string())
             };

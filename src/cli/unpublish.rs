@@ -13,7 +13,7 @@ use crate::verdict::{Verdict, judge};
 /// Remove environments: after it, their keys open nothing
 ///
 /// Removing is a publication, too: a tombstone is written with the next revision, read back, purged and announced.
-/// What was removed can be published again; a document that is older than the one that was removed needs --force.
+/// What was removed can be published again; a file that is older than the one that was removed needs --force.
 /// Exit codes: 0 removed, now or before; 1 an environment is not in the store; 2 a store could not be written; 3
 /// written, but a purge or an announcement failed; of several the worst counts (2, 1, 3, 0); 64 wrong usage.
 #[derive(Args)]

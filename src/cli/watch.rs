@@ -27,11 +27,11 @@ const NOT_WRITTEN: i32 = 2;
 ///
 /// Publishes each FILE, and each environment of the manifest that --flagsmith has, as `publish` does, and again
 /// whenever its content changes: at most once a second for an environment, then with the newest content. What fails is
-/// tried again until it succeeds. A document that is broken, older than what is stored, has an operator that this version
-/// does not know, or is of an environment that is published from another place, is said so, and what was published
-/// before stays. Of a file that is removed it says what goes on being served; `unpublish` removes an environment. Ends
-/// on Ctrl-C or TERM, with the write that is under way. Exit codes: 0 ended so; 2 a write under way took more than 10 s;
-/// 64 wrong usage.
+/// tried again until it succeeds. A document that is broken, has an operator that this version does not know, or is of an
+/// environment that is published from another place, is said so, and what was published before stays; so is a file that is
+/// older than what is stored. Of a file that is removed it says what goes on being served; `unpublish` removes an
+/// environment, which stays removed until its file changes or `publish` publishes it again. Ends on Ctrl-C or TERM, with
+/// the write that is under way. Exit codes: 0 ended so; 2 a write under way took more than 10 s; 64 wrong usage.
 #[derive(Args)]
 #[command(after_help = format!("Examples:
   jackstaff watch --store STORE --service SERVICE --origin https://signals.example.com environments/
@@ -64,7 +64,7 @@ pub(crate) struct WatchedArguments {
     /// Where regular expressions have to match
     #[arg(long, value_enum, default_value_t = RegexAnchor::Start)]
     regex_anchor: RegexAnchor,
-    /// Replace newer documents by older ones
+    /// Replace newer documents by older files
     #[arg(long)]
     force: bool,
     /// What becomes of a document with an operator, or a type of rule, that this version does not know

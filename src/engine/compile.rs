@@ -266,7 +266,7 @@ impl Compiler {
                     warn(format!("the path {name:?} leads to no value"), NeverMatches);
                 }
                 Some(Path::Invalid) => {
-                    warn(format!("{name:?} is no path, and taken for a trait"), NeverMatches)
+                    warn(format!("{name:?} is no path, and taken for a trait"), NeverMatches);
                 }
                 Some(Path::Leads(_)) | None => {}
             }

@@ -22,6 +22,11 @@ use crate::write::{Decision, First, StoreFailed, TRIES, bring};
 /// takes a while, too.
 const EVERYWHERE_AFTER: u64 = 7_200;
 
+/// An API that may be behind itself is doubted as long as by one who asks once in so long; and the pause between two
+/// questions then.
+const INTERVAL: Duration = Duration::from_secs(10);
+const DOUBT_PAUSE: Duration = Duration::from_millis(500);
+
 /// What the publisher chooses.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
@@ -68,10 +73,6 @@ pub fn publish(
     let server_keys = server_keys::write_all(client, patience, &source.key, server_keys, options.dry_run);
     Report { environment, server_keys, after }
 }
-
-/// As one who asks once in so long doubts an API that may be behind itself; and the pause between two questions then.
-const INTERVAL: Duration = Duration::from_secs(10);
-const DOUBT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Publishes what an API answers for an environment, and its server-side keys. The store is looked at before the API is
 /// asked, and the answer replaces what was there then; if somebody else wrote meanwhile, all of it is done again.
@@ -191,7 +192,7 @@ pub(crate) enum AnswerRefused {
     Trouble(Trouble),
     /// Somebody else wrote after it was asked for, and this is what is stored now. Nobody knows which of the two is newer,
     /// so the answer is of no use any more.
-    Overtaken(Basis),
+    Overtaken(Box<Basis>),
 }
 
 impl From<Trouble> for AnswerRefused {
@@ -223,7 +224,7 @@ pub(crate) fn write_answer(
         Decision::Write(item, about) => First { replaced: basis.generation.clone(), item, about },
     };
     write(calls, &source.key, options.dry_run, Some(first), |stored| {
-        Err(AnswerRefused::Overtaken(Basis::of(stored)))
+        Err(AnswerRefused::Overtaken(Box::new(Basis::of(stored))))
     })
 }
 

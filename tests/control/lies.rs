@@ -189,7 +189,7 @@ fn a_key_that_worked_and_is_refused_is_explained() {
     assert!(stage.served(0, 0).is_some());
     eventually("it is in the status", SOON, || {
         let why = stage.status()["environments"][0]["why"].as_str()?.to_owned();
-        why.contains("was open before").then_some(())
+        why.contains("goes on being served").then_some(())
     });
 }
 

@@ -211,10 +211,9 @@ impl Publisher {
             let text = flagsmith.answer(fetch.environment().as_str(), clock.elapsed());
             self.on_their_way.push((clock.elapsed() + self.delay, fetch, text));
         }
-        let (come, rest) =
-            self.on_their_way.drain(..).partition(|(due, ..): &(Duration, _, _)| *due <= clock.elapsed());
-        self.on_their_way = rest;
-        for (_, fetch, text) in Vec::<(Duration, Fetch, String)>::from(come) {
+        let come: Vec<(Duration, Fetch, String)> =
+            self.on_their_way.extract_if(.., |(due, ..)| *due <= clock.elapsed()).collect();
+        for (_, fetch, text) in come {
             let (seen, news) = self.polls.done(fetch.answered(&text), clock.elapsed(), 7);
             said.extend(news);
             said.extend(seen.into_iter().flat_map(|seen| self.watch.saw(seen, clock.elapsed())));

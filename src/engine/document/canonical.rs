@@ -129,7 +129,6 @@ fn uuid(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec;
 
     use super::*;
 
@@ -215,7 +214,7 @@ mod tests {
             ))
         };
         let first = state([11, 12], "3b0b3b0e-60ac-4c44-9a3c-0c7a2d0a7d11", [0, 1]);
-        all_the_same(&vec![
+        all_the_same(&[
             first.clone(),
             state([21, 32], "c2b7a8b3-5bb7-4cd0-8e0e-4b2f7c6ad001", [0, 1]),
             state([11, 12], "c2b7a8b3-5bb7-4cd0-8e0e-4b2f7c6ad001", [1, 0]),

@@ -109,15 +109,14 @@ impl FlagsmithFailed {
         matches!(&self.fault, Fault::Status { status, .. } if refusals.contains(status))
     }
 
-    /// What it may mean that a key is refused which opened an environment before, and what to do.
+    /// What it may mean that a key is refused, and what to do.
     pub fn advice(&self, environment: &EnvironmentKey) -> Option<String> {
         let refusals = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
         let is_refusal = matches!(&self.fault, Fault::Status { status, .. } if refusals.contains(status));
         is_refusal.then(|| {
             format!(
-                "it was open before, and goes on being served as it is. Was the key deleted in Flagsmith? List another \
-                 one in the manifest. The environment? `jackstaff unpublish {environment}` removes it here, too. Or \
-                 Flagsmith serves the organisation no more"
+                "was the key deleted in Flagsmith? List another one in the manifest. The environment? `jackstaff \
+                 unpublish {environment}` removes it here, too. Or Flagsmith serves the organisation no more"
             )
         })
     }

@@ -103,10 +103,10 @@ impl Edit {
         match self {
             Edit::Toggled => toggle(&mut feature(document, OVERRIDDEN)["enabled"]),
             Edit::ValueSet => {
-                feature(document, OVERRIDDEN)["feature_state_value"] = json!(format!("value {n}"))
+                feature(document, OVERRIDDEN)["feature_state_value"] = json!(format!("value {n}"));
             }
             Edit::Weights => {
-                varied["multivariate_feature_state_values"][0]["percentage_allocation"] = json!(n % 50)
+                varied["multivariate_feature_state_values"][0]["percentage_allocation"] = json!(n % 50);
             }
             Edit::OptionValue => {
                 varied["multivariate_feature_state_values"][0]["multivariate_feature_option"]["value"] =

@@ -71,6 +71,8 @@ impl Fetch {
             Err(failed) => {
                 let has_worked = self.told.is_some() || self.basis.is_served();
                 let advice = failed.advice(&self.environment).filter(|_| has_worked);
+                let advice =
+                    advice.map(|advice| format!("what was published goes on being served: {advice}"));
                 let failure = Failure::of_fetch(&self.place, &failed, advice.as_deref());
                 Fetched { environment: self.environment, result: Err(failure) }
             }
