@@ -123,8 +123,10 @@ impl Polls {
             poll.awaits_basis = basis.is_none();
             Some((environment, poll, basis?))
         });
-        let (environment, poll, basis) = ready.min_by_key(|(_, poll, _)| poll.due())?;
+        let interval = self.interval;
+        let (environment, poll, basis) = ready.min_by_key(|(_, poll, _)| poll.rank(now, interval))?;
         poll.is_busy = true;
+        poll.is_told_of = false;
         Some(Fetch {
             environment: environment.clone(),
             place: poll.place.clone(),

@@ -37,6 +37,8 @@ pub(super) struct Poll {
     pub(super) awaits_basis: bool,
     /// What it answers again that was replaced, and since when it answers nothing else.
     doubted: Option<(Gist, Duration)>,
+    /// Somebody said that it may have changed, and it was not asked since.
+    pub(super) is_told_of: bool,
     /// It may have changed since it was asked.
     changed_meanwhile: bool,
     second_looks: std::slice::Iter<'static, Duration>,
@@ -57,6 +59,7 @@ impl Poll {
             rests: false,
             awaits_basis: false,
             doubted: None,
+            is_told_of: false,
             changed_meanwhile: false,
             second_looks: [].iter(),
             pace: Pace::default(),
@@ -110,12 +113,20 @@ impl Poll {
         self.trouble.clone().or(doubt)
     }
 
+    /// Who is asked first of those that are due: a Flagsmith that is slow has more to do with what somebody told of than
+    /// with questions of routine, as long as those are not late by a whole interval.
+    pub(super) fn rank(&self, now: Duration, interval: Duration) -> (bool, Duration) {
+        let can_wait = !self.is_told_of && now < self.due() + interval;
+        (can_wait, self.due())
+    }
+
     pub(super) fn due(&self) -> Duration {
         self.due.max(self.pace.not_before())
     }
 
     pub(super) fn changed(&mut self, now: Duration) {
         self.due = now;
+        self.is_told_of = true;
         self.changed_meanwhile = self.is_busy;
         self.second_looks = SECOND_LOOKS.iter();
         self.pace.hurry(now);

@@ -81,6 +81,22 @@ fn what_may_have_changed_is_asked_for_at_once_and_again_until_it_shows() {
     assert_eq!(ask(&mut polls, &text("a", 2), 15_000, 24_000), [(15_000, true)], "it shows at once");
 }
 
+/// A Flagsmith that takes seconds for an answer is asked first for what somebody told of, but not for ever.
+#[test]
+fn what_was_told_of_is_asked_for_before_what_is_due() {
+    let mut polls = polls(r#"{"a": ["ser.a"], "b": ["ser.b"], "c": ["ser.c"]}"#);
+    let next = |polls: &mut Polls, now: u64| {
+        polls.next_on(at(now), nothing).map(|fetch| fetch.environment.to_string()).unwrap_or_default()
+    };
+    polls.changed(&environment("c"), at(0));
+    assert_eq!([next(&mut polls, 0), next(&mut polls, 0)], ["c", "a"]);
+    // The second one waits for longer than an interval by now.
+    polls.environments.values_mut().for_each(|poll| poll.is_busy = false);
+    polls.changed(&environment("c"), at(12_000));
+    assert_eq!([next(&mut polls, 12_000), next(&mut polls, 12_000)], ["a", "b"]);
+    assert_eq!(next(&mut polls, 12_000), "c");
+}
+
 #[test]
 fn a_change_while_it_is_being_asked_for_is_not_lost() {
     let mut polls = polls(r#"{"a": ["ser.a"]}"#);
