@@ -13,6 +13,8 @@ use crate::python::{self, TextFault};
 /// Characters of an identifier and of a text value, and of a trait's key.
 const TEXT_LIMIT: usize = 2_000;
 const KEY_LIMIT: usize = 200;
+/// What Flagsmith says of a character that its database does not take.
+const NO_NULL: &str = "Null characters are not allowed.";
 
 /// Whom a request asks about.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -51,7 +53,7 @@ struct Body<'a> {
 
 #[derive(Deserialize)]
 struct RawTrait<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "present")]
     trait_key: Option<&'a RawValue>,
     /// `Some` of `null` is a trait to be deleted; none is a mistake.
     #[serde(borrow, default, deserialize_with = "present")]
@@ -77,6 +79,9 @@ pub(crate) fn parse(body: &[u8]) -> Result<Asked, Failure> {
     let body: Body<'_> = serde_json::from_str(text).map_err(no_json)?;
     let name = match body.identifier.map(|raw| Value::from_json(raw.get())) {
         None | Some(Some(Value::Null)) => String::new(),
+        Some(Some(Value::Str(text))) if text.contains('\0') => {
+            return Err(Failure::Invalid(json!({ "identifier": [NO_NULL] })));
+        }
         Some(Some(Value::Str(text))) => identifier(python::strip(&text))?,
         Some(Some(Value::Int(integer))) => integer.to_string(),
         Some(Some(Value::Float(float))) if float.is_finite() => engine::float_text(float),
@@ -131,7 +136,9 @@ fn one(item: &RawValue) -> Result<(String, Trait), Json> {
     let required = || "This field is required.".to_owned();
     let key = match raw.trait_key.map(|key| Value::from_json(key.get())) {
         None => Err(required()),
+        Some(Some(Value::Null)) => Err("This field may not be null.".to_owned()),
         Some(Some(Value::Str(key))) => match python::strip(&key) {
+            key if key.contains('\0') => Err(NO_NULL.to_owned()),
             "" => Err("This field may not be blank.".to_owned()),
             key if key.chars().count() > KEY_LIMIT => {
                 Err(format!("Ensure this field has no more than {KEY_LIMIT} characters."))
