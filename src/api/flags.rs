@@ -16,7 +16,7 @@ use crate::store::Store;
 
 /// The type of features whose flags have a variant.
 const MULTIVARIATE: &str = "MULTIVARIATE";
-/// What the variant is called of somebody who is in none.
+/// The variant of an identity for which none of the variants was picked.
 const CONTROL: &str = "\"control\"";
 
 /// A flag's JSON for an identity, in its feature's default state: `{"feature":{"id":…},"enabled":true,

@@ -215,7 +215,7 @@ pub(crate) fn write_answer(
     options: &Options,
     basis: &Basis,
 ) -> Result<Written, AnswerRefused> {
-    // Whoever wrote it may have done so just now; one's own writes are apart already.
+    // Another publisher may have written it within this second; our own writes are a second apart already.
     if let Some(known) = basis.known.as_ref().filter(|_| !basis.is_own) {
         calls.wait_for_turn(known.revision);
     }

@@ -16,7 +16,7 @@ proptest! {
         laws::document(&text);
     }
 
-    /// So that no answer of Flagsmith is taken for a change that is none.
+    /// Flagsmith writes the same document differently in each answer, and that must not count as a change.
     #[test]
     fn a_difference_without_a_meaning_is_no_change(document in document(), seed in any::<u64>()) {
         let other = with_noise(&document, seed);

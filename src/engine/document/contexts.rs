@@ -24,8 +24,8 @@ impl FeatureState {
         }
     }
 
-    /// An override of an identity is a state as any other, variants included: somebody who is pinned to a variation has it
-    /// there at 100 %. No priority is stronger or weaker.
+    /// An override of an identity is a state like any other, variants included: Flagsmith pins an identity to a variation by
+    /// giving that variation 100 % here. It has no priority, since it wins over all segments.
     pub(super) fn identity_context(&self) -> FeatureContext {
         FeatureContext { priority: None, ..self.context() }
     }
