@@ -47,6 +47,16 @@ pub enum Section {
 }
 
 impl Section {
+    pub const ALL: [Section; 7] = [
+        Section::Compiled,
+        Section::FlagsClient,
+        Section::FlagsClientGzip,
+        Section::FlagsServer,
+        Section::FlagsServerGzip,
+        Section::Document,
+        Section::DocumentGzip,
+    ];
+
     /// As headers call it.
     pub fn name(self) -> &'static str {
         match self {
@@ -357,16 +367,7 @@ mod tests {
 
     #[test]
     fn the_fullest_header_fits() {
-        let sections = [
-            Section::Compiled,
-            Section::FlagsClient,
-            Section::FlagsClientGzip,
-            Section::FlagsServer,
-            Section::FlagsServerGzip,
-            Section::Document,
-            Section::DocumentGzip,
-        ];
-        let sections = sections.map(|section| (section, vec![0; 1_000_000]));
+        let sections = Section::ALL.map(|section| (section, vec![0; 1_000_000]));
         let (header, _) = write(&label(), &sections).unwrap();
         assert!(header.metadata().len() < METADATA_LIMIT * 3 / 4, "{}", header.metadata().len());
     }

@@ -39,7 +39,7 @@ pub use news::News;
 pub use polls::{Fetch, Fetched, Polls};
 pub use remote::Remote;
 pub use run::{AtFlagsmith, Session, Settings};
-pub use seen::{Seen, State, Wanted};
+pub use seen::{Seen, State, ToPublish};
 
 /// How many jobs are under way at once.
 const AT_ONCE: usize = 8;

@@ -2,22 +2,12 @@ use api::bundle::{self, section_of};
 use api::{Header, Section};
 use engine::Compiled;
 
-const SECTIONS: [Section; 7] = [
-    Section::Compiled,
-    Section::FlagsClient,
-    Section::FlagsClientGzip,
-    Section::FlagsServer,
-    Section::FlagsServerGzip,
-    Section::Document,
-    Section::DocumentGzip,
-];
-
 /// Bytes are refused, or a bundle whose sections lie apart and inside; and those of a compiled environment are refused,
 /// or evaluated.
 pub fn bundle(bytes: &[u8]) {
     if let Ok(header) = bundle::check(bytes) {
         apart_and_inside(&header, bytes.len() as u64);
-        for section in SECTIONS {
+        for section in Section::ALL {
             let Some(span) = header.span(section) else { continue };
             assert!(span.matches(section_of(bytes, span)), "{section:?}");
         }
@@ -33,7 +23,7 @@ pub fn bundle(bytes: &[u8]) {
 }
 
 fn apart_and_inside(header: &Header, total: u64) {
-    let spans = SECTIONS.iter().filter_map(|section| Some(header.span(*section)?.range()));
+    let spans = Section::ALL.iter().filter_map(|section| Some(header.span(*section)?.range()));
     let mut spans: Vec<_> = spans.collect();
     spans.sort_by_key(|range| (range.start, range.end));
     let mut end = 0;

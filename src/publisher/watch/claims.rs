@@ -12,7 +12,7 @@ use api::EnvironmentKey;
 
 use crate::source::{Place, Source};
 use crate::watch::news::News;
-use crate::watch::seen::{Seen, State, Wanted};
+use crate::watch::seen::{Seen, State, ToPublish};
 
 /// Whoever is writing a file gets this long to come to its end, before it is said that what stands in it is broken.
 const BROKEN_AFTER: Duration = Duration::from_secs(1);
@@ -54,7 +54,7 @@ pub(crate) struct Trouble {
 #[derive(Debug)]
 pub(crate) struct Wish {
     pub(crate) place: Place,
-    pub(crate) wanted: Wanted,
+    pub(crate) wanted: ToPublish,
 }
 
 /// What follows from what was seen.
@@ -80,7 +80,7 @@ impl Claims {
                 Ok(source) => {
                     known.is_there = true;
                     known.broken = None;
-                    return self.holds(&place, Wanted { source: Arc::new(source), basis: None });
+                    return self.holds(&place, ToPublish { source: Arc::new(source), basis: None });
                 }
                 Err(fault) => fault.to_string(),
             },
@@ -135,7 +135,7 @@ impl Claims {
     }
 
     /// A place holds an environment now.
-    fn holds(&mut self, place: &Place, wanted: Wanted) -> Followed {
+    fn holds(&mut self, place: &Place, wanted: ToPublish) -> Followed {
         let key = wanted.source.key.clone();
         let before = self.places.entry(place.clone()).or_default().environment.replace(key.clone());
         let mut followed = match before.filter(|before| *before != key) {

@@ -15,7 +15,7 @@ use crate::source::Place;
 use crate::watch::job::{Document, Task};
 use crate::watch::lane::Lane;
 use crate::watch::record::Record;
-use crate::watch::seen::Wanted;
+use crate::watch::seen::ToPublish;
 use crate::watch::spell::Spell;
 
 pub(crate) use outcome::Ended;
@@ -26,7 +26,7 @@ pub(crate) struct Environment {
     key: EnvironmentKey,
     place: Place,
     /// Kept until it is stored.
-    wanted: Option<Wanted>,
+    wanted: Option<ToPublish>,
     server_keys: Vec<ServerKeySource>,
     /// What the store has; none if that is not known.
     basis: Option<Basis>,
@@ -114,7 +114,7 @@ impl Environment {
 
     /// It is to be published anew; what was not published yet is superseded. An answer that was asked for before the last
     /// write comes too late, unless it says what is stored.
-    pub(crate) fn publish(&mut self, place: Place, wanted: Wanted, now: Duration) -> Taken {
+    pub(crate) fn publish(&mut self, place: Place, wanted: ToPublish, now: Duration) -> Taken {
         self.place = place;
         let is_too_late =
             wanted.basis.as_ref().is_some_and(|basis| !self.is_still(basis) && !self.is_stored(&wanted));
@@ -193,7 +193,7 @@ impl Environment {
     }
 
     /// Whether a document is what is stored, as far as that is sure.
-    fn is_stored(&self, wanted: &Wanted) -> bool {
+    fn is_stored(&self, wanted: &ToPublish) -> bool {
         let known = self.basis.as_ref().and_then(|basis| basis.known.as_ref());
         let is_stored = known
             .is_some_and(|known| known.sound && !known.tombstone && known.source_hash == wanted.source.hash);
@@ -244,7 +244,7 @@ impl Environment {
     }
 
     fn document(&self) -> Option<Document> {
-        let Wanted { source, basis } = self.wanted.clone()?;
+        let ToPublish { source, basis } = self.wanted.clone()?;
         let remembered = || self.basis.clone().filter(|_| self.is_confirmed);
         Some(match basis {
             Some(basis) => Document::Answer(source, basis),

@@ -17,7 +17,7 @@ pub enum State {
     /// It is new, or has other content than before.
     Content(String),
     /// What an API answered, read and understood already.
-    Answer(Wanted),
+    Answer(ToPublish),
     /// The same, and it cannot be understood, for a reason that names the place.
     Broken(String),
     Unreadable(String),
@@ -29,7 +29,7 @@ pub enum State {
 
 /// A document that is to be published.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct ToPublish {
     pub(crate) source: Arc<Source>,
     /// Of an answer of an API: what was stored when it was asked for, which it may replace, and nothing else.
     pub(crate) basis: Option<Basis>,

@@ -11,7 +11,7 @@ use crate::flagsmith::{Connection, Flagsmith};
 use crate::source::{Place, Source, sha256};
 use crate::target::Secret;
 use crate::watch::failure::Failure;
-use crate::watch::seen::{State, Wanted};
+use crate::watch::seen::{State, ToPublish};
 
 /// An environment that is to be asked for.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ impl Answer {
             Ok(source) => {
                 let doubt = basis.doubts(&source);
                 let gist = Gist::Content(source.hash.clone());
-                let wanted = Wanted { source: Arc::new(source), basis: Some(basis) };
+                let wanted = ToPublish { source: Arc::new(source), basis: Some(basis) };
                 (gist, State::Answer(wanted), doubt)
             }
             Err(fault) => {
