@@ -22,7 +22,7 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
 /// The answer to `OPTIONS`, which looks at no store.
-pub(crate) fn preflight(request: &HeaderMap, route: Route) -> Reply {
+pub(crate) fn preflight<H>(request: &HeaderMap, route: Route) -> Reply<H> {
     let mut response = Response::new(Vec::new());
     let headers = response.headers_mut();
     let methods = HeaderValue::from_static(route.methods());

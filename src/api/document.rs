@@ -9,7 +9,7 @@ use crate::reply::{JSON, Reply};
 use crate::respond::{Access, KeyKind};
 use crate::revision::Revision;
 
-pub(crate) fn answer(request: &HeaderMap, access: &Access, gzip: bool) -> Result<Reply, Failure> {
+pub(crate) fn answer<H>(request: &HeaderMap, access: Access<H>, gzip: bool) -> Result<Reply<H>, Failure> {
     if access.kind == KeyKind::Client {
         return Err(Failure::MissingKey);
     }
@@ -21,7 +21,7 @@ pub(crate) fn answer(request: &HeaderMap, access: &Access, gzip: bool) -> Result
     } else {
         let mut response = Response::new(());
         response.headers_mut().insert(CONTENT_TYPE, JSON);
-        Reply::Section(response, if gzip { Section::DocumentGzip } else { Section::Document })
+        Reply::Section(response, access.copy, if gzip { Section::DocumentGzip } else { Section::Document })
     };
     let headers = reply.headers_mut();
     for (name, text) in [(LAST_MODIFIED, revision.http_date()), (ETAG, etag(revision))] {

@@ -36,7 +36,7 @@ impl Failure {
         Failure::Invalid(json!({ "detail": text.into() }))
     }
 
-    pub(crate) fn reply(&self) -> Reply {
+    pub(crate) fn reply<H>(&self) -> Reply<H> {
         let (status, body) = match self {
             Failure::NotFound => (StatusCode::NOT_FOUND, detail("Not Found")),
             Failure::MethodNotAllowed { method, .. } => {

@@ -127,7 +127,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-pub(crate) fn list(access: &Access, gzip: bool) -> Reply {
+pub(crate) fn list<H>(access: Access<H>, gzip: bool) -> Reply<H> {
     let section = match (access.kind, gzip) {
         (KeyKind::Client, false) => Section::FlagsClient,
         (KeyKind::Client, true) => Section::FlagsClientGzip,
@@ -136,21 +136,25 @@ pub(crate) fn list(access: &Access, gzip: bool) -> Reply {
     };
     let mut response = Response::new(());
     response.headers_mut().insert(http::header::CONTENT_TYPE, JSON);
-    Reply::Section(response, section)
+    Reply::Section(response, access.copy, section)
 }
 
 /// `?feature=`: one flag, by its name in whatever case.
-pub(crate) fn one(access: &Access, feature: &str, store: &mut dyn Store) -> Result<Reply, Failure> {
+pub(crate) fn one<S: Store>(
+    access: &mut Access<S::Handle>,
+    feature: &str,
+    store: &mut S,
+) -> Result<Reply<S::Handle>, Failure> {
     let section = match access.kind {
         KeyKind::Client => Section::FlagsClient,
         KeyKind::Server => Section::FlagsServer,
     };
-    let list = store.section(section).map_err(|_| Failure::Unavailable)?;
+    let list = store.section(&mut access.copy, section).map_err(|_| Failure::Unavailable)?;
     find(&list, |name| name.to_lowercase() == feature.to_lowercase()).ok_or(Failure::FeatureNotFound)
 }
 
 /// The flag of a list whose name is wanted.
-pub(crate) fn find(list: &[u8], wanted: impl Fn(&str) -> bool) -> Option<Reply> {
+pub(crate) fn find<H>(list: &[u8], wanted: impl Fn(&str) -> bool) -> Option<Reply<H>> {
     #[derive(Deserialize)]
     struct Flag {
         feature: Feature,

@@ -23,7 +23,11 @@ pub(crate) struct Question {
     pub(crate) bare: bool,
 }
 
-pub(crate) fn answer(access: &Access, question: Question, store: &mut dyn Store) -> Result<Reply, Failure> {
+pub(crate) fn answer<S: Store>(
+    access: &mut Access<S::Handle>,
+    question: Question,
+    store: &mut S,
+) -> Result<Reply<S::Handle>, Failure> {
     let Question { mut asked, feature, bare } = question;
     let switches = access.copy.header.switches;
     if access.kind == KeyKind::Client && !switches.allow_client_traits {
@@ -32,7 +36,7 @@ pub(crate) fn answer(access: &Access, question: Question, store: &mut dyn Store)
     if asked.identifier.is_empty() {
         asked.identifier = transient_identifier(&asked.traits, || store.random());
     }
-    let compiled = store.compiled().map_err(|_| Failure::Unavailable)?;
+    let compiled = store.compiled(&mut access.copy).map_err(|_| Failure::Unavailable)?;
     let identity = Identity {
         key: (!switches.composite_key).then(|| asked.identifier.clone()),
         identifier: asked.identifier,

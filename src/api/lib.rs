@@ -35,4 +35,4 @@ pub use respond::{BODY_LIMIT, KeyKind, respond, unavailable};
 pub use revision::Revision;
 pub use server_key::ServerKey;
 pub use settings::{Fault, Settings};
-pub use store::{Lookup, Store, Unavailable};
+pub use store::{Body, Lookup, Store, Unavailable};

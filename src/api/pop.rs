@@ -47,13 +47,15 @@ impl<T: for<'a> Deserialize<'a>> Note<T> {
     }
 }
 
-/// An environment as a request meets it.
+/// An environment as a request meets it: a POP's copy of its bundle, opened.
 #[derive(Debug, Clone)]
-pub struct PopCopy {
+pub struct PopCopy<H> {
     pub header: Rc<Header>,
     pub source: Source,
     /// Seconds since the KV store confirmed it.
     pub age: u64,
+    /// What the store that opened it reads its sections by.
+    pub handle: H,
 }
 
 /// Where an answer comes from, as `jackstaff-source` tells.

@@ -10,21 +10,22 @@ use crate::failure::Failure;
 use crate::flags;
 use crate::identities::{self, Question};
 use crate::key::{EnvironmentKey, ServerKeyHash};
-use crate::pop::PopCopy;
+use crate::pop::{PopCopy, Source};
 use crate::reply::Reply;
+use crate::revision::Revision;
 use crate::route::Route;
 use crate::settings::Settings;
-use crate::store::{Lookup, Store};
+use crate::store::{Body, Lookup, Store};
 use crate::stream;
 use crate::traits::{self, Asked};
 
-/// Bytes of a request's body that are accepted. Whoever reads a body needs one byte more to know that it is too long.
+/// Bytes of a request's body that are accepted.
 pub const BODY_LIMIT: usize = 1 << 20;
 
 /// What a key opened.
-pub(crate) struct Access {
+pub(crate) struct Access<H> {
     pub(crate) kind: KeyKind,
-    pub(crate) copy: PopCopy,
+    pub(crate) copy: PopCopy<H>,
 }
 
 /// Which of an environment's keys a request brings.
@@ -35,29 +36,36 @@ pub enum KeyKind {
 }
 
 /// Answers a request. Never fails: what cannot be served is answered in the words of the protocol.
-pub fn respond(request: &Request<Vec<u8>>, store: &mut dyn Store, settings: &Settings) -> Reply {
+pub fn respond<S: Store>(
+    request: &Request<()>,
+    body: &mut dyn Body,
+    store: &mut S,
+    settings: &Settings,
+) -> Reply<S::Handle> {
     let mut labels = None;
-    let mut reply = decide(request, store, &mut labels).unwrap_or_else(|failure| failure.reply());
+    let reply = decide(request, body, store, &mut labels);
+    let mut reply = reply.unwrap_or_else(|failure| failure.reply());
     decorate(&mut reply, request.headers(), settings);
-    if let Some(copy) = labels {
-        label(reply.headers_mut(), &copy);
+    if let Some(labels) = labels {
+        labels.write(reply.headers_mut());
     }
     reply
 }
 
 /// The answer when a section that was promised cannot be read after all.
-pub fn unavailable(request: &HeaderMap, settings: &Settings) -> Reply {
+pub fn unavailable<H>(request: &HeaderMap, settings: &Settings) -> Reply<H> {
     let mut reply = Failure::Unavailable.reply();
     decorate(&mut reply, request, settings);
     reply
 }
 
-/// `opened` is set as soon as a key has opened an environment: failures tell its revision too.
-fn decide(
-    request: &Request<Vec<u8>>,
-    store: &mut dyn Store,
-    opened: &mut Option<PopCopy>,
-) -> Result<Reply, Failure> {
+/// `labels` are set as soon as a key has opened an environment: failures tell its revision too.
+fn decide<S: Store>(
+    request: &Request<()>,
+    body: &mut dyn Body,
+    store: &mut S,
+    labels: &mut Option<Labels>,
+) -> Result<Reply<S::Handle>, Failure> {
     let route = Route::of(request.uri().path()).ok_or(Failure::NotFound)?;
     if request.method() == Method::OPTIONS {
         return Ok(cors::preflight(request.headers(), route));
@@ -71,25 +79,25 @@ fn decide(
     if route == Route::Stream {
         return Ok(stream::answer(request.uri().path(), store));
     }
-    let access = authenticate(request.headers(), store)?;
-    *opened = Some(access.copy.clone());
+    let mut access = authenticate(request.headers(), store)?;
+    *labels = Some(Labels::of(&access.copy));
     if access.copy.header.switches.stop_serving_flags {
         return Err(Failure::OrganisationBlocked);
     }
     match route {
         Route::Health | Route::Stream => Err(Failure::NotFound),
         Route::Flags => match parameter(request, "feature").filter(|name| !name.is_empty()) {
-            Some(feature) => flags::one(&access, &feature, store),
-            None => Ok(flags::list(&access, accepts_gzip(request.headers()))),
+            Some(feature) => flags::one(&mut access, &feature, store),
+            None => Ok(flags::list(access, accepts_gzip(request.headers()))),
         },
-        Route::Identities => identities::answer(&access, question(request)?, store),
+        Route::Identities => identities::answer(&mut access, question(request, body)?, store),
         Route::EnvironmentDocument => {
-            document::answer(request.headers(), &access, accepts_gzip(request.headers()))
+            document::answer(request.headers(), access, accepts_gzip(request.headers()))
         }
     }
 }
 
-fn authenticate(headers: &HeaderMap, store: &mut dyn Store) -> Result<Access, Failure> {
+fn authenticate<S: Store>(headers: &HeaderMap, store: &mut S) -> Result<Access<S::Handle>, Failure> {
     let key = headers.get(ENVIRONMENT_KEY).filter(|key| !key.is_empty()).ok_or(Failure::MissingKey)?;
     let key = key.to_str().map_err(|_| Failure::UnknownKey)?;
     let (kind, environment) = environment_of(key, store)?;
@@ -101,7 +109,10 @@ fn authenticate(headers: &HeaderMap, store: &mut dyn Store) -> Result<Access, Fa
 }
 
 /// The environment that a key names, or is on record for.
-pub(crate) fn environment_of(key: &str, store: &mut dyn Store) -> Result<(KeyKind, EnvironmentKey), Failure> {
+pub(crate) fn environment_of<S: Store>(
+    key: &str,
+    store: &mut S,
+) -> Result<(KeyKind, EnvironmentKey), Failure> {
     Ok(match ServerKeyHash::of(key) {
         Some(hash) => {
             let record = found(store.server_key(&hash))?;
@@ -119,14 +130,15 @@ fn found<T>(lookup: Lookup<T>) -> Result<T, Failure> {
     }
 }
 
-fn question(request: &Request<Vec<u8>>) -> Result<Question, Failure> {
+fn question(request: &Request<()>, body: &mut dyn Body) -> Result<Question, Failure> {
     let feature = parameter(request, "feature").filter(|name| !name.is_empty());
     if request.method() == Method::POST {
         check_media_type(request.headers())?;
-        if request.body().len() > BODY_LIMIT {
+        let body = body.read(BODY_LIMIT);
+        if body.len() > BODY_LIMIT {
             return Err(Failure::TooLarge { limit: BODY_LIMIT });
         }
-        return Ok(Question { asked: traits::parse(request.body())?, feature, bare: false });
+        return Ok(Question { asked: traits::parse(&body)?, feature, bare: false });
     }
     let identifier = parameter(request, "identifier").filter(|identifier| !identifier.is_empty());
     let identifier = traits::identifier(&identifier.ok_or(Failure::MissingIdentifier)?)?;
@@ -153,7 +165,7 @@ fn is_json(media_type: &str) -> bool {
 }
 
 /// A parameter of the query, decoded; the last one of its name.
-fn parameter(request: &Request<Vec<u8>>, name: &str) -> Option<String> {
+fn parameter(request: &Request<()>, name: &str) -> Option<String> {
     let query = request.uri().query()?;
     let values = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
     values.last().map(|(_, value)| value.into_owned())
@@ -182,10 +194,10 @@ const SOURCE: HeaderName = HeaderName::from_static("jackstaff-source");
 const COMPRESS_HINT: HeaderName = HeaderName::from_static("x-compress-hint");
 
 /// What every answer carries.
-fn decorate(reply: &mut Reply, request: &HeaderMap, settings: &Settings) {
+fn decorate<H>(reply: &mut Reply<H>, request: &HeaderMap, settings: &Settings) {
     let gzip = matches!(
         reply,
-        Reply::Section(_, Section::FlagsClientGzip | Section::FlagsServerGzip | Section::DocumentGzip)
+        Reply::Section(_, _, Section::FlagsClientGzip | Section::FlagsServerGzip | Section::DocumentGzip)
     );
     let made_anew = matches!(reply, Reply::Full(response) if !response.body().is_empty());
     let is_stream = matches!(reply, Reply::Stream(..));
@@ -203,17 +215,28 @@ fn decorate(reply: &mut Reply, request: &HeaderMap, settings: &Settings) {
     cors::decorate(headers, request, settings);
 }
 
-/// Says which revision an answer was made from, and how fresh that is.
-fn label(headers: &mut HeaderMap, copy: &PopCopy) {
-    let revision = copy.header.revision;
-    for (name, text) in [
-        (UPDATED_AT, revision.float()),
-        (REVISION, revision.to_string()),
-        (SOURCE, copy.source.as_str().to_owned()),
-        (AGE, copy.age.to_string()),
-    ] {
-        if let Ok(value) = HeaderValue::from_str(&text) {
-            headers.insert(name, value);
+/// Which revision an answer was made from, and how fresh that is.
+struct Labels {
+    revision: Revision,
+    source: Source,
+    age: u64,
+}
+
+impl Labels {
+    fn of<H>(copy: &PopCopy<H>) -> Labels {
+        Labels { revision: copy.header.revision, source: copy.source, age: copy.age }
+    }
+
+    fn write(&self, headers: &mut HeaderMap) {
+        for (name, text) in [
+            (UPDATED_AT, self.revision.float()),
+            (REVISION, self.revision.to_string()),
+            (SOURCE, self.source.as_str().to_owned()),
+            (AGE, self.age.to_string()),
+        ] {
+            if let Ok(value) = HeaderValue::from_str(&text) {
+                headers.insert(name, value);
+            }
         }
     }
 }

@@ -24,25 +24,43 @@ pub enum Lookup<T> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unavailable;
 
+/// The body of a request, which is read only where a route wants one.
+pub trait Body {
+    /// Reads the body, but no more than `limit` bytes and one: that one shows that it is too long. A body that breaks off is
+    /// given as far as it came.
+    fn read(&mut self, limit: usize) -> Vec<u8>;
+}
+
+/// A body that is in memory already.
+impl Body for &[u8] {
+    fn read(&mut self, limit: usize) -> Vec<u8> {
+        self[..self.len().min(limit + 1)].to_vec()
+    }
+}
+
 /// What is read while a request is answered. Chance and time come from here too.
 pub trait Store {
+    /// What the store needs to read the sections of a copy that it opened.
+    type Handle;
+
     /// The POP's copy of an environment, brought up to date.
-    fn environment(&mut self, key: &EnvironmentKey) -> Lookup<PopCopy>;
+    fn environment(&mut self, key: &EnvironmentKey) -> Lookup<PopCopy<Self::Handle>>;
 
     /// The record of a server-side key.
     fn server_key(&mut self, key: &ServerKeyHash) -> Lookup<ServerKey>;
 
-    /// The bytes of a section of the copy that [`Store::environment`] gave last.
+    /// The bytes of a section of a copy.
     ///
     /// # Errors
     /// [`Unavailable`] if they cannot be read, or are not exactly the section.
-    fn section(&mut self, section: Section) -> Result<Vec<u8>, Unavailable>;
+    fn section(&mut self, copy: &mut PopCopy<Self::Handle>, section: Section)
+    -> Result<Vec<u8>, Unavailable>;
 
-    /// The compiled environment of the copy that [`Store::environment`] gave last.
+    /// The compiled environment of a copy.
     ///
     /// # Errors
     /// [`Unavailable`] if it cannot be read.
-    fn compiled(&mut self) -> Result<Rc<Compiled>, Unavailable>;
+    fn compiled(&mut self, copy: &mut PopCopy<Self::Handle>) -> Result<Rc<Compiled>, Unavailable>;
 
     fn now(&self) -> Timestamp;
 

@@ -10,11 +10,11 @@ use crate::store::{Lookup, Store};
 
 /// Never a refusal, whatever the key: an answer that ends is an answer that some SDKs ask for again hundreds of times a
 /// second. A key of either kind will do.
-pub(crate) fn answer(path: &str, store: &mut dyn Store) -> Reply {
+pub(crate) fn answer<S: Store>(path: &str, store: &mut S) -> Reply<S::Handle> {
     Reply::Stream(relay::head(), channel(path, store))
 }
 
-fn channel(path: &str, store: &mut dyn Store) -> Channel {
+fn channel<S: Store>(path: &str, store: &mut S) -> Channel {
     let key = stream_key(path).and_then(|key| percent_decode_str(key).decode_utf8().ok());
     let Some(Ok((_, environment))) = key.map(|key| environment_of(&key, store)) else {
         return Channel::Silent;

@@ -19,13 +19,14 @@ pub fn request(text: &[u8]) {
 
 fn answer(request: &Request<Vec<u8>>) -> (u16, Vec<u8>) {
     let mut shelf = Shelf::default();
-    let reply = respond(request, &mut shelf, &Settings::default());
+    let (head, mut body) = (request.clone().map(drop), request.body().as_slice());
+    let reply = respond(&head, &mut body, &mut shelf, &Settings::default());
     let (status, headers, body) = match reply {
         Reply::Full(response) => {
             let (parts, body) = response.into_parts();
             (parts.status.as_u16(), parts.headers, body)
         }
-        Reply::Section(response, section) => {
+        Reply::Section(response, _, section) => {
             // Those that are compressed are stand-ins.
             let gzip = matches!(
                 section,

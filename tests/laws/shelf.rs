@@ -104,11 +104,13 @@ impl Shelf {
 }
 
 impl Store for Shelf {
-    fn environment(&mut self, key: &EnvironmentKey) -> Lookup<PopCopy> {
+    type Handle = ();
+
+    fn environment(&mut self, key: &EnvironmentKey) -> Lookup<PopCopy<()>> {
         if key.as_str() != CLIENT_KEY {
             return Lookup::Unknown;
         }
-        Lookup::Found(PopCopy { header: Rc::new(BUNDLE.0.clone()), source: Source::Pop, age: 1 })
+        Lookup::Found(PopCopy { header: Rc::new(BUNDLE.0.clone()), source: Source::Pop, age: 1, handle: () })
     }
 
     fn server_key(&mut self, key: &ServerKeyHash) -> Lookup<ServerKey> {
@@ -118,11 +120,11 @@ impl Store for Shelf {
         Lookup::Found(ServerKey { environment: CLIENT_KEY.into(), active: true, expires_at: None })
     }
 
-    fn section(&mut self, section: Section) -> Result<Vec<u8>, Unavailable> {
+    fn section(&mut self, _: &mut PopCopy<()>, section: Section) -> Result<Vec<u8>, Unavailable> {
         Ok(self.section_bytes(section))
     }
 
-    fn compiled(&mut self) -> Result<Rc<Compiled>, Unavailable> {
+    fn compiled(&mut self, _: &mut PopCopy<()>) -> Result<Rc<Compiled>, Unavailable> {
         Compiled::decode(self.section_bytes(Section::Compiled)).map(Rc::new).map_err(|_| Unavailable)
     }
 

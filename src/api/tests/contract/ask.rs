@@ -67,7 +67,8 @@ impl Ask<'_> {
 
     pub(crate) fn answer(&self) -> Answer {
         let mut shelf = self.edge.shelf();
-        match respond(&self.request, &mut shelf, &self.edge.settings) {
+        let (head, mut body) = (self.request.clone().map(drop), self.request.body().as_slice());
+        match respond(&head, &mut body, &mut shelf, &self.edge.settings) {
             Reply::Full(response) => {
                 let (parts, body) = response.into_parts();
                 let status = parts.status.as_u16();
@@ -85,9 +86,8 @@ impl Ask<'_> {
                 let (status, headers, channel) = (parts.status.as_u16(), parts.headers, Some(channel));
                 Answer { status, headers, body: Vec::new(), section: None, channel, read: shelf.read }
             }
-            Reply::Section(response, section) => {
-                let opened = shelf.opened.expect("a section of no environment");
-                let body = opened.section(section).expect("a section that the bundle lacks").to_vec();
+            Reply::Section(response, copy, section) => {
+                let body = copy.handle.section(section).expect("a section that the bundle lacks").to_vec();
                 let (parts, ()) = response.into_parts();
                 let (status, headers) = (parts.status.as_u16(), parts.headers);
                 Answer { status, headers, body, section: Some(section), channel: None, read: shelf.read }

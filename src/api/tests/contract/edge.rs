@@ -102,7 +102,7 @@ impl Edge {
     }
 
     pub(crate) fn shelf(&self) -> Shelf<'_> {
-        Shelf { edge: self, opened: None, read: Vec::new() }
+        Shelf { edge: self, read: Vec::new() }
     }
 }
 
@@ -163,30 +163,31 @@ pub(crate) enum Read {
 /// The store of one request.
 pub(crate) struct Shelf<'e> {
     edge: &'e Edge,
-    pub(crate) opened: Option<Rc<Published>>,
     pub(crate) read: Vec<Read>,
 }
 
 impl Shelf<'_> {
-    fn readable(&self) -> Result<&Published, Unavailable> {
-        let works = self.edge.broken != Some(Broken::Sections);
-        self.opened.as_deref().filter(|_| works).ok_or(Unavailable)
+    fn check_readable(&self) -> Result<(), Unavailable> {
+        if self.edge.broken == Some(Broken::Sections) { Err(Unavailable) } else { Ok(()) }
     }
 }
 
 impl Store for Shelf<'_> {
-    fn environment(&mut self, key: &EnvironmentKey) -> Lookup<PopCopy> {
+    type Handle = Rc<Published>;
+
+    fn environment(&mut self, key: &EnvironmentKey) -> Lookup<PopCopy<Rc<Published>>> {
         self.read.push(Read::Environment);
         if self.edge.broken == Some(Broken::Environments) {
             return Lookup::Unavailable;
         }
-        self.opened = self.edge.environments.get(key.as_str()).cloned();
         let copy = |published: &Rc<Published>| PopCopy {
             header: Rc::clone(&published.header),
             source: self.edge.source,
             age: self.edge.age,
+            handle: Rc::clone(published),
         };
-        self.opened.as_ref().map_or(Lookup::Unknown, |published| Lookup::Found(copy(published)))
+        let published = self.edge.environments.get(key.as_str());
+        published.map_or(Lookup::Unknown, |published| Lookup::Found(copy(published)))
     }
 
     fn server_key(&mut self, key: &ServerKeyHash) -> Lookup<ServerKey> {
@@ -197,14 +198,20 @@ impl Store for Shelf<'_> {
         self.edge.server_keys.get(&key.store_key()).cloned().map_or(Lookup::Unknown, Lookup::Found)
     }
 
-    fn section(&mut self, section: Section) -> Result<Vec<u8>, Unavailable> {
+    fn section(
+        &mut self,
+        copy: &mut PopCopy<Rc<Published>>,
+        section: Section,
+    ) -> Result<Vec<u8>, Unavailable> {
         self.read.push(Read::Section(section));
-        self.readable()?.section(section).map(<[u8]>::to_vec).ok_or(Unavailable)
+        self.check_readable()?;
+        copy.handle.section(section).map(<[u8]>::to_vec).ok_or(Unavailable)
     }
 
-    fn compiled(&mut self) -> Result<Rc<Compiled>, Unavailable> {
+    fn compiled(&mut self, copy: &mut PopCopy<Rc<Published>>) -> Result<Rc<Compiled>, Unavailable> {
         self.read.push(Read::Compiled);
-        self.readable()?.compiled.clone().ok_or(Unavailable)
+        self.check_readable()?;
+        copy.handle.compiled.clone().ok_or(Unavailable)
     }
 
     fn now(&self) -> Timestamp {

@@ -197,7 +197,9 @@ fn a_section_that_is_gone_is_unavailable() {
     let edge = edge(&shop());
     let mut request = http::HeaderMap::new();
     request.insert("origin", http::HeaderValue::from_static("https://shop.example"));
-    let api::Reply::Full(response) = api::unavailable(&request, &edge.settings) else { panic!("a section") };
+    let api::Reply::<()>::Full(response) = api::unavailable(&request, &edge.settings) else {
+        panic!("a section")
+    };
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
     assert_eq!(response.status(), 503);
     assert_eq!(header("retry-after"), Some("1"));
