@@ -1,50 +1,50 @@
-//! The POP's copy of a bundle: what is noted beside it, and what becomes of it when it is time to look at the KV store
-//! again. Decisions only; the edge carries them out.
+//! A POP: keeps copies of what the KV store has, refreshes them, and knows which revision its clients heard of. All of it is
+//! decided here, over [ports](ports) for what the platform can do.
+//!
+//! What this module never does: serve an older copy in place of a newer one, let a client that heard of a revision read
+//! less without a label that says so, or end a request with an error.
+
+mod environment;
+mod object;
+pub mod ports;
+mod refresh;
+mod server_key;
+mod signalled;
+mod state;
 
 use std::rc::Rc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use engine::Compiled;
+use jiff::Timestamp;
 
-use crate::bundle::Header;
+use crate::bundle::{FORMAT, Header, Section};
+use crate::key::{EnvironmentKey, ServerKeyHash};
 use crate::revision::Revision;
+use crate::server_key::ServerKey;
+use crate::settings::Settings;
+use crate::store::{Lookup, Store, Unavailable};
+use environment::{Environment, Memory};
+use object::Opened;
+use ports::{Found, PortError, Ports};
+use server_key::Record;
 
-/// How long a copy is served on when the KV store failed: long enough that not every request tries again.
-const AFTER_FAILURE: Duration = Duration::from_secs(5);
-/// How long when something is about to arrive: a purge was seen, and the KV store still shows what was there before.
-const AFTER_PURGE: Duration = Duration::from_secs(2);
-/// How long a key that the KV store does not have is taken to be unknown.
-const UNKNOWN: Duration = Duration::from_secs(5);
-/// How long a KV store that failed is left alone while there is no copy at all.
-const UNAVAILABLE: Duration = Duration::from_secs(1);
+pub use signalled::{CATCH_UP, lifetime as signalled_lifetime};
 
-/// What is noted beside a POP object, as its user metadata.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Note<T> {
-    /// The body is there; with it when the KV store confirmed it last (seconds since the epoch), and whether it
-    /// failed to do so since.
-    Copy {
-        of: T,
-        checked_at: u64,
-        #[serde(default)]
-        stale: bool,
-    },
-    Unknown,
-    Unavailable,
-}
+/// A section up to this size is read by the guest, and answered with its length; a larger one is handed to the host, which
+/// streams it.
+const READ_LIMIT: u64 = 256 * 1024;
 
-impl<T: Serialize> Note<T> {
-    pub fn to_metadata(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
-    }
-}
-
-impl<T: for<'a> Deserialize<'a>> Note<T> {
-    /// What cannot be read counts as not there.
-    pub fn from_metadata(metadata: &[u8]) -> Option<Note<T>> {
-        serde_json::from_slice(metadata).ok()
-    }
+/// A POP, as one sandbox has it. What it keeps between requests is about environments and settings, never about a client.
+pub struct Pop<P: Ports> {
+    ports: P,
+    /// The format of the copies that this build can read.
+    format: u32,
+    /// How long settings are kept before they are read again.
+    keep_settings: Duration,
+    settings: Rc<Settings>,
+    settings_read_at: Option<Duration>,
+    memory: Memory,
 }
 
 /// An environment as a request meets it: a POP's copy of its bundle, opened.
@@ -56,6 +56,13 @@ pub struct PopCopy<H> {
     pub age: u64,
     /// What the store that opened it reads its sections by.
     pub handle: H,
+}
+
+/// What a [`Pop`] reads the sections of a copy by.
+#[derive(Debug, Clone)]
+pub struct Handle<F> {
+    key: EnvironmentKey,
+    found: F,
 }
 
 /// Where an answer comes from, as `jackstaff-source` tells.
@@ -79,74 +86,299 @@ impl Source {
     }
 }
 
-/// What the KV store said about a key.
+/// What a POP's copy is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KvAnswer {
-    /// It has a sound bundle of this revision.
-    Has(Revision),
-    Missing,
-    /// It gave an error, or a bundle that is broken.
-    Failed,
+pub struct CopyRevision {
+    pub revision: Revision,
+    /// The environment was removed: that is not signalled.
+    pub removed: bool,
 }
 
-/// What becomes of the POP's copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refresh {
-    /// What the KV store has replaces it.
-    Insert,
-    /// It stays, for so long; confirmed, or past its time.
-    Renew {
-        lifetime: Duration,
-        confirmed: bool,
-    },
-    /// There is nothing, and for so long nobody needs to look again.
-    NoteUnknown(Duration),
-    NoteUnavailable(Duration),
+/// The body of an answer.
+#[derive(Debug)]
+pub enum AnswerBody<S> {
+    Bytes(Vec<u8>),
+    /// For the host to send; with its length.
+    Stream(S, u64),
 }
 
-/// Decides on a copy that is due for a look at the KV store.
-///
-/// `copy` is the revision of the POP's copy, if there is one; `purged`, whether a purge made it due before its time.
-/// Nothing goes backwards: an older bundle never replaces a newer copy, and a key that vanished from the KV store is a
-/// failure while there is a copy (an environment is removed by a tombstone, not by absence).
-pub fn refresh(copy: Option<Revision>, purged: bool, kv: KvAnswer, fresh: Duration) -> Refresh {
-    match (copy, kv) {
-        (None, KvAnswer::Has(_)) => Refresh::Insert,
-        (None, KvAnswer::Missing) => Refresh::NoteUnknown(UNKNOWN),
-        (None, KvAnswer::Failed) => Refresh::NoteUnavailable(UNAVAILABLE),
-        (Some(copy), KvAnswer::Has(revision)) if revision > copy => Refresh::Insert,
-        (Some(copy), KvAnswer::Has(revision)) if revision == copy => {
-            let lifetime = if purged { AFTER_PURGE.min(fresh) } else { fresh };
-            Refresh::Renew { lifetime, confirmed: true }
+type Copy<P> = PopCopy<Handle<<P as ports::Cache>::Found>>;
+type OpenedEnvironment<P> = Opened<Rc<Header>, <P as ports::Cache>::Found>;
+
+impl<P: Ports> Pop<P> {
+    /// A POP whose settings are read again after `keep_settings`.
+    pub fn new(ports: P, keep_settings: Duration) -> Pop<P> {
+        Pop::with_format(ports, keep_settings, FORMAT)
+    }
+
+    /// As a build has it whose bundles are of another format.
+    pub fn with_format(ports: P, keep_settings: Duration, format: u32) -> Pop<P> {
+        let (settings, memory) = (Rc::default(), Memory::default());
+        Pop { ports, format, keep_settings, settings, settings_read_at: None, memory }
+    }
+
+    pub fn ports(&self) -> &P {
+        &self.ports
+    }
+
+    pub fn settings(&self) -> Rc<Settings> {
+        Rc::clone(&self.settings)
+    }
+
+    /// Reads the settings, if those at hand are too old. A store that fails leaves what was there.
+    pub fn load_settings(&mut self) {
+        let now = self.ports.elapsed();
+        if self.settings_read_at.is_some_and(|at| now.saturating_sub(at) < self.keep_settings) {
+            return;
         }
-        (Some(_), KvAnswer::Has(_)) => Refresh::Renew { lifetime: AFTER_PURGE, confirmed: false },
-        (Some(_), KvAnswer::Missing | KvAnswer::Failed) => {
-            Refresh::Renew { lifetime: AFTER_FAILURE, confirmed: false }
+        match self.ports.settings() {
+            Ok(Some(text)) => {
+                let (settings, complaints) = Settings::parse(&text);
+                for complaint in complaints {
+                    self.ports.log(format_args!("{complaint}"));
+                }
+                self.settings = Rc::new(settings);
+            }
+            Ok(None) => self.settings = Rc::default(),
+            Err(error) => self.ports.log(format_args!("settings could not be read: {error}")),
         }
+        self.settings_read_at = Some(now);
+    }
+
+    /// Forgets what earlier requests left, but for the settings: a measurement of a first request needs that.
+    pub fn forget(&mut self) {
+        self.memory = Memory::default();
+    }
+
+    /// A section of a copy, as the body of an answer.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if it cannot be read.
+    pub fn section_body(
+        &mut self,
+        copy: &mut Copy<P>,
+        section: Section,
+    ) -> Result<AnswerBody<<P::Found as Found>::Stream>, Unavailable> {
+        let range = copy.header.span(section).ok_or(Unavailable)?.range();
+        let length = range.end - range.start;
+        if length <= READ_LIMIT {
+            return self.section(copy, section).map(AnswerBody::Bytes);
+        }
+        let stream = copy.handle.found.stream(range).map_err(|_| Unavailable)?;
+        Ok(AnswerBody::Stream(stream, length))
+    }
+
+    /// What the POP's copy is of at this moment.
+    pub fn copy_revision(&mut self, key: &EnvironmentKey) -> Option<CopyRevision> {
+        let mut environment = Environment::new(key, self.format, &self.settings, &mut self.memory);
+        let header = object::copy_there(&self.ports, &mut environment);
+        self.logged(key, header).flatten().map(|header| CopyRevision::of(&header))
+    }
+
+    /// Looks at the KV store. If that is ahead of `seen`, which is what the copy was of when it was last looked at,
+    /// refreshes the copy, records its revision as signalled, and gives what the copy is of then. For a leader, which
+    /// signals it next: it needs no obligation.
+    pub fn refresh_if_newer(
+        &mut self,
+        key: &EnvironmentKey,
+        seen: Option<CopyRevision>,
+    ) -> Option<CopyRevision> {
+        let header = self.check_kv(key, seen.map(|seen| seen.revision));
+        self.logged(key, header).flatten().map(|header| CopyRevision::of(&header))
+    }
+
+    /// Records a revision as signalled.
+    pub fn record_signalled(&self, key: &EnvironmentKey, revision: Revision) {
+        let _lock = object::lock(&self.ports, &key.store_key());
+        let recorded = signalled::record(&self.ports, key, revision, self.settings.fresh);
+        self.logged(key, recorded);
+    }
+
+    /// Makes sure that a revision that was signalled is still recorded.
+    pub fn ensure_signalled(&self, key: &EnvironmentKey, revision: Revision) {
+        let due = signalled::is_record_due(&self.ports, key, revision, self.settings.fresh);
+        if self.logged(key, due) != Some(false) {
+            self.record_signalled(key, revision);
+        }
+    }
+
+    fn check_kv(
+        &mut self,
+        key: &EnvironmentKey,
+        seen: Option<Revision>,
+    ) -> Result<Option<Rc<Header>>, PortError> {
+        let store_name = key.store_key();
+        let item = self.ports.read(&store_name);
+        let item =
+            item.inspect_err(|error| self.ports.log(format_args!("{store_name} could not be read: {error}")));
+        let Ok(Some(item)) = item else { return Ok(None) };
+        if environment::announced(&item).is_some_and(|(revision, _)| Some(revision) <= seen) {
+            return Ok(None);
+        }
+        let mut environment = Environment::new(key, self.format, &self.settings, &mut self.memory);
+        // Another request may have refreshed the copy by now.
+        let there = object::copy_there(&self.ports, &mut environment)?;
+        let taken = object::take(&self.ports, &mut environment, item, there.as_ref());
+        let Some(object::Taken::Newer(value)) = taken else { return Ok(None) };
+        let lock = object::lock(&self.ports, &store_name);
+        object::insert_locked(&self.ports, &mut environment, value, lock.as_ref())?;
+        let header = object::copy_there(&self.ports, &mut environment)?;
+        if let Some(header) = header.as_ref().filter(|header| !header.tombstone) {
+            signalled::record(&self.ports, key, header.revision, self.settings.fresh)?;
+        }
+        Ok(header)
+    }
+
+    fn open(&mut self, key: &EnvironmentKey) -> Result<Lookup<OpenedEnvironment<P>>, PortError> {
+        let mut environment = Environment::new(key, self.format, &self.settings, &mut self.memory);
+        match object::open(&self.ports, &mut environment)? {
+            Lookup::Found(copy) => self.catch_up(key, copy),
+            nothing => Ok(nothing),
+        }
+    }
+
+    /// Refreshes a copy that is behind the signalled revision, as far as the KV store has it. After a while it is served
+    /// all the same, and labelled.
+    fn catch_up(
+        &mut self,
+        key: &EnvironmentKey,
+        copy: OpenedEnvironment<P>,
+    ) -> Result<Lookup<OpenedEnvironment<P>>, PortError> {
+        let Some(signalled) = signalled::find(&self.ports, key)? else { return Ok(Lookup::Found(copy)) };
+        if copy.of.revision >= signalled.revision {
+            return Ok(Lookup::Found(copy));
+        }
+        let start = self.ports.elapsed();
+        // One request at a time looks at the KV store; the others find what it inserted.
+        let _lock = object::lock(&self.ports, &format!("catch-up/{key}"));
+        loop {
+            let mut environment = Environment::new(key, self.format, &self.settings, &mut self.memory);
+            let now = object::open_as_it_is(&self.ports, &mut environment, Source::Kv)?;
+            match (now, signalled::catch_up_pause(self.ports.elapsed().saturating_sub(start))) {
+                (Lookup::Found(copy), _) if copy.of.revision >= signalled.revision => {
+                    return Ok(Lookup::Found(copy));
+                }
+                (Lookup::Found(copy), None) => {
+                    return Ok(Lookup::Found(Opened { source: Source::Stale, ..copy }));
+                }
+                (nothing, None) => return Ok(nothing),
+                (now, Some(pause)) => {
+                    let seen = match now {
+                        Lookup::Found(copy) => Some(copy.of.revision),
+                        Lookup::Unknown | Lookup::Unavailable => None,
+                    };
+                    if self.check_kv(key, seen)?.is_none_or(|header| header.revision < signalled.revision) {
+                        self.ports.sleep(pause);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Replaces a copy that cannot be read. Whether the very revision is there again: the head of the answer speaks of it.
+    fn replace_unreadable(&mut self, copy: &mut Copy<P>) -> Result<(), Unavailable> {
+        let key = &copy.handle.key;
+        let mut environment = Environment::new(key, self.format, &self.settings, &mut self.memory);
+        let replaced = object::replace_unreadable(&self.ports, &mut environment);
+        match self.logged(key, replaced) {
+            Some(Lookup::Found(opened)) if opened.of.revision == copy.header.revision => {
+                (copy.header, copy.handle.found) = (opened.of, opened.found);
+                Ok(())
+            }
+            _ => Err(Unavailable),
+        }
+    }
+
+    fn read(&self, copy: &Copy<P>, section: Section) -> Option<Vec<u8>> {
+        let range = copy.header.span(section)?.range();
+        if range.is_empty() {
+            return Some(Vec::new());
+        }
+        let bytes = copy.handle.found.read(range);
+        let log = |error: &PortError| {
+            self.ports
+                .log(format_args!("{}: section {section:?} could not be read: {error}", copy.handle.key));
+        };
+        bytes.inspect_err(log).ok()
+    }
+
+    fn logged<T>(&self, key: &EnvironmentKey, result: Result<T, PortError>) -> Option<T> {
+        result.inspect_err(|error| self.ports.log(format_args!("the POP's copy of {key}: {error}"))).ok()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl<P: Ports> Store for Pop<P> {
+    type Handle = Handle<P::Found>;
 
-    #[test]
-    fn what_becomes_of_a_copy() {
-        let fresh = Duration::from_secs(60);
-        let renew = |seconds, confirmed| Refresh::Renew { lifetime: Duration::from_secs(seconds), confirmed };
-        let (old, new) = (Revision(1), Revision(2));
-        for (situation, copy, purged, kv, expected) in [
-            ("first read", None, false, KvAnswer::Has(old), Refresh::Insert),
-            ("nobody has it", None, false, KvAnswer::Missing, Refresh::NoteUnknown(UNKNOWN)),
-            ("nobody answers", None, false, KvAnswer::Failed, Refresh::NoteUnavailable(UNAVAILABLE)),
-            ("unchanged", Some(old), false, KvAnswer::Has(old), renew(60, true)),
-            ("purged, and not there yet", Some(old), true, KvAnswer::Has(old), renew(2, true)),
-            ("newer", Some(old), false, KvAnswer::Has(new), Refresh::Insert),
-            ("a KV replica behind the POP", Some(new), false, KvAnswer::Has(old), renew(2, false)),
-            ("vanished", Some(old), false, KvAnswer::Missing, renew(5, false)),
-            ("failing", Some(old), true, KvAnswer::Failed, renew(5, false)),
-        ] {
-            assert_eq!(refresh(copy, purged, kv, fresh), expected, "{situation}");
+    fn environment(&mut self, key: &EnvironmentKey) -> Lookup<Copy<P>> {
+        let opened = self.open(key);
+        match self.logged(key, opened) {
+            Some(Lookup::Found(Opened { of, source, age, found })) => {
+                let handle = Handle { key: key.clone(), found };
+                Lookup::Found(PopCopy { header: of, source, age, handle })
+            }
+            Some(Lookup::Unknown) => Lookup::Unknown,
+            Some(Lookup::Unavailable) | None => Lookup::Unavailable,
         }
     }
+
+    fn server_key(&mut self, key: &ServerKeyHash) -> Lookup<ServerKey> {
+        match object::open(&self.ports, &mut Record::new(key, self.format, &self.settings)) {
+            Ok(Lookup::Found(opened)) => Lookup::Found(opened.of),
+            Ok(Lookup::Unknown) => Lookup::Unknown,
+            Ok(Lookup::Unavailable) => Lookup::Unavailable,
+            Err(error) => {
+                self.ports.log(format_args!("{}: {error}", key.store_key()));
+                Lookup::Unavailable
+            }
+        }
+    }
+
+    fn section(&mut self, copy: &mut Copy<P>, section: Section) -> Result<Vec<u8>, Unavailable> {
+        if let Some(bytes) = self.read(copy, section) {
+            return Ok(bytes);
+        }
+        self.replace_unreadable(copy)?;
+        self.read(copy, section).ok_or(Unavailable)
+    }
+
+    fn compiled(&mut self, copy: &mut Copy<P>) -> Result<Rc<Compiled>, Unavailable> {
+        if let Some(compiled) = self.memory.compiled(&copy.handle.key, copy.header.revision) {
+            return Ok(compiled);
+        }
+        let bytes = self.section(copy, Section::Compiled)?;
+        let key = &copy.handle.key;
+        if !copy.header.span(Section::Compiled).is_some_and(|span| span.matches(&bytes)) {
+            self.ports.log(format_args!("{key}: the compiled environment in the cache is damaged"));
+            return Err(Unavailable);
+        }
+        // SAFETY: a copy is inserted after `Environment::check` has decoded these bytes; their checksum is still the same, and
+        // the name of the copy tells that it is of this format.
+        #[expect(
+            unsafe_code,
+            reason = "checking the structure again in each sandbox costs more than evaluating"
+        )]
+        let compiled = Rc::new(unsafe { Compiled::decode_checked(bytes) });
+        self.memory.keep(key, copy.header.revision, &compiled);
+        Ok(compiled)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.ports.now()
+    }
+
+    fn random(&mut self) -> u128 {
+        self.ports.random()
+    }
+}
+
+impl CopyRevision {
+    fn of(header: &Header) -> CopyRevision {
+        CopyRevision { revision: header.revision, removed: header.tombstone }
+    }
+}
+
+/// Whole seconds since the epoch.
+fn seconds(time: Timestamp) -> u64 {
+    u64::try_from(time.as_second()).unwrap_or_default()
 }

@@ -1,22 +1,22 @@
-//! The relay: one stream per POP and environment, however many clients listen, and nothing told that a client could not
-//! read at this POP.
+//! The relay: one stream per POP and environment, however many clients listen, and no signal of a revision that a client
+//! could not read at this POP.
 //!
-//! A *segment* is a cache object that is being written. The request that begins it is its **leader**, and writes it to its
-//! end; all others are **followers**, which the platform gives what was written and what comes. A segment can be joined for
-//! a shorter time than it lasts, so that none is joined after its end, when it would be answered whole, at once, again and
-//! again.
+//! A *part* of a stream is a cache object that is being written. The request that begins it is its **leader**, and writes it
+//! to its end; all others are **followers**, to which the platform gives what was written and what comes. A part can be
+//! joined for a shorter time than it lasts, so that no client joins it after its end: such a client would be answered at
+//! once with the whole of it, again and again.
 //!
-//! A change signal of the origin only makes the leader look at the KV store. What it tells its clients is the revision of
-//! the POP's own copy, after it has noted that this was told.
+//! A change signal of the origin only makes the leader look at the KV store. What it signals to its clients is the revision
+//! of the POP's own copy, after that is recorded as signalled.
 
-mod channel;
 mod gate;
 mod join;
 mod lead;
-mod line;
-mod told;
+mod part;
+pub mod ports;
+mod serve;
+mod upstream;
 
-pub use channel::{Channel, FIRST, RETRY, head, label, prefix};
-pub use join::{Role, Seen, Segments, join};
-pub use lead::{Company, Heard, Held, Report, Stage, hold, lead};
-pub use told::{CATCH_UP, Told, catch_up_pause, is_due};
+pub use lead::Report;
+pub use part::{Channel, FIRST, RETRY, head, prefix};
+pub use serve::serve;

@@ -20,6 +20,20 @@ pub fn event(revision: Revision) -> String {
     format!("event: {CHANGED}\ndata: {{\"updated_at\": {}}}\n\n", revision.float())
 }
 
+/// The frame by which an origin says that something was published whose revision is ahead of the origin's clock: the
+/// revision is the latest that it can tell, and the one that was published is another.
+pub fn event_ahead(revision: Revision) -> String {
+    format!("event: {CHANGED}\ndata: {{\"updated_at\": {}, \"ahead\": true}}\n\n", revision.float())
+}
+
+/// A change signal, as it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Signal {
+    pub revision: Revision,
+    /// Something was published, and its revision is not this one: it was ahead of the origin's clock.
+    pub ahead: bool,
+}
+
 /// A frame that nobody looks at: it keeps a connection alive, and makes whatever buffers it send.
 pub fn comment(text: &str) -> String {
     // A line break would end the comment and begin a field.
@@ -55,37 +69,37 @@ struct Event {
 }
 
 impl Reader {
-    /// Takes the next bytes, and gives the revisions told by the events that end in them, in order. Events of another
-    /// name, and those that tell nothing readable, are passed over.
-    pub fn read(&mut self, bytes: &[u8]) -> Vec<Revision> {
-        let mut told = Vec::new();
+    /// Takes the next bytes, and gives the change signals that end in them, in order. Events of another name, and those
+    /// whose data cannot be read, are passed over.
+    pub fn read(&mut self, bytes: &[u8]) -> Vec<Signal> {
+        let mut signals = Vec::new();
         for byte in bytes {
             let continues = std::mem::replace(&mut self.after_return, *byte == b'\r');
             match byte {
                 b'\n' if continues => {}
-                b'\n' | b'\r' => told.extend(self.end_line()),
+                b'\n' | b'\r' => signals.extend(self.end_line()),
                 _ if self.line.len() < LIMIT => self.line.push(*byte),
                 _ => self.cut = true,
             }
         }
-        told
+        signals
     }
 
-    fn end_line(&mut self) -> Option<Revision> {
+    fn end_line(&mut self) -> Option<Signal> {
         let first = !std::mem::replace(&mut self.begun, true);
         let cut = std::mem::take(&mut self.cut);
         let line = match self.line.strip_prefix("\u{feff}".as_bytes()) {
             Some(rest) if first => rest,
             _ => &self.line,
         };
-        let told = if line.is_empty() {
-            std::mem::take(&mut self.event).told()
+        let signal = if line.is_empty() {
+            std::mem::take(&mut self.event).signal()
         } else {
             self.event.field(line, cut);
             None
         };
         self.line.clear();
-        told
+        signal
     }
 }
 
@@ -107,16 +121,19 @@ impl Event {
         }
     }
 
-    fn told(&self) -> Option<Revision> {
+    fn signal(&self) -> Option<Signal> {
         #[derive(Deserialize)]
         struct Data {
             /// Seconds since the epoch. Flagsmith's own origin writes a fraction.
             updated_at: f64,
+            #[serde(default)]
+            ahead: bool,
         }
-        let told = self.changed && !self.cut;
-        let data = told.then(|| serde_json::from_slice::<Data>(&self.data).ok())??;
+        let is_whole = self.changed && !self.cut;
+        let data = is_whole.then(|| serde_json::from_slice::<Data>(&self.data).ok())??;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
-        (0.0..=LAST).contains(&data.updated_at).then_some(Revision(data.updated_at as u64))
+        let revision = (0.0..=LAST).contains(&data.updated_at).then_some(Revision(data.updated_at as u64))?;
+        Some(Signal { revision, ahead: data.ahead })
     }
 }
 
@@ -130,7 +147,7 @@ mod tests {
     const REVISION: Revision = Revision(1_772_450_553);
 
     fn read(stream: &str) -> Vec<u64> {
-        Reader::default().read(stream.as_bytes()).into_iter().map(|revision| revision.0).collect()
+        Reader::default().read(stream.as_bytes()).into_iter().map(|signal| signal.revision.0).collect()
     }
 
     #[test]
@@ -149,7 +166,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_told() {
+    fn a_revision_ahead_of_the_origins_clock_is_marked() {
+        let frame = event_ahead(REVISION);
+        assert_eq!(
+            frame,
+            "event: environment_updated\ndata: {\"updated_at\": 1772450553.0, \"ahead\": true}\n\n"
+        );
+        let signals = Reader::default().read([frame, event(REVISION)].concat().as_bytes());
+        let signal = |ahead| Signal { revision: REVISION, ahead };
+        assert_eq!(signals, [signal(true), signal(false)]);
+    }
+
+    #[test]
+    fn which_events_are_change_signals() {
         let data = "data: {\"updated_at\": 5.0}";
         for (situation, stream, expected) in [
             (
@@ -194,7 +223,8 @@ mod tests {
             ("a line that never ends", long.clone(), 0),
         ] {
             let mut reader = Reader::default();
-            assert_eq!(reader.read(stream.as_bytes()), vec![REVISION; expected], "{situation}");
+            let signal = Signal { revision: REVISION, ahead: false };
+            assert_eq!(reader.read(stream.as_bytes()), vec![signal; expected], "{situation}");
             let held = reader.line.capacity() + reader.event.data.capacity();
             assert!(held <= 4 * LIMIT, "{situation}: {held} bytes");
         }

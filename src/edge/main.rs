@@ -1,34 +1,31 @@
-//! The Compute service: translates between the platform and `api`, which decides everything.
+//! The Compute service: what the platform can do, for `api`, which decides everything.
 //!
-//! What this crate never does: decide what a request is answered, or keep anything about a client.
+//! What this crate never does: decide what a request is answered or what a POP keeps, or keep anything about a client.
 
 #[cfg(feature = "local-api")]
-mod fault;
-mod kv;
-#[cfg(feature = "local-api")]
-mod local_api;
-mod lock;
-#[cfg(feature = "local-api")]
-mod measure;
+mod local;
 mod names;
-mod opened;
-mod origin;
-mod pop;
-mod refresh;
-mod relay;
-mod sandbox;
+mod platform;
 mod send;
-mod server_keys;
-mod told;
 
 use std::convert::Infallible;
 use std::time::Duration;
 
-use api::Reply;
+use api::{Pop, Served};
 use fastly::Request;
 use fastly::http::serve::Serve;
 
-use sandbox::Sandbox;
+#[cfg(not(feature = "local-api"))]
+mod flavour {
+    use std::time::Duration;
+
+    pub(crate) use crate::platform::Host as Ports;
+
+    /// How long settings are kept: an execution may look into config stores 32 times only.
+    pub(crate) const KEEP_SETTINGS: Duration = Duration::from_secs(10);
+}
+#[cfg(feature = "local-api")]
+use local as flavour;
 
 fn main() -> Result<(), Infallible> {
     Serve::new()
@@ -37,25 +34,19 @@ fn main() -> Result<(), Infallible> {
         .with_max_lifetime(Duration::from_secs(60))
         // MiB, of the 128 that a guest has: room for one more request with the largest bundle.
         .with_max_memory(64)
-        .run_with_context(handle, &mut Sandbox::default())
+        .run_with_context(handle, &mut Pop::new(flavour::Ports::new(), flavour::KEEP_SETTINGS))
         .into_result()
 }
 
-/// One request. Always an answer, never an error: an error would end the sandbox. It is sent from here, since who leads a
-/// stream stays long after it has answered.
-fn handle(
-    #[cfg_attr(not(feature = "local-api"), allow(unused_mut))] mut request: Request,
-    sandbox: &mut Sandbox,
-) {
+/// One request. Always an answer, never an error: an error would end the sandbox. It is sent from here, since the leader of
+/// a stream stays long after it has answered.
+fn handle(request: Request, pop: &mut Pop<flavour::Ports>) {
     #[cfg(feature = "local-api")]
-    if let Some(answer) = local_api::answer(&mut request).or_else(|| measure::answer(&mut request, sandbox)) {
-        return answer.send_to_client();
-    }
-    sandbox.load_settings();
-    let request = send::receive(request);
-    let settings = sandbox.settings();
-    match api::respond(&request, sandbox, &settings) {
-        Reply::Stream(head, channel) => relay::answer(head, &channel, sandbox),
-        reply => send::response(reply, &request, sandbox).send_to_client(),
+    let Some(request) = local::answer(request, pop) else { return };
+    pop.load_settings();
+    let (head, mut body) = send::receive(request);
+    match api::serve(&head, &mut body, pop) {
+        Served::Answer(answer) => send::response(answer).send_to_client(),
+        Served::Stream(head, channel) => api::relay::serve(head, &channel, pop),
     }
 }

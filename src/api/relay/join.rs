@@ -1,70 +1,74 @@
-//! Which segment a client joins, and as what.
+//! Which part of a stream a client joins, and in which role.
 
-use super::channel::Channel;
+use std::time::Duration;
 
-/// How many segments are looked at before a client is served alone. Each dead one takes a number until its time is over,
-/// and leaders do not die often.
+use http::{HeaderName, HeaderValue, Response};
+
+use super::part::{Channel, FIRST};
+use super::ports::{PartState, Parts};
+use crate::pop::ports::Log;
+
+/// How many parts are looked at before a client is served alone. Each dead one takes a number until its time is over, and
+/// leaders do not die often.
 const TRIES: u32 = 4;
 
-/// The cache objects of segments.
-pub trait Segments {
-    /// The duty to write a segment that nobody writes: a value, which is used up by writing.
-    type Obligation;
-    /// A segment that somebody writes, or wrote.
-    type Segment;
+/// How long a client waits for another one to begin a part, a matter of milliseconds.
+const WAIT_FOR_FIRST_FRAME: Duration = Duration::from_secs(2);
 
-    /// Looks a segment up by its name; waits while somebody is about to begin it, but not for long.
-    ///
-    /// # Errors
-    /// If the cache fails, or who is about to begin does not.
-    fn look_up(&mut self, name: &str) -> Result<Seen<Self::Obligation, Self::Segment>, String>;
-
-    /// Whether the first bytes of a segment can be read. Those of one that broke off cannot.
-    fn is_readable(&mut self, segment: &mut Self::Segment) -> bool;
-}
-
-/// What a look at a segment's object finds.
+/// The role of a client.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Seen<O, S> {
-    /// Nobody writes it: the one who sees this does.
-    Vacant(O),
-    /// Somebody writes it; or did, if it is over.
-    Taken { segment: S, over: bool },
-}
-
-/// What becomes of a client.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Role<O, S> {
-    /// It leads the segment of this number.
+pub(super) enum Role<O, S> {
+    /// It writes the part of this number.
     Leader(u32, O),
-    /// It is given what the leader of this number writes.
+    /// It reads what the leader of this number writes.
     Follower(u32, S),
-    /// There is no segment to be had. It is served by itself, for no client is ever sent away.
+    /// There is no part to be had. It is served by itself, since no client is ever sent away.
     Alone,
 }
 
-/// Joins a client to the first living segment, or lets it lead the first vacant one.
+/// Joins a client to the first living part, or makes it the leader of the first vacant one.
 ///
-/// A segment is dead if it is over, or cannot be read. Dead ones are fresh until their time to be joined is over; then
-/// the lowest number is vacant again by itself.
-pub fn join<P: Segments>(channel: &Channel, segments: &mut P) -> Role<P::Obligation, P::Segment> {
+/// A part is dead if it is over, or cannot be read. Dead ones are found until their time to be joined is over; then the
+/// lowest number is vacant again.
+pub(super) fn join<P: Parts + Log>(channel: &Channel, ports: &P) -> Role<P::Obligation, P::Part> {
     for n in 0..TRIES {
-        match segments.look_up(&channel.segment(n)) {
-            Ok(Seen::Vacant(obligation)) => return Role::Leader(n, obligation),
-            Ok(Seen::Taken { over: true, .. }) | Err(_) => {}
-            Ok(Seen::Taken { mut segment, over: false }) => {
-                if segments.is_readable(&mut segment) {
-                    return Role::Follower(n, segment);
+        let name = channel.part(n);
+        match ports.look_up_part(&name, WAIT_FOR_FIRST_FRAME) {
+            Ok(PartState::Vacant(obligation)) => return Role::Leader(n, obligation),
+            Ok(PartState::Taken { over: true, .. }) => {}
+            Ok(PartState::Taken { mut part, over: false }) => {
+                if ports.starts_with(&mut part, FIRST) {
+                    return Role::Follower(n, part);
                 }
             }
+            Err(error) => ports.log(format_args!("{name} could not be looked up: {error}")),
         }
     }
     Role::Alone
 }
 
+/// Says in which role a client was joined.
+const STREAM: HeaderName = HeaderName::from_static("jackstaff-stream");
+
+/// Labels the head of an answer with the role of its client: `leader 0`, `follower 2`, `alone`; with `silent` before it
+/// where no event will come.
+pub(super) fn label<O, S>(head: &mut Response<()>, channel: &Channel, role: &Role<O, S>) {
+    let role = match role {
+        Role::Leader(n, _) => format!("leader {n}"),
+        Role::Follower(n, _) => format!("follower {n}"),
+        Role::Alone => "alone".to_owned(),
+    };
+    let text = if *channel == Channel::Silent { format!("silent {role}") } else { role };
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        head.headers_mut().insert(STREAM, value);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::EnvironmentKey;
+    use crate::pop::ports::PortError;
 
     #[derive(Clone, Copy)]
     enum Object {
@@ -75,48 +79,83 @@ mod tests {
         Failing,
     }
 
-    impl Segments for Vec<Object> {
-        type Obligation = String;
-        type Segment = bool;
+    struct Objects([Object; 4]);
 
-        fn look_up(&mut self, name: &str) -> Result<Seen<String, bool>, String> {
+    impl Log for Objects {
+        fn log(&self, _: std::fmt::Arguments<'_>) {}
+    }
+
+    impl Parts for Objects {
+        type Obligation = String;
+        type Part = bool;
+        type Writer = ();
+
+        fn look_up_part(&self, name: &str, _: Duration) -> Result<PartState<String, bool>, PortError> {
             let n: usize = name.strip_prefix("silent/").unwrap().parse().unwrap();
-            Ok(match self[n] {
-                Object::Vacant => Seen::Vacant(name.to_owned()),
-                Object::Living => Seen::Taken { segment: true, over: false },
-                Object::Over => Seen::Taken { segment: true, over: true },
-                Object::Broken => Seen::Taken { segment: false, over: false },
-                Object::Failing => return Err("fault".to_owned()),
+            Ok(match self.0[n] {
+                Object::Vacant => PartState::Vacant(name.to_owned()),
+                Object::Living => PartState::Taken { part: true, over: false },
+                Object::Over => PartState::Taken { part: true, over: true },
+                Object::Broken => PartState::Taken { part: false, over: false },
+                Object::Failing => return Err(PortError("no cache".to_owned())),
             })
         }
 
-        fn is_readable(&mut self, segment: &mut bool) -> bool {
-            *segment
+        fn starts_with(&self, part: &mut bool, _: &str) -> bool {
+            *part
+        }
+
+        fn begin_part(&self, _: String, _: &str, _: Duration, _: &str) -> Result<((), bool), PortError> {
+            unreachable!("joining begins no part")
+        }
+
+        fn answer_with_part(&self, _: Response<()>, _: String, _: bool) {
+            unreachable!("joining answers nobody")
+        }
+
+        fn answer_alone(&self, _: Response<()>, _: &str) -> Result<(), PortError> {
+            unreachable!("joining answers nobody")
+        }
+
+        fn write(&self, (): &mut (), _: &str) -> Result<(), PortError> {
+            unreachable!("joining writes nothing")
+        }
+
+        fn finish(&self, (): ()) -> Result<(), PortError> {
+            unreachable!("joining ends no part")
         }
     }
 
     #[test]
     fn who_leads_and_who_follows() {
         use Object::{Broken, Failing, Living, Over, Vacant};
+        let leader = |n| Role::Leader(n, format!("silent/{n}"));
         for (situation, objects, expected) in [
-            ("the first client", [Vacant; 4], Role::Leader(0, "silent/0".to_owned())),
+            ("the first client", [Vacant; 4], leader(0)),
             ("the next ones", [Living, Vacant, Vacant, Vacant], Role::Follower(0, true)),
-            (
-                "after a leader that ended early",
-                [Over, Vacant, Vacant, Vacant],
-                Role::Leader(1, "silent/1".into()),
-            ),
+            ("after a leader that ended early", [Over, Vacant, Vacant, Vacant], leader(1)),
             ("after a leader that died", [Broken, Living, Vacant, Vacant], Role::Follower(1, true)),
-            (
-                "a leader that never begins",
-                [Failing, Vacant, Vacant, Vacant],
-                Role::Leader(1, "silent/1".into()),
-            ),
+            ("a leader that never begins", [Failing, Vacant, Vacant, Vacant], leader(1)),
             ("one after the other", [Over, Broken, Failing, Living], Role::Follower(3, true)),
             ("all dead", [Broken; 4], Role::Alone),
             ("no cache", [Failing; 4], Role::Alone),
         ] {
-            assert_eq!(join(&Channel::Silent, &mut objects.to_vec()), expected, "{situation}");
+            assert_eq!(join(&Channel::Silent, &Objects(objects)), expected, "{situation}");
+        }
+    }
+
+    #[test]
+    fn the_label_is_the_role_of_the_client() {
+        let environment = Channel::Environment(EnvironmentKey::parse("demo").unwrap());
+        for (channel, role, expected) in [
+            (&environment, Role::Leader(0, ()), "leader 0"),
+            (&environment, Role::Follower(2, ()), "follower 2"),
+            (&environment, Role::Alone, "alone"),
+            (&Channel::Silent, Role::Leader(1, ()), "silent leader 1"),
+        ] {
+            let mut head = crate::relay::head();
+            label(&mut head, channel, &role);
+            assert_eq!(head.headers()["jackstaff-stream"], expected);
         }
     }
 }

@@ -1,135 +1,120 @@
-//! The leader of a segment: from its first frame to its end.
+//! The leader of a part: from its first frame to its end.
 
 use std::time::Duration;
 
 use super::gate::Gate;
-use super::line::{Line, REQUESTS};
+use super::ports::StreamPorts;
+use super::serve::chance;
+use super::upstream::{REQUESTS, Upstream};
+use crate::key::EnvironmentKey;
+use crate::pop::ports::PortError;
+use crate::pop::{CopyRevision, Pop};
 use crate::revision::Revision;
 use crate::signal::{self, Reader};
 
-/// Clients are sent something at least this often: less than what anything on the way closes a silent connection for.
+/// Clients are sent something at least this often: less than the time after which proxies close a silent connection.
 const PING: Duration = Duration::from_secs(10);
 
 /// The KV store is looked at this often though nothing was announced: an announcement that was lost costs seconds.
 const LOOK: Duration = Duration::from_secs(10);
-/// And this often while the origin is away.
+/// And this often while the origin is away, or while the KV store has not shown the environment yet.
 const LOOK_WITHOUT_ORIGIN: Duration = Duration::from_secs(2);
 
-/// The POP's copy, and whether it is noted what was told, are looked at this often where nothing was heard. Each look costs a
-/// tenth of a millisecond when caches are cold, and there is a ping every two seconds.
+/// The POP's copy, and the record of the signalled revision, are looked at this often where nothing was announced. Each
+/// look costs a tenth of a millisecond when caches are cold, and there is a ping every two seconds.
 const GLANCE: Duration = Duration::from_secs(4);
 
-/// A leader that has used so much vCPU time ends its segment: the platform takes 50 ms from it, and not at an event's
-/// boundary.
+/// A leader that has used so much vCPU time ends its part: the platform takes 50 ms from it, and not at an event's boundary.
 const VCPU: Duration = Duration::from_millis(30);
 
-/// But none ends sooner than the shortest that can be set: where every leader spends its time at once, all clients would be
-/// back as often as they can connect.
+/// But no part ends sooner than the shortest that can be set: where every leader spends its time at once, all clients would
+/// come back as often as they can connect.
 const SHORTEST: Duration = Duration::from_secs(5);
-
-/// All that a leader does, and all that it knows of the world.
-pub trait Stage {
-    /// The time since the segment began.
-    fn elapsed(&mut self) -> Duration;
-
-    /// The vCPU time used since then.
-    fn vcpu(&mut self) -> Duration;
-
-    fn sleep(&mut self, time: Duration);
-
-    /// Any number.
-    fn chance(&mut self) -> u64;
-
-    /// Writes a frame to all clients of the segment, in one piece.
-    ///
-    /// # Errors
-    /// If the segment cannot be written any more.
-    fn write(&mut self, frame: &str) -> Result<(), String>;
-
-    /// The POP's copy, if there is one.
-    fn copy(&mut self) -> Option<Held>;
-
-    /// Looks at the KV store. If it is ahead of this copy, brings the POP's copy up to date, and gives what that is then.
-    fn look(&mut self, copy: Option<Held>) -> Option<Held>;
-
-    /// Notes that this is about to be told.
-    fn note(&mut self, revision: Revision);
-
-    /// Makes sure that what was told is still noted.
-    fn keep_noted(&mut self, revision: Revision);
-
-    /// Asks the origin for its stream; whether it gives one.
-    fn connect(&mut self) -> bool;
-
-    /// Waits for the next bytes of the origin's stream.
-    fn hear(&mut self) -> Heard;
-}
-
-/// What the POP's copy is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Held {
-    pub revision: Revision,
-    /// The environment was removed: nothing is told of that.
-    pub removed: bool,
-}
-
-/// What came from the origin.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Heard {
-    Bytes(Vec<u8>),
-    /// The stream ended, or broke off, or nothing came for too long.
-    Lost,
-}
 
 /// For whom a leader writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Company {
-    /// For all clients of the POP.
-    Shared,
-    /// For one client, for which there was no segment. There may be thousands of these, so they do not connect to the
+pub(super) enum Audience {
+    /// For all clients of the POP that joined the part.
+    Part,
+    /// For a single client, for which there was no part. There may be thousands of these, so they do not connect to the
     /// origin, and look at the KV store no more often than they must.
-    Alone,
+    Single,
 }
 
 /// What a leader did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Report {
     pub events: u32,
+    /// Looks at the KV store.
     pub looks: u32,
+    /// Requests to the origin.
     pub requests: u32,
 }
 
-/// Leads a segment of an environment for so long, after its [first](super::FIRST) frame was written. At the end it can be finished
-/// cleanly: only whole frames were written.
+/// When a part began, by the clock and in the execution's own time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Began {
+    at: Duration,
+    vcpu: Duration,
+}
+
+impl Began {
+    pub(super) fn now<P: StreamPorts>(ports: &P) -> Began {
+        Began { at: ports.elapsed(), vcpu: ports.vcpu() }
+    }
+
+    pub(super) fn elapsed<P: StreamPorts>(self, ports: &P) -> Duration {
+        ports.elapsed().saturating_sub(self.at)
+    }
+
+    pub(super) fn vcpu<P: StreamPorts>(self, ports: &P) -> Duration {
+        ports.vcpu().saturating_sub(self.vcpu)
+    }
+}
+
+/// Leads a part of an environment's stream for so long, after its [first](super::FIRST) frame was written. At the end it can
+/// be finished cleanly: only whole frames were written.
 ///
 /// # Errors
-/// If the segment could not be written to its end.
-pub fn lead(stage: &mut dyn Stage, length: Duration, company: Company) -> Result<Report, String> {
-    let requests = if company == Company::Shared { REQUESTS } else { 0 };
+/// If the part could not be written to its end.
+pub(super) fn lead<P: StreamPorts>(
+    pop: &mut Pop<P>,
+    key: &EnvironmentKey,
+    writer: &mut P::Writer,
+    began: Began,
+    length: Duration,
+    audience: Audience,
+) -> Result<Report, PortError> {
+    let requests = if audience == Audience::Part { REQUESTS } else { 0 };
+    let copy = pop.copy_revision(key);
     let mut leader = Leader {
-        stage,
-        company,
-        copy: None,
-        told: None,
+        pop,
+        key,
+        writer,
+        began,
+        audience,
+        copy,
+        signalled: None,
+        recorded: None,
         wrote: Duration::ZERO,
         glanced: Duration::ZERO,
         looked: None,
         gate: None,
-        line: Line::new(requests),
+        upstream: Upstream::new(requests),
+        stream: None,
         reader: Reader::default(),
         report: Report::default(),
     };
-    leader.copy = leader.stage.copy();
-    leader.spread_news()?;
+    leader.signal_news()?;
     loop {
-        let now = leader.stage.elapsed();
-        let spent = leader.stage.vcpu() >= VCPU;
+        let now = leader.elapsed();
+        let spent = began.vcpu(leader.pop.ports()) >= VCPU;
         let end = if spent { length.min(SHORTEST) } else { length };
         if now >= end {
             return Ok(leader.report);
         }
         if spent {
-            leader.stage.sleep(end - now);
+            leader.sleep(end - now);
         } else {
             leader.wake(now)?;
             leader.wait(length);
@@ -137,28 +122,38 @@ pub fn lead(stage: &mut dyn Stage, length: Duration, company: Company) -> Result
     }
 }
 
-/// Holds a segment in which nothing is told.
+/// Holds a part in which nothing is signalled.
 ///
 /// # Errors
-/// If the segment could not be written to its end.
-pub fn hold(stage: &mut dyn Stage, length: Duration) -> Result<Report, String> {
+/// If the part could not be written to its end.
+pub(super) fn hold<P: StreamPorts>(
+    ports: &P,
+    writer: &mut P::Writer,
+    began: Began,
+    length: Duration,
+) -> Result<Report, PortError> {
     loop {
-        let left = length.saturating_sub(stage.elapsed());
+        let left = length.saturating_sub(began.elapsed(ports));
         if left.is_zero() {
             return Ok(Report::default());
         }
-        stage.sleep(left.min(PING));
-        stage.write(&signal::comment("ping"))?;
+        ports.sleep(left.min(PING));
+        ports.write(writer, &signal::comment("ping"))?;
     }
 }
 
-struct Leader<'a> {
-    stage: &'a mut dyn Stage,
-    company: Company,
-    /// The POP's copy, as it was seen last.
-    copy: Option<Held>,
-    /// What the last event told.
-    told: Option<Revision>,
+struct Leader<'a, P: StreamPorts> {
+    pop: &'a mut Pop<P>,
+    key: &'a EnvironmentKey,
+    writer: &'a mut P::Writer,
+    began: Began,
+    audience: Audience,
+    /// What the POP's copy was of when it was looked at last.
+    copy: Option<CopyRevision>,
+    /// The revision of the last event.
+    signalled: Option<Revision>,
+    /// The revision that was recorded as signalled when the copy was refreshed.
+    recorded: Option<Revision>,
     /// When something was written last.
     wrote: Duration,
     /// When the POP's copy was looked at last without any reason.
@@ -166,23 +161,23 @@ struct Leader<'a> {
     /// When the KV store was looked at last.
     looked: Option<Duration>,
     gate: Option<Gate>,
-    line: Line,
+    upstream: Upstream,
+    /// The origin's stream.
+    stream: Option<P::Upstream>,
     reader: Reader,
     report: Report,
 }
 
-impl Leader<'_> {
-    fn wake(&mut self, now: Duration) -> Result<(), String> {
+impl<P: StreamPorts> Leader<'_, P> {
+    fn wake(&mut self, now: Duration) -> Result<(), PortError> {
         if self.gate.is_some() || self.until_look(now).is_zero() {
             self.look(now);
-            self.spread_news()?;
+            self.signal_news()?;
         } else if now >= self.glanced + GLANCE {
             self.glanced = now;
-            self.copy = self.stage.copy();
-            if !self.spread_news()?
-                && let Some(told) = self.told
-            {
-                self.stage.keep_noted(told);
+            self.copy = self.pop.copy_revision(self.key);
+            if !self.signal_news()? {
+                self.ensure_signalled();
             }
         }
         if self.until_ping().is_zero() {
@@ -193,92 +188,130 @@ impl Leader<'_> {
 
     /// Waits for what may bring news: the KV store, if something is awaited from it; the origin; or a time.
     fn wait(&mut self, length: Duration) {
-        let now = self.stage.elapsed();
+        let now = self.elapsed();
         let left = length.saturating_sub(now);
         if left.is_zero() {
             return;
         }
         if let Some(gate) = &mut self.gate {
             let pause = gate.pause();
-            self.stage.sleep(pause.min(left));
-        } else if self.line.is_connected() {
-            self.hear();
+            self.sleep(pause.min(left));
+        } else if self.upstream.is_connected() {
+            self.receive();
         } else {
-            match self.line.pause(now) {
-                Some(Duration::ZERO) => self.connect(),
-                pause => {
-                    let dues = [self.until_look(now), self.until_ping(), left];
-                    let until = dues.into_iter().chain(pause).min().unwrap_or_default();
-                    self.stage.sleep(until);
-                }
+            // Anybody can make a key up while the KV store fails: only an environment that it has shown is worth a connection.
+            let pause = self.copy.and_then(|_| self.upstream.pause(now));
+            if pause == Some(Duration::ZERO) {
+                self.connect();
+            } else {
+                let dues = [self.until_look(now), self.until_ping(), left];
+                let until = dues.into_iter().chain(pause).min().unwrap_or_default();
+                self.sleep(until);
             }
         }
     }
 
     fn connect(&mut self) {
-        self.line.asked();
+        self.upstream.requested();
         self.report.requests += 1;
         self.reader = Reader::default();
-        if self.stage.connect() {
-            let now = self.stage.elapsed();
-            self.line.connected(now);
-        } else {
-            self.lose();
+        match self.pop.ports().connect(self.key) {
+            Ok(stream) => {
+                self.stream = Some(stream);
+                let now = self.elapsed();
+                self.upstream.connected(now);
+            }
+            Err(error) => {
+                self.pop.ports().log(format_args!("the origin gives no stream of {}: {error}", self.key));
+                self.lose();
+            }
         }
     }
 
-    fn hear(&mut self) {
-        match self.stage.hear() {
-            Heard::Bytes(bytes) => {
+    fn receive(&mut self) {
+        let ports = self.pop.ports();
+        let received = self.stream.as_mut().map_or(Ok(Vec::new()), |stream| ports.receive(stream));
+        let received = received.inspect_err(|error| {
+            ports.log(format_args!("the origin's stream of {} broke off: {error}", self.key));
+        });
+        match received {
+            Ok(bytes) if !bytes.is_empty() => {
                 // Only the greatest matters: revisions are states, not steps.
-                if let Some(announced) = self.reader.read(&bytes).into_iter().max() {
-                    let now = self.stage.elapsed();
-                    self.gate = Some(Gate::shut(self.gate, announced, now));
+                if let Some(signal) = self.reader.read(&bytes).into_iter().max() {
+                    let now = self.elapsed();
+                    let copy = self.copy.map(|copy| copy.revision);
+                    self.gate = Some(Gate::shut(self.gate, signal, copy, now));
                 }
             }
-            Heard::Lost => self.lose(),
+            Ok(_) | Err(_) => {
+                self.stream = None;
+                self.lose();
+            }
         }
     }
 
     fn lose(&mut self) {
-        let (now, chance) = (self.stage.elapsed(), self.stage.chance());
-        self.line.lost(now, chance);
+        let (now, chance) = (self.elapsed(), chance(self.pop.ports()));
+        self.upstream.lost(now, chance);
     }
 
     fn look(&mut self, now: Duration) {
-        // What was seen last will do to know whether the store is ahead; but others may have changed it since.
-        self.copy = self.stage.look(self.copy).or_else(|| self.stage.copy());
+        let refreshed = self.pop.refresh_if_newer(self.key, self.copy);
+        if let Some(copy) = refreshed.filter(|copy| !copy.removed) {
+            self.recorded = Some(copy.revision);
+        }
+        // Another request may have refreshed the copy since it was looked at.
+        self.copy = refreshed.or_else(|| self.pop.copy_revision(self.key));
         self.looked = Some(now);
         self.report.looks += 1;
         let revision = self.copy.map(|copy| copy.revision);
         self.gate = self.gate.and_then(|gate| gate.after_look(revision, now));
     }
 
-    /// Tells the revision of the POP's copy, if it is ahead of what was told; whether it is. What is told is noted before.
-    fn spread_news(&mut self) -> Result<bool, String> {
-        let news = self.copy.filter(|copy| !copy.removed && Some(copy.revision) > self.told);
-        let Some(Held { revision, .. }) = news else { return Ok(false) };
-        self.stage.note(revision);
-        self.told = Some(revision);
+    /// Signals the revision of the POP's copy, if it is ahead of what was signalled; whether it is. It is recorded before.
+    fn signal_news(&mut self) -> Result<bool, PortError> {
+        let news = self.copy.filter(|copy| !copy.removed && Some(copy.revision) > self.signalled);
+        let Some(CopyRevision { revision, .. }) = news else { return Ok(false) };
+        if self.recorded != Some(revision) {
+            self.pop.record_signalled(self.key, revision);
+        }
+        self.signalled = Some(revision);
         self.report.events += 1;
         self.write(&signal::event(revision))?;
         Ok(true)
     }
 
-    fn write(&mut self, frame: &str) -> Result<(), String> {
-        self.wrote = self.stage.elapsed();
-        self.stage.write(frame)
+    /// Makes sure that what was signalled is still recorded, as long as the POP has a copy of it. Where the KV store was set
+    /// back and the copy is gone, the record is left to end.
+    fn ensure_signalled(&mut self) {
+        let copy = self.copy.map(|copy| copy.revision);
+        if let Some(revision) = self.signalled.filter(|signalled| copy >= Some(*signalled)) {
+            self.pop.ensure_signalled(self.key, revision);
+        }
+    }
+
+    fn write(&mut self, frame: &str) -> Result<(), PortError> {
+        self.wrote = self.elapsed();
+        self.pop.ports().write(self.writer, frame)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.began.elapsed(self.pop.ports())
+    }
+
+    fn sleep(&self, time: Duration) {
+        self.pop.ports().sleep(time);
     }
 
     fn until_look(&self, now: Duration) -> Duration {
-        let often = match self.company {
-            Company::Shared if !self.line.is_connected() => LOOK_WITHOUT_ORIGIN,
-            Company::Shared | Company::Alone => LOOK,
+        let often = match self.audience {
+            Audience::Part if !self.upstream.is_connected() => LOOK_WITHOUT_ORIGIN,
+            Audience::Part | Audience::Single => LOOK,
         };
         self.looked.map_or(Duration::ZERO, |looked| (looked + often).saturating_sub(now))
     }
 
-    fn until_ping(&mut self) -> Duration {
-        (self.wrote + PING).saturating_sub(self.stage.elapsed())
+    fn until_ping(&self) -> Duration {
+        (self.wrote + PING).saturating_sub(self.elapsed())
     }
 }

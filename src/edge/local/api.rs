@@ -7,7 +7,7 @@ use fastly::kv_store::{InsertMode, KVStoreError, LookupResponse};
 use fastly::{KVStore, Request, Response};
 use percent_encoding::percent_decode_str;
 
-use crate::fault::previous;
+use super::faults::previous;
 use crate::names::KV_STORE;
 
 /// Keys of a page of a list, unless more or fewer are asked for.

@@ -1,0 +1,58 @@
+//! The origin's stream.
+
+use std::io::Read as _;
+
+use api::EnvironmentKey;
+use api::pop::ports::PortError;
+use api::relay::ports::Origin;
+use fastly::handle::{BodyHandle, CacheOverride, RequestHandle};
+use fastly::http::header::CONTENT_TYPE;
+use fastly::http::{HeaderValue, Url};
+use fastly::{Backend, Body};
+
+use super::{Host, port_error};
+use crate::names::ORIGIN;
+
+const EVENT_STREAM: &str = "text/event-stream";
+
+/// Longer than any media type that counts.
+const MEDIA_TYPE_LIMIT: usize = 256;
+
+/// More bytes than the origin sends at once.
+const READ: usize = 4 * 1024;
+
+impl Origin for Host {
+    type Upstream = Body;
+
+    /// By handles: the request type of the SDK brings all of its read-through cache, which is a tenth of the package and has
+    /// nothing to do here.
+    fn connect(&self, key: &EnvironmentKey) -> Result<Body, PortError> {
+        let backend = Backend::from_name(ORIGIN).map_err(port_error)?;
+        if !backend.exists() {
+            return Err(PortError(format!("there is no backend {ORIGIN:?}")));
+        }
+        let url = format!("http://{}/sse/environments/{key}/stream", backend.get_host());
+        let mut request = RequestHandle::new();
+        request.set_url(&Url::parse(&url).map_err(port_error)?);
+        request.set_cache_override(&CacheOverride::Pass);
+        let (response, body) = request.send(BodyHandle::new(), ORIGIN).map_err(port_error)?;
+        let status = response.get_status();
+        let kind = response.get_header_value(&CONTENT_TYPE, MEDIA_TYPE_LIMIT).ok().flatten();
+        if !status.is_success() || !kind.is_some_and(|kind| is_event_stream(&kind)) {
+            return Err(PortError(format!("it answered {status}, and no event stream")));
+        }
+        Ok(body.into())
+    }
+
+    fn receive(&self, upstream: &mut Body) -> Result<Vec<u8>, PortError> {
+        let mut bytes = vec![0; READ];
+        let length = upstream.read(&mut bytes).map_err(port_error)?;
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+}
+
+fn is_event_stream(kind: &HeaderValue) -> bool {
+    let essence = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+    essence.trim().eq_ignore_ascii_case(EVENT_STREAM)
+}
