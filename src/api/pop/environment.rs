@@ -59,7 +59,7 @@ impl<'a> Environment<'a> {
     ) -> Environment<'a> {
         let store_name = key.store_key();
         let cache_name = cache_name(&store_name, format);
-        let rules = Rules { fresh: settings.fresh, ordered: true, absence: Absence::Failure };
+        let rules = Rules { fresh: settings.fresh, absence: Absence::Failure };
         Environment { key, store_name, cache_name, rules, memory }
     }
 

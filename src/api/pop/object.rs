@@ -205,8 +205,7 @@ fn look_afterwards<P: Ports, K: Kind>(ports: &P, kind: &mut K) -> Result<(), Por
         let rules = kind.rules();
         let decided = match ask_kv(ports, kind, there.as_ref()) {
             (KvAnswer::Newer, Some(value)) => {
-                let lifetime = if rules.ordered { rules.fresh } else { AFTER_PURGE.min(rules.fresh) };
-                Change::Insert { value, lifetime }
+                Change::Insert { value, lifetime: AFTER_PURGE.min(rules.fresh) }
             }
             (KvAnswer::Missing, _) if there.is_some() && rules.absence == Absence::Removal => {
                 Change::NoCopy { state: CopyState::Unknown, lifetime: UNKNOWN }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 /// How long a copy is served on when the KV store failed: long enough that not every request tries again.
 pub(super) const AFTER_ERROR: Duration = Duration::from_secs(5);
-/// How long when something is about to arrive: a purge was seen, and the KV store may still show what was there before.
+/// How long when something is about to arrive, or has just arrived: a purge was seen, or a write. A replica of the KV store
+/// may still show what was there before.
 pub(super) const AFTER_PURGE: Duration = Duration::from_secs(2);
 /// How long a key that the KV store does not have is taken to be unknown.
 pub(super) const UNKNOWN: Duration = Duration::from_secs(5);
@@ -16,9 +17,6 @@ pub(super) const UNAVAILABLE: Duration = Duration::from_secs(1);
 pub(super) struct Rules {
     /// How long a copy is fresh.
     pub fresh: Duration,
-    /// Whether of two different values it can be told which is the newer. If not, the KV store is believed, and after a
-    /// purge for a short time only, since a replica of the store may lag.
-    pub ordered: bool,
     /// What it means that the KV store does not have the key any more.
     pub absence: Absence,
 }
@@ -71,16 +69,14 @@ pub(super) enum Refresh {
 /// `has_copy`: whether the POP has a copy; `purged`: whether a purge made it due before its time. Nothing goes backwards:
 /// an older value never replaces a newer copy.
 pub(super) fn refresh(rules: &Rules, has_copy: bool, purged: bool, kv: KvAnswer) -> Refresh {
-    let after_purge = AFTER_PURGE.min(rules.fresh);
+    let fresh = if purged { AFTER_PURGE.min(rules.fresh) } else { rules.fresh };
     match kv {
-        KvAnswer::Newer if has_copy && purged && !rules.ordered => Refresh::Insert { lifetime: after_purge },
-        KvAnswer::Newer => Refresh::Insert { lifetime: rules.fresh },
+        KvAnswer::Newer => Refresh::Insert { lifetime: fresh },
         KvAnswer::Missing if !has_copy || rules.absence == Absence::Removal => {
             Refresh::Unknown { lifetime: UNKNOWN }
         }
         KvAnswer::Failed if !has_copy => Refresh::Unavailable { lifetime: UNAVAILABLE },
-        KvAnswer::Same if purged => Refresh::Renew { lifetime: after_purge, confirmed: true },
-        KvAnswer::Same => Refresh::Renew { lifetime: rules.fresh, confirmed: true },
+        KvAnswer::Same => Refresh::Renew { lifetime: fresh, confirmed: true },
         KvAnswer::Older => Refresh::Renew { lifetime: AFTER_PURGE, confirmed: false },
         KvAnswer::Missing | KvAnswer::Failed => Refresh::Renew { lifetime: AFTER_ERROR, confirmed: false },
     }
@@ -91,8 +87,8 @@ mod tests {
     use super::*;
 
     const FRESH: Duration = Duration::from_secs(60);
-    const ENVIRONMENT: Rules = Rules { fresh: FRESH, ordered: true, absence: Absence::Failure };
-    const RECORD: Rules = Rules { fresh: FRESH, ordered: false, absence: Absence::Removal };
+    const ENVIRONMENT: Rules = Rules { fresh: FRESH, absence: Absence::Failure };
+    const RECORD: Rules = Rules { fresh: FRESH, absence: Absence::Removal };
 
     fn insert(seconds: u64) -> Refresh {
         Refresh::Insert { lifetime: Duration::from_secs(seconds) }
@@ -117,7 +113,7 @@ mod tests {
             ("unchanged", true, false, KvAnswer::Same, renew(60, true)),
             ("purged, and not there yet", true, true, KvAnswer::Same, renew(2, true)),
             ("newer", true, false, KvAnswer::Newer, insert(60)),
-            ("purged, and newer", true, true, KvAnswer::Newer, insert(60)),
+            ("purged, and newer, which another write may follow", true, true, KvAnswer::Newer, insert(2)),
             ("a KV replica behind the POP", true, false, KvAnswer::Older, renew(2, false)),
             ("vanished", true, false, KvAnswer::Missing, renew(5, false)),
             ("failing", true, true, KvAnswer::Failed, renew(5, false)),

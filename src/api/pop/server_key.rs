@@ -24,7 +24,7 @@ impl Record {
         let store_name = key.store_key();
         let cache_name = cache_name(&store_name, format);
         // A record that was removed is a key that was revoked.
-        let rules = Rules { fresh: settings.fresh, ordered: false, absence: Absence::Removal };
+        let rules = Rules { fresh: settings.fresh, absence: Absence::Removal };
         Record { store_name, cache_name, rules }
     }
 }

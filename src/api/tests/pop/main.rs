@@ -1,0 +1,9 @@
+//! The protocol of a POP, on a platform in memory: situations, thousands of random histories, and requests that run
+//! beside one another under controlled schedules.
+
+#![cfg(test)]
+
+mod histories;
+mod model;
+mod relay;
+mod schedules;
