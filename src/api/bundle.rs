@@ -9,6 +9,8 @@
 //! The header is also the metadata of the KV value and of the POP's copy, so that a request knows revision, switches
 //! and offsets without touching the body.
 
+mod compose;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -18,6 +20,8 @@ use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::revision::Revision;
+
+pub use compose::{ComposeError, Composed, compose};
 
 /// The version of the format, which includes that of the compiled form. Raised by any change that an older edge
 /// would misread.
@@ -57,6 +61,10 @@ impl Section {
         Section::DocumentGzip,
     ];
 
+    pub fn is_gzip(self) -> bool {
+        matches!(self, Section::FlagsClientGzip | Section::FlagsServerGzip | Section::DocumentGzip)
+    }
+
     /// As headers call it.
     pub fn name(self) -> &'static str {
         match self {
@@ -83,6 +91,11 @@ pub struct Span {
 impl Span {
     pub fn bytes(&self) -> u64 {
         self.length
+    }
+
+    /// xxh3 of the section's bytes, in hexadecimal.
+    pub fn checksum(&self) -> &str {
+        &self.checksum
     }
 
     pub fn range(&self) -> Range<u64> {
@@ -173,7 +186,7 @@ pub struct Label {
 
 /// Why a value is no bundle that this edge can serve.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum BundleFault {
+pub enum BundleError {
     #[error("not a bundle")]
     Magic,
     #[error("format version {0} is not known here, only version {FORMAT}")]
@@ -210,9 +223,9 @@ impl Header {
     ///
     /// # Errors
     /// If it is no header, or one whose sections overlap or leave the bundle.
-    pub fn parse(metadata: &[u8]) -> Result<Header, BundleFault> {
+    pub fn parse(metadata: &[u8]) -> Result<Header, BundleError> {
         let header: Header =
-            serde_json::from_slice(metadata).map_err(|error| BundleFault::Header(error.to_string()))?;
+            serde_json::from_slice(metadata).map_err(|error| BundleError::Header(error.to_string()))?;
         header.check_sections()?;
         Ok(header)
     }
@@ -229,7 +242,7 @@ impl Header {
 
     /// No section outside of the bundle, none over another: a byte range taken by this header is that section, and
     /// nothing else.
-    fn check_sections(&self) -> Result<(), BundleFault> {
+    fn check_sections(&self) -> Result<(), BundleError> {
         let mut sections: Vec<(&Section, &Span)> = self.sections.iter().collect();
         sections.sort_by_key(|(_, span)| (span.start, span.length));
         let mut end = BODY;
@@ -237,7 +250,7 @@ impl Header {
             let fits =
                 span.start >= end && span.start.checked_add(span.length).is_some_and(|e| e <= self.total);
             if !fits {
-                return Err(BundleFault::Section(*section));
+                return Err(BundleError::Section(*section));
             }
             end = span.range().end;
         }
@@ -248,8 +261,8 @@ impl Header {
 /// Lays a bundle out.
 ///
 /// # Errors
-/// [`BundleFault::HeaderTooLong`] if the header does not fit into a KV value's metadata.
-pub fn write(label: &Label, sections: &[(Section, Vec<u8>)]) -> Result<(Header, Vec<u8>), BundleFault> {
+/// [`BundleError::HeaderTooLong`] if the header does not fit into a KV value's metadata.
+pub fn write(label: &Label, sections: &[(Section, Vec<u8>)]) -> Result<(Header, Vec<u8>), BundleError> {
     let mut spans = BTreeMap::new();
     let mut body = Vec::with_capacity(sections.iter().map(|(_, bytes)| bytes.len()).sum());
     for (section, bytes) in sections {
@@ -271,7 +284,7 @@ pub fn write(label: &Label, sections: &[(Section, Vec<u8>)]) -> Result<(Header, 
     };
     let metadata = header.metadata();
     if metadata.len() > METADATA_LIMIT {
-        return Err(BundleFault::HeaderTooLong(metadata.len()));
+        return Err(BundleError::HeaderTooLong(metadata.len()));
     }
     let mut bundle = format!("{MAGIC}{FORMAT}\n{metadata}").into_bytes();
     bundle.resize(usize::try_from(BODY).unwrap_or_default() - 1, b' ');
@@ -283,24 +296,24 @@ pub fn write(label: &Label, sections: &[(Section, Vec<u8>)]) -> Result<(Header, 
 /// Checks a whole bundle, as it came from a store.
 ///
 /// # Errors
-/// The first [`BundleFault`] found; nothing of such a bundle may be served.
-pub fn check(bundle: &[u8]) -> Result<Header, BundleFault> {
-    let front = bundle.get(..usize::try_from(BODY).unwrap_or_default()).ok_or(BundleFault::Magic)?;
-    let rest = front.strip_prefix(MAGIC.as_bytes()).ok_or(BundleFault::Magic)?;
-    let end = rest.iter().position(|byte| *byte == b'\n').ok_or(BundleFault::Magic)?;
+/// The first [`BundleError`] found; nothing of such a bundle may be served.
+pub fn check(bundle: &[u8]) -> Result<Header, BundleError> {
+    let front = bundle.get(..usize::try_from(BODY).unwrap_or_default()).ok_or(BundleError::Magic)?;
+    let rest = front.strip_prefix(MAGIC.as_bytes()).ok_or(BundleError::Magic)?;
+    let end = rest.iter().position(|byte| *byte == b'\n').ok_or(BundleError::Magic)?;
     let format = std::str::from_utf8(&rest[..end]).ok().and_then(|text| text.parse().ok());
-    match format.ok_or(BundleFault::Magic)? {
+    match format.ok_or(BundleError::Magic)? {
         FORMAT => {}
-        other => return Err(BundleFault::Format(other)),
+        other => return Err(BundleError::Format(other)),
     }
     let header = Header::parse(rest[end + 1..].trim_ascii_end())?;
     let found = bundle.len() as u64;
     if header.total != found {
-        return Err(BundleFault::Length { expected: header.total, found });
+        return Err(BundleError::Length { expected: header.total, found });
     }
     for (section, span) in &header.sections {
         if !span.matches(section_of(bundle, span)) {
-            return Err(BundleFault::Checksum(*section));
+            return Err(BundleError::Checksum(*section));
         }
     }
     Ok(header)
@@ -377,22 +390,22 @@ mod tests {
         let (header, bytes) = bundle();
         let text = String::from_utf8(bytes.clone()).unwrap();
         for (what, changed, fault) in [
-            ("empty", Vec::new(), BundleFault::Magic),
-            ("something else", vec![b'x'; 4096], BundleFault::Magic),
+            ("empty", Vec::new(), BundleError::Magic),
+            ("something else", vec![b'x'; 4096], BundleError::Magic),
             (
                 "of the future",
                 text.replacen("bundle 2\n", "bundle 3\n", 1).into_bytes(),
-                BundleFault::Format(3),
+                BundleError::Format(3),
             ),
             (
                 "cut short",
                 bytes[..bytes.len() - 1].to_vec(),
-                BundleFault::Length { expected: header.total, found: header.total - 1 },
+                BundleError::Length { expected: header.total, found: header.total - 1 },
             ),
             (
                 "overwritten",
                 text.replace("[1]", "[2]").into_bytes(),
-                BundleFault::Checksum(Section::FlagsClient),
+                BundleError::Checksum(Section::FlagsClient),
             ),
         ] {
             assert_eq!(check(&changed), Err(fault), "{what}");

@@ -1,4 +1,4 @@
-//! Cross-origin requests (wire protocol reference, 1.5). Browsers ask with whatever headers their SDK, or a tracing
+//! Cross-origin requests (`PROTOCOL.md`, 1.5). Browsers ask with whatever headers their SDK, or a tracing
 //! library, adds: every requested header is allowed.
 
 use http::header::{
@@ -6,10 +6,9 @@ use http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ALLOW, ORIGIN,
     VARY,
 };
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::reply::Reply;
-use crate::route::Route;
 use crate::settings::Settings;
 
 /// What a page may read of an answer. Without the first one the JavaScript SDK fetches again whenever its stream
@@ -21,21 +20,40 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 /// Seconds for which a browser may remember the answer to a preflight.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
+/// Bytes of requested headers, on all lines, that a preflight allows by naming them. The known SDKs ask for about 200, and
+/// tracing libraries add a few more. Without a bound an answer would grow with its request.
+const REQUESTED_LIMIT: usize = 2_048;
+
+/// Allowed when more was requested than that: the headers that the known SDKs send, and those of the tracing libraries that
+/// Flagsmith's API lists (`PROTOCOL.md`, 1.5).
+const KNOWN: HeaderValue = HeaderValue::from_static(
+    "accept, authorization, baggage, cache-control, content-type, flagsmith-application-name, \
+     flagsmith-application-version, flagsmith-sdk-user-agent, last-event-id, sentry-trace, traceparent, tracestate, \
+     x-environment-key, x-requested-with",
+);
+
 /// The answer to `OPTIONS`, which looks at no store.
-pub(crate) fn preflight<H>(request: &HeaderMap, route: Route) -> Reply<H> {
-    let mut response = Response::new(Vec::new());
-    let headers = response.headers_mut();
-    let methods = HeaderValue::from_static(route.methods());
+pub(crate) fn preflight<H>(request: &HeaderMap, methods: &'static str) -> Reply<H> {
+    let mut reply = Reply::empty(StatusCode::OK);
+    let headers = reply.headers_mut();
+    let methods = HeaderValue::from_static(methods);
     headers.insert(ALLOW, methods.clone());
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
     headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
     if request.contains_key(ACCESS_CONTROL_REQUEST_HEADERS) {
         headers.append(VARY, HeaderValue::from_static("access-control-request-headers"));
     }
-    for asked in request.get_all(ACCESS_CONTROL_REQUEST_HEADERS) {
-        headers.append(ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+    let requested = request.get_all(ACCESS_CONTROL_REQUEST_HEADERS);
+    // A line costs the answer its name, too; lines without text are not worth one.
+    let lines: Vec<&HeaderValue> = requested.iter().filter(|line| !line.is_empty()).collect();
+    if lines.iter().map(|line| line.len()).sum::<usize>() > REQUESTED_LIMIT {
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, KNOWN);
+        return reply;
     }
-    Reply::Full(response)
+    for line in lines {
+        headers.append(ACCESS_CONTROL_ALLOW_HEADERS, line.clone());
+    }
+    reply
 }
 
 /// What every answer carries, failures too.

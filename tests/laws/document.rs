@@ -4,7 +4,7 @@ use engine::{Compiled, Document, Environment, Evaluation, Options};
 /// it is a document again, and evaluates as this one does. All that is served of it follows from its content.
 pub fn document(text: &str) {
     let Ok(document) = Document::parse(text) else { return };
-    let compile = |document: &Document| document.compile(Options::default(), api::text);
+    let compile = |document: &Document| document.compile(Options::default(), api::flag_json);
     let Ok((environment, warnings)) = compile(&document) else { return };
     let (again, same_warnings) = compile(&Document::parse(text).unwrap()).unwrap();
     assert_eq!(warnings, same_warnings);
@@ -39,7 +39,7 @@ fn what_is_not_compared_is_not_served(document: &Document, environment: &Environ
     let content = document.content();
     let same = Document::parse(&content).unwrap_or_else(|refusal| panic!("{refusal}: {content}"));
     assert_eq!(same.content(), content, "the one form of a document has another");
-    let (of_content, _) = same.compile(Options::default(), api::text).unwrap();
+    let (of_content, _) = same.compile(Options::default(), api::flag_json).unwrap();
     assert_eq!(of_content.encode().unwrap(), environment.encode().unwrap(), "{content}");
     assert_eq!(same.switches(), document.switches());
     let revision = api::Revision(1_772_450_553).iso();

@@ -5,17 +5,17 @@
 mod bundle;
 mod context;
 mod document;
+mod memory_store;
 mod outcome;
 mod request;
-mod shelf;
 mod stream;
 
 pub use bundle::bundle;
 pub use context::context;
 pub use document::document;
+pub use memory_store::sound_bundle;
 pub use outcome::Outcome;
 pub use request::request;
-pub use shelf::sound_bundle;
 pub use stream::stream;
 
 use engine::{Compiled, Identity, Value};

@@ -5,7 +5,7 @@ use crate::compare::compare;
 use crate::documents::{With, shop};
 use crate::edge::{Broken, CLIENT, SERVER, edge};
 
-/// Every header that reference section 1.5 names, and one that nobody has heard of.
+/// Every header that 1.5 names, and one that nobody has heard of.
 const ASKED: &str = "accept,authorization,baggage,content-type,flagsmith-application-name,\
     flagsmith-application-version,flagsmith-sdk-user-agent,sentry-trace,traceparent,tracestate,user-agent,\
     x-csrftoken,x-e2e-test-auth-token,x-environment-key,x-requested-with,x-something-new";
@@ -49,6 +49,31 @@ fn a_preflight_allows_whatever_was_asked_for() {
             ((200, Vec::new(), Vec::new()), ["*".to_owned(), methods.to_owned()], allowed.to_owned());
         (situation, outline(&preflight(path, headers)), expected)
     }));
+}
+
+/// A preflight once reflected 60 KB of header names.
+#[test]
+fn a_preflight_reflects_two_kibibytes_at_most() {
+    let edge = edge(&shop());
+    let allowed = |lines: &[String]| {
+        let ask = edge.ask("OPTIONS", FLAGS).header("origin", "https://shop.example");
+        let ask = lines.iter().fold(ask, |ask, line| ask.header("access-control-request-headers", line));
+        ask.answer().header("access-control-allow-headers")
+    };
+    let of = |length: usize| "x".repeat(length);
+    let known = allowed(&[of(60_000)]);
+    assert!(known.len() < 512, "{} bytes", known.len());
+    for name in ASKED.split(',').filter(|name| name.starts_with("flagsmith") || name.contains("environment"))
+    {
+        assert!(known.split(", ").any(|listed| listed == name), "{name}: {known}");
+    }
+    compare([
+        ("at the limit", allowed(&[of(2_048)]), of(2_048)),
+        ("above", allowed(&[of(2_049)]), known.clone()),
+        ("on two lines", allowed(&[of(1_024), of(1_025)]), known.clone()),
+        ("on many lines", allowed(&vec!["x-a".to_owned(); 1_000]), known),
+        ("lines without text", allowed(&vec![String::new(); 1_000]), String::new()),
+    ]);
 }
 
 /// One answer of each kind.
@@ -137,7 +162,7 @@ fn where_origins_are_listed_only_they_are_allowed() {
 }
 
 #[test]
-fn a_request_of_no_page_is_allowed_no_origin() {
+fn without_an_origin_header_no_origin_is_allowed() {
     let edge = edge(&shop()).allow(&["https://shop.example"]);
     let answer = edge.get(FLAGS).key(CLIENT).answer();
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, String::new()));

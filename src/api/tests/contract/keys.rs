@@ -103,7 +103,7 @@ fn keys_too_long_to_be_any() {
 }
 
 #[test]
-fn a_key_that_is_none_is_not_looked_up() {
+fn a_malformed_key_costs_no_lookup() {
     let edge = keyed();
     let looked_up = |key: &[u8]| edge.get(FLAGS).header("x-environment-key", key).answer().read;
     compare([
@@ -117,7 +117,7 @@ fn a_key_that_is_none_is_not_looked_up() {
 }
 
 #[test]
-fn a_key_that_is_no_text_is_unknown() {
+fn a_key_that_is_not_text_is_unknown() {
     let answer = keyed().get(FLAGS).header("x-environment-key", b"\xff\xfe").json();
     assert_eq!(answer, (403, detail(UNKNOWN)));
 }
@@ -197,12 +197,12 @@ fn a_section_that_is_gone_is_unavailable() {
     let edge = edge(&shop());
     let mut request = http::HeaderMap::new();
     request.insert("origin", http::HeaderValue::from_static("https://shop.example"));
-    let api::Reply::<()>::Full(response) = api::unavailable(&request, &edge.settings) else {
-        panic!("a section")
-    };
-    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-    assert_eq!(response.status(), 503);
+    let head = api::unavailable::<()>(&request, &edge.settings).head;
+    let header = |name| head.headers().get(name).and_then(|value| value.to_str().ok());
+    assert_eq!(head.status(), 503);
     assert_eq!(header("retry-after"), Some("1"));
     assert_eq!(header("access-control-allow-origin"), Some("*"));
     assert_eq!(header("content-type"), Some("application/json"));
+    assert_eq!(header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(header("vary"), Some("x-environment-key"));
 }

@@ -1,8 +1,8 @@
-//! The headers of whole answers, and where an answer says it comes from (1.6; design, 3 and 5).
+//! The headers of whole answers, and where an answer says it comes from (1.6, 1.8).
 
 use std::collections::BTreeMap;
 
-use api::Source;
+use api::{After, Source};
 
 use crate::ask::{Answer, DOCUMENT, FLAGS, IDENTITIES};
 use crate::compare::compare;
@@ -19,10 +19,12 @@ fn headers(more: &[(&str, &str)]) -> BTreeMap<String, String> {
         ("access-control-expose-headers", EXPOSED),
         ("cache-control", "no-store"),
         ("vary", "accept-encoding"),
+        ("x-content-type-options", "nosniff"),
     ];
     all.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
+const KEYED: (&str, &str) = ("vary", "x-environment-key, accept-encoding");
 const JSON: (&str, &str) = ("content-type", "application/json");
 const LABELS: [(&str, &str); 4] = [
     ("x-flagsmith-document-updated-at", "1772450553.0"),
@@ -35,9 +37,10 @@ const LABELS: [(&str, &str); 4] = [
 fn all_headers_of_answers() {
     let up = edge(&shop()).serving_from(Source::Pop, 7);
     let down = edge(&shop()).without(Broken::Environments);
-    let labelled = |more: &[(&str, &str)]| headers(&[&LABELS[..], &[JSON], more].concat());
+    let labelled = |more: &[(&str, &str)]| headers(&[&LABELS[..], &[JSON, KEYED], more].concat());
     let unlabelled = |more: &[(&str, &str)]| headers(&[&[JSON], more].concat());
-    let validators = [("etag", "W/\"1772450553\""), ("last-modified", "Mon, 02 Mar 2026 11:22:33 GMT")];
+    let tag = up.get(DOCUMENT).key(SERVER).answer().header("etag");
+    let validators = [("etag", tag.as_str()), ("last-modified", "Mon, 02 Mar 2026 11:22:33 GMT")];
     let situations = [
         ("flags", up.get(FLAGS).key(CLIENT), labelled(&[])),
         (
@@ -59,14 +62,14 @@ fn all_headers_of_answers() {
         (
             "known document",
             up.get(DOCUMENT).key(SERVER).header("if-none-match", "*"),
-            headers(&[&LABELS[..], &validators].concat()),
+            headers(&[&LABELS[..], &[KEYED], &validators].concat()),
         ),
-        ("no key", up.get(FLAGS), unlabelled(&[])),
-        ("unknown key", up.get(FLAGS).key("nobody"), unlabelled(&[])),
+        ("no key", up.get(FLAGS), unlabelled(&[KEYED])),
+        ("unknown key", up.get(FLAGS).key("nobody"), unlabelled(&[KEYED])),
         ("other path", up.get("/other"), unlabelled(&[])),
         ("other method", up.ask("PUT", FLAGS), unlabelled(&[("allow", "GET, HEAD, OPTIONS")])),
         ("health", up.get("/health"), unlabelled(&[])),
-        ("unavailable", down.get(FLAGS).key(CLIENT), unlabelled(&[("retry-after", "1")])),
+        ("unavailable", down.get(FLAGS).key(CLIENT), unlabelled(&[KEYED, ("retry-after", "1")])),
         (
             "preflight",
             up.ask("OPTIONS", FLAGS).header("access-control-request-headers", "x-environment-key"),
@@ -102,6 +105,30 @@ fn an_answer_says_where_it_comes_from() {
             (format!("{name} {age}"), outline(&answer), (200, name.to_owned(), age.to_string()))
         })
     }));
+}
+
+/// A stale answer is logged, but the client does not wait for it.
+#[test]
+fn a_stale_answer_is_logged_afterwards() {
+    let logged = |source| {
+        let edge = edge(&shop()).serving_from(source, 63);
+        let asks = [
+            edge.get(FLAGS).key(CLIENT),
+            edge.get(FLAGS).key(SERVER),
+            edge.get("/api/v1/flags/?feature=x").key(CLIENT),
+            edge.get(FLAGS).key("nobody"),
+            edge.get("/health"),
+            edge.get("/sse/environments/client/stream"),
+        ];
+        asks.map(|ask| ask.answer().after)
+    };
+    let line = "client: answered from a stale copy of revision 1772450553, confirmed 63 s ago";
+    let line = || vec![After::Log(line.to_owned())];
+    compare([
+        ("pop", logged(Source::Pop), [const { Vec::new() }; 6]),
+        ("kv", logged(Source::Kv), [const { Vec::new() }; 6]),
+        ("stale", logged(Source::Stale), [line(), line(), line(), vec![], vec![], vec![]]),
+    ]);
 }
 
 /// A number, or else the JavaScript SDK rejects the whole answer; and the same one as in the document.

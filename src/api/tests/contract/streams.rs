@@ -1,4 +1,4 @@
-//! Streams (7.1, 7.4, 7.5): whatever the key, they are given; what is heard there depends on it.
+//! Streams (7): every key gets one; what is heard on it depends on the key.
 
 use api::relay::Channel;
 use api::{EnvironmentKey, ServerKey};
@@ -63,6 +63,7 @@ fn the_head_of_a_stream() {
         ("cache-control", "no-cache, no-transform"),
         ("content-type", "text/event-stream; charset=utf-8"),
         ("x-accel-buffering", "no"),
+        ("x-content-type-options", "nosniff"),
     ];
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     assert_eq!(headers(CLIENT), expected);

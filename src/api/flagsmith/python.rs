@@ -7,27 +7,27 @@ use serde_json::value::RawValue;
 
 /// Why a value has no text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TextFault {
+pub(super) enum TextError {
     TooLong,
     /// Half of a surrogate pair, or a number without bound, is in it.
     NoText,
 }
 
 /// A text without the white space around it: `str.strip()`.
-pub(crate) fn strip(text: &str) -> &str {
+pub(super) fn strip(text: &str) -> &str {
     // Python counts the four separators of ASCII as white space, and Unicode does not.
     text.trim_matches(|c: char| c.is_whitespace() || ('\x1c'..='\x1f').contains(&c))
 }
 
 /// What `str()` makes of a list or an object, of so many characters at most: `[1, 'a', True]`. In one pass, however deep
 /// it is.
-pub(crate) fn text(raw: &RawValue, limit: usize) -> Result<String, TextFault> {
+pub(super) fn text(raw: &RawValue, limit: usize) -> Result<String, TextError> {
     let mut text = String::new();
     let mut rest = raw.get();
     while let Some(first) = rest.chars().next() {
         // No character is longer than four bytes.
         if text.len() > 4 * limit {
-            return Err(TextFault::TooLong);
+            return Err(TextError::TooLong);
         }
         let length = match first {
             '"' => end_of_string(rest),
@@ -51,11 +51,11 @@ pub(crate) fn text(raw: &RawValue, limit: usize) -> Result<String, TextFault> {
                 Some(Value::Int(integer)) => text.push_str(&integer.to_string()),
                 Some(Value::Float(float)) if float.is_finite() => text.push_str(&engine::float_text(float)),
                 Some(Value::Str(string)) => quote(&string, &mut text),
-                Some(Value::Float(_)) | None => return Err(TextFault::NoText),
+                Some(Value::Float(_)) | None => return Err(TextError::NoText),
             },
         }
     }
-    if text.chars().count() > limit { Err(TextFault::TooLong) } else { Ok(text) }
+    if text.chars().count() > limit { Err(TextError::TooLong) } else { Ok(text) }
 }
 
 /// The length of the JSON string that a text begins with.
@@ -103,7 +103,7 @@ fn is_printable(c: char) -> bool {
 mod tests {
     use super::*;
 
-    fn of(json: &str) -> Result<String, TextFault> {
+    fn of(json: &str) -> Result<String, TextError> {
         text(&RawValue::from_string(json.to_owned()).unwrap(), 40)
     }
 
@@ -129,12 +129,12 @@ mod tests {
 
     #[test]
     fn what_has_no_text() {
-        assert_eq!(of(r#"["\ud800"]"#), Err(TextFault::NoText));
-        assert_eq!(of("[1e400]"), Err(TextFault::NoText));
-        assert_eq!(of(&format!(r#"["{}"]"#, "x".repeat(37))), Err(TextFault::TooLong));
+        assert_eq!(of(r#"["\ud800"]"#), Err(TextError::NoText));
+        assert_eq!(of("[1e400]"), Err(TextError::NoText));
+        assert_eq!(of(&format!(r#"["{}"]"#, "x".repeat(37))), Err(TextError::TooLong));
         assert_eq!(of(&format!(r#"["{}"]"#, "é".repeat(36))).map(|text| text.chars().count()), Ok(40));
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(of(&deep), Err(TextFault::TooLong));
+        assert_eq!(of(&deep), Err(TextError::TooLong));
     }
 
     #[test]
