@@ -1,104 +1,87 @@
-//! The settings of the edge: one JSON object in the config store. A bad value is reported, and the default used.
+//! The settings of the edge: one JSON object in the config store. A bad value is complained of, and a safe one used.
+
+mod origins;
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// What can be set, with the member's name, its default and its range.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// `fresh`: seconds for which a POP's copy is served without a look at the KV store; 60, from 1 to 3600.
     pub fresh: Duration,
-    /// `segment`: seconds that a segment of a stream lasts; 40, from 5 to 90.
-    pub segment: Duration,
-    /// `join`: seconds for which clients join a segment; 15, from 1 to 89, and less than `segment`.
+    /// `stream_seconds`: seconds that a part of a stream lasts; 40, from 5 to 90.
+    pub stream: Duration,
+    /// `join_seconds`: seconds for which clients join a part; 15, from 1 to 89, and less than `stream_seconds`.
     pub join: Duration,
-    /// `allowed_origins`: the origins whose pages may read answers; all by default.
+    /// `allowed_origins`: the origins whose pages may read answers; none means all of them, which is the default. A value
+    /// that cannot be read allows no origin.
     pub allowed_origins: Option<Vec<String>>,
-    /// `fault`: see [`Fault`].
-    pub fault: Fault,
-}
-
-/// Faults that the local flavour of the edge produces on purpose, so that tests can see what Viceroy cannot do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// `kv_error`: reads of the KV store fail.
-    pub kv_error: bool,
-    /// `kv_older`: reads of the KV store give what was there before the last write.
-    pub kv_older: bool,
-    /// `kv_delay_ms`: reads of the KV store take so much longer.
-    pub kv_delay: Duration,
-    /// `hold_ms`: who brings a copy up to date is held for so long between the last look at it and the insertion.
-    pub hold: Duration,
-    /// `dies`: who has the obligation to insert a copy breaks off in the middle of it.
-    pub dies: bool,
-    /// `leader_dies_ms`: the leader of a segment leaves it unfinished after so long.
-    pub leader_dies: Option<Duration>,
-    /// `segment_error`: no segment can be looked up.
-    pub segment_error: bool,
-    /// `tireless`: leaders do not end their segments for the vCPU time that they have used. No fault of a store: the local
-    /// runtime counts what a busy machine takes for others, and thousands of clients make it busy.
-    pub tireless: bool,
-    /// `percent`: how many of a hundred reads, and of a hundred insertions, are struck; all by default.
-    pub percent: u8,
-}
-
-impl Default for Fault {
-    fn default() -> Self {
-        Fault {
-            kv_error: false,
-            kv_older: false,
-            kv_delay: Duration::ZERO,
-            hold: Duration::ZERO,
-            dies: false,
-            leader_dies: None,
-            segment_error: false,
-            tireless: false,
-            percent: 100,
-        }
-    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Settings {
             fresh: Duration::from_secs(60),
-            segment: Duration::from_secs(40),
+            stream: Duration::from_secs(40),
             join: Duration::from_secs(15),
             allowed_origins: None,
-            fault: Fault::default(),
         }
     }
 }
 
 impl Settings {
+    /// The settings where there are some, and nobody knows what they say: defaults, but no origin is allowed.
+    pub fn unreadable() -> Settings {
+        Settings { allowed_origins: Some(Vec::new()), ..Settings::default() }
+    }
+
     /// Reads the settings' JSON; with them come the complaints, each naming the member.
     pub fn parse(text: &str) -> (Settings, Vec<String>) {
+        match serde_json::from_str::<Value>(text) {
+            Ok(Value::Object(members)) => Settings::of(&members),
+            Ok(_) => (Settings::unreadable(), vec![unreadable("not an object")]),
+            Err(error) => (Settings::unreadable(), vec![unreadable(&error.to_string())]),
+        }
+    }
+
+    fn of(members: &Map<String, Value>) -> (Settings, Vec<String>) {
         let mut settings = Settings::default();
         let mut complaints = Vec::new();
-        let members = match serde_json::from_str::<Value>(text) {
-            Ok(Value::Object(members)) => members,
-            Ok(_) => return (settings, vec!["settings: not an object, so all defaults are used".to_owned()]),
-            Err(error) => return (settings, vec![format!("settings: {error}, so all defaults are used")]),
-        };
-        for (name, value) in &members {
-            let taken = match name.as_str() {
+        for (name, value) in members {
+            let read = match name.as_str() {
                 "fresh" => integer(value, 1, 3600).map(|s| settings.fresh = Duration::from_secs(s)),
-                "segment" => integer(value, 5, 90).map(|s| settings.segment = Duration::from_secs(s)),
-                "join" => integer(value, 1, 89).map(|s| settings.join = Duration::from_secs(s)),
-                "allowed_origins" => strings(value).map(|origins| settings.allowed_origins = origins),
-                "fault" => fault(value).map(|fault| settings.fault = fault),
+                "stream_seconds" => integer(value, 5, 90).map(|s| settings.stream = Duration::from_secs(s)),
+                "join_seconds" => integer(value, 1, 89).map(|s| settings.join = Duration::from_secs(s)),
+                "allowed_origins" => match origins::parse(value) {
+                    Ok((origins, hopeless)) => {
+                        settings.allowed_origins = origins;
+                        complaints.extend(hopeless.iter().map(|text| complaint(name, text)));
+                        Ok(())
+                    }
+                    Err(error) => {
+                        settings.allowed_origins = Some(Vec::new());
+                        Err(error)
+                    }
+                },
+                name if origins::is_misspelt(name) => {
+                    Err("did you mean `allowed_origins`? No origin is allowed")
+                }
                 _ => Err("unknown"),
             };
-            if let Err(complaint) = taken {
-                complaints.push(format!("settings: `{name}`: {complaint}"));
+            if let Err(error) = read {
+                complaints.push(complaint(name, error));
             }
         }
-        if settings.join >= settings.segment {
-            // Who joins an ended segment is given all of it at once, and comes back at once.
-            settings.join = settings.segment / 2;
+        if members.keys().any(|name| origins::is_misspelt(name)) {
+            settings.allowed_origins = Some(Vec::new());
+        }
+        if settings.join >= settings.stream {
+            // A client that joins an ended part is given all of it at once, and comes back at once.
+            settings.join = settings.stream / 2;
             complaints
-                .push("settings: `join`: not less than `segment`, so the half of that is used".to_owned());
+                .push(complaint("join_seconds", "not less than `stream_seconds`, so half of that is used"));
         }
         (settings, complaints)
     }
@@ -111,32 +94,12 @@ fn integer(value: &Value, from: u64, to: u64) -> Result<u64, &'static str> {
         .ok_or("not an integer in its range, so the default is used")
 }
 
-/// A list that holds `*` allows everybody, as none does.
-fn strings(value: &Value) -> Result<Option<Vec<String>>, &'static str> {
-    let list = value.as_array().ok_or("not a list, so every origin is allowed")?;
-    let strings: Option<Vec<String>> = list.iter().map(|item| item.as_str().map(str::to_owned)).collect();
-    let strings = strings.ok_or("not a list of strings, so every origin is allowed")?;
-    Ok(if strings.iter().any(|origin| origin == "*") { None } else { Some(strings) })
+fn complaint(member: &str, what: &str) -> String {
+    format!("settings: `{member}`: {what}")
 }
 
-fn fault(value: &Value) -> Result<Fault, &'static str> {
-    let members = value.as_object().ok_or("not an object")?;
-    let number = |name: &str, default, to| members.get(name).map_or(Ok(default), |n| integer(n, 0, to));
-    let yes = |name: &str| members.get(name).and_then(Value::as_bool).unwrap_or_default();
-    Ok(Fault {
-        kv_error: yes("kv_error"),
-        kv_older: yes("kv_older"),
-        kv_delay: Duration::from_millis(number("kv_delay_ms", 0, 60_000)?),
-        hold: Duration::from_millis(number("hold_ms", 0, 60_000)?),
-        dies: yes("dies"),
-        leader_dies: members
-            .get("leader_dies_ms")
-            .map(|n| integer(n, 0, 90_000).map(Duration::from_millis))
-            .transpose()?,
-        segment_error: yes("segment_error"),
-        tireless: yes("tireless"),
-        percent: u8::try_from(number("percent", 100, 100)?).unwrap_or(100),
-    })
+fn unreadable(why: &str) -> String {
+    format!("settings: {why}, so all defaults are used and no origin is allowed")
 }
 
 #[cfg(test)]
@@ -153,24 +116,64 @@ mod tests {
         assert_eq!(settings, expected);
         assert_eq!(complaints, ["settings: `speed`: unknown"]);
 
-        let (settings, complaints) = Settings::parse(r#"{"segment": 6, "join": 2}"#);
-        assert_eq!((settings.segment, settings.join), (Duration::from_secs(6), Duration::from_secs(2)));
+        let (settings, complaints) = Settings::parse(r#"{"stream_seconds": 6, "join_seconds": 2}"#);
+        assert_eq!((settings.stream, settings.join), (Duration::from_secs(6), Duration::from_secs(2)));
         assert!(complaints.is_empty(), "{complaints:?}");
-        let (settings, complaints) = Settings::parse(r#"{"segment": 10}"#);
-        assert_eq!((settings.segment, settings.join), (Duration::from_secs(10), Duration::from_secs(5)));
-        assert_eq!(complaints, ["settings: `join`: not less than `segment`, so the half of that is used"]);
+        let (settings, complaints) = Settings::parse(r#"{"stream_seconds": 10}"#);
+        assert_eq!((settings.stream, settings.join), (Duration::from_secs(10), Duration::from_secs(5)));
+        let too_long = "settings: `join_seconds`: not less than `stream_seconds`, so half of that is used";
+        assert_eq!(complaints, [too_long]);
 
         for bad in [
-            r#"{"segment": 4}"#,
-            r#"{"join": 90}"#,
+            r#"{"stream_seconds": 4}"#,
+            r#"{"join_seconds": 90}"#,
             r#"{"fresh": 0}"#,
             r#"{"fresh": "60"}"#,
-            r#"{"allowed_origins": [1]}"#,
-            "[]",
-            "{",
+            r#"{"fault": {"kv_error": true}}"#,
         ] {
             let (settings, complaints) = Settings::parse(bad);
             assert_eq!((settings, complaints.len()), (Settings::default(), 1), "{bad}");
+        }
+    }
+
+    #[test]
+    fn unreadable_settings_allow_no_origin() {
+        for bad in ["", "[]", "{", "null", r#"{"allowed_origins": ["https://a.example"],}"#] {
+            let (settings, complaints) = Settings::parse(bad);
+            assert_eq!((settings, complaints.len()), (Settings::unreadable(), 1), "{bad}");
+        }
+        assert_eq!(Settings::parse("{}"), (Settings::default(), Vec::new()));
+    }
+
+    /// A mistake once opened an edge to pages of every origin.
+    #[test]
+    fn unreadable_origins_allow_no_origin() {
+        for bad in [
+            r#"{"allowed_origins": "https://good.example"}"#,
+            r#"{"allowed_origins": "*"}"#,
+            r#"{"allowed_origins": ["https://good.example", 1]}"#,
+            r#"{"allowed_origins": ["*", null]}"#,
+            r#"{"allowed_origins": null}"#,
+            r#"{"allowed_origins": true}"#,
+            r#"{"allowed_origins": {"https://good.example": true}}"#,
+        ] {
+            let (settings, complaints) = Settings::parse(bad);
+            assert_eq!(settings, Settings::unreadable(), "{bad}");
+            let expected = "settings: `allowed_origins`: not a list of strings, so no origin is allowed";
+            assert_eq!(complaints, [expected], "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_list_of_origins_allows_no_origin() {
+        for name in ["allowed_origin", "allowedOrigins", "Allowed-Origins", "origins", "cors_origins"] {
+            for more in ["", r#", "allowed_origins": ["*"]"#] {
+                let (settings, complaints) = Settings::parse(&format!(r#"{{"{name}": ["*"]{more}}}"#));
+                assert_eq!(settings, Settings::unreadable(), "{name}");
+                let expected =
+                    format!("settings: `{name}`: did you mean `allowed_origins`? No origin is allowed");
+                assert_eq!(complaints, [expected]);
+            }
         }
     }
 }
