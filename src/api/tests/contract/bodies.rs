@@ -1,4 +1,4 @@
-//! Bodies of `POST /api/v1/identities/` before anybody reads what they say (1.4).
+//! Bodies of `POST /api/v1/identities/`: when they are read, their size, media type and syntax (`PROTOCOL.md`, 1.4).
 
 use serde_json::{Value, json};
 

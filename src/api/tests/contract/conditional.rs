@@ -1,4 +1,4 @@
-//! `GET /api/v1/environment-document/` (6), and asking whether it changed (1.6).
+//! `GET /api/v1/environment-document/` and requests that ask whether it changed (`PROTOCOL.md`, 6.1 and 1.6).
 
 use api::{Section, ServerKey};
 use serde_json::{Value, json};

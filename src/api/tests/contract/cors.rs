@@ -1,11 +1,11 @@
-//! Cross-origin requests (1.5).
+//! Pages of other origins (`PROTOCOL.md`, 1.5).
 
 use crate::ask::{Answer, DOCUMENT, FLAGS, IDENTITIES};
 use crate::compare::compare;
 use crate::documents::{With, shop};
 use crate::edge::{Broken, CLIENT, SERVER, edge};
 
-/// Every header that 1.5 names, and one that nobody has heard of.
+/// The headers of the known SDKs and of tracing libraries, and one that is new.
 const ASKED: &str = "accept,authorization,baggage,content-type,flagsmith-application-name,\
     flagsmith-application-version,flagsmith-sdk-user-agent,sentry-trace,traceparent,tracestate,user-agent,\
     x-csrftoken,x-e2e-test-auth-token,x-environment-key,x-requested-with,x-something-new";

@@ -1,4 +1,4 @@
-//! Flags of an identity: what overrides what, and what is hashed (3, 4.4).
+//! Flags of an identity: which override wins, and what is hashed (`PROTOCOL.md`, 8).
 
 use serde_json::{Value, json};
 

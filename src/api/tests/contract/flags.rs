@@ -1,4 +1,4 @@
-//! `GET /api/v1/flags/` (2.1).
+//! `GET /api/v1/flags/` (`PROTOCOL.md`, 3).
 
 use api::Section;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Compression, for those who ask for it (1.6).
+//! Compression, for clients that ask for it (`PROTOCOL.md`, 1.7).
 
 use api::Section;
 

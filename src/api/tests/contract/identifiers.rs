@@ -1,4 +1,4 @@
-//! `GET /api/v1/identities/` (2.2): whom it asks about.
+//! `GET /api/v1/identities/` (`PROTOCOL.md`, 4): which identity it asks about.
 
 use serde_json::{Value, json};
 

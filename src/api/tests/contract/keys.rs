@@ -1,4 +1,4 @@
-//! Environment keys, and tenants that are not served (1.1, 1.2).
+//! Environment keys, and tenants that are not served (`PROTOCOL.md`, 1.1 and 1.2).
 
 use api::ServerKey;
 use serde_json::{Value, json};

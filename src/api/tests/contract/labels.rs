@@ -1,4 +1,4 @@
-//! The headers of whole answers, and where an answer says it comes from (1.6, 1.8).
+//! All headers of answers, and which revision and source an answer names (`PROTOCOL.md`, 1.6 and 1.8).
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Routes, slashes and methods (1.3, 1.4).
+//! Routes, slashes and methods (`PROTOCOL.md`, 1.3).
 
 use serde_json::json;
 

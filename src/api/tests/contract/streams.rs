@@ -1,4 +1,4 @@
-//! Streams (7): every key gets one; what is heard on it depends on the key.
+//! Streams (`PROTOCOL.md`, 7.1): every key gets one; what is heard on it depends on the key.
 
 use api::relay::Channel;
 use api::{EnvironmentKey, ServerKey};

@@ -1,4 +1,4 @@
-//! What an environment hides, and from whom (3).
+//! Which flags an environment hides, and from which kind of key (`PROTOCOL.md`, 8).
 
 use serde_json::{Value, json};
 

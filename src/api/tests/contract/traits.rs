@@ -1,4 +1,4 @@
-//! Traits that are posted (2.3, 4.1, 4.2): what is echoed, and what is refused, in which words.
+//! Traits that are posted: what is echoed, and what is refused, in which words (`PROTOCOL.md`, 5.1, 5.2 and 5.4).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Somebody without a name, and somebody who is not to be remembered (4.3).
+//! Identities without a name, and transient ones (`PROTOCOL.md`, 5.1 and 5.3).
 
 use serde_json::{Value, json};
 
