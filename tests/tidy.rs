@@ -1,7 +1,7 @@
 //! The invariants of the README that the manifests and the tree can show.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 
@@ -163,4 +163,41 @@ fn sources() -> Vec<String> {
         Command::new("git").args(["ls-files", "*.rs", "*.md"]).current_dir(workspace()).output().unwrap();
     let listed = String::from_utf8(output.stdout).unwrap();
     listed.lines().map(str::to_owned).filter(|path| workspace().join(path).exists()).collect()
+}
+
+/// The crates whose modules do not import in a circle. A folder is one module with the file of its name.
+const WITHOUT_CIRCLES: [&str; 1] = ["src/api"];
+
+#[test]
+fn modules_do_not_import_in_a_circle() {
+    for folder in WITHOUT_CIRCLES {
+        let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let files = sources().into_iter().filter(|path| path.ends_with(".rs"));
+        for file in files {
+            let Some(path) = file.strip_prefix(folder).and_then(|path| path.strip_prefix('/')) else {
+                continue;
+            };
+            let module = path.split('/').next().unwrap().trim_end_matches(".rs");
+            if matches!(module, "tests" | "lib" | "main") {
+                continue;
+            }
+            let text = fs::read_to_string(workspace().join(&file)).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            let names = code.split("crate::").skip(1).map(|rest| {
+                rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap().to_owned()
+            });
+            imports.entry(module.to_owned()).or_default().extend(names.filter(|name| name != module));
+        }
+        assert!(imports.len() > 1, "{folder} has no modules");
+        // Modules are taken away from the ground up. What stays, imports in a circle or stands on one.
+        loop {
+            let ground = |needs: &BTreeSet<String>| !needs.iter().any(|name| imports.contains_key(name));
+            let Some(module) = imports.iter().find(|(_, needs)| ground(needs)).map(|(name, _)| name.clone())
+            else {
+                break;
+            };
+            imports.remove(&module);
+        }
+        assert!(imports.is_empty(), "circles in {folder}, among {imports:#?}");
+    }
 }

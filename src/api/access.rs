@@ -1,5 +1,5 @@
-//! Which environment a key opens, and as whom. No protocol is known here: each takes the key from where its requests carry
-//! it, and has its own words for a key that opens nothing.
+//! Which environment a key opens, and as whom. This module knows no protocol: a protocol takes the key from
+//! where its requests carry it, and has its own words for a key that opens nothing.
 
 use http::HeaderValue;
 

@@ -116,14 +116,14 @@ pub struct Header {
     pub source_updated_at: Option<String>,
     /// SHA-256 of what counts of the source document, in hexadecimal.
     pub source_hash: String,
-    /// Where the source document was from; none for bundles of versions that did not tell.
+    /// Where the source document was from; none in bundles of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Provenance>,
     /// The first [`SHORT_HASH`] digits of the hashes of what was stored before, latest first, [`REPLACED`] at most: an API
     /// that answers one of them again may be behind itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaced: Vec<String>,
-    /// What the publisher was told beside the document, and the version of the format.
+    /// The publisher's options that change the bundle, and the version of the format.
     pub settings: String,
     pub switches: SwitchesOnTheWire,
     /// The environment was removed; its keys open nothing.
@@ -144,7 +144,7 @@ pub enum Provenance {
     Api,
 }
 
-/// Digits of a hash that tells two contents of one environment apart.
+/// Digits of a hash that are enough to distinguish two contents of one environment.
 pub const SHORT_HASH: usize = 16;
 /// How many contents that were replaced are kept in mind.
 pub const REPLACED: usize = 8;
@@ -184,7 +184,7 @@ pub struct Label {
     pub tombstone: bool,
 }
 
-/// Why a value is no bundle that this edge can serve.
+/// Why a value is not a bundle that this edge can serve.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BundleError {
     #[error("not a bundle")]
@@ -363,19 +363,19 @@ mod tests {
         assert_eq!(header.span(Section::Compiled), None);
     }
 
-    /// As publishers of earlier versions wrote it; its metadata are compared as text.
+    /// Publishers of earlier versions wrote fewer members. Metadata is compared as text, so it must not change.
     #[test]
-    fn a_header_that_tells_less_is_read_and_written_as_it_was() {
+    fn a_header_of_an_earlier_version_is_read_and_written_unchanged() {
         let (header, _) = bundle();
-        let mut told: serde_json::Value = serde_json::from_str(&header.metadata()).unwrap();
-        let members = told.as_object_mut().unwrap();
+        let mut written: serde_json::Value = serde_json::from_str(&header.metadata()).unwrap();
+        let members = written.as_object_mut().unwrap();
         assert_eq!(
             (members.remove("source"), members.remove("replaced").is_some()),
             (Some("api".into()), true)
         );
-        let earlier = Header::parse(told.to_string().as_bytes()).unwrap();
+        let earlier = Header::parse(written.to_string().as_bytes()).unwrap();
         assert_eq!((earlier.source, earlier.replaced.len()), (None, 0));
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&earlier.metadata()).unwrap(), told);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&earlier.metadata()).unwrap(), written);
     }
 
     #[test]

@@ -45,7 +45,7 @@ fn variant(flag: &Flag<'_>, head: &str) -> Cow<'static, str> {
 }
 
 /// The body of the list: the flags that a key of this kind may see, evaluated without an identity. They have no variant.
-pub(crate) fn for_nobody(compiled: &Compiled, kind: KeyKind, switches: Switches) -> Vec<u8> {
+pub(crate) fn finished_list(compiled: &Compiled, kind: KeyKind, switches: Switches) -> Vec<u8> {
     let evaluation = compiled.evaluate(None);
     let shown = evaluation.flags.iter().filter(|flag| is_visible(flag, kind, switches.hide_disabled_flags));
     let flags: Vec<String> = shown

@@ -10,8 +10,7 @@ mod route;
 mod stream;
 mod traits;
 
-use http::header::VARY;
-use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use http::{HeaderMap, HeaderName, Request};
 
 use crate::access::{self, Access};
 use crate::labels::Labels;
@@ -59,17 +58,13 @@ fn keyed<S: Store>(
         }
         Err(error) => RequestError::from(error).reply(),
     };
-    vary_by_key(&mut reply);
+    reply.vary_by(&ENVIRONMENT_KEY);
     reply
 }
 
 /// The answer to a request with a key when nothing can be read.
 pub(crate) fn unavailable<H>() -> Reply<H> {
     let mut reply = RequestError::Unavailable.reply();
-    vary_by_key(&mut reply);
+    reply.vary_by(&ENVIRONMENT_KEY);
     reply
-}
-
-fn vary_by_key<H>(reply: &mut Reply<H>) {
-    reply.headers_mut().append(VARY, HeaderValue::from_name(ENVIRONMENT_KEY));
 }

@@ -22,7 +22,7 @@ pub(crate) enum KeyKind {
     Server,
 }
 
-/// Why a text is no environment key.
+/// Why a text is not an environment key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum KeyError {
     #[error("empty")]

@@ -1,6 +1,7 @@
 //! What is to be answered, and what is to be done once the client has its answer.
 
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::header::{CONTENT_TYPE, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::bundle::Section;
 use crate::pop::PopCopy;
@@ -51,7 +52,7 @@ impl<H> Reply<H> {
     /// A JSON answer.
     pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Reply<H> {
         let mut reply = Reply::empty(status);
-        reply.headers_mut().insert(http::header::CONTENT_TYPE, JSON);
+        reply.headers_mut().insert(CONTENT_TYPE, JSON);
         reply.body = ReplyBody::Full(body);
         reply
     }
@@ -59,8 +60,18 @@ impl<H> Reply<H> {
     /// A JSON answer that is a section of a copy.
     pub(crate) fn section(copy: PopCopy<H>, section: Section) -> Reply<H> {
         let mut reply = Reply::new(Response::new(()), ReplyBody::Section(copy, section));
-        reply.headers_mut().insert(http::header::CONTENT_TYPE, JSON);
+        reply.headers_mut().insert(CONTENT_TYPE, JSON);
         reply
+    }
+
+    /// Says that the answer depends on a header of the request. All such headers stand on one line.
+    pub(crate) fn vary_by(&mut self, header: &HeaderName) {
+        let name = header.as_str();
+        let before = self.head.headers().get(VARY).and_then(|line| line.to_str().ok());
+        let line = before.map_or_else(|| name.to_owned(), |before| format!("{before}, {name}"));
+        if let Ok(line) = HeaderValue::from_str(&line) {
+            self.headers_mut().insert(VARY, line);
+        }
     }
 
     pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap<HeaderValue> {

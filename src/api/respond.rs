@@ -1,6 +1,6 @@
 //! One request, from its path to its answer: `OPTIONS`, method, health, which protocol, and what every answer carries.
 
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, VARY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 
 use crate::cors;
@@ -57,11 +57,11 @@ fn decorate<H>(reply: &mut Reply<H>, request: &HeaderMap, settings: &Settings) {
     let is_gzip = matches!(&reply.body, ReplyBody::Section(_, section) if section.is_gzip());
     let is_dynamic = matches!(&reply.body, ReplyBody::Full(body) if !body.is_empty());
     let is_stream = matches!(&reply.body, ReplyBody::Stream(_));
-    let headers = reply.headers_mut();
     if !is_stream {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.append(VARY, HeaderValue::from_static("accept-encoding"));
+        reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        reply.vary_by(&ACCEPT_ENCODING);
     }
+    let headers = reply.headers_mut();
     if is_gzip {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
@@ -69,5 +69,5 @@ fn decorate<H>(reply: &mut Reply<H>, request: &HeaderMap, settings: &Settings) {
         headers.insert(COMPRESS_HINT, HeaderValue::from_static("on"));
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    cors::decorate(headers, request, settings);
+    cors::decorate(reply, request, settings);
 }

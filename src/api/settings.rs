@@ -32,7 +32,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The settings where there are some, and nobody knows what they say: defaults, but no origin is allowed.
+    /// Used when settings exist and cannot be read: defaults, but no origin is allowed.
     pub fn unreadable() -> Settings {
         Settings { allowed_origins: Some(Vec::new()), ..Settings::default() }
     }

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 pub(crate) const CLIENT_KEY: &str = "client";
 pub(crate) const SERVER_KEY: &str = "ser.shop";
-/// Stands in everything that is for server-side keys alone.
+/// Is in every text that is for server-side keys alone.
 pub(crate) const SERVERS_ONLY: &str = "kept-from-clients-5f1c9b";
 
 /// One client-side key, one server-side key; a feature for servers only, which a segment and an identity override.

@@ -4,8 +4,8 @@ use http::{HeaderName, HeaderValue, Method, Request, Uri};
 
 use crate::memory_store::{MemoryStore, SERVER_KEY, SERVERS_ONLY};
 
-/// Anything that is a request is answered, the same way each time: not with a failure of our own, with JSON where it is
-/// said to be, and with nothing that is for servers unless their key is shown.
+/// Every request is answered, the same way each time: never with a failure of our own, with JSON where the content type
+/// says so, and with nothing that is for servers only unless the key is a server-side one.
 ///
 /// `METHOD path`, then headers a line each, then an empty line and the body.
 pub fn request(text: &[u8]) {
@@ -39,6 +39,9 @@ fn answer(request: &Request<Vec<u8>>) -> (u16, Vec<u8>) {
     };
     let (status, headers) = (parts.status.as_u16(), parts.headers);
     assert!((200..500).contains(&status), "{status}");
+    assert_eq!(headers.get("x-content-type-options").map(HeaderValue::as_bytes), Some(&b"nosniff"[..]));
+    let reflected = headers.get_all("access-control-allow-headers").iter().map(HeaderValue::len);
+    assert!(reflected.sum::<usize>() <= 2_048, "a preflight grows with its request");
     let json = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
     if json && !body.is_empty() {
         serde_json::from_slice::<serde::de::IgnoredAny>(&body).unwrap();
@@ -46,7 +49,7 @@ fn answer(request: &Request<Vec<u8>>) -> (u16, Vec<u8>) {
     (status, body)
 }
 
-/// None if it is nothing that a server would make a request of.
+/// None if no server would make a request of it.
 fn read(text: &[u8]) -> Option<Request<Vec<u8>>> {
     let end = text.windows(2).position(|window| window == b"\n\n");
     let (head, body) = end.map_or((text, &[][..]), |end| (&text[..end], &text[end + 2..]));

@@ -6,7 +6,7 @@ use engine::{Broken, Compiled, Document, Options, Refusal, Warning};
 use thiserror::Error;
 
 use super::{BundleError, Header, Label, Section, write};
-use crate::flag_json::{flag_json, for_nobody};
+use crate::flag_json::{finished_list, flag_json};
 use crate::key::KeyKind;
 
 /// A bundle that is ready to be stored, and what its document has that never matches.
@@ -45,8 +45,8 @@ pub fn compose(
     let (environment, warnings) = document.compile(options, flag_json)?;
     let encoded = environment.encode()?;
     let compiled = Compiled::decode(encoded.clone())?;
-    let client = for_nobody(&compiled, KeyKind::Client, label.switches);
-    let server = for_nobody(&compiled, KeyKind::Server, label.switches);
+    let client = finished_list(&compiled, KeyKind::Client, label.switches);
+    let server = finished_list(&compiled, KeyKind::Server, label.switches);
     let stamped = document.stamped(&label.revision.iso()).into_bytes();
     let sections = [
         (Section::Compiled, encoded),

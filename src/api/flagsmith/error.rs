@@ -30,7 +30,7 @@ pub(crate) enum RequestError {
     MediaType(String),
     /// A body that is wrong, with what is wrong as JSON.
     Invalid(serde_json::Value),
-    /// Nothing to serve from at the moment.
+    /// The stores do not answer, and there is no copy.
     Unavailable,
 }
 

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TextError {
     TooLong,
-    /// Half of a surrogate pair, or a number without bound, is in it.
+    /// It holds half of a surrogate pair, or a number that is too large.
     NoText,
 }
 
@@ -91,7 +91,8 @@ fn quote(string: &str, text: &mut String) {
     text.push(quote);
 }
 
-/// Python and Rust agree on who is printable, but Rust tells of a character in a text only, behind another one.
+/// Python and Rust agree on which characters are printable. Rust says it only of a character behind another one: at the start
+/// of a text it escapes some more.
 fn is_printable(c: char) -> bool {
     let mut buffer = [b'a', 0, 0, 0, 0];
     let length = 1 + c.encode_utf8(&mut buffer[1..]).len();
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_text() {
+    fn values_without_a_text_are_refused() {
         assert_eq!(of(r#"["\ud800"]"#), Err(TextError::NoText));
         assert_eq!(of("[1e400]"), Err(TextError::NoText));
         assert_eq!(of(&format!(r#"["{}"]"#, "x".repeat(37))), Err(TextError::TooLong));
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn white_space_around() {
+    fn white_space_is_stripped_as_python_strips_it() {
         assert_eq!(strip(" \u{a0}\x1f\u{3000}a b\n\x1c"), "a b");
         assert_eq!(strip("\u{200b}"), "\u{200b}");
     }

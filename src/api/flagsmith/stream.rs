@@ -21,7 +21,7 @@ fn channel<S: Store>(key: &str, store: &mut S) -> Channel {
     match store.environment(&environment) {
         Lookup::Found(copy) if copy.header.tombstone => Channel::Silent,
         Lookup::Unknown => Channel::Silent,
-        // Nobody can say yet whether the environment exists. The stream is silent until a store answers.
+        // While no store answers, it is not known whether the environment exists; the stream is silent until one does.
         Lookup::Found(_) | Lookup::Unavailable => Channel::Environment(environment),
     }
 }

@@ -47,7 +47,7 @@ struct Body<'a> {
 struct RawTrait<'a> {
     #[serde(borrow, default, deserialize_with = "present")]
     trait_key: Option<&'a RawValue>,
-    /// `Some` of `null` is a trait to be deleted; none is a mistake.
+    /// `Some` of `null` is a trait to be deleted; none is an error.
     #[serde(borrow, default, deserialize_with = "present")]
     trait_value: Option<&'a RawValue>,
     #[serde(borrow, default)]

@@ -112,7 +112,7 @@ fn compressed_bodies_are_refused() {
 }
 
 #[test]
-fn the_body_of_a_get_does_not_matter() {
+fn the_body_of_a_get_is_ignored() {
     let edge = edge(&shop());
     let answer =
         edge.get("/api/v1/identities/?identifier=ann").key(CLIENT).header("content-type", "text/plain");
@@ -159,7 +159,7 @@ fn a_body_is_read_last_and_only_where_a_route_wants_one() {
 }
 
 #[test]
-fn what_sdks_send() {
+fn bodies_of_known_sdks_are_accepted() {
     let edge = edge(&shop());
     let gold = r#"{"trait_key":"plan","trait_value":"gold"}"#;
     let lasting = r#"{"trait_key":"plan","trait_value":"gold","transient":false}"#;

@@ -1,4 +1,4 @@
-//! `GET /api/v1/environment-document/` and requests that ask whether it changed (`PROTOCOL.md`, 6.1 and 1.6).
+//! `GET /api/v1/environment-document/` and conditional requests for it (`PROTOCOL.md`, 6.1 and 1.6).
 
 use api::{Section, ServerKey};
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ const TAG: &str = "if-none-match";
 type Headers = &'static [(&'static str, &'static str)];
 
 #[test]
-fn asking_whether_it_changed() {
+fn conditional_requests_are_answered_with_200_or_304() {
     let edge = edge(&shop());
     let situations: [(&str, Headers, u16); 33] = [
         ("its own date", &[(SINCE, "Mon, 02 Mar 2026 11:22:33 GMT")], 304),

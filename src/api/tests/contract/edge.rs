@@ -20,7 +20,7 @@ pub(crate) const NOW: &str = "2026-03-02T12:00:00Z";
 /// Opens the environment of [`edge`], as `client` does for pages and apps.
 pub(crate) const SERVER: &str = "ser.shop";
 pub(crate) const CLIENT: &str = "client";
-/// What chance gives.
+/// The random bits.
 pub(crate) const RANDOM: u128 = 0x00c0_ffee;
 
 /// An edge that serves one environment to [`SERVER`] and to the document's own key.
@@ -49,7 +49,7 @@ pub(crate) struct Edge {
     broken: Option<Broken>,
 }
 
-/// What of an edge does not answer.
+/// The part of an edge that does not answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Broken {
     Environments,

@@ -8,7 +8,7 @@ use crate::documents::shop;
 use crate::edge::{CLIENT, SERVER, edge};
 
 #[test]
-fn gzip_is_for_those_who_ask() {
+fn gzip_only_for_clients_that_ask() {
     let edge = edge(&shop());
     let situations: [(&[&str], bool); 24] = [
         (&[], false),

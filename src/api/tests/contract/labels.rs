@@ -12,7 +12,7 @@ use crate::edge::{Broken, CLIENT, SERVER, edge};
 const EXPOSED: &str = "x-flagsmith-document-updated-at, retry-after, link, etag, last-modified, age, \
     jackstaff-revision, jackstaff-source";
 
-/// What every answer has, and then some.
+/// The headers of every answer, and more.
 fn headers(more: &[(&str, &str)]) -> BTreeMap<String, String> {
     let all = [
         ("access-control-allow-origin", "*"),
@@ -65,7 +65,7 @@ fn all_headers_of_answers() {
             headers(&[&LABELS[..], &[KEYED], &validators].concat()),
         ),
         ("no key", up.get(FLAGS), unlabelled(&[KEYED])),
-        ("unknown key", up.get(FLAGS).key("nobody"), unlabelled(&[KEYED])),
+        ("unknown key", up.get(FLAGS).key("unknown"), unlabelled(&[KEYED])),
         ("other path", up.get("/other"), unlabelled(&[])),
         ("other method", up.ask("PUT", FLAGS), unlabelled(&[("allow", "GET, HEAD, OPTIONS")])),
         ("health", up.get("/health"), unlabelled(&[])),
@@ -86,7 +86,7 @@ fn all_headers_of_answers() {
 }
 
 #[test]
-fn an_answer_says_where_it_comes_from() {
+fn an_answer_names_its_source() {
     let outline = |answer: &Answer| (answer.status, answer.header("jackstaff-source"), answer.header("age"));
     let situations = [
         (Source::Pop, "pop", 0),
@@ -116,7 +116,7 @@ fn a_stale_answer_is_logged_afterwards() {
             edge.get(FLAGS).key(CLIENT),
             edge.get(FLAGS).key(SERVER),
             edge.get("/api/v1/flags/?feature=x").key(CLIENT),
-            edge.get(FLAGS).key("nobody"),
+            edge.get(FLAGS).key("unknown"),
             edge.get("/health"),
             edge.get("/sse/environments/client/stream"),
         ];
@@ -131,9 +131,9 @@ fn a_stale_answer_is_logged_afterwards() {
     ]);
 }
 
-/// A number, or else the JavaScript SDK rejects the whole answer; and the same one as in the document.
+/// The JavaScript SDK rejects an answer in which it is not a number.
 #[test]
-fn the_header_is_the_documents_own_time() {
+fn updated_at_is_the_same_in_header_and_document() {
     let edge = edge(&shop().with("/updated_at", "2020-01-01T00:00:00Z".into()));
     let header = |answer: &Answer| answer.header("x-flagsmith-document-updated-at").parse::<f64>().ok();
     let document = edge.get(DOCUMENT).key(SERVER).answer();

@@ -22,7 +22,7 @@ fn what_a_key_listens_to() {
         edge(&shop())
             .unpublish(&removed)
             .server_key("ser.revoked", record(CLIENT, false))
-            .server_key("ser.orphan", record("nobody", true))
+            .server_key("ser.orphan", record("unknown", true))
     };
     let client = || Some(Channel::Environment(EnvironmentKey::parse(CLIENT).unwrap()));
     let silent = || Some(Channel::Silent);
@@ -36,7 +36,7 @@ fn what_a_key_listens_to() {
         ("slashes", &up, "//sse/environments//client/stream/".to_owned(), client()),
         ("percent-encoded", &up, path("%63lient"), client()),
         ("a query", &up, path(CLIENT) + "?last-event-id=7&x=ser.y", client()),
-        ("unknown", &up, path("nobody"), silent()),
+        ("unknown", &up, path("unknown"), silent()),
         ("no key at all", &up, path("a%20b"), silent()),
         ("no text", &up, path("%ff"), silent()),
         ("unknown server-side", &up, path("ser.unknown"), silent()),
@@ -67,6 +67,6 @@ fn the_head_of_a_stream() {
     ];
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     assert_eq!(headers(CLIENT), expected);
-    // Nothing in it tells whether a key is known.
-    assert_eq!(headers("nobody"), expected);
+    // The head does not show whether a key is known.
+    assert_eq!(headers("unknown"), expected);
 }
