@@ -65,7 +65,7 @@ impl Section {
         matches!(self, Section::FlagsClientGzip | Section::FlagsServerGzip | Section::DocumentGzip)
     }
 
-    /// As headers call it.
+    /// Its name in a header.
     pub fn name(self) -> &'static str {
         match self {
             Section::Compiled => "compiled",
@@ -79,7 +79,7 @@ impl Section {
     }
 }
 
-/// Where a section lies, in bytes from the start of the bundle, and what it sums up to.
+/// Where a section lies, in bytes from the start of the bundle, and its checksum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     start: u64,
@@ -114,7 +114,7 @@ pub struct Header {
     pub revision: Revision,
     /// The source's own `updated_at`, ISO 8601, never later than the time of publication.
     pub source_updated_at: Option<String>,
-    /// SHA-256 of what counts of the source document, in hexadecimal.
+    /// SHA-256 of the source document's content, as it is compared; in hexadecimal.
     pub source_hash: String,
     /// Where the source document was from; none in bundles of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -138,18 +138,18 @@ pub struct Header {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Provenance {
-    /// A file: what it holds is ordered by its `updated_at`.
+    /// A file: its contents are ordered by their `updated_at`.
     File,
-    /// An API: what it answers is ordered by when it was asked.
+    /// An API: its answers are ordered by the time of the request.
     Api,
 }
 
 /// Digits of a hash that are enough to distinguish two contents of one environment.
 pub const SHORT_HASH: usize = 16;
-/// How many contents that were replaced are kept in mind.
+/// How many replaced contents a header remembers.
 pub const REPLACED: usize = 8;
 
-/// The switches that a finished section cannot express.
+/// The switches that decide about a request, beside what the finished sections already express.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SwitchesOnTheWire {
     pub allow_client_traits: bool,
@@ -171,7 +171,7 @@ impl From<Switches> for SwitchesOnTheWire {
     }
 }
 
-/// What a publisher knows of a bundle before it is laid out.
+/// What a publisher knows of a bundle before its sections are laid out.
 #[derive(Debug, Clone)]
 pub struct Label {
     pub revision: Revision,
@@ -222,7 +222,7 @@ impl Header {
     /// Reads metadata back.
     ///
     /// # Errors
-    /// If it is no header, or one whose sections overlap or leave the bundle.
+    /// If it is not a header, or if sections overlap or leave the bundle.
     pub fn parse(metadata: &[u8]) -> Result<Header, BundleError> {
         let header: Header =
             serde_json::from_slice(metadata).map_err(|error| BundleError::Header(error.to_string()))?;
@@ -230,7 +230,7 @@ impl Header {
         Ok(header)
     }
 
-    /// The revision and the length that metadata speak of; none if they cannot be read. Not to be served by.
+    /// The revision and the length in metadata; none if they cannot be read. For reports: nothing may be served by it.
     pub fn glance(metadata: &[u8]) -> Option<(Revision, u64)> {
         #[derive(Deserialize)]
         struct Glance {

@@ -15,7 +15,7 @@ const MULTIVARIATE: &str = "MULTIVARIATE";
 const CONTROL: &str = "\"control\"";
 
 /// A flag's JSON for an identity, in its feature's default state: `{"feature":{"id":…},"enabled":true,
-/// "feature_state_value":"x","variant":null}`. What stands in front of the state is the same in any.
+/// "feature_state_value":"x","variant":null}`. What stands in front of the state is the same for every state.
 pub fn flag_json(flag: DefaultFlag<'_>) -> Text {
     #[derive(serde::Serialize)]
     struct Feature<'a> {
@@ -33,7 +33,7 @@ pub fn flag_json(flag: DefaultFlag<'_>) -> Text {
 }
 
 /// The variant of a flag that is not in its default state, as JSON: as in Flagsmith's API, the type of the feature decides
-/// whether there is one, and the type is the last that `head` says.
+/// whether there is one; `head` ends with the type.
 fn variant(flag: &Flag<'_>, head: &str) -> Cow<'static, str> {
     let is_multivariate =
         head.strip_suffix(r#""},"enabled":"#).is_some_and(|head| head.ends_with(MULTIVARIATE));
@@ -62,12 +62,12 @@ pub(crate) struct Writer<'a> {
     texts: &'a str,
     out: &'a mut Vec<u8>,
     first: bool,
-    /// What of the texts is to be copied next.
+    /// The range of the texts that is copied next.
     pending: Range<usize>,
 }
 
 impl<'a> Writer<'a> {
-    /// `texts` are those of the evaluation whose flags will be written.
+    /// `texts` are those of the evaluation whose flags are written.
     pub(crate) fn new(texts: &'a str, out: &'a mut Vec<u8>) -> Self {
         Writer { texts, out, first: true, pending: 0..0 }
     }

@@ -31,7 +31,7 @@ pub struct Publishing {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Bus {
-    /// There is none.
+    /// No bus is configured.
     #[default]
     None,
     Up,

@@ -13,7 +13,7 @@ use super::python::{self, TextError};
 /// Characters of an identifier and of a text value, and of a trait's key.
 const TEXT_LIMIT: usize = 2_000;
 const KEY_LIMIT: usize = 200;
-/// What Flagsmith says of a character that its database does not take.
+/// Flagsmith's words for a character that its database refuses.
 const NO_NULL: &str = "Null characters are not allowed.";
 
 /// A trait that is set. One that is deleted (`null`) leaves no trace.
