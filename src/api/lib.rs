@@ -1,7 +1,7 @@
 //! Decides what the edge answers to SDKs, how a POP keeps copies and signals changes, and what a publisher stores.
 //! `README.md` beside this file shows the modules and the way of a request.
 //!
-//! What this crate never does: send, read a store by itself, or look at a clock. [`respond`] takes a request and a
+//! What this crate never does: send, read a store by itself, or look at a clock. [`respond()`] takes a request and a
 //! [`Store`], and returns a [`Reply`] for the edge to send.
 
 mod access;
