@@ -1,7 +1,7 @@
 //! The invariants of the README that the manifests and the tree can show.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 
@@ -86,4 +86,118 @@ fn the_top_level_holds_what_it_should() {
     let top: BTreeSet<&str> = listed.lines().filter_map(|path| path.split('/').next()).collect();
     let top: Vec<&str> = top.into_iter().filter(|name| !name.starts_with('.')).collect();
     assert_eq!(top, expected);
+}
+
+/// Pages whose numbered sections are cited, as in "`PROTOCOL.md`, 1.2 and 5.4".
+const CITED: [&str; 1] = ["src/api/PROTOCOL.md"];
+
+#[test]
+fn cited_sections_exist() {
+    let mut missing = Vec::new();
+    for page in CITED {
+        let text = fs::read_to_string(workspace().join(page)).unwrap();
+        let sections: BTreeSet<&str> = text.lines().filter_map(section).collect();
+        assert!(!sections.is_empty(), "{page} has no numbered section");
+        let mut count = 0;
+        for file in sources() {
+            let text = fs::read_to_string(workspace().join(&file)).unwrap();
+            for cited in cited_sections(&text, page) {
+                count += 1;
+                if !sections.contains(cited.as_str()) {
+                    missing.push(format!("{file} cites {page}, {cited}"));
+                }
+            }
+        }
+        assert!(count > 0, "nothing cites {page}");
+    }
+    assert!(missing.is_empty(), "no such sections:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn citations_are_found() {
+    let page = "src/api/PROTOCOL.md";
+    for (text, expected) in [
+        ("//! Keys (`PROTOCOL.md`, 1.1).", vec!["1.1"]),
+        ("//! Keys (`src/api/PROTOCOL.md`,\n//! 1.1, 1.2 and 5), and 3 more.", vec!["1.1", "1.2", "5"]),
+        ("/// As `PROTOCOL.md`, sections 4 and 5.2, tell.", vec!["4", "5.2"]),
+        ("//! All of `PROTOCOL.md`; `OTHER.md`, 7.", vec![]),
+        ("//! See `OTHER-PROTOCOL.md`, 7.", vec![]),
+    ] {
+        assert_eq!(cited_sections(text, page), expected, "{text}");
+    }
+}
+
+/// The number of a section that a line of a page begins.
+fn section(line: &str) -> Option<&str> {
+    let number = line.strip_prefix('#')?.trim_start_matches('#').split_whitespace().next()?;
+    number.starts_with(|c: char| c.is_ascii_digit()).then_some(number.trim_end_matches('.'))
+}
+
+/// The sections of a page that a source file cites, by the page's name or its path.
+fn cited_sections(text: &str, page: &str) -> Vec<String> {
+    let name = page.rsplit('/').next().unwrap();
+    // A citation may go on in the next line of a comment.
+    let lines = text.lines().map(|line| line.trim_start().trim_start_matches(['/', '!', '#']).trim());
+    let text = lines.collect::<Vec<&str>>().join(" ");
+    let mut cited = Vec::new();
+    for by in [format!("`{name}`"), format!("`{page}`")] {
+        for rest in text.split(&by).skip(1) {
+            let mut rest = rest;
+            while let Some(next) = [", sections ", ", section ", ", ", " and "]
+                .iter()
+                .find_map(|joint| rest.strip_prefix(joint))
+                .filter(|next| next.starts_with(|c: char| c.is_ascii_digit()))
+            {
+                let end = next.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(next.len());
+                cited.push(next[..end].trim_end_matches('.').to_owned());
+                rest = &next[end..];
+            }
+        }
+    }
+    cited
+}
+
+/// Every Rust file and every page of the tree, with its path in it.
+fn sources() -> Vec<String> {
+    let output =
+        Command::new("git").args(["ls-files", "*.rs", "*.md"]).current_dir(workspace()).output().unwrap();
+    let listed = String::from_utf8(output.stdout).unwrap();
+    listed.lines().map(str::to_owned).filter(|path| workspace().join(path).exists()).collect()
+}
+
+/// The crates whose modules do not import in a circle. A folder is one module with the file of its name.
+const WITHOUT_CIRCLES: [&str; 1] = ["src/api"];
+
+#[test]
+fn modules_do_not_import_in_a_circle() {
+    for folder in WITHOUT_CIRCLES {
+        let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let files = sources().into_iter().filter(|path| path.ends_with(".rs"));
+        for file in files {
+            let Some(path) = file.strip_prefix(folder).and_then(|path| path.strip_prefix('/')) else {
+                continue;
+            };
+            let module = path.split('/').next().unwrap().trim_end_matches(".rs");
+            if matches!(module, "tests" | "lib" | "main") {
+                continue;
+            }
+            let text = fs::read_to_string(workspace().join(&file)).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            let names = code.split("crate::").skip(1).map(|rest| {
+                rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap().to_owned()
+            });
+            imports.entry(module.to_owned()).or_default().extend(names.filter(|name| name != module));
+        }
+        assert!(imports.len() > 1, "{folder} has no modules");
+        // Modules are taken away from the ground up. What stays, imports in a circle or stands on one.
+        loop {
+            let ground = |needs: &BTreeSet<String>| !needs.iter().any(|name| imports.contains_key(name));
+            let Some(module) = imports.iter().find(|(_, needs)| ground(needs)).map(|(name, _)| name.clone())
+            else {
+                break;
+            };
+            imports.remove(&module);
+        }
+        assert!(imports.is_empty(), "circles in {folder}, among {imports:#?}");
+    }
 }

@@ -9,6 +9,8 @@
 //! The header is also the metadata of the KV value and of the POP's copy, so that a request knows revision, switches
 //! and offsets without touching the body.
 
+mod compose;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -18,6 +20,8 @@ use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::revision::Revision;
+
+pub use compose::{ComposeError, Composed, compose};
 
 /// The version of the format, which includes that of the compiled form. Raised by any change that an older edge
 /// would misread.
@@ -57,7 +61,11 @@ impl Section {
         Section::DocumentGzip,
     ];
 
-    /// As headers call it.
+    pub fn is_gzip(self) -> bool {
+        matches!(self, Section::FlagsClientGzip | Section::FlagsServerGzip | Section::DocumentGzip)
+    }
+
+    /// Its name in a header.
     pub fn name(self) -> &'static str {
         match self {
             Section::Compiled => "compiled",
@@ -71,7 +79,7 @@ impl Section {
     }
 }
 
-/// Where a section lies, in bytes from the start of the bundle, and what it sums up to.
+/// Where a section lies, in bytes from the start of the bundle, and its checksum.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     start: u64,
@@ -83,6 +91,11 @@ pub struct Span {
 impl Span {
     pub fn bytes(&self) -> u64 {
         self.length
+    }
+
+    /// xxh3 of the section's bytes, in hexadecimal.
+    pub fn checksum(&self) -> &str {
+        &self.checksum
     }
 
     pub fn range(&self) -> Range<u64> {
@@ -101,16 +114,16 @@ pub struct Header {
     pub revision: Revision,
     /// The source's own `updated_at`, ISO 8601, never later than the time of publication.
     pub source_updated_at: Option<String>,
-    /// SHA-256 of what counts of the source document, in hexadecimal.
+    /// SHA-256 of the source document's content, as it is compared; in hexadecimal.
     pub source_hash: String,
-    /// Where the source document was from; none for bundles of versions that did not tell.
+    /// Where the source document was from; none in bundles of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Provenance>,
     /// The first [`SHORT_HASH`] digits of the hashes of what was stored before, latest first, [`REPLACED`] at most: an API
     /// that answers one of them again may be behind itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaced: Vec<String>,
-    /// What the publisher was told beside the document, and the version of the format.
+    /// The publisher's options that change the bundle, and the version of the format.
     pub settings: String,
     pub switches: SwitchesOnTheWire,
     /// The environment was removed; its keys open nothing.
@@ -125,18 +138,18 @@ pub struct Header {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Provenance {
-    /// A file: what it holds is ordered by its `updated_at`.
+    /// A file: its contents are ordered by their `updated_at`.
     File,
-    /// An API: what it answers is ordered by when it was asked.
+    /// An API: its answers are ordered by the time of the request.
     Api,
 }
 
-/// Digits of a hash that tells two contents of one environment apart.
+/// Digits of a hash that are enough to distinguish two contents of one environment.
 pub const SHORT_HASH: usize = 16;
-/// How many contents that were replaced are kept in mind.
+/// How many replaced contents a header remembers.
 pub const REPLACED: usize = 8;
 
-/// The switches that a finished section cannot express.
+/// The switches that decide about a request, beside what the finished sections already express.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SwitchesOnTheWire {
     pub allow_client_traits: bool,
@@ -158,7 +171,7 @@ impl From<Switches> for SwitchesOnTheWire {
     }
 }
 
-/// What a publisher knows of a bundle before it is laid out.
+/// What a publisher knows of a bundle before its sections are laid out.
 #[derive(Debug, Clone)]
 pub struct Label {
     pub revision: Revision,
@@ -171,9 +184,9 @@ pub struct Label {
     pub tombstone: bool,
 }
 
-/// Why a value is no bundle that this edge can serve.
+/// Why a value is not a bundle that this edge can serve.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum BundleFault {
+pub enum BundleError {
     #[error("not a bundle")]
     Magic,
     #[error("format version {0} is not known here, only version {FORMAT}")]
@@ -209,15 +222,15 @@ impl Header {
     /// Reads metadata back.
     ///
     /// # Errors
-    /// If it is no header, or one whose sections overlap or leave the bundle.
-    pub fn parse(metadata: &[u8]) -> Result<Header, BundleFault> {
+    /// If it is not a header, or if sections overlap or leave the bundle.
+    pub fn parse(metadata: &[u8]) -> Result<Header, BundleError> {
         let header: Header =
-            serde_json::from_slice(metadata).map_err(|error| BundleFault::Header(error.to_string()))?;
+            serde_json::from_slice(metadata).map_err(|error| BundleError::Header(error.to_string()))?;
         header.check_sections()?;
         Ok(header)
     }
 
-    /// The revision and the length that metadata speak of; none if they cannot be read. Not to be served by.
+    /// The revision and the length in metadata; none if they cannot be read. For reports: nothing may be served by it.
     pub fn glance(metadata: &[u8]) -> Option<(Revision, u64)> {
         #[derive(Deserialize)]
         struct Glance {
@@ -229,7 +242,7 @@ impl Header {
 
     /// No section outside of the bundle, none over another: a byte range taken by this header is that section, and
     /// nothing else.
-    fn check_sections(&self) -> Result<(), BundleFault> {
+    fn check_sections(&self) -> Result<(), BundleError> {
         let mut sections: Vec<(&Section, &Span)> = self.sections.iter().collect();
         sections.sort_by_key(|(_, span)| (span.start, span.length));
         let mut end = BODY;
@@ -237,7 +250,7 @@ impl Header {
             let fits =
                 span.start >= end && span.start.checked_add(span.length).is_some_and(|e| e <= self.total);
             if !fits {
-                return Err(BundleFault::Section(*section));
+                return Err(BundleError::Section(*section));
             }
             end = span.range().end;
         }
@@ -248,8 +261,8 @@ impl Header {
 /// Lays a bundle out.
 ///
 /// # Errors
-/// [`BundleFault::HeaderTooLong`] if the header does not fit into a KV value's metadata.
-pub fn write(label: &Label, sections: &[(Section, Vec<u8>)]) -> Result<(Header, Vec<u8>), BundleFault> {
+/// [`BundleError::HeaderTooLong`] if the header does not fit into a KV value's metadata.
+pub fn write(label: &Label, sections: &[(Section, Vec<u8>)]) -> Result<(Header, Vec<u8>), BundleError> {
     let mut spans = BTreeMap::new();
     let mut body = Vec::with_capacity(sections.iter().map(|(_, bytes)| bytes.len()).sum());
     for (section, bytes) in sections {
@@ -271,7 +284,7 @@ pub fn write(label: &Label, sections: &[(Section, Vec<u8>)]) -> Result<(Header, 
     };
     let metadata = header.metadata();
     if metadata.len() > METADATA_LIMIT {
-        return Err(BundleFault::HeaderTooLong(metadata.len()));
+        return Err(BundleError::HeaderTooLong(metadata.len()));
     }
     let mut bundle = format!("{MAGIC}{FORMAT}\n{metadata}").into_bytes();
     bundle.resize(usize::try_from(BODY).unwrap_or_default() - 1, b' ');
@@ -283,24 +296,24 @@ pub fn write(label: &Label, sections: &[(Section, Vec<u8>)]) -> Result<(Header, 
 /// Checks a whole bundle, as it came from a store.
 ///
 /// # Errors
-/// The first [`BundleFault`] found; nothing of such a bundle may be served.
-pub fn check(bundle: &[u8]) -> Result<Header, BundleFault> {
-    let front = bundle.get(..usize::try_from(BODY).unwrap_or_default()).ok_or(BundleFault::Magic)?;
-    let rest = front.strip_prefix(MAGIC.as_bytes()).ok_or(BundleFault::Magic)?;
-    let end = rest.iter().position(|byte| *byte == b'\n').ok_or(BundleFault::Magic)?;
+/// The first [`BundleError`] found; nothing of such a bundle may be served.
+pub fn check(bundle: &[u8]) -> Result<Header, BundleError> {
+    let front = bundle.get(..usize::try_from(BODY).unwrap_or_default()).ok_or(BundleError::Magic)?;
+    let rest = front.strip_prefix(MAGIC.as_bytes()).ok_or(BundleError::Magic)?;
+    let end = rest.iter().position(|byte| *byte == b'\n').ok_or(BundleError::Magic)?;
     let format = std::str::from_utf8(&rest[..end]).ok().and_then(|text| text.parse().ok());
-    match format.ok_or(BundleFault::Magic)? {
+    match format.ok_or(BundleError::Magic)? {
         FORMAT => {}
-        other => return Err(BundleFault::Format(other)),
+        other => return Err(BundleError::Format(other)),
     }
     let header = Header::parse(rest[end + 1..].trim_ascii_end())?;
     let found = bundle.len() as u64;
     if header.total != found {
-        return Err(BundleFault::Length { expected: header.total, found });
+        return Err(BundleError::Length { expected: header.total, found });
     }
     for (section, span) in &header.sections {
         if !span.matches(section_of(bundle, span)) {
-            return Err(BundleFault::Checksum(*section));
+            return Err(BundleError::Checksum(*section));
         }
     }
     Ok(header)
@@ -350,19 +363,19 @@ mod tests {
         assert_eq!(header.span(Section::Compiled), None);
     }
 
-    /// As publishers of earlier versions wrote it; its metadata are compared as text.
+    /// Publishers of earlier versions wrote fewer members. Metadata is compared as text, so it must not change.
     #[test]
-    fn a_header_that_tells_less_is_read_and_written_as_it_was() {
+    fn a_header_of_an_earlier_version_is_read_and_written_unchanged() {
         let (header, _) = bundle();
-        let mut told: serde_json::Value = serde_json::from_str(&header.metadata()).unwrap();
-        let members = told.as_object_mut().unwrap();
+        let mut written: serde_json::Value = serde_json::from_str(&header.metadata()).unwrap();
+        let members = written.as_object_mut().unwrap();
         assert_eq!(
             (members.remove("source"), members.remove("replaced").is_some()),
             (Some("api".into()), true)
         );
-        let earlier = Header::parse(told.to_string().as_bytes()).unwrap();
+        let earlier = Header::parse(written.to_string().as_bytes()).unwrap();
         assert_eq!((earlier.source, earlier.replaced.len()), (None, 0));
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&earlier.metadata()).unwrap(), told);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&earlier.metadata()).unwrap(), written);
     }
 
     #[test]
@@ -377,22 +390,22 @@ mod tests {
         let (header, bytes) = bundle();
         let text = String::from_utf8(bytes.clone()).unwrap();
         for (what, changed, fault) in [
-            ("empty", Vec::new(), BundleFault::Magic),
-            ("something else", vec![b'x'; 4096], BundleFault::Magic),
+            ("empty", Vec::new(), BundleError::Magic),
+            ("something else", vec![b'x'; 4096], BundleError::Magic),
             (
                 "of the future",
                 text.replacen("bundle 2\n", "bundle 3\n", 1).into_bytes(),
-                BundleFault::Format(3),
+                BundleError::Format(3),
             ),
             (
                 "cut short",
                 bytes[..bytes.len() - 1].to_vec(),
-                BundleFault::Length { expected: header.total, found: header.total - 1 },
+                BundleError::Length { expected: header.total, found: header.total - 1 },
             ),
             (
                 "overwritten",
                 text.replace("[1]", "[2]").into_bytes(),
-                BundleFault::Checksum(Section::FlagsClient),
+                BundleError::Checksum(Section::FlagsClient),
             ),
         ] {
             assert_eq!(check(&changed), Err(fault), "{what}");

@@ -1,5 +1,5 @@
-//! Environment keys. A key is parsed once, where it enters; whatever has another shape is unknown without a look at
-//! any store.
+//! Environment keys. A key is parsed once, where it enters; a text of another shape is unknown without a look at any
+//! store.
 
 use std::fmt;
 
@@ -13,9 +13,18 @@ use thiserror::Error;
 #[serde(try_from = "String", into = "String")]
 pub struct EnvironmentKey(String);
 
-/// Why a text is no environment key.
+/// Which of an environment's keys a request carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyKind {
+    /// Public: it is in every page and app.
+    Client,
+    /// Secret: it starts with `ser.`.
+    Server,
+}
+
+/// Why a text is not an environment key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum KeyFault {
+pub enum KeyError {
     #[error("empty")]
     Empty,
     #[error("longer than {} characters", EnvironmentKey::LIMIT)]
@@ -30,17 +39,17 @@ impl EnvironmentKey {
     const LIMIT: usize = 256;
 
     /// # Errors
-    /// A [`KeyFault`] that says which rule the text breaks.
-    pub fn parse(text: &str) -> Result<EnvironmentKey, KeyFault> {
+    /// A [`KeyError`] that says which rule the text breaks.
+    pub fn parse(text: &str) -> Result<EnvironmentKey, KeyError> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte);
         if text.is_empty() {
-            Err(KeyFault::Empty)
+            Err(KeyError::Empty)
         } else if text.len() > Self::LIMIT {
-            Err(KeyFault::TooLong)
+            Err(KeyError::TooLong)
         } else if !text.bytes().all(allowed) || text.starts_with('.') {
-            Err(KeyFault::Character)
+            Err(KeyError::Character)
         } else if text.starts_with(ServerKeyHash::PREFIX) {
-            Err(KeyFault::ServerSide)
+            Err(KeyError::ServerSide)
         } else {
             Ok(EnvironmentKey(text.to_owned()))
         }
@@ -57,9 +66,9 @@ impl EnvironmentKey {
 }
 
 impl TryFrom<String> for EnvironmentKey {
-    type Error = KeyFault;
+    type Error = KeyError;
 
-    fn try_from(text: String) -> Result<EnvironmentKey, KeyFault> {
+    fn try_from(text: String) -> Result<EnvironmentKey, KeyError> {
         EnvironmentKey::parse(&text)
     }
 }
@@ -114,15 +123,15 @@ mod tests {
         for (text, expected) in [
             ("n3xVq8wTtClientKey01", None),
             ("demo-1_2.3:4", None),
-            ("", Some(KeyFault::Empty)),
-            ("a/b", Some(KeyFault::Character)),
-            ("..", Some(KeyFault::Character)),
-            ("schlüssel", Some(KeyFault::Character)),
-            ("ser.abc", Some(KeyFault::ServerSide)),
+            ("", Some(KeyError::Empty)),
+            ("a/b", Some(KeyError::Character)),
+            ("..", Some(KeyError::Character)),
+            ("schlüssel", Some(KeyError::Character)),
+            ("ser.abc", Some(KeyError::ServerSide)),
         ] {
             assert_eq!(EnvironmentKey::parse(text).err(), expected, "{text:?}");
         }
-        assert_eq!(EnvironmentKey::parse(&"x".repeat(257)), Err(KeyFault::TooLong));
+        assert_eq!(EnvironmentKey::parse(&"x".repeat(257)), Err(KeyError::TooLong));
     }
 
     #[test]

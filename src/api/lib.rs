@@ -1,19 +1,20 @@
-//! The HTTP contract of the edge: routes, keys, bodies, CORS, errors, the bundle format, the relay of
-//! change signals, and what to answer.
+//! Decides what the edge answers to SDKs, how a POP keeps copies and signals changes, and what a publisher stores.
+//! `README.md` beside this file shows the modules and the way of a request.
 //!
-//! What this crate never does: send, read a store by itself, or look at a clock. [`respond`] takes a request and a
-//! [`Store`], and gives a [`Reply`] for somebody else to send.
+//! What this crate never does: send, read a store by itself, or look at a clock. [`respond()`] takes a request and a
+//! [`Store`], and returns a [`Reply`] for the edge to send.
 
+mod access;
 pub mod bundle;
 mod cors;
-mod document;
-mod failure;
-mod flags;
-mod identities;
+mod etag;
+mod flag_json;
+mod flagsmith;
 mod key;
+mod labels;
+mod negotiate;
 pub mod pop;
 pub mod progress;
-mod python;
 pub mod relay;
 mod reply;
 mod respond;
@@ -24,17 +25,17 @@ mod server_key;
 mod settings;
 pub mod signal;
 mod store;
-mod stream;
-mod traits;
+mod visible;
 
-pub use bundle::{BundleFault, Header, Label, Provenance, Section};
-pub use flags::{for_nobody, text};
-pub use key::{EnvironmentKey, KeyFault, ServerKeyHash};
-pub use pop::{AnswerBody, Pop, PopCopy, Source};
-pub use reply::Reply;
-pub use respond::{BODY_LIMIT, KeyKind, respond, unavailable};
+pub use bundle::{BundleError, Header, Label, Provenance, Section};
+pub use flag_json::flag_json;
+pub use flagsmith::BODY_LIMIT;
+pub use key::{EnvironmentKey, KeyError, ServerKeyHash};
+pub use pop::{AnswerBody, Pop};
+pub use reply::{After, Reply, ReplyBody};
+pub use respond::{respond, unavailable};
 pub use revision::Revision;
 pub use serve::{Answer, Served, serve};
 pub use server_key::ServerKey;
 pub use settings::Settings;
-pub use store::{Body, Lookup, Store, Unavailable};
+pub use store::{Body, Lookup, PopCopy, Source, Store, Unavailable};

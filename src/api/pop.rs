@@ -20,10 +20,11 @@ use jiff::Timestamp;
 
 use crate::bundle::{FORMAT, Header, Section};
 use crate::key::{EnvironmentKey, ServerKeyHash};
+use crate::reply::After;
 use crate::revision::Revision;
 use crate::server_key::ServerKey;
 use crate::settings::Settings;
-use crate::store::{Lookup, Store, Unavailable};
+use crate::store::{Lookup, PopCopy, Source, Store, Unavailable};
 use environment::{Environment, Memory};
 use object::Opened;
 use ports::{Found, PortError, Ports};
@@ -45,17 +46,8 @@ pub struct Pop<P: Ports> {
     settings: Rc<Settings>,
     settings_read_at: Option<Duration>,
     memory: Memory,
-}
-
-/// An environment as a request meets it: a POP's copy of its bundle, opened.
-#[derive(Debug, Clone)]
-pub struct PopCopy<H> {
-    pub header: Rc<Header>,
-    pub source: Source,
-    /// Seconds since the KV store confirmed it.
-    pub age: u64,
-    /// What the store that opened it reads its sections by.
-    pub handle: H,
+    /// When a line about an answer was logged last.
+    logged_at: Option<Duration>,
 }
 
 /// What a [`Pop`] reads the sections of a copy by.
@@ -63,27 +55,6 @@ pub struct PopCopy<H> {
 pub struct Handle<F> {
     key: EnvironmentKey,
     found: F,
-}
-
-/// Where an answer comes from, as `jackstaff-source` tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    /// The POP's copy, within its time.
-    Pop,
-    /// The KV store, just now.
-    Kv,
-    /// The POP's copy, past its time: the KV store failed, or another request is looking right now.
-    Stale,
-}
-
-impl Source {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Source::Pop => "pop",
-            Source::Kv => "kv",
-            Source::Stale => "stale",
-        }
-    }
 }
 
 /// What a POP's copy is of.
@@ -114,7 +85,7 @@ impl<P: Ports> Pop<P> {
     /// As a build has it whose bundles are of another format.
     pub fn with_format(ports: P, keep_settings: Duration, format: u32) -> Pop<P> {
         let (settings, memory) = (Rc::default(), Memory::default());
-        Pop { ports, format, keep_settings, settings, settings_read_at: None, memory }
+        Pop { ports, format, keep_settings, settings, settings_read_at: None, memory, logged_at: None }
     }
 
     pub fn ports(&self) -> &P {
@@ -140,9 +111,27 @@ impl<P: Ports> Pop<P> {
                 self.settings = Rc::new(settings);
             }
             Ok(None) => self.settings = Rc::default(),
-            Err(error) => self.ports.log(format_args!("settings could not be read: {error}")),
+            Err(error) => {
+                self.ports.log(format_args!("settings could not be read: {error}"));
+                if self.settings_read_at.is_none() {
+                    self.settings = Rc::new(Settings::unreadable());
+                }
+            }
         }
         self.settings_read_at = Some(now);
+    }
+
+    /// Does what was left for the time after an answer. Lines for the log come once in ten seconds at most: in an outage
+    /// each answer has one.
+    pub fn finish(&mut self, after: Vec<After>) {
+        const PAUSE: Duration = Duration::from_secs(10);
+        for After::Log(line) in after {
+            let now = self.ports.elapsed();
+            if self.logged_at.is_none_or(|at| now.saturating_sub(at) >= PAUSE) {
+                self.logged_at = Some(now);
+                self.ports.log(format_args!("{line}"));
+            }
+        }
     }
 
     /// Forgets what earlier requests left, but for the settings: a measurement of a first request needs that.

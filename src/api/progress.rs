@@ -1,17 +1,19 @@
-//! How far publishing is: what whoever publishes tells, and what it is told. The answer of `GET /status` is [`Publishing`].
+//! How far publishing is: what a publisher reports, and which changes it is asked to look at. The answer of `GET /status` is
+//! [`Publishing`].
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{EnvironmentKey, Revision};
+use crate::key::EnvironmentKey;
+use crate::revision::Revision;
 
 /// What may have changed at the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed {
     Environment(EnvironmentKey),
-    /// An environment by Flagsmith's own number of it, its `id`.
+    /// An environment by the number that Flagsmith gave it, its `id`.
     Number(u64),
     Anything,
 }
@@ -29,7 +31,7 @@ pub struct Publishing {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Bus {
-    /// There is none.
+    /// No bus is configured.
     #[default]
     None,
     Up,
@@ -43,8 +45,8 @@ pub struct Progress {
     #[serde(default)]
     pub api_calls: u64,
     pub environments: Vec<EnvironmentProgress>,
-    /// What is wrong with places: their document is broken, refused, or cannot be had, and what they held before stays
-    /// served; or parts of it never match.
+    /// Places whose document is broken, refused, or not to be had, so that an earlier one stays served; and places whose
+    /// document has parts that never match.
     #[serde(default)]
     pub troubles: Vec<PlaceTrouble>,
 }
@@ -58,13 +60,12 @@ pub struct EnvironmentProgress {
     pub place: String,
     /// What was stored last, as far as it is known.
     pub revision: Option<Revision>,
-    /// For how long the edge has been owed something, or may have been; none if all is settled. Seconds, to the
-    /// millisecond.
+    /// For how long the edge has lacked a change, or may have; none if all is published. Seconds, to the millisecond.
     #[serde(rename = "behind_seconds", default, with = "seconds")]
     pub behind: Option<Duration>,
     /// Why it is behind.
     pub why: Option<String>,
-    /// When all was settled last. ISO 8601.
+    /// When all was published last. ISO 8601.
     #[serde(default, with = "time")]
     pub last_success: Option<Timestamp>,
     /// Tries that failed since the start.
@@ -119,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn progress_is_read_as_it_was_written() {
         let environment = EnvironmentProgress {
             key: EnvironmentKey::parse("a").unwrap(),
             place: "a.json".into(),
@@ -150,14 +151,14 @@ mod tests {
     }
 
     #[test]
-    fn members_may_be_missing_or_more_and_no_key_is_wrong() {
+    fn missing_and_unknown_members_are_accepted_and_wrong_keys_refused() {
         let read =
             |json: Value| serde_json::from_value::<Publishing>(json).map_err(|error| error.to_string());
         let publishing = read(json!({ "environments": [{ "key": "b", "more": {} }], "more": 1 })).unwrap();
         let environment = &publishing.progress.environments[0];
         assert_eq!((publishing.bus, environment.behind, environment.published), (Bus::None, None, 0));
         assert!(read(json!([])).is_err());
-        let fault = read(json!({ "environments": [{ "key": "a/b" }] })).unwrap_err();
-        assert!(fault.starts_with("only letters, digits"), "{fault}");
+        let error = read(json!({ "environments": [{ "key": "a/b" }] })).unwrap_err();
+        assert!(error.starts_with("only letters, digits"), "{error}");
     }
 }

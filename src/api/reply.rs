@@ -1,37 +1,80 @@
-//! What is to be answered.
+//! What is to be answered, and what is to be done once the client has its answer.
 
-use http::{HeaderValue, Response};
+use http::header::{CONTENT_TYPE, VARY};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::bundle::Section;
-use crate::pop::PopCopy;
 use crate::relay::Channel;
+use crate::store::PopCopy;
 
 /// An answer, decided but not sent.
 #[derive(Debug)]
-pub enum Reply<H> {
-    /// With its whole body.
-    Full(Response<Vec<u8>>),
-    /// With a section of a POP's copy for a body, which nobody needs to have read.
-    Section(Response<()>, PopCopy<H>, Section),
-    /// With a stream of change signals for a body.
-    Stream(Response<()>, Channel),
+pub struct Reply<H> {
+    /// Status and headers.
+    pub head: Response<()>,
+    pub body: ReplyBody<H>,
+    /// What is to be done once the client has its answer, in this order. None of it may delay or change the answer.
+    pub after: Vec<After>,
 }
 
-impl<H> Reply<H> {
-    pub(crate) fn headers_mut(&mut self) -> &mut http::HeaderMap<HeaderValue> {
-        match self {
-            Reply::Full(response) => response.headers_mut(),
-            Reply::Section(response, ..) | Reply::Stream(response, _) => response.headers_mut(),
-        }
-    }
+/// The body of an answer.
+#[derive(Debug)]
+pub enum ReplyBody<H> {
+    /// In memory already.
+    Full(Vec<u8>),
+    /// A section of a POP's copy, which need not pass through memory.
+    Section(PopCopy<H>, Section),
+    /// A stream of change signals.
+    Stream(Channel),
+}
 
-    /// A JSON answer.
-    pub(crate) fn json(status: http::StatusCode, body: Vec<u8>) -> Reply<H> {
-        let mut response = Response::new(body);
-        *response.status_mut() = status;
-        response.headers_mut().insert(http::header::CONTENT_TYPE, JSON);
-        Reply::Full(response)
-    }
+/// Something that can wait until the client has its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum After {
+    /// A line for the log, without a line break.
+    Log(String),
 }
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+impl<H> Reply<H> {
+    pub(crate) fn new(head: Response<()>, body: ReplyBody<H>) -> Reply<H> {
+        Reply { head, body, after: Vec::new() }
+    }
+
+    /// An answer without a body.
+    pub(crate) fn empty(status: StatusCode) -> Reply<H> {
+        let mut head = Response::new(());
+        *head.status_mut() = status;
+        Reply::new(head, ReplyBody::Full(Vec::new()))
+    }
+
+    /// A JSON answer.
+    pub(crate) fn json(status: StatusCode, body: Vec<u8>) -> Reply<H> {
+        let mut reply = Reply::empty(status);
+        reply.headers_mut().insert(CONTENT_TYPE, JSON);
+        reply.body = ReplyBody::Full(body);
+        reply
+    }
+
+    /// A JSON answer that is a section of a copy.
+    pub(crate) fn section(copy: PopCopy<H>, section: Section) -> Reply<H> {
+        let mut reply = Reply::new(Response::new(()), ReplyBody::Section(copy, section));
+        reply.headers_mut().insert(CONTENT_TYPE, JSON);
+        reply
+    }
+
+    /// Says that the answer depends on a header of the request. All such headers stand on one line.
+    pub(crate) fn vary_by(&mut self, header: &HeaderName) {
+        let name = header.as_str();
+        let before = self.head.headers().get(VARY).and_then(|line| line.to_str().ok());
+        let line = before.map_or_else(|| name.to_owned(), |before| format!("{before}, {name}"));
+        if let Ok(line) = HeaderValue::from_str(&line) {
+            self.headers_mut().insert(VARY, line);
+        }
+    }
+
+    pub(crate) fn headers_mut(&mut self) -> &mut HeaderMap<HeaderValue> {
+        self.head.headers_mut()
+    }
+}

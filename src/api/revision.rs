@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct Revision(pub u64);
 
 impl Revision {
-    /// The revision after `stored`, at `now`: later than both, as far as seconds tell.
+    /// The revision after `stored`, at `now`: greater than the one, and not less than the other, in whole seconds.
     pub fn next(stored: Option<Revision>, now: Timestamp) -> Revision {
         let now = u64::try_from(now.as_second()).unwrap_or_default();
         Revision(stored.map_or(0, |Revision(stored)| stored + 1).max(now))
@@ -29,13 +29,13 @@ impl Revision {
         httpdate::fmt_http_date(self.time())
     }
 
-    /// `1772450553.0`: `x-flagsmith-document-updated-at`. The fraction makes it a float to those who care.
+    /// `1772450553.0`: `x-flagsmith-document-updated-at`. The fraction makes it a float for SDKs that expect one.
     pub fn float(self) -> String {
         format!("{}.0", self.0)
     }
 
     /// Whether a document of this revision was already there at the time of an HTTP date. Flagsmith's edge proxy
-    /// writes `+0000` for `GMT`, and the first nine days of a month with one digit; what is no date says nothing.
+    /// writes `+0000` for `GMT`, and the first nine days of a month with one digit; any other text is ignored.
     pub fn is_known_since(self, http_date: &str) -> bool {
         let date = http_date.replace("+0000", "GMT");
         let date = match date.split_once(", ") {
@@ -46,7 +46,7 @@ impl Revision {
     }
 
     fn time(self) -> SystemTime {
-        // No date of four digits lies beyond.
+        // The end of the year 9999. An HTTP date has no more digits.
         const LAST: u64 = 253_402_300_799;
         UNIX_EPOCH + Duration::from_secs(self.0.min(LAST))
     }

@@ -1,34 +1,30 @@
-//! The paths that are answered, with and without a slash at the end, and however many slashes in between.
+//! Which protocol a path belongs to. A path is split here, and nowhere else.
 
 use http::Method;
 
+use crate::flagsmith;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Route {
-    Flags,
-    Identities,
-    EnvironmentDocument,
-    Stream,
+pub(crate) enum Route<'a> {
     Health,
+    Flagsmith(flagsmith::Route<'a>),
 }
 
-impl Route {
-    pub(crate) fn of(path: &str) -> Option<Route> {
-        match parts(path).as_slice() {
-            ["api", "v1", "flags"] => Some(Route::Flags),
-            ["api", "v1", "identities"] => Some(Route::Identities),
-            ["api", "v1", "environment-document"] => Some(Route::EnvironmentDocument),
-            ["sse", "environments", _, "stream"] => Some(Route::Stream),
+impl<'a> Route<'a> {
+    /// With and without a slash at the end, and with any number of slashes in between.
+    pub(crate) fn of(path: &'a str) -> Option<Route<'a>> {
+        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        match parts.as_slice() {
             ["health"] | ["health", "liveness" | "readiness"] => Some(Route::Health),
-            _ => None,
+            parts => flagsmith::Route::of(parts).map(Route::Flagsmith),
         }
     }
 
     /// The methods that have an answer, as the `Allow` header wants them.
     pub(crate) fn methods(self) -> &'static str {
         match self {
-            Route::Identities => "GET, HEAD, POST, OPTIONS",
-            Route::Stream => "GET, OPTIONS",
-            Route::Flags | Route::EnvironmentDocument | Route::Health => "GET, HEAD, OPTIONS",
+            Route::Health => "GET, HEAD, OPTIONS",
+            Route::Flagsmith(route) => route.methods(),
         }
     }
 
@@ -37,32 +33,22 @@ impl Route {
     }
 }
 
-/// The environment key in the path of [`Route::Stream`], as it stands there.
-pub(crate) fn stream_key(path: &str) -> Option<&str> {
-    match parts(path).as_slice() {
-        ["sse", "environments", key, "stream"] => Some(key),
-        _ => None,
-    }
-}
-
-fn parts(path: &str) -> Vec<&str> {
-    path.split('/').filter(|part| !part.is_empty()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flagsmith::Route::{EnvironmentDocument, Flags, Identities, Stream};
 
     #[test]
     fn slashes_do_not_matter() {
+        let stream = Some(Route::Flagsmith(Stream { key: "demo" }));
         for (path, route) in [
-            ("/api/v1/flags/", Some(Route::Flags)),
-            ("/api/v1/flags", Some(Route::Flags)),
-            ("/api/v1//flags//", Some(Route::Flags)),
-            ("/api/v1/identities/", Some(Route::Identities)),
-            ("/api/v1/environment-document", Some(Route::EnvironmentDocument)),
-            ("/sse/environments/demo/stream", Some(Route::Stream)),
-            ("//sse/environments/demo/stream/", Some(Route::Stream)),
+            ("/api/v1/flags/", Some(Route::Flagsmith(Flags))),
+            ("/api/v1/flags", Some(Route::Flagsmith(Flags))),
+            ("/api/v1//flags//", Some(Route::Flagsmith(Flags))),
+            ("/api/v1/identities/", Some(Route::Flagsmith(Identities))),
+            ("/api/v1/environment-document", Some(Route::Flagsmith(EnvironmentDocument))),
+            ("/sse/environments/demo/stream", stream),
+            ("//sse/environments/demo/stream/", stream),
             ("/sse/environments/stream", None),
             ("/health/readiness/", Some(Route::Health)),
             ("/api/v1/flags/x", None),

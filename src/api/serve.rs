@@ -5,7 +5,7 @@ use http::{Method, Request, Response};
 use crate::pop::ports::{Cache, Found, Ports};
 use crate::pop::{AnswerBody, Pop};
 use crate::relay::Channel;
-use crate::reply::Reply;
+use crate::reply::{After, Reply, ReplyBody};
 use crate::respond::{respond, unavailable};
 use crate::store::{Body, Store};
 
@@ -15,7 +15,8 @@ pub type Answer<S> = Response<AnswerBody<S>>;
 /// What becomes of a request.
 #[derive(Debug)]
 pub enum Served<S> {
-    Answer(Answer<S>),
+    /// An answer, and what is to be done once the client has it: see [`Pop::finish`].
+    Answer(Answer<S>, Vec<After>),
     /// A stream of change signals, which [`relay::serve`](crate::relay::serve) serves.
     Stream(Response<()>, Channel),
 }
@@ -26,23 +27,23 @@ type StreamOf<P> = <<P as Cache>::Found as Found>::Stream;
 pub fn serve<P: Ports>(request: &Request<()>, body: &mut dyn Body, pop: &mut Pop<P>) -> Served<StreamOf<P>> {
     let settings = pop.settings();
     let reply = respond(request, body, pop, &settings);
-    finish(reply, request, pop)
+    prepare(reply, request, pop)
 }
 
-fn finish<P: Ports>(
+fn prepare<P: Ports>(
     reply: Reply<<Pop<P> as Store>::Handle>,
     request: &Request<()>,
     pop: &mut Pop<P>,
 ) -> Served<StreamOf<P>> {
     let head_only = request.method() == Method::HEAD;
-    Served::Answer(match reply {
-        Reply::Stream(head, channel) => return Served::Stream(head, channel),
-        Reply::Full(response) if head_only => response.map(|_| AnswerBody::Bytes(Vec::new())),
-        Reply::Full(response) => response.map(AnswerBody::Bytes),
-        Reply::Section(head, ..) if head_only => head.map(|()| AnswerBody::Bytes(Vec::new())),
-        Reply::Section(head, mut copy, section) => match pop.section_body(&mut copy, section) {
-            Ok(body) => head.map(|()| body),
-            Err(_) => return finish(unavailable(request.headers(), &pop.settings()), request, pop),
+    let body = match reply.body {
+        ReplyBody::Stream(channel) => return Served::Stream(reply.head, channel),
+        ReplyBody::Full(_) | ReplyBody::Section(..) if head_only => AnswerBody::Bytes(Vec::new()),
+        ReplyBody::Full(bytes) => AnswerBody::Bytes(bytes),
+        ReplyBody::Section(mut copy, section) => match pop.section_body(&mut copy, section) {
+            Ok(body) => body,
+            Err(_) => return prepare(unavailable(request.headers(), &pop.settings()), request, pop),
         },
-    })
+    };
+    Served::Answer(reply.head.map(|()| body), reply.after)
 }

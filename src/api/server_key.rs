@@ -1,11 +1,11 @@
-//! What is known of a server-side key.
+//! The record of a server-side key.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::key::EnvironmentKey;
 
-/// The record of a server-side key, stored under the key's hash as JSON.
+/// Stored as JSON under the key's hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerKey {
     /// The client-side key of the environment that it opens.
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_key_opens() {
+    fn a_key_opens_while_it_is_active_and_not_expired() {
         let now: Timestamp = "2026-03-02T11:22:33Z".parse().unwrap();
         let opens = |active, expires_at: Option<&str>| {
             let key = ServerKey { environment: "e".into(), active, expires_at: expires_at.map(Into::into) };

@@ -1,8 +1,10 @@
-//! The settings of the edge: one JSON object in the config store. A bad value is reported, and the default used.
+//! The settings of the edge: one JSON object in the config store. A bad value is complained of, and a safe one used.
+
+mod origins;
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// What can be set, with the member's name, its default and its range.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,7 +15,8 @@ pub struct Settings {
     pub stream: Duration,
     /// `join_seconds`: seconds for which clients join a part; 15, from 1 to 89, and less than `stream_seconds`.
     pub join: Duration,
-    /// `allowed_origins`: the origins whose pages may read answers; all by default.
+    /// `allowed_origins`: the origins whose pages may read answers; none means all of them, which is the default. A value
+    /// that cannot be read allows no origin.
     pub allowed_origins: Option<Vec<String>>,
 }
 
@@ -29,34 +32,56 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Used when settings exist and cannot be read: defaults, but no origin is allowed.
+    pub fn unreadable() -> Settings {
+        Settings { allowed_origins: Some(Vec::new()), ..Settings::default() }
+    }
+
     /// Reads the settings' JSON; with them come the complaints, each naming the member.
     pub fn parse(text: &str) -> (Settings, Vec<String>) {
+        match serde_json::from_str::<Value>(text) {
+            Ok(Value::Object(members)) => Settings::of(&members),
+            Ok(_) => (Settings::unreadable(), vec![unreadable("not an object")]),
+            Err(error) => (Settings::unreadable(), vec![unreadable(&error.to_string())]),
+        }
+    }
+
+    fn of(members: &Map<String, Value>) -> (Settings, Vec<String>) {
         let mut settings = Settings::default();
         let mut complaints = Vec::new();
-        let members = match serde_json::from_str::<Value>(text) {
-            Ok(Value::Object(members)) => members,
-            Ok(_) => return (settings, vec!["settings: not an object, so all defaults are used".to_owned()]),
-            Err(error) => return (settings, vec![format!("settings: {error}, so all defaults are used")]),
-        };
-        for (name, value) in &members {
-            let taken = match name.as_str() {
+        for (name, value) in members {
+            let read = match name.as_str() {
                 "fresh" => integer(value, 1, 3600).map(|s| settings.fresh = Duration::from_secs(s)),
                 "stream_seconds" => integer(value, 5, 90).map(|s| settings.stream = Duration::from_secs(s)),
                 "join_seconds" => integer(value, 1, 89).map(|s| settings.join = Duration::from_secs(s)),
-                "allowed_origins" => strings(value).map(|origins| settings.allowed_origins = origins),
+                "allowed_origins" => match origins::parse(value) {
+                    Ok((origins, hopeless)) => {
+                        settings.allowed_origins = origins;
+                        complaints.extend(hopeless.iter().map(|text| complaint(name, text)));
+                        Ok(())
+                    }
+                    Err(error) => {
+                        settings.allowed_origins = Some(Vec::new());
+                        Err(error)
+                    }
+                },
+                name if origins::is_misspelt(name) => {
+                    Err("did you mean `allowed_origins`? No origin is allowed")
+                }
                 _ => Err("unknown"),
             };
-            if let Err(complaint) = taken {
-                complaints.push(format!("settings: `{name}`: {complaint}"));
+            if let Err(error) = read {
+                complaints.push(complaint(name, error));
             }
         }
+        if members.keys().any(|name| origins::is_misspelt(name)) {
+            settings.allowed_origins = Some(Vec::new());
+        }
         if settings.join >= settings.stream {
-            // Who joins an ended segment is given all of it at once, and comes back at once.
+            // A client that joins an ended part is given all of it at once, and comes back at once.
             settings.join = settings.stream / 2;
-            complaints.push(
-                "settings: `join_seconds`: not less than `stream_seconds`, so the half of that is used"
-                    .to_owned(),
-            );
+            complaints
+                .push(complaint("join_seconds", "not less than `stream_seconds`, so half of that is used"));
         }
         (settings, complaints)
     }
@@ -69,12 +94,12 @@ fn integer(value: &Value, from: u64, to: u64) -> Result<u64, &'static str> {
         .ok_or("not an integer in its range, so the default is used")
 }
 
-/// A list that holds `*` allows everybody, as none does.
-fn strings(value: &Value) -> Result<Option<Vec<String>>, &'static str> {
-    let list = value.as_array().ok_or("not a list, so every origin is allowed")?;
-    let strings: Option<Vec<String>> = list.iter().map(|item| item.as_str().map(str::to_owned)).collect();
-    let strings = strings.ok_or("not a list of strings, so every origin is allowed")?;
-    Ok(if strings.iter().any(|origin| origin == "*") { None } else { Some(strings) })
+fn complaint(member: &str, what: &str) -> String {
+    format!("settings: `{member}`: {what}")
+}
+
+fn unreadable(why: &str) -> String {
+    format!("settings: {why}, so all defaults are used and no origin is allowed")
 }
 
 #[cfg(test)]
@@ -96,22 +121,59 @@ mod tests {
         assert!(complaints.is_empty(), "{complaints:?}");
         let (settings, complaints) = Settings::parse(r#"{"stream_seconds": 10}"#);
         assert_eq!((settings.stream, settings.join), (Duration::from_secs(10), Duration::from_secs(5)));
-        assert_eq!(
-            complaints,
-            ["settings: `join_seconds`: not less than `stream_seconds`, so the half of that is used"]
-        );
+        let too_long = "settings: `join_seconds`: not less than `stream_seconds`, so half of that is used";
+        assert_eq!(complaints, [too_long]);
 
         for bad in [
             r#"{"stream_seconds": 4}"#,
             r#"{"join_seconds": 90}"#,
             r#"{"fresh": 0}"#,
             r#"{"fresh": "60"}"#,
-            r#"{"allowed_origins": [1]}"#,
-            "[]",
-            "{",
+            r#"{"fault": {"kv_error": true}}"#,
         ] {
             let (settings, complaints) = Settings::parse(bad);
             assert_eq!((settings, complaints.len()), (Settings::default(), 1), "{bad}");
+        }
+    }
+
+    #[test]
+    fn unreadable_settings_allow_no_origin() {
+        for bad in ["", "[]", "{", "null", r#"{"allowed_origins": ["https://a.example"],}"#] {
+            let (settings, complaints) = Settings::parse(bad);
+            assert_eq!((settings, complaints.len()), (Settings::unreadable(), 1), "{bad}");
+        }
+        assert_eq!(Settings::parse("{}"), (Settings::default(), Vec::new()));
+    }
+
+    /// A mistake once opened an edge to pages of every origin.
+    #[test]
+    fn unreadable_origins_allow_no_origin() {
+        for bad in [
+            r#"{"allowed_origins": "https://good.example"}"#,
+            r#"{"allowed_origins": "*"}"#,
+            r#"{"allowed_origins": ["https://good.example", 1]}"#,
+            r#"{"allowed_origins": ["*", null]}"#,
+            r#"{"allowed_origins": null}"#,
+            r#"{"allowed_origins": true}"#,
+            r#"{"allowed_origins": {"https://good.example": true}}"#,
+        ] {
+            let (settings, complaints) = Settings::parse(bad);
+            assert_eq!(settings, Settings::unreadable(), "{bad}");
+            let expected = "settings: `allowed_origins`: not a list of strings, so no origin is allowed";
+            assert_eq!(complaints, [expected], "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_list_of_origins_allows_no_origin() {
+        for name in ["allowed_origin", "allowedOrigins", "Allowed-Origins", "origins", "cors_origins"] {
+            for more in ["", r#", "allowed_origins": ["*"]"#] {
+                let (settings, complaints) = Settings::parse(&format!(r#"{{"{name}": ["*"]{more}}}"#));
+                assert_eq!(settings, Settings::unreadable(), "{name}");
+                let expected =
+                    format!("settings: `{name}`: did you mean `allowed_origins`? No origin is allowed");
+                assert_eq!(complaints, [expected]);
+            }
         }
     }
 }

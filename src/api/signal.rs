@@ -1,4 +1,4 @@
-//! Change signals: the frames of the event stream that tells clients of a new revision (wire protocol reference, 7.5),
+//! Change signals: the frames of the event stream that tells clients of a new revision (`PROTOCOL.md`, 7.2),
 //! and what is read of such a stream from an origin.
 //!
 //! A frame is to be written whole, in one write: some SDKs do not put together what arrives in two pieces.

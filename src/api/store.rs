@@ -5,9 +5,8 @@ use std::rc::Rc;
 use engine::Compiled;
 use jiff::Timestamp;
 
-use crate::bundle::Section;
+use crate::bundle::{Header, Section};
 use crate::key::{EnvironmentKey, ServerKeyHash};
-use crate::pop::PopCopy;
 use crate::server_key::ServerKey;
 
 /// What the stores know of a key.
@@ -23,6 +22,38 @@ pub enum Lookup<T> {
 /// A store failed where something was found before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unavailable;
+
+/// An environment as a request meets it: a POP's copy of its bundle, opened.
+#[derive(Debug, Clone)]
+pub struct PopCopy<H> {
+    pub header: Rc<Header>,
+    pub source: Source,
+    /// Seconds since the KV store confirmed it.
+    pub age: u64,
+    /// What the store that opened it reads its sections by.
+    pub handle: H,
+}
+
+/// Where an answer comes from, as `jackstaff-source` tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The POP's copy, within its time.
+    Pop,
+    /// The KV store, just now.
+    Kv,
+    /// The POP's copy, past its time: the KV store failed, or another request is looking right now.
+    Stale,
+}
+
+impl Source {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Source::Pop => "pop",
+            Source::Kv => "kv",
+            Source::Stale => "stale",
+        }
+    }
+}
 
 /// The body of a request, which is read only where a route wants one.
 pub trait Body {

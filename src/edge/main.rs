@@ -46,7 +46,10 @@ fn handle(request: Request, pop: &mut Pop<flavour::Ports>) {
     pop.load_settings();
     let (head, mut body) = send::receive(request);
     match api::serve(&head, &mut body, pop) {
-        Served::Answer(answer) => send::response(answer).send_to_client(),
+        Served::Answer(answer, after) => {
+            send::response(answer).send_to_client();
+            pop.finish(after);
+        }
         Served::Stream(head, channel) => api::relay::serve(head, &channel, pop),
     }
 }

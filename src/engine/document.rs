@@ -1,5 +1,5 @@
-//! The environment document: what Flagsmith publishes and local-evaluation SDKs read (wire protocol reference,
-//! section 5). Reading is lenient, as exports and older servers demand; writing gives every member that some SDK
+//! The environment document: what Flagsmith publishes and local-evaluation SDKs read (`src/api/PROTOCOL.md`,
+//! 6). Reading is lenient, as exports and older servers demand; writing gives every member that some SDK
 //! cannot do without, and no member that is not known here, since those may hold secrets.
 
 mod canonical;

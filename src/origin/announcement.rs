@@ -1,6 +1,6 @@
 //! The body of `queue-change`: `{"updated_at": "2026-03-02T11:22:33.123456+00:00"}`.
 //!
-//! Wire reference, section 7.2. The zone may be missing and is UTC then; members that are not known are ignored.
+//! The zone may be missing and is UTC then; unknown members are ignored (`src/api/PROTOCOL.md`, 7.4).
 
 use std::borrow::Cow;
 

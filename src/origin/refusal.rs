@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::KeyFault;
+use api::KeyError;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -27,7 +27,7 @@ pub(crate) enum Refusal {
     #[error("nothing is published by this process")]
     NothingPublished,
     #[error("environment key: {0}")]
-    Key(#[from] KeyFault),
+    Key(#[from] KeyError),
     #[error("environment key: not UTF-8")]
     KeyNotUtf8,
     #[error("body is larger than {0} bytes")]

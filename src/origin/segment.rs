@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use api::{EnvironmentKey, KeyFault, Revision, relay};
+use api::{EnvironmentKey, KeyError, Revision, relay};
 use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderValue;
@@ -29,7 +29,7 @@ const SILENT: &str = "jackstaff:silent";
 /// # Errors
 ///
 /// None: the name is one that can be parsed.
-pub(crate) fn environment(key: &str) -> Result<EnvironmentKey, KeyFault> {
+pub(crate) fn environment(key: &str) -> Result<EnvironmentKey, KeyError> {
     EnvironmentKey::parse(key).or_else(|_| EnvironmentKey::parse(SILENT))
 }
 

@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
-use api::{Header, KeyKind, Label, Provenance, Revision, Section, bundle, for_nobody, text};
-use engine::{Broken, Compiled, Refusal, Switches, Warning};
+use api::bundle::{self, ComposeError};
+use api::{BundleError, Header, Label, Provenance, Revision, flag_json};
+use engine::{Switches, Warning};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
@@ -25,13 +26,9 @@ pub(crate) struct Bundle {
 #[derive(Debug, Error)]
 pub enum BundleRefused {
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Compose(#[from] ComposeError),
     #[error(transparent)]
-    Encoding(#[from] Broken),
-    #[error(transparent)]
-    Layout(#[from] api::BundleFault),
-    #[error("a section could not be compressed: {0}")]
-    Compression(#[from] std::io::Error),
+    Layout(#[from] BundleError),
     #[error("the whole: a bundle of {0} bytes, more than the {LIMIT} that a KV value can hold")]
     TooLarge(usize),
 }
@@ -48,21 +45,6 @@ pub(crate) fn build(
     options: &Options,
 ) -> Result<Bundle, BundleRefused> {
     let document = &source.document;
-    let (environment, warnings) = document.compile(options.engine(), text)?;
-    let compiled = environment.encode()?;
-    let flags = Compiled::decode(compiled.clone())?;
-    let client = for_nobody(&flags, KeyKind::Client, document.switches());
-    let server = for_nobody(&flags, KeyKind::Server, document.switches());
-    let stamped = document.stamped(&revision.iso()).into_bytes();
-    let sections = [
-        (Section::Compiled, compiled),
-        (Section::FlagsClientGzip, gzip(&client)?),
-        (Section::FlagsClient, client),
-        (Section::FlagsServerGzip, gzip(&server)?),
-        (Section::FlagsServer, server),
-        (Section::DocumentGzip, gzip(&stamped)?),
-        (Section::Document, stamped),
-    ];
     let label = Label {
         revision,
         source_updated_at: source.updated_at.map(|at| match source.provenance {
@@ -77,16 +59,16 @@ pub(crate) fn build(
         switches: document.switches(),
         tombstone: false,
     };
-    let (header, bytes) = bundle::write(&label, &sections)?;
-    if bytes.len() > LIMIT {
-        return Err(BundleRefused::TooLarge(bytes.len()));
+    let composed = bundle::compose(document, options.engine(), label, gzip)?;
+    if composed.bytes.len() > LIMIT {
+        return Err(BundleRefused::TooLarge(composed.bytes.len()));
     }
-    Ok(Bundle { header, bytes, warnings })
+    Ok(Bundle { header: composed.header, bytes: composed.bytes, warnings: composed.warnings })
 }
 
 /// What never matches in a document that is stored already.
 pub(crate) fn warnings(source: &Source, options: &Options) -> Vec<Warning> {
-    source.document.compile(options.engine(), text).map(|(_, warnings)| warnings).unwrap_or_default()
+    source.document.compile(options.engine(), flag_json).map(|(_, warnings)| warnings).unwrap_or_default()
 }
 
 /// What is stored in place of an environment that was removed. It holds nothing, and keeps what later decisions need:

@@ -1,4 +1,4 @@
-//! Environments as Flagsmith's own tables hold them (wire protocol reference, sections 5.1 and 5.5), made into
+//! Environments as Flagsmith's own tables hold them (`src/api/PROTOCOL.md`, 6.2 and 6.4), made into
 //! documents: what `aws dynamodb get-item`, `query` or an export to S3 writes of one environment.
 //!
 //! | shape | what is made of it |

@@ -1,5 +1,5 @@
-//! Flagsmith's API, as far as it gives an environment's document to whoever has a server-side key of it (wire protocol
-//! reference, sections 2.7 and 5.6).
+//! Flagsmith's API, as far as it gives an environment's document to whoever has a server-side key of it (`src/api/PROTOCOL.md`,
+//! 6.1 and 6.3).
 //!
 //! What this module never does: give a part of a document, put together pages of different states, send a key to
 //! anybody but the server that was named, or show one.

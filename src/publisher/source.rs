@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use api::{EnvironmentKey, KeyFault, Provenance};
+use api::{EnvironmentKey, KeyError, Provenance};
 use engine::{Document, Refusal};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -64,7 +64,7 @@ pub enum SourceFault {
     #[error("{place}: {fault}")]
     Export { place: Place, fault: ExportFault },
     #[error("{place}: api_key: {fault}")]
-    Key { place: Place, fault: KeyFault },
+    Key { place: Place, fault: KeyError },
     #[error("{place}: updated_at: not an ISO 8601 time: {text:?}")]
     UpdatedAt { place: Place, text: String },
     #[error(

@@ -50,7 +50,8 @@ struct Ours {
 impl Ours {
     fn new(document: &Json) -> Ours {
         let document = Document::parse(&document.to_string()).expect("a fixture is a document");
-        let (environment, _) = document.compile(Options::default(), api::text).expect("a fixture compiles");
+        let (environment, _) =
+            document.compile(Options::default(), api::flag_json).expect("a fixture compiles");
         let encoded = environment.encode().expect("a fixture is encoded");
         let identity = |(identifier, traits): (String, serde_json::Map<String, Json>)| Identity {
             identifier,

@@ -61,7 +61,7 @@ fn run(course: &Course) {
             poll: 3,
             trigger: Trigger::Webhook,
             lost: 0.3,
-            settings: json!({ "fresh": 5, "segment": 20, "join": 8, "fault": { "tireless": true } }),
+            settings: json!({ "fresh": 5, "stream_seconds": 20, "join_seconds": 8, "fault": { "tireless": true } }),
             ..Scenery::default()
         },
     );

@@ -22,7 +22,7 @@ fn main() {
         let document: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
         let text = document.to_string();
         let parsed = Document::parse(&text).unwrap();
-        let (environment, _) = parsed.compile(Options::default(), api::text).unwrap();
+        let (environment, _) = parsed.compile(Options::default(), api::flag_json).unwrap();
         write("documents", name, text.as_bytes());
         write("bundles", name, &environment.encode().unwrap());
     }

@@ -1,23 +1,24 @@
 use engine::{Compiled, Document, Environment, Evaluation, Options};
 
-/// A document is refused, or compiled: the same way each time, into bytes that are taken back. What SDKs are given of
-/// it is a document again, and evaluates as this one does. All that is served of it follows from its content.
+/// A document is refused or compiled, the same way each time, into bytes that are accepted again. The document that SDKs
+/// get is a document, too, and evaluates like this one. All that is served follows from the content that is compared.
 pub fn document(text: &str) {
     let Ok(document) = Document::parse(text) else { return };
-    let compile = |document: &Document| document.compile(Options::default(), api::text);
+    let compile = |document: &Document| document.compile(Options::default(), api::flag_json);
     let Ok((environment, warnings)) = compile(&document) else { return };
     let (again, same_warnings) = compile(&Document::parse(text).unwrap()).unwrap();
     assert_eq!(warnings, same_warnings);
     let compiled = decoded(&environment);
     let same = decoded(&again);
 
-    what_is_not_compared_is_not_served(&document, &environment);
+    only_compared_content_is_served(&document, &environment);
 
     let stamped = document.stamped("2026-03-02T11:22:33.000000+00:00");
     let stamped = Document::parse(&stamped)
-        .unwrap_or_else(|refusal| panic!("what SDKs are given is refused: {refusal}: {stamped}"));
+        .unwrap_or_else(|refusal| panic!("the document for SDKs is refused: {refusal}: {stamped}"));
     assert_eq!(stamped.switches(), document.switches());
-    let (for_sdks, _) = compile(&stamped).unwrap_or_else(|refusal| panic!("what SDKs are given: {refusal}"));
+    let (for_sdks, _) =
+        compile(&stamped).unwrap_or_else(|refusal| panic!("the document for SDKs: {refusal}"));
     let for_sdks = decoded(&for_sdks);
 
     let defaults: Vec<_> = document.default_flags().collect();
@@ -33,20 +34,20 @@ pub fn document(text: &str) {
     }
 }
 
-/// Documents are compared by their content; so nothing may be served that it does not tell. A document that is read from
-/// it is served to the letter as the one that it is from.
-fn what_is_not_compared_is_not_served(document: &Document, environment: &Environment) {
+/// Documents are compared by their content, so nothing may be served that is not in it: a document that is read from the
+/// content is served byte by byte like the original.
+fn only_compared_content_is_served(document: &Document, environment: &Environment) {
     let content = document.content();
     let same = Document::parse(&content).unwrap_or_else(|refusal| panic!("{refusal}: {content}"));
     assert_eq!(same.content(), content, "the one form of a document has another");
-    let (of_content, _) = same.compile(Options::default(), api::text).unwrap();
+    let (of_content, _) = same.compile(Options::default(), api::flag_json).unwrap();
     assert_eq!(of_content.encode().unwrap(), environment.encode().unwrap(), "{content}");
     assert_eq!(same.switches(), document.switches());
     let revision = api::Revision(1_772_450_553).iso();
     assert_eq!(same.stamped(&revision), document.stamped(&revision));
 }
 
-/// The text that stands for a flag, and the part of it that stands in front of any state, are what they say.
+/// The JSON of a flag, and the part of it in front of the state, agree with the flag.
 fn texts_are_those_of_the_flags(evaluation: &Evaluation<'_>) {
     for flag in &evaluation.flags {
         let head = &evaluation.texts[flag.head()];

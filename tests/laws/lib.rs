@@ -1,21 +1,21 @@
-//! What must hold whatever comes in. Each law takes an input of any shape, and panics where it is broken; properties
-//! feed them with what generators make, fuzz targets with what a fuzzer finds.
+//! Invariants: what must hold for every input. Each law takes an input of any shape, and panics if it is broken. Properties
+//! feed them from generators, fuzz targets from a fuzzer.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a law that is broken is a panic")]
 
 mod bundle;
 mod context;
 mod document;
+mod memory_store;
 mod outcome;
 mod request;
-mod shelf;
 mod stream;
 
 pub use bundle::bundle;
 pub use context::context;
 pub use document::document;
+pub use memory_store::sound_bundle;
 pub use outcome::Outcome;
 pub use request::request;
-pub use shelf::sound_bundle;
 pub use stream::stream;
 
 use engine::{Compiled, Identity, Value};
@@ -29,7 +29,8 @@ pub fn evaluate(compiled: &Compiled, identity: Option<&Identity>) -> String {
     result
 }
 
-/// Somebody with a value for many a condition, somebody with none, the same without their own overrides; and nobody.
+/// For each identifier: an identity with traits that many conditions ask for, one without traits, and one without its own
+/// overrides. Last comes no identity.
 pub fn audience(identifiers: &[&str]) -> Vec<Option<Identity>> {
     let traits = [
         ("plan", Value::from("gold")),
@@ -41,7 +42,7 @@ pub fn audience(identifiers: &[&str]) -> Vec<Option<Identity>> {
         ("city", Value::from("Zürich")),
     ];
     let traits = traits.map(|(name, value)| (name.to_owned(), value)).to_vec();
-    let somebody = |identifier: &&str| {
+    let identities = |identifier: &&str| {
         let full = Identity {
             identifier: (*identifier).to_owned(),
             key: Some((*identifier).to_owned()),
@@ -52,5 +53,5 @@ pub fn audience(identifiers: &[&str]) -> Vec<Option<Identity>> {
         let bare = Identity { bare: true, ..blank.clone() };
         [Some(full), Some(blank), Some(bare)]
     };
-    identifiers.iter().flat_map(somebody).chain([None]).collect()
+    identifiers.iter().flat_map(identities).chain([None]).collect()
 }

@@ -1,11 +1,11 @@
-use api::{Reply, Section, Settings, respond};
+use api::{ReplyBody, Settings, respond};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
 
-use crate::shelf::{SERVER_KEY, Shelf, TOLD_TO_SERVERS};
+use crate::memory_store::{MemoryStore, SERVER_KEY, SERVERS_ONLY};
 
-/// Anything that is a request is answered, the same way each time: not with a failure of our own, with JSON where it is
-/// said to be, and with nothing that is for servers unless their key is shown.
+/// Every request is answered, the same way each time: never with a failure of our own, with JSON where the content type
+/// says so, and with nothing that is for servers only unless the key is a server-side one.
 ///
 /// `METHOD path`, then headers a line each, then an empty line and the body.
 pub fn request(text: &[u8]) {
@@ -13,37 +13,35 @@ pub fn request(text: &[u8]) {
     let (status, body) = answer(&request);
     assert_eq!(answer(&request), (status, body.clone()), "the same request got two answers");
     let server = request.headers().get_all("x-environment-key").iter().any(|key| key == SERVER_KEY);
-    let asked = contains(text, TOLD_TO_SERVERS);
-    assert!(server || asked || !contains(&body, TOLD_TO_SERVERS), "told to a client");
+    let sent = contains(text, SERVERS_ONLY);
+    assert!(
+        server || sent || !contains(&body, SERVERS_ONLY),
+        "a client-side key got what is for servers only"
+    );
 }
 
 fn answer(request: &Request<Vec<u8>>) -> (u16, Vec<u8>) {
-    let mut shelf = Shelf::default();
+    let mut store = MemoryStore::default();
     let (head, mut body) = (request.clone().map(drop), request.body().as_slice());
-    let reply = respond(&head, &mut body, &mut shelf, &Settings::default());
-    let (status, headers, body) = match reply {
-        Reply::Full(response) => {
-            let (parts, body) = response.into_parts();
-            (parts.status.as_u16(), parts.headers, body)
-        }
-        Reply::Section(response, _, section) => {
-            // Those that are compressed are stand-ins.
-            let gzip = matches!(
-                section,
-                Section::FlagsClientGzip | Section::FlagsServerGzip | Section::DocumentGzip
-            );
-            let (mut parts, ()) = response.into_parts();
-            if gzip {
+    let reply = respond(&head, &mut body, &mut store, &Settings::default());
+    let (mut parts, ()) = reply.head.into_parts();
+    let body = match reply.body {
+        ReplyBody::Full(body) => body,
+        ReplyBody::Section(_, section) => {
+            // Compressed sections are stand-ins, and not JSON.
+            if section.is_gzip() {
                 parts.headers.remove(CONTENT_TYPE);
             }
-            (parts.status.as_u16(), parts.headers, shelf.section_bytes(section))
+            store.section_bytes(section)
         }
-        // What is told on a stream are revisions, and of the relay.
-        Reply::Stream(response, _) => {
-            (response.status().as_u16(), response.into_parts().0.headers, Vec::new())
-        }
+        // The relay writes it.
+        ReplyBody::Stream(_) => Vec::new(),
     };
+    let (status, headers) = (parts.status.as_u16(), parts.headers);
     assert!((200..500).contains(&status), "{status}");
+    assert_eq!(headers.get("x-content-type-options").map(HeaderValue::as_bytes), Some(&b"nosniff"[..]));
+    let reflected = headers.get_all("access-control-allow-headers").iter().map(HeaderValue::len);
+    assert!(reflected.sum::<usize>() <= 2_048, "a preflight grows with its request");
     let json = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
     if json && !body.is_empty() {
         serde_json::from_slice::<serde::de::IgnoredAny>(&body).unwrap();
@@ -51,7 +49,7 @@ fn answer(request: &Request<Vec<u8>>) -> (u16, Vec<u8>) {
     (status, body)
 }
 
-/// None if it is nothing that a server would make a request of.
+/// None if no server would make a request of it.
 fn read(text: &[u8]) -> Option<Request<Vec<u8>>> {
     let end = text.windows(2).position(|window| window == b"\n\n");
     let (head, body) = end.map_or((text, &[][..]), |end| (&text[..end], &text[end + 2..]));

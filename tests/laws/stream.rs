@@ -1,7 +1,7 @@
 use api::{Revision, signal};
 
-/// A stream tells the same in whatever pieces it comes, no more often than it says so; and whatever came before, the
-/// next event is read.
+/// A stream gives the same revisions in pieces of any size, and not more of them than it has data; and the next event is
+/// read, whatever stands before it.
 pub fn stream(bytes: &[u8]) {
     let whole = signal::Reader::default().read(bytes);
     let mentions = bytes.windows(4).filter(|window| window == b"data").count();

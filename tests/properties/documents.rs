@@ -12,7 +12,7 @@ proptest! {
         let text = document.text();
         let document = Document::parse(&text);
         prop_assert!(document.is_ok(), "{:?}", document.err());
-        prop_assert!(document.unwrap().compile(Options::default(), api::text).is_ok());
+        prop_assert!(document.unwrap().compile(Options::default(), api::flag_json).is_ok());
         laws::document(&text);
     }
 

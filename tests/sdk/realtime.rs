@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn every_sdk_fetches_once_for_each_change_and_has_the_new_flags() {
     let Some(tools) = tools() else { return };
     let origin = origin(&tools);
-    let settings = json!({ "segment": SEGMENT.as_secs(), "join": 2 });
+    let settings = json!({ "stream_seconds": SEGMENT.as_secs(), "join_seconds": 2 });
     let edge = edge_with_origin(&tools, &settings, &origin.url());
     publish(&edge, &origin.url(), "before");
     let listeners = listeners(&edge);

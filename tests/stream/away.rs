@@ -14,7 +14,7 @@ const SHORTEST: Duration = seconds(6);
 #[test]
 fn an_origin_is_killed_and_comes_back_empty() {
     let _machine = beside_others();
-    let settings = json!({ "segment": 10, "join": 4, "fault": { "tireless": true } });
+    let settings = json!({ "stream_seconds": 10, "join_seconds": 4, "fault": { "tireless": true } });
     let Some(mut world) = World::new(&settings) else { return };
     let clients = world.clients(40);
     let mut changes = vec![world.change()];

@@ -17,7 +17,7 @@ const REFETCHING: usize = 400;
 #[test]
 fn two_thousand_clients() {
     // Three segments may overlap, as by default.
-    two_thousand_clients_hear_of(20, json!({ "segment": 15, "join": 6 }));
+    two_thousand_clients_hear_of(20, json!({ "stream_seconds": 15, "join_seconds": 6 }));
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn nor_with_refreshers_that_are_less_slow_or_swift() {
 fn nobody_reads_an_older_revision(hold: u64, percent: u8) {
     let _machine = beside_others();
     let fault = json!({ "hold_ms": hold, "percent": percent, "tireless": true });
-    let settings = json!({ "fresh": 1, "segment": 12, "join": 5, "fault": fault });
+    let settings = json!({ "fresh": 1, "stream_seconds": 12, "join_seconds": 5, "fault": fault });
     let Some(tools) = tools() else { return };
     let origin = origin(&tools);
     let with_proxy = |_| {

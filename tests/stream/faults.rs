@@ -38,7 +38,7 @@ const SITUATIONS: [Situation; 12] = [
 #[test]
 fn changes_are_heard_of_whatever_is_wrong() {
     let _machine = beside_others();
-    let settings = json!({ "segment": SEGMENT, "join": JOIN, "fault": { "tireless": true } });
+    let settings = json!({ "stream_seconds": SEGMENT, "join_seconds": JOIN, "fault": { "tireless": true } });
     let Some(world) = World::new(&settings) else { return };
     thread::scope(|scope| {
         let world = &world;

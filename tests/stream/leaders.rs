@@ -20,7 +20,7 @@ fn the_client_of_a_leader_leaves_and_then_the_leader_dies() {
     let _machine = beside_others();
     // It dies before its segment has expired: what it leaves behind is found by who comes next. And it dies late enough
     // for settings that were changed meanwhile to have reached whoever that is.
-    let mut settings = json!({ "join": 30, "fault": { "leader_dies_ms": 20_000, "tireless": true } });
+    let mut settings = json!({ "join_seconds": 30, "fault": { "leader_dies_ms": 20_000, "tireless": true } });
     let Some(world) = World::new(&settings) else { return };
     let clients = world.clients(30);
     settings["fault"] = json!({ "tireless": true });

@@ -12,9 +12,9 @@ use bytes::Bytes;
 
 use super::ports::{Cache, Found, KvItem, KvStore, LookedUp, Object, PortError, Ports};
 use super::refresh::{AFTER_PURGE, Absence, KvAnswer, Refresh, Rules, UNKNOWN, refresh};
+use super::seconds;
 use super::state::CopyState;
-use super::{Source, seconds};
-use crate::store::Lookup;
+use crate::store::{Lookup, Source};
 
 /// How long a copy is usable once it is no longer fresh.
 const USABLE_STALE: Duration = Duration::from_secs(86_400);

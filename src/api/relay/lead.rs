@@ -177,7 +177,7 @@ impl<P: StreamPorts> Leader<'_, P> {
             self.glanced = now;
             self.copy = self.pop.copy_revision(self.key);
             if !self.signal_news()? {
-                self.ensure_signalled();
+                self.ensure_signalled(now);
             }
         }
         if self.until_ping().is_zero() {
@@ -281,12 +281,14 @@ impl<P: StreamPorts> Leader<'_, P> {
         Ok(true)
     }
 
-    /// Makes sure that what was signalled is still recorded, as long as the POP has a copy of it. Where the KV store was set
-    /// back and the copy is gone, the record is left to end.
-    fn ensure_signalled(&mut self) {
-        let copy = self.copy.map(|copy| copy.revision);
-        if let Some(revision) = self.signalled.filter(|signalled| copy >= Some(*signalled)) {
-            self.pop.ensure_signalled(self.key, revision);
+    /// Makes sure that the revision that was signalled is still recorded, as long as the POP's copy or the KV store shows it.
+    /// Where the KV store was set back and the copy is gone, the record is left to end.
+    fn ensure_signalled(&mut self, now: Duration) {
+        let Some(signalled) = self.signalled else { return };
+        if self.copy.is_none_or(|copy| copy.revision < signalled) {
+            self.look(now);
+        } else {
+            self.pop.ensure_signalled(self.key, signalled);
         }
     }
 

@@ -25,7 +25,7 @@ pub(super) fn answer(request: &mut Request, pop: &mut Pop<Ports>) -> Option<Resp
         if cold {
             pop.forget();
         }
-        if let Served::Answer(answer) = api::serve(&head, &mut body.as_slice(), pop) {
+        if let Served::Answer(answer, _) = api::serve(&head, &mut body.as_slice(), pop) {
             drop(send::response(answer));
         }
     }

@@ -1,5 +1,5 @@
-//! What Flagsmith's API answers to a question for an environment document, by the wire reference (sections 1, 2.7 and
-//! 5.6). Every sentence and status of a refusal is that of Flagsmith's core.
+//! What Flagsmith's API answers to a question for an environment document, as `src/api/PROTOCOL.md`, 1, 6.1
+//! and 6.3 tell. Every sentence and status of a refusal is that of Flagsmith's core.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

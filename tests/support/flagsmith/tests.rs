@@ -1,4 +1,4 @@
-//! The stand-in itself: what it answers is what the wire reference says.
+//! The stand-in itself: it answers as Flagsmith does (`src/api/PROTOCOL.md`, 6.1 and 6.3).
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

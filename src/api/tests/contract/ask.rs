@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::relay::Channel;
-use api::{Reply, Section, respond};
+use api::{After, Body, ReplyBody, Section, respond};
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, Method, Request};
 use serde_json::{Value, json};
@@ -66,32 +66,31 @@ impl Ask<'_> {
     }
 
     pub(crate) fn answer(&self) -> Answer {
-        let mut shelf = self.edge.shelf();
-        let (head, mut body) = (self.request.clone().map(drop), self.request.body().as_slice());
-        match respond(&head, &mut body, &mut shelf, &self.edge.settings) {
-            Reply::Full(response) => {
-                let (parts, body) = response.into_parts();
-                let status = parts.status.as_u16();
-                Answer {
-                    status,
-                    headers: parts.headers,
-                    body,
-                    section: None,
-                    channel: None,
-                    read: shelf.read,
-                }
-            }
-            Reply::Stream(response, channel) => {
-                let (parts, ()) = response.into_parts();
-                let (status, headers, channel) = (parts.status.as_u16(), parts.headers, Some(channel));
-                Answer { status, headers, body: Vec::new(), section: None, channel, read: shelf.read }
-            }
-            Reply::Section(response, copy, section) => {
+        self.answer_with(&mut self.request.body().as_slice())
+    }
+
+    /// The answer to this request with another body.
+    pub(crate) fn answer_with(&self, body: &mut dyn Body) -> Answer {
+        let mut store = self.edge.memory_store();
+        let head = self.request.clone().map(drop);
+        let reply = respond(&head, body, &mut store, &self.edge.settings);
+        let (parts, ()) = reply.head.into_parts();
+        let (body, section, channel) = match reply.body {
+            ReplyBody::Full(body) => (body, None, None),
+            ReplyBody::Stream(channel) => (Vec::new(), None, Some(channel)),
+            ReplyBody::Section(copy, section) => {
                 let body = copy.handle.section(section).expect("a section that the bundle lacks").to_vec();
-                let (parts, ()) = response.into_parts();
-                let (status, headers) = (parts.status.as_u16(), parts.headers);
-                Answer { status, headers, body, section: Some(section), channel: None, read: shelf.read }
+                (body, Some(section), None)
             }
+        };
+        Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+            section,
+            channel,
+            after: reply.after,
+            read: store.read,
         }
     }
 
@@ -112,6 +111,8 @@ pub(crate) struct Answer {
     pub(crate) section: Option<Section>,
     /// What is listened to, where it is a stream.
     pub(crate) channel: Option<Channel>,
+    /// What is to be done once the client has the answer.
+    pub(crate) after: Vec<After>,
     pub(crate) read: Vec<Read>,
 }
 

@@ -1,11 +1,11 @@
-//! Bodies of `POST /api/v1/identities/` before anybody reads what they say (1.4).
+//! Bodies of `POST /api/v1/identities/`: when they are read, their size, media type and syntax (`PROTOCOL.md`, 1.4).
 
 use serde_json::{Value, json};
 
-use crate::ask::{IDENTITIES, detail};
+use crate::ask::{DOCUMENT, FLAGS, IDENTITIES, detail};
 use crate::compare::compare;
-use crate::documents::shop;
-use crate::edge::{CLIENT, edge};
+use crate::documents::{With, shop};
+use crate::edge::{Broken, CLIENT, SERVER, edge};
 
 #[test]
 fn malformed_json() {
@@ -38,7 +38,7 @@ fn malformed_json() {
 }
 
 #[test]
-fn nesting_is_no_way_in() {
+fn deeply_nested_json_is_refused() {
     let edge = edge(&shop());
     let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
     let bodies = [
@@ -112,15 +112,54 @@ fn compressed_bodies_are_refused() {
 }
 
 #[test]
-fn the_body_of_a_get_does_not_matter() {
+fn the_body_of_a_get_is_ignored() {
     let edge = edge(&shop());
     let answer =
         edge.get("/api/v1/identities/?identifier=ann").key(CLIENT).header("content-type", "text/plain");
     assert_eq!(answer.status(), 200);
 }
 
+/// A body that must not be read.
+struct Unread;
+
+impl api::Body for Unread {
+    fn read(&mut self, _: usize) -> Vec<u8> {
+        panic!("the body was read")
+    }
+}
+
+/// `POST /nothing` without a key, and with one byte of a long body, once held an instance until the body came.
 #[test]
-fn what_sdks_send() {
+fn a_body_is_read_last_and_only_where_a_route_wants_one() {
+    let up = edge(&shop());
+    let blocked = edge(&shop().with("/project/organisation/stop_serving_flags", json!(true)));
+    let down = edge(&shop()).without(Broken::Environments);
+    let post = |path| up.post(path, "{}");
+    let situations = [
+        ("another path", post("/nothing").key(CLIENT), 404),
+        ("another path, without a key", post("/nothing"), 404),
+        ("another method", post(IDENTITIES).method("PUT").key(CLIENT), 405),
+        ("a preflight", post(IDENTITIES).method("OPTIONS").key(CLIENT), 200),
+        ("no key", post(IDENTITIES), 403),
+        ("an unknown key", post(IDENTITIES).key("nobody"), 403),
+        ("a blocked organisation", blocked.post(IDENTITIES, "{}").key(CLIENT), 403),
+        ("the stores fail", down.post(IDENTITIES, "{}").key(CLIENT), 503),
+        ("another media type", post(IDENTITIES).key(CLIENT).header("content-encoding", "gzip"), 415),
+        ("GET flags", post(FLAGS).method("GET").key(CLIENT), 200),
+        ("GET identities", post("/api/v1/identities/?identifier=ann").method("GET").key(CLIENT), 200),
+        ("POST flags", post(FLAGS).key(CLIENT), 405),
+        ("document", post(DOCUMENT).method("GET").key(SERVER), 200),
+        ("stream", post("/sse/environments/client/stream").method("GET"), 200),
+        ("POST stream", post("/sse/environments/client/stream"), 405),
+        ("health", post("/health").method("GET"), 200),
+    ];
+    compare(
+        situations.map(|(situation, ask, status)| (situation, ask.answer_with(&mut Unread).status, status)),
+    );
+}
+
+#[test]
+fn bodies_of_known_sdks_are_accepted() {
     let edge = edge(&shop());
     let gold = r#"{"trait_key":"plan","trait_value":"gold"}"#;
     let lasting = r#"{"trait_key":"plan","trait_value":"gold","transient":false}"#;

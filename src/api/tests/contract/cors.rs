@@ -1,17 +1,17 @@
-//! Cross-origin requests (1.5).
+//! Pages of other origins (`PROTOCOL.md`, 1.5).
 
 use crate::ask::{Answer, DOCUMENT, FLAGS, IDENTITIES};
 use crate::compare::compare;
 use crate::documents::{With, shop};
 use crate::edge::{Broken, CLIENT, SERVER, edge};
 
-/// Every header that reference section 1.5 names, and one that nobody has heard of.
+/// The headers of the known SDKs and of tracing libraries, and one that is new.
 const ASKED: &str = "accept,authorization,baggage,content-type,flagsmith-application-name,\
     flagsmith-application-version,flagsmith-sdk-user-agent,sentry-trace,traceparent,tracestate,user-agent,\
     x-csrftoken,x-e2e-test-auth-token,x-environment-key,x-requested-with,x-something-new";
 
 #[test]
-fn a_preflight_allows_whatever_was_asked_for() {
+fn a_preflight_allows_the_requested_headers() {
     let edge = edge(&shop()).without(Broken::Environments);
     let preflight = |path, headers: &[&str]| {
         let ask = edge.ask("OPTIONS", path).header("origin", "https://shop.example");
@@ -51,6 +51,36 @@ fn a_preflight_allows_whatever_was_asked_for() {
     }));
 }
 
+/// A preflight once reflected 60 KB of header names.
+#[test]
+fn a_preflight_reflects_two_kibibytes_at_most() {
+    let edge = edge(&shop());
+    let allowed = |lines: &[String]| {
+        let ask = edge.ask("OPTIONS", FLAGS).header("origin", "https://shop.example");
+        let ask = lines.iter().fold(ask, |ask, line| ask.header("access-control-request-headers", line));
+        ask.answer().header("access-control-allow-headers")
+    };
+    let of = |length: usize| "x".repeat(length);
+    let known = allowed(&[of(60_000)]);
+    assert!(known.len() < 512, "{} bytes", known.len());
+    for name in ASKED.split(',').filter(|name| name.starts_with("flagsmith") || name.contains("environment"))
+    {
+        assert!(known.split(", ").any(|listed| listed == name), "{name}: {known}");
+    }
+    compare([
+        ("at the limit", allowed(&[of(2_048)]), of(2_048)),
+        ("above", allowed(&[of(2_049)]), known.clone()),
+        (
+            "on two lines, at the limit",
+            allowed(&[of(1_024), of(1_022)]),
+            format!("{}, {}", of(1_024), of(1_022)),
+        ),
+        ("on two lines, above", allowed(&[of(1_024), of(1_023)]), known.clone()),
+        ("on many lines", allowed(&vec!["x".to_owned(); 1_000]), known),
+        ("lines without text", allowed(&vec![String::new(); 1_000]), String::new()),
+    ]);
+}
+
 /// One answer of each kind.
 fn all_answers(edge: &dyn Fn() -> crate::edge::Edge, origin: &str) -> Vec<(&'static str, u16, Answer)> {
     let blocked = shop().with("/project/organisation/stop_serving_flags", true.into());
@@ -78,7 +108,7 @@ fn all_answers(edge: &dyn Fn() -> crate::edge::Edge, origin: &str) -> Vec<(&'sta
         ("known document", 304, up.get(DOCUMENT).key(SERVER).header("if-none-match", "*")),
         ("document for a client", 403, up.get(DOCUMENT).key(CLIENT)),
         ("no key", 403, up.get(FLAGS)),
-        ("unknown key", 403, up.post(IDENTITIES, "{}").key("nobody")),
+        ("unknown key", 403, up.post(IDENTITIES, "{}").key("unknown")),
         ("blocked", 403, up.get(FLAGS).key("blocked")),
         ("unavailable", 503, down.get(FLAGS).key(CLIENT)),
         ("other method", 405, up.ask("DELETE", FLAGS)),
@@ -87,7 +117,7 @@ fn all_answers(edge: &dyn Fn() -> crate::edge::Edge, origin: &str) -> Vec<(&'sta
         ("preflight", 200, up.ask("OPTIONS", FLAGS)),
         ("health", 200, up.get("/health")),
         ("stream", 200, up.get("/sse/environments/client/stream")),
-        ("stream of nothing", 200, up.get("/sse/environments/nobody/stream")),
+        ("stream of nothing", 200, up.get("/sse/environments/unknown/stream")),
     ];
     asks.into_iter()
         .map(|(name, status, ask)| (name, status, ask.header("origin", origin).answer()))
@@ -137,7 +167,7 @@ fn where_origins_are_listed_only_they_are_allowed() {
 }
 
 #[test]
-fn a_request_of_no_page_is_allowed_no_origin() {
+fn without_an_origin_header_no_origin_is_allowed() {
     let edge = edge(&shop()).allow(&["https://shop.example"]);
     let answer = edge.get(FLAGS).key(CLIENT).answer();
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, String::new()));

@@ -1,11 +1,11 @@
-//! The environment that most situations happen in.
+//! The environment of most situations.
 
 use serde_json::{Value, json};
 
-/// A shop. For nobody: `banner` is `"blue"`, `limit` 10, `Colour` the control value `"white"`; `beta` and
+/// A shop. Without an identity: `banner` is `"blue"`, `limit` 10, `Colour` the control value `"white"`; `beta` and
 /// `old search` are disabled; `admin` and the disabled `admin beta` are for server-side keys only.
 ///
-/// | who | what is overridden |
+/// | identities | what is overridden |
 /// |---|---|
 /// | trait `plan` is `gold` (priority 5) | `banner` is `"gold"`, `limit` 100 |
 /// | identifier `vip` (priority 1) | `banner` is `"vip"` |

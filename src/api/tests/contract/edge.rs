@@ -2,12 +2,13 @@
 //! what is read from it.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::rc::Rc;
 
 use api::bundle::{self, Label};
 use api::{
-    EnvironmentKey, Header, KeyKind, Lookup, PopCopy, Revision, Section, ServerKey, ServerKeyHash, Settings,
-    Source, Store, Unavailable, for_nobody, text,
+    EnvironmentKey, Header, Lookup, PopCopy, Revision, Section, ServerKey, ServerKeyHash, Settings, Source,
+    Store, Unavailable,
 };
 use engine::{Compiled, Document, Options, WarningKind};
 use jiff::Timestamp;
@@ -19,7 +20,7 @@ pub(crate) const NOW: &str = "2026-03-02T12:00:00Z";
 /// Opens the environment of [`edge`], as `client` does for pages and apps.
 pub(crate) const SERVER: &str = "ser.shop";
 pub(crate) const CLIENT: &str = "client";
-/// What chance gives.
+/// The random bits.
 pub(crate) const RANDOM: u128 = 0x00c0_ffee;
 
 /// An edge that serves one environment to [`SERVER`] and to the document's own key.
@@ -48,7 +49,7 @@ pub(crate) struct Edge {
     broken: Option<Broken>,
 }
 
-/// What of an edge does not answer.
+/// The part of an edge that does not answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Broken {
     Environments,
@@ -101,32 +102,15 @@ impl Edge {
         self
     }
 
-    pub(crate) fn shelf(&self) -> Shelf<'_> {
-        Shelf { edge: self, read: Vec::new() }
+    pub(crate) fn memory_store(&self) -> MemoryStore<'_> {
+        MemoryStore { edge: self, read: Vec::new() }
     }
 }
 
 impl Published {
     fn new(document: &Document, tombstone: bool) -> Published {
-        let revision = Revision(REVISION);
-        let (environment, warnings) = document.compile(Options::default(), text).unwrap();
-        let never = warnings.iter().find(|warning| warning.kind != WarningKind::Switch);
-        assert_eq!(never, None);
-        let encoded = environment.encode().unwrap();
-        let compiled = Compiled::decode(encoded.clone()).unwrap();
-        let flags = |kind| for_nobody(&compiled, kind, document.switches());
-        let fake = |what: &str| format!("gzip of {what} of {}", document.key()).into_bytes();
-        let sections = [
-            (Section::Compiled, encoded),
-            (Section::FlagsClient, flags(KeyKind::Client)),
-            (Section::FlagsClientGzip, fake("flags-client")),
-            (Section::FlagsServer, flags(KeyKind::Server)),
-            (Section::FlagsServerGzip, fake("flags-server")),
-            (Section::Document, document.stamped(&revision.iso()).into_bytes()),
-            (Section::DocumentGzip, fake("document")),
-        ];
         let label = Label {
-            revision,
+            revision: Revision(REVISION),
             source_updated_at: document.updated_at().map(Into::into),
             source_hash: String::new(),
             source: None,
@@ -135,7 +119,14 @@ impl Published {
             switches: document.switches(),
             tombstone,
         };
-        let (header, bytes) = bundle::write(&label, if tombstone { &[] } else { &sections }).unwrap();
+        let (header, bytes) = if tombstone {
+            bundle::write(&label, &[]).unwrap()
+        } else {
+            let composed = bundle::compose(document, Options::default(), label, fake_gzip).unwrap();
+            let never = composed.warnings.iter().find(|warning| warning.kind != WarningKind::Switch);
+            assert_eq!(never, None);
+            (composed.header, composed.bytes)
+        };
         assert_eq!(bundle::check(&bytes), Ok(header.clone()));
         let mut published = Published { header: Rc::new(header), bytes, compiled: None };
         let compiled =
@@ -150,6 +141,11 @@ impl Published {
     }
 }
 
+/// In place of a compressor: a text that says what it is of.
+fn fake_gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    Ok([b"gzip of ", bytes].concat())
+}
+
 /// What was read while a request was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Read {
@@ -161,18 +157,18 @@ pub(crate) enum Read {
 }
 
 /// The store of one request.
-pub(crate) struct Shelf<'e> {
+pub(crate) struct MemoryStore<'e> {
     edge: &'e Edge,
     pub(crate) read: Vec<Read>,
 }
 
-impl Shelf<'_> {
+impl MemoryStore<'_> {
     fn check_readable(&self) -> Result<(), Unavailable> {
         if self.edge.broken == Some(Broken::Sections) { Err(Unavailable) } else { Ok(()) }
     }
 }
 
-impl Store for Shelf<'_> {
+impl Store for MemoryStore<'_> {
     type Handle = Rc<Published>;
 
     fn environment(&mut self, key: &EnvironmentKey) -> Lookup<PopCopy<Rc<Published>>> {

@@ -1,4 +1,4 @@
-//! Flags of an identity: what overrides what, and what is hashed (3, 4.4).
+//! Flags of an identity: which override wins, and what is hashed (`PROTOCOL.md`, 8).
 
 use serde_json::{Value, json};
 
@@ -44,7 +44,7 @@ fn an_override_leaves_other_features_alone() {
 }
 
 #[test]
-fn texts_that_are_numbers_count_as_such_in_conditions() {
+fn numeric_texts_are_compared_as_numbers() {
     let edge = edge(&shop());
     let ages = [
         (json!(18), true),
@@ -68,7 +68,7 @@ fn texts_that_are_numbers_count_as_such_in_conditions() {
 /// The expected colours and halves were computed by another program, from the description of hashing in the
 /// engine semantics, section 6.1.
 #[test]
-fn what_is_hashed_depends_on_the_switch() {
+fn the_switch_decides_which_key_is_hashed() {
     let composite = edge(&shop());
     let bare = edge(&shop().with("/use_identity_composite_key_for_hashing", json!(false)));
     // Colour and half, with the composite key and with the identifier alone.

@@ -1,4 +1,4 @@
-//! `GET /api/v1/flags/` (2.1).
+//! `GET /api/v1/flags/` (`PROTOCOL.md`, 3).
 
 use api::Section;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ fn the_list_byte_by_byte() {
 }
 
 #[test]
-fn server_side_keys_get_all_of_it() {
+fn server_side_keys_get_all_flags() {
     let answer = edge(&shop()).get(FLAGS).key(SERVER).answer();
     assert_eq!(answer.names(), ["banner", "limit", "old search", "admin", "Colour", "admin beta", "beta"]);
     assert_eq!(
@@ -44,8 +44,8 @@ fn an_empty_environment() {
         edge.get("/api/v1/flags/?feature=x").key(CLIENT).json(),
         (404, detail("Given feature not found"))
     );
-    let nobody = edge.get("/api/v1/identities/?identifier=a").key(CLIENT).json();
-    assert_eq!(nobody, (200, json!({ "identifier": "a", "traits": [], "flags": [] })));
+    let answer = edge.get("/api/v1/identities/?identifier=a").key(CLIENT).json();
+    assert_eq!(answer, (200, json!({ "identifier": "a", "traits": [], "flags": [] })));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn values_of_every_kind() {
 }
 
 #[test]
-fn one_feature_in_whatever_case() {
+fn one_feature_without_regard_to_case() {
     let edge = edge(&shop());
     let banner = json!({
         "feature": { "id": 1, "name": "banner", "type": "STANDARD" },
@@ -121,7 +121,7 @@ fn one_feature_in_whatever_case() {
         ]
         .map(|(key, query, status, body)| {
             let found = edge.get(&format!("/api/v1/flags/?feature={query}")).key(key).json();
-            // The last one of a name counts, and an empty one is none: the list.
+            // The last parameter of a name counts. An empty one counts as absent, so the list is answered.
             let list = edge.get(FLAGS).key(key).json().1;
             let expected = if body.is_null() { list } else { body.clone() };
             (format!("{query} {key}"), found, (status, expected))
@@ -130,7 +130,7 @@ fn one_feature_in_whatever_case() {
 }
 
 #[test]
-fn letters_of_other_alphabets_have_cases_too() {
+fn case_is_ignored_in_other_alphabets_too() {
     let edge = edge(&shop().with("/feature_states/0/feature/name", json!("Öffnung")));
     let name = |query| edge.get(query).key(CLIENT).json().1["feature"]["name"].clone();
     compare([
@@ -140,7 +140,7 @@ fn letters_of_other_alphabets_have_cases_too() {
 }
 
 #[test]
-fn no_feature_is_named() {
+fn an_empty_feature_parameter_gives_the_list() {
     let edge = edge(&shop());
     for path in [
         "/api/v1/flags/?feature=",

@@ -1,4 +1,4 @@
-//! `GET /api/v1/identities/` (2.2): whom it asks about.
+//! `GET /api/v1/identities/` (`PROTOCOL.md`, 4): which identity it asks about.
 
 use serde_json::{Value, json};
 
@@ -109,16 +109,16 @@ fn identifiers_of_every_length() {
 }
 
 #[test]
-fn asked_about_as_transient() {
+fn a_transient_get_ignores_the_identitys_own_overrides() {
     let edge = edge(&shop());
-    let bare = json!([true, "blue"]);
+    let without_override = json!([true, "blue"]);
     let known = json!([true, "ann"]);
     let situations = [
         ("identifier=ann", &known),
-        ("identifier=ann&transient=true", &bare),
-        ("identifier=ann&transient=1", &bare),
+        ("identifier=ann&transient=true", &without_override),
+        ("identifier=ann&transient=1", &without_override),
         // Any text says yes, as in Flagsmith's API.
-        ("identifier=ann&transient=false", &bare),
+        ("identifier=ann&transient=false", &without_override),
         ("identifier=ann&transient=", &known),
         ("identifier=ann&transient", &known),
     ];
@@ -157,6 +157,6 @@ fn one_feature_by_its_exact_name() {
         ("posted", post("feature=banner", json!({ "identifier": "ann" })), (200, banner("ann"))),
         ("posted, with traits", post("feature=banner", gold), (200, banner("gold"))),
         ("posted, unknown", post("feature=x", json!({ "identifier": "ann" })), (404, not_found)),
-        ("nobody", get(CLIENT, "feature=banner"), (400, detail("Missing identifier"))),
+        ("no identifier", get(CLIENT, "feature=banner"), (400, detail("Missing identifier"))),
     ]);
 }

@@ -1,4 +1,4 @@
-//! Environment keys, and tenants that are not served (1.1, 1.2).
+//! Environment keys, and tenants that are not served (`PROTOCOL.md`, 1.1 and 1.2).
 
 use api::ServerKey;
 use serde_json::{Value, json};
@@ -61,7 +61,7 @@ fn keys_that_open_nothing() {
     for (key, text) in [
         (None, MISSING),
         (Some(""), MISSING),
-        (Some("nobody"), UNKNOWN),
+        (Some("unknown"), UNKNOWN),
         (Some("Client"), UNKNOWN),
         (Some("client "), UNKNOWN),
         (Some("client, client"), UNKNOWN),
@@ -70,7 +70,7 @@ fn keys_that_open_nothing() {
         (Some("client%20"), UNKNOWN),
         (Some("schlüssel"), UNKNOWN),
         (Some("ser."), UNKNOWN),
-        (Some("ser.nobody"), UNKNOWN),
+        (Some("ser.unknown"), UNKNOWN),
         (Some("ser.schlüssel"), UNKNOWN),
         (Some("SER.shop"), UNKNOWN),
         (Some("ser.inactive"), UNKNOWN),
@@ -93,7 +93,7 @@ fn keys_that_open_nothing() {
 }
 
 #[test]
-fn keys_too_long_to_be_any() {
+fn keys_that_are_too_long_are_unknown() {
     let edge = keyed();
     let keys = ["x".repeat(257), format!("ser.{}", "x".repeat(600)), "x".repeat(100_000)];
     compare(keys.map(|key| {
@@ -103,21 +103,21 @@ fn keys_too_long_to_be_any() {
 }
 
 #[test]
-fn a_key_that_is_none_is_not_looked_up() {
+fn a_malformed_key_costs_no_lookup() {
     let edge = keyed();
     let looked_up = |key: &[u8]| edge.get(FLAGS).header("x-environment-key", key).answer().read;
     compare([
         ("no text", looked_up(b"\xff\xfe"), vec![]),
         ("another path", looked_up(b"../client"), vec![]),
         ("a bare prefix", looked_up(b"ser."), vec![]),
-        ("a client-side key", looked_up(b"nobody"), vec![Read::Environment]),
-        ("a server-side key", looked_up(b"ser.nobody"), vec![Read::ServerKey]),
+        ("a client-side key", looked_up(b"unknown"), vec![Read::Environment]),
+        ("a server-side key", looked_up(b"ser.unknown"), vec![Read::ServerKey]),
         ("a revoked key", looked_up(b"ser.inactive"), vec![Read::ServerKey]),
     ]);
 }
 
 #[test]
-fn a_key_that_is_no_text_is_unknown() {
+fn a_key_that_is_not_text_is_unknown() {
     let answer = keyed().get(FLAGS).header("x-environment-key", b"\xff\xfe").json();
     assert_eq!(answer, (403, detail(UNKNOWN)));
 }
@@ -130,7 +130,7 @@ fn keys_that_open() {
             .map(|key| (key, edge.get(FLAGS).key(key).status(), 200)),
     );
     let lower = edge.get(FLAGS).header("X-environment-key", CLIENT).status();
-    assert_eq!(lower, 200, "the header's name in whatever case");
+    assert_eq!(lower, 200, "the header's name is read without regard to case");
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_blocked_organisation_is_served_nothing() {
 }
 
 #[test]
-fn what_cannot_be_read_is_unavailable() {
+fn failing_stores_are_answered_with_503() {
     let edge = || keyed();
     let environments = edge().without(Broken::Environments);
     let server_keys = edge().without(Broken::ServerKeys);
@@ -179,7 +179,7 @@ fn what_cannot_be_read_is_unavailable() {
 }
 
 #[test]
-fn stores_that_fail_harm_only_those_who_need_them() {
+fn a_failing_store_affects_only_requests_that_need_it() {
     let server_keys = keyed().without(Broken::ServerKeys);
     assert_eq!(server_keys.get(FLAGS).key(CLIENT).status(), 200);
     let environments = keyed().without(Broken::Environments);
@@ -193,16 +193,16 @@ fn stores_that_fail_harm_only_those_who_need_them() {
 }
 
 #[test]
-fn a_section_that_is_gone_is_unavailable() {
+fn a_missing_section_is_answered_with_503() {
     let edge = edge(&shop());
     let mut request = http::HeaderMap::new();
     request.insert("origin", http::HeaderValue::from_static("https://shop.example"));
-    let api::Reply::<()>::Full(response) = api::unavailable(&request, &edge.settings) else {
-        panic!("a section")
-    };
-    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-    assert_eq!(response.status(), 503);
+    let head = api::unavailable::<()>(&request, &edge.settings).head;
+    let header = |name| head.headers().get(name).and_then(|value| value.to_str().ok());
+    assert_eq!(head.status(), 503);
     assert_eq!(header("retry-after"), Some("1"));
     assert_eq!(header("access-control-allow-origin"), Some("*"));
     assert_eq!(header("content-type"), Some("application/json"));
+    assert_eq!(header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(header("vary"), Some("x-environment-key, accept-encoding"));
 }

@@ -1,8 +1,8 @@
-//! The headers of whole answers, and where an answer says it comes from (1.6; design, 3 and 5).
+//! All headers of answers, and which revision and source an answer names (`PROTOCOL.md`, 1.6 and 1.8).
 
 use std::collections::BTreeMap;
 
-use api::Source;
+use api::{After, Source};
 
 use crate::ask::{Answer, DOCUMENT, FLAGS, IDENTITIES};
 use crate::compare::compare;
@@ -12,17 +12,19 @@ use crate::edge::{Broken, CLIENT, SERVER, edge};
 const EXPOSED: &str = "x-flagsmith-document-updated-at, retry-after, link, etag, last-modified, age, \
     jackstaff-revision, jackstaff-source";
 
-/// What every answer has, and then some.
+/// The headers of every answer, and more.
 fn headers(more: &[(&str, &str)]) -> BTreeMap<String, String> {
     let all = [
         ("access-control-allow-origin", "*"),
         ("access-control-expose-headers", EXPOSED),
         ("cache-control", "no-store"),
         ("vary", "accept-encoding"),
+        ("x-content-type-options", "nosniff"),
     ];
     all.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
+const KEYED: (&str, &str) = ("vary", "x-environment-key, accept-encoding");
 const JSON: (&str, &str) = ("content-type", "application/json");
 const LABELS: [(&str, &str); 4] = [
     ("x-flagsmith-document-updated-at", "1772450553.0"),
@@ -35,9 +37,10 @@ const LABELS: [(&str, &str); 4] = [
 fn all_headers_of_answers() {
     let up = edge(&shop()).serving_from(Source::Pop, 7);
     let down = edge(&shop()).without(Broken::Environments);
-    let labelled = |more: &[(&str, &str)]| headers(&[&LABELS[..], &[JSON], more].concat());
+    let labelled = |more: &[(&str, &str)]| headers(&[&LABELS[..], &[JSON, KEYED], more].concat());
     let unlabelled = |more: &[(&str, &str)]| headers(&[&[JSON], more].concat());
-    let validators = [("etag", "W/\"1772450553\""), ("last-modified", "Mon, 02 Mar 2026 11:22:33 GMT")];
+    let tag = up.get(DOCUMENT).key(SERVER).answer().header("etag");
+    let validators = [("etag", tag.as_str()), ("last-modified", "Mon, 02 Mar 2026 11:22:33 GMT")];
     let situations = [
         ("flags", up.get(FLAGS).key(CLIENT), labelled(&[])),
         (
@@ -59,14 +62,14 @@ fn all_headers_of_answers() {
         (
             "known document",
             up.get(DOCUMENT).key(SERVER).header("if-none-match", "*"),
-            headers(&[&LABELS[..], &validators].concat()),
+            headers(&[&LABELS[..], &[KEYED], &validators].concat()),
         ),
-        ("no key", up.get(FLAGS), unlabelled(&[])),
-        ("unknown key", up.get(FLAGS).key("nobody"), unlabelled(&[])),
+        ("no key", up.get(FLAGS), unlabelled(&[KEYED])),
+        ("unknown key", up.get(FLAGS).key("unknown"), unlabelled(&[KEYED])),
         ("other path", up.get("/other"), unlabelled(&[])),
         ("other method", up.ask("PUT", FLAGS), unlabelled(&[("allow", "GET, HEAD, OPTIONS")])),
         ("health", up.get("/health"), unlabelled(&[])),
-        ("unavailable", down.get(FLAGS).key(CLIENT), unlabelled(&[("retry-after", "1")])),
+        ("unavailable", down.get(FLAGS).key(CLIENT), unlabelled(&[KEYED, ("retry-after", "1")])),
         (
             "preflight",
             up.ask("OPTIONS", FLAGS).header("access-control-request-headers", "x-environment-key"),
@@ -83,7 +86,7 @@ fn all_headers_of_answers() {
 }
 
 #[test]
-fn an_answer_says_where_it_comes_from() {
+fn an_answer_names_its_source() {
     let outline = |answer: &Answer| (answer.status, answer.header("jackstaff-source"), answer.header("age"));
     let situations = [
         (Source::Pop, "pop", 0),
@@ -104,9 +107,33 @@ fn an_answer_says_where_it_comes_from() {
     }));
 }
 
-/// A number, or else the JavaScript SDK rejects the whole answer; and the same one as in the document.
+/// A stale answer is logged, but the client does not wait for it.
 #[test]
-fn the_header_is_the_documents_own_time() {
+fn a_stale_answer_is_logged_afterwards() {
+    let logged = |source| {
+        let edge = edge(&shop()).serving_from(source, 63);
+        let asks = [
+            edge.get(FLAGS).key(CLIENT),
+            edge.get(FLAGS).key(SERVER),
+            edge.get("/api/v1/flags/?feature=x").key(CLIENT),
+            edge.get(FLAGS).key("unknown"),
+            edge.get("/health"),
+            edge.get("/sse/environments/client/stream"),
+        ];
+        asks.map(|ask| ask.answer().after)
+    };
+    let line = "client: answered from a stale copy of revision 1772450553, confirmed 63 s ago";
+    let line = || vec![After::Log(line.to_owned())];
+    compare([
+        ("pop", logged(Source::Pop), [const { Vec::new() }; 6]),
+        ("kv", logged(Source::Kv), [const { Vec::new() }; 6]),
+        ("stale", logged(Source::Stale), [line(), line(), line(), vec![], vec![], vec![]]),
+    ]);
+}
+
+/// The JavaScript SDK rejects an answer in which it is not a number.
+#[test]
+fn updated_at_is_the_same_in_header_and_document() {
     let edge = edge(&shop().with("/updated_at", "2020-01-01T00:00:00Z".into()));
     let header = |answer: &Answer| answer.header("x-flagsmith-document-updated-at").parse::<f64>().ok();
     let document = edge.get(DOCUMENT).key(SERVER).answer();

@@ -1,7 +1,5 @@
 //! The HTTP contract, situation by situation, through the crate's public face alone: a request goes to
 //! [`api::respond`] over a store in memory, and whole answers are compared.
-//!
-//! The numbers in the modules' first lines are sections of the wire protocol reference.
 
 #![cfg(test)]
 

@@ -1,4 +1,4 @@
-//! Routes, slashes and methods (1.3, 1.4).
+//! Routes, slashes and methods (`PROTOCOL.md`, 1.3).
 
 use serde_json::json;
 
@@ -76,7 +76,7 @@ fn nothing_is_ever_redirected() {
             for path in
                 [format!("/api/v1/{route}"), format!("/api/v1/{route}/"), format!("//api/v1/{route}//")]
             {
-                for key in [CLIENT, SERVER, "nobody"] {
+                for key in [CLIENT, SERVER, "unknown"] {
                     let answer = edge.ask(method, &path).key(key).answer();
                     let redirects = answer.status / 100 == 3 || answer.headers.contains_key("location");
                     situations.push((format!("{method} {path} {key}"), redirects, false));
@@ -88,7 +88,7 @@ fn nothing_is_ever_redirected() {
 }
 
 #[test]
-fn methods_without_an_answer() {
+fn other_methods_are_refused() {
     let edge = edge(&shop());
     let (read, read_and_post) = ("GET, HEAD, OPTIONS", "GET, HEAD, POST, OPTIONS");
     let situations = [
@@ -122,7 +122,7 @@ fn head_is_answered_like_get() {
         (IDENTITIES, CLIENT),
         (DOCUMENT, SERVER),
         (DOCUMENT, CLIENT),
-        (FLAGS, "nobody"),
+        (FLAGS, "unknown"),
         ("/health", CLIENT),
         ("/other", CLIENT),
     ];

@@ -1,4 +1,4 @@
-//! Streams (7.1, 7.4, 7.5): whatever the key, they are given; what is heard there depends on it.
+//! Streams (`PROTOCOL.md`, 7.1): every key gets one; what is heard on it depends on the key.
 
 use api::relay::Channel;
 use api::{EnvironmentKey, ServerKey};
@@ -22,7 +22,7 @@ fn what_a_key_listens_to() {
         edge(&shop())
             .unpublish(&removed)
             .server_key("ser.revoked", record(CLIENT, false))
-            .server_key("ser.orphan", record("nobody", true))
+            .server_key("ser.orphan", record("unknown", true))
     };
     let client = || Some(Channel::Environment(EnvironmentKey::parse(CLIENT).unwrap()));
     let silent = || Some(Channel::Silent);
@@ -36,7 +36,7 @@ fn what_a_key_listens_to() {
         ("slashes", &up, "//sse/environments//client/stream/".to_owned(), client()),
         ("percent-encoded", &up, path("%63lient"), client()),
         ("a query", &up, path(CLIENT) + "?last-event-id=7&x=ser.y", client()),
-        ("unknown", &up, path("nobody"), silent()),
+        ("unknown", &up, path("unknown"), silent()),
         ("no key at all", &up, path("a%20b"), silent()),
         ("no text", &up, path("%ff"), silent()),
         ("unknown server-side", &up, path("ser.unknown"), silent()),
@@ -63,9 +63,10 @@ fn the_head_of_a_stream() {
         ("cache-control", "no-cache, no-transform"),
         ("content-type", "text/event-stream; charset=utf-8"),
         ("x-accel-buffering", "no"),
+        ("x-content-type-options", "nosniff"),
     ];
     let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     assert_eq!(headers(CLIENT), expected);
-    // Nothing in it tells whether a key is known.
-    assert_eq!(headers("nobody"), expected);
+    // The head does not show whether a key is known.
+    assert_eq!(headers("unknown"), expected);
 }

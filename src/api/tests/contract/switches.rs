@@ -1,4 +1,4 @@
-//! What an environment hides, and from whom (3).
+//! Which flags an environment hides, and from which kind of key (`PROTOCOL.md`, 8).
 
 use serde_json::{Value, json};
 
@@ -19,10 +19,10 @@ fn hiding(project: bool, environment: Option<bool>) -> Value {
         .with("/hide_disabled_flags", json!(environment))
 }
 
-/// Somebody whom no segment knows, and who is in the half that does not see `beta`.
+/// An identity that is in no segment, and in the half that does not see `beta`.
 const STRANGER: &str = "user-2";
 
-/// What is listed for nobody, for a stranger who is asked about, and for one who is posted.
+/// The names that are listed without an identity, for a stranger by `GET`, and by `POST`.
 fn listed(edge: &Edge, key: &str) -> [Vec<String>; 3] {
     [
         edge.get(FLAGS).key(key).answer().names(),
@@ -152,14 +152,14 @@ fn traits_that_clients_may_not_set_are_ignored() {
 }
 
 #[test]
-fn ignored_traits_are_checked_all_the_same() {
+fn ignored_traits_are_still_checked() {
     let edge = edge(&shop().with("/allow_client_traits", json!(false)));
     let body = json!({ "identifier": "a", "traits": [{ "trait_key": "", "trait_value": 1 }] });
     assert_eq!(edge.identify(&body).status, 400);
 }
 
 #[test]
-fn ignored_traits_name_nobody() {
+fn ignored_traits_do_not_make_a_name() {
     let edge = edge(&shop().with("/allow_client_traits", json!(false)));
     let body = json!({ "traits": [{ "trait_key": "plan", "trait_value": "gold" }] });
     let name = |key| edge.post(IDENTITIES, body.to_string()).key(key).json().1["identifier"].clone();

@@ -1,4 +1,4 @@
-//! Traits that are posted (2.3, 4.1, 4.2): what is echoed, and what is refused, in which words.
+//! Traits that are posted: what is echoed, and what is refused, in which words (`PROTOCOL.md`, 5.1, 5.2 and 5.4).
 
 use serde_json::{Value, json};
 
@@ -69,7 +69,7 @@ fn values_are_echoed_as_they_were_sent() {
 }
 
 #[test]
-fn what_is_made_of_a_list() {
+fn a_list_of_traits_is_merged_by_key() {
     let sent = |pairs: &[(&str, &str)]| {
         let items =
             pairs.iter().map(|(key, value)| format!(r#"{{"trait_key":"{key}","trait_value":{value}}}"#));
@@ -81,7 +81,7 @@ fn what_is_made_of_a_list() {
         ("null", "null".to_owned(), sent(&[])),
         ("in the order of sending", sent(&[("b", "1"), ("a", "2")]), sent(&[("b", "1"), ("a", "2")])),
         ("null deletes", sent(&[("a", "null"), ("b", "1")]), sent(&[("b", "1")])),
-        ("nothing but null", sent(&[("a", "null")]), sent(&[])),
+        ("only nulls", sent(&[("a", "null")]), sent(&[])),
         (
             "the last of a key counts",
             sent(&[("a", "1"), ("b", "2"), ("a", "\"3\"")]),
@@ -101,11 +101,7 @@ fn what_is_made_of_a_list() {
         ),
         ("a list, as text", sent(&[("a", "[1, \"b\", true]")]), sent(&[("a", "\"[1, 'b', True]\"")])),
         ("an object, as text", sent(&[("a", "{\"b\": null}")]), sent(&[("a", "\"{'b': None}\"")])),
-        (
-            "members nobody knows",
-            r#"[{"trait_key":"a","trait_value":1,"id":7}]"#.to_owned(),
-            sent(&[("a", "1")]),
-        ),
+        ("unknown members", r#"[{"trait_key":"a","trait_value":1,"id":7}]"#.to_owned(), sent(&[("a", "1")])),
         (
             "an escaped key",
             r#"[{"trait_key":"\u0061\"","trait_value":1}]"#.to_owned(),

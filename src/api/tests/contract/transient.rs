@@ -1,4 +1,4 @@
-//! Somebody without a name, and somebody who is not to be remembered (4.3).
+//! Identities without a name, and transient ones (`PROTOCOL.md`, 5.1 and 5.3).
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ const MIXED: &str = "4d9f26c83661ed19b4c1133bd75a95a8abaac4df6cb2ef56e1e205f6d46
 const GOLD: &str = "c5501db73aba343c1859b9ec00592baa92ac6371470afd7f723821d07372c8f6";
 
 #[test]
-fn somebody_without_a_name_is_named_by_traits() {
+fn an_identity_without_a_name_is_named_by_its_traits() {
     let edge = edge(&shop());
     let random = format!("{RANDOM:032x}");
     let gold = r#"{"trait_key":"plan","trait_value":"gold"}"#;
@@ -27,7 +27,7 @@ fn somebody_without_a_name_is_named_by_traits() {
         ("blank", format!(r#"{{"identifier": "", "traits": [{gold}]}}"#), GOLD),
         ("absent", format!(r#"{{"traits": [{gold}]}}"#), GOLD),
         ("absent, said to be transient", format!(r#"{{"transient": true, "traits": [{gold}]}}"#), GOLD),
-        ("in whatever order", traits(mixed), MIXED),
+        ("in another order", traits(mixed), MIXED),
         ("nulls do not count", traits(&format!(r#"{{"trait_key":"x","trait_value":null}},{gold}"#)), GOLD),
         (
             "the last of a key counts",
@@ -72,7 +72,7 @@ fn somebody_without_a_name_is_named_by_traits() {
         ("no traits", "{}".to_owned(), &random),
         ("null and no traits", r#"{"identifier": null, "traits": []}"#.to_owned(), &random),
         ("blank and null traits", r#"{"identifier": "", "traits": null}"#.to_owned(), &random),
-        ("nothing but nulls", traits(r#"{"trait_key":"x","trait_value":null}"#), &random),
+        ("only nulls", traits(r#"{"trait_key":"x","trait_value":null}"#), &random),
     ];
     compare(situations.map(|(situation, body, name)| {
         let (status, answer) = edge.post(IDENTITIES, body).key(CLIENT).json();
@@ -81,7 +81,7 @@ fn somebody_without_a_name_is_named_by_traits() {
 }
 
 #[test]
-fn chance_is_asked_only_for_a_name() {
+fn random_bits_are_read_only_for_a_random_name() {
     let edge = edge(&shop());
     let asked = |body: Value| edge.identify(&body).read.contains(&Read::Random);
     compare([
@@ -92,7 +92,7 @@ fn chance_is_asked_only_for_a_name() {
 }
 
 #[test]
-fn the_name_that_is_given_is_the_one_that_is_evaluated() {
+fn the_generated_name_is_the_one_that_is_evaluated() {
     let edge = edge(&shop());
     let body = json!({ "traits": [{ "trait_key": "plan", "trait_value": "gold" }] });
     let nameless = edge.identify(&body).json().1;
@@ -102,7 +102,7 @@ fn the_name_that_is_given_is_the_one_that_is_evaluated() {
 }
 
 #[test]
-fn somebody_transient_is_evaluated_as_ever() {
+fn a_transient_identity_is_evaluated_like_any_other() {
     let edge = edge(&shop());
     let gold = json!([{ "trait_key": "plan", "trait_value": "gold" }]);
     let ask = |body: Value| edge.identify(&body).json();

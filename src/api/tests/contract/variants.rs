@@ -1,4 +1,4 @@
-//! Variants: of whom is pinned to one, how they are called, and what there is of them for nobody.
+//! Variants: of identities that are pinned to one, their names, and lists without an identity.
 
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ fn colour(override_of_anna: &Value) -> Value {
     json!([answer["flags"][0]["feature_state_value"], answer["flags"][0]["variant"]])
 }
 
-/// Flagsmith's pages pin somebody to a variation by giving it all of the shares in the identity's override, whose own
+/// Flagsmith's pages pin an identity to a variation by giving it all of the shares in the identity's override, whose own
 /// value is that of the control then, or none.
 #[test]
 fn an_identity_that_is_pinned_to_a_variant_gets_it() {
@@ -94,14 +94,14 @@ fn variants_are_named_for_identities() {
     assert_eq!(flags("anna"), json!([["hers", "control"], [7, null]]));
     let (_, one) = edge.get(&format!("{IDENTITIES}?identifier=anna&feature=colour")).key(CLIENT).json();
     assert_eq!(one["variant"], "control");
-    let (_, nobody) = edge.get(FLAGS).key(CLIENT).json();
-    assert_eq!(nobody[0]["feature_state_value"], "grey");
-    assert!(nobody.as_array().unwrap().iter().all(|flag| flag.get("variant").is_none()), "{nobody}");
+    let (_, list) = edge.get(FLAGS).key(CLIENT).json();
+    assert_eq!(list[0]["feature_state_value"], "grey");
+    assert!(list.as_array().unwrap().iter().all(|flag| flag.get("variant").is_none()), "{list}");
 }
 
-/// A switch that is made as a flag, on which others depend, has to reach apps before anybody logs in.
+/// A kill switch is made as a flag on which others depend. It has to reach apps before their users log in.
 #[test]
-fn flags_without_identity_are_those_of_nobody() {
+fn lists_are_evaluated_without_an_identity() {
     let segment = |name: &str, feature: &str, condition: Value| {
         json!({ "name": name, "rules": [{ "type": "ALL", "conditions": [condition] }],
                 "feature_states": [{ "feature": { "name": feature }, "enabled": true, "feature_state_value": name }] })

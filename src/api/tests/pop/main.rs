@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod histories;
+mod kept;
 mod model;
 mod relay;
 mod schedules;

@@ -17,9 +17,9 @@ use std::time::Duration;
 pub(crate) use alone::Alone;
 pub(crate) use cache::environment_copy;
 pub(crate) use origin::OriginState;
-pub(crate) use ports::{read_environment, sandbox};
+pub(crate) use ports::{Sandbox, read_environment, sandbox};
 pub(crate) use state::{Event, Frame, Read, State};
-pub(crate) use together::Together;
+pub(crate) use together::{Task, Together};
 
 /// The environment of all tests here.
 pub(crate) const KEY: &str = "demo";

@@ -272,7 +272,7 @@ fn a_leader_that_has_worked_enough_ends_early() {
 
 #[test]
 fn a_leader_that_has_worked_enough_at_once_rests_before_it_ends() {
-    let mut world = World::new(Some(7)).at(s(1), Event::Written(8)).at(s(1), Event::Announced(8));
+    let world = World::new(Some(7)).at(s(1), Event::Written(8)).at(s(1), Event::Announced(8));
     world.set(|state| state.kv_read_costs = ms(60));
     let (world, report) = led(world);
     assert_eq!((world.now(), report.looks), (s(5), 1));

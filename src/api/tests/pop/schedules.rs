@@ -20,7 +20,7 @@ use api::relay::{Channel, head, serve};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
 
-use crate::model::{Driver as _, Event, KEY, State, Together, read_environment, sandbox};
+use crate::model::{Driver as _, Event, KEY, State, Task, Together, read_environment, sandbox};
 
 /// Schedules of a normal run, of each kind.
 const SCHEDULES: u64 = 1_500;
@@ -30,8 +30,6 @@ const STEPS: usize = 20_000;
 
 /// Longer than a copy lives that a purge made due, and that the KV store did not replace.
 const SOON: Duration = Duration::from_millis(2_100);
-
-type Task = Box<dyn FnOnce(&Together) + Send>;
 
 /// What happens in a schedule, chosen by its seed.
 struct Situation {
@@ -135,7 +133,7 @@ fn listeners(seed: u64) {
         situation.listener(listeners);
     }
     let mut state = State::new(Some(1));
-    state.settings = r#"{"stream_seconds": 5, "join_seconds": 2}"#.to_owned();
+    state.settings = Some(r#"{"stream_seconds": 5, "join_seconds": 2}"#.to_owned());
     state.ensures_record = slow_steps == 0;
     run(seed, situation, state, slow_steps, last, lag);
 }

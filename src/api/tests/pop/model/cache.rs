@@ -159,11 +159,6 @@ impl Cache {
         state["copy"]["of"]["revision"].as_u64()
     }
 
-    /// Whether a request would be answered from the copy without a look at the KV store.
-    pub(crate) fn is_copy_fresh(&self, now: Duration) -> bool {
-        self.look_up(&environment_copy(), now).is_some_and(|object| object.is_fresh(now))
-    }
-
     /// The revision that is recorded as signalled.
     pub(crate) fn signalled_revision(&self, now: Duration) -> Option<u64> {
         let object = self.look_up(&format!("signalled/{KEY}"), now)?;

@@ -54,10 +54,6 @@ pub(crate) fn read_environment<D: Driver>(pop: &mut Pop<Sandbox<D>>) {
 }
 
 impl<D: Driver> Sandbox<D> {
-    pub(crate) fn number(&self) -> u32 {
-        self.number
-    }
-
     fn step<R>(&self, step: impl FnOnce(&mut State) -> R) -> Result<R, PortError> {
         self.driver.step(
             |state| {
@@ -280,7 +276,8 @@ impl<D: Driver> port::Chance for Sandbox<D> {
 
 impl<D: Driver> port::Config for Sandbox<D> {
     fn settings(&self) -> Result<Option<String>, PortError> {
-        self.step(|state| Some(state.settings.clone()))
+        let settings = self.step(|state| state.settings.clone())?;
+        settings.map(Some).ok_or_else(|| PortError("the config store fails".to_owned()))
     }
 }
 

@@ -107,7 +107,8 @@ pub(crate) struct State {
     /// vCPU time that one read of the KV store costs.
     pub(crate) kv_read_costs: Duration,
     pub(crate) vcpu: Duration,
-    pub(crate) settings: String,
+    /// The settings; nothing if they cannot be read.
+    pub(crate) settings: Option<String>,
     pub(crate) log: Vec<String>,
     /// Sandboxes that have died.
     pub(crate) dead: BTreeSet<u32>,
@@ -139,7 +140,7 @@ impl State {
             kv_reads: Vec::new(),
             kv_read_costs: Duration::ZERO,
             vcpu: Duration::ZERO,
-            settings: "{}".to_owned(),
+            settings: Some("{}".to_owned()),
             log: Vec::new(),
             dead: BTreeSet::new(),
             lock_timeouts: 0,
@@ -225,13 +226,8 @@ impl State {
         }
         let chance = self.chance();
         let Some(stored) = self.stored.get(key) else { return Ok(None) };
-        let lags = self.now < stored.lags_until && chance % 2 == 0;
+        let lags = self.now < stored.lags_until && chance.is_multiple_of(2);
         Ok(if lags { stored.before.clone() } else { stored.item.clone() })
-    }
-
-    /// The revision that was written last, if it is not that of a removal.
-    pub(crate) fn written(&self) -> Option<u64> {
-        self.written.filter(|_| !self.removed)
     }
 
     /// The greatest revision that a client of this POP heard of.

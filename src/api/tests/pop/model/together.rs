@@ -12,6 +12,9 @@ use super::state::State;
 /// One step in so many lets time come to the next deadline, although somebody could go on: a request may be slow.
 const SLOW: u32 = 24;
 
+/// Something that runs beside others.
+pub(crate) type Task = Box<dyn FnOnce(&Together) + Send>;
+
 #[derive(Clone)]
 pub(crate) struct Together(Arc<Shared>);
 
@@ -39,7 +42,7 @@ impl Together {
     }
 
     /// Runs tasks beside one another to their ends.
-    pub(crate) fn run(&self, tasks: Vec<Box<dyn FnOnce(&Together) + Send>>) {
+    pub(crate) fn run(&self, tasks: Vec<Task>) {
         self.0.world.lock().unwrap().running = tasks.len();
         let threads: Vec<_> = tasks
             .into_iter()

@@ -1,18 +1,13 @@
-//! `GET /api/v1/flags/` (wire protocol reference, 2.1): every flag, evaluated for nobody, finished when it was published.
+//! Flags in JSON, as Flagsmith's SDKs read them (`PROTOCOL.md`, 3): the lists that are finished at publication, and what is
+//! written for an identity.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use engine::{Compiled, DefaultFlag, Flag, Switches, Text};
-use http::Response;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use crate::bundle::Section;
-use crate::failure::Failure;
-use crate::reply::{JSON, Reply};
-use crate::respond::{Access, KeyKind};
-use crate::store::Store;
+use crate::key::KeyKind;
+use crate::visible::is_visible;
 
 /// The type of features whose flags have a variant.
 const MULTIVARIATE: &str = "MULTIVARIATE";
@@ -20,8 +15,8 @@ const MULTIVARIATE: &str = "MULTIVARIATE";
 const CONTROL: &str = "\"control\"";
 
 /// A flag's JSON for an identity, in its feature's default state: `{"feature":{"id":…},"enabled":true,
-/// "feature_state_value":"x","variant":null}`. What stands in front of the state is the same in any.
-pub fn text(flag: DefaultFlag<'_>) -> Text {
+/// "feature_state_value":"x","variant":null}`. What stands in front of the state is the same for every state.
+pub fn flag_json(flag: DefaultFlag<'_>) -> Text {
     #[derive(serde::Serialize)]
     struct Feature<'a> {
         id: i64,
@@ -38,7 +33,7 @@ pub fn text(flag: DefaultFlag<'_>) -> Text {
 }
 
 /// The variant of a flag that is not in its default state, as JSON: as in Flagsmith's API, the type of the feature decides
-/// whether there is one, and the type is the last that `head` says.
+/// whether there is one; `head` ends with the type.
 fn variant(flag: &Flag<'_>, head: &str) -> Cow<'static, str> {
     let is_multivariate =
         head.strip_suffix(r#""},"enabled":"#).is_some_and(|head| head.ends_with(MULTIVARIATE));
@@ -49,13 +44,10 @@ fn variant(flag: &Flag<'_>, head: &str) -> Cow<'static, str> {
     }
 }
 
-/// The body of the list: the flags that a key of this kind may see, for nobody. Flags of nobody have no variant.
-pub fn for_nobody(compiled: &Compiled, kind: KeyKind, switches: Switches) -> Vec<u8> {
+/// The body of the list: the flags that a key of this kind may see, evaluated without an identity. They have no variant.
+pub(crate) fn finished_list(compiled: &Compiled, kind: KeyKind, switches: Switches) -> Vec<u8> {
     let evaluation = compiled.evaluate(None);
-    let shown = evaluation.flags.iter().filter(|flag| {
-        let is_hidden = flag.server_only() && kind == KeyKind::Client;
-        !is_hidden && (flag.enabled() || !switches.hide_disabled_flags)
-    });
+    let shown = evaluation.flags.iter().filter(|flag| is_visible(flag, kind, switches.hide_disabled_flags));
     let flags: Vec<String> = shown
         .map(|flag| {
             let head = evaluation.texts.get(flag.head()).unwrap_or_default();
@@ -70,12 +62,12 @@ pub(crate) struct Writer<'a> {
     texts: &'a str,
     out: &'a mut Vec<u8>,
     first: bool,
-    /// What of the texts is to be copied next.
+    /// The range of the texts that is copied next.
     pending: Range<usize>,
 }
 
 impl<'a> Writer<'a> {
-    /// `texts` are those of the evaluation whose flags will be written.
+    /// `texts` are those of the evaluation whose flags are written.
     pub(crate) fn new(texts: &'a str, out: &'a mut Vec<u8>) -> Self {
         Writer { texts, out, first: true, pending: 0..0 }
     }
@@ -125,47 +117,4 @@ impl<'a> Writer<'a> {
     fn copy(&mut self, text: Range<usize>) {
         self.out.extend_from_slice(self.texts.get(text).unwrap_or_default().as_bytes());
     }
-}
-
-pub(crate) fn list<H>(access: Access<H>, gzip: bool) -> Reply<H> {
-    let section = match (access.kind, gzip) {
-        (KeyKind::Client, false) => Section::FlagsClient,
-        (KeyKind::Client, true) => Section::FlagsClientGzip,
-        (KeyKind::Server, false) => Section::FlagsServer,
-        (KeyKind::Server, true) => Section::FlagsServerGzip,
-    };
-    let mut response = Response::new(());
-    response.headers_mut().insert(http::header::CONTENT_TYPE, JSON);
-    Reply::Section(response, access.copy, section)
-}
-
-/// `?feature=`: one flag, by its name in whatever case.
-pub(crate) fn one<S: Store>(
-    access: &mut Access<S::Handle>,
-    feature: &str,
-    store: &mut S,
-) -> Result<Reply<S::Handle>, Failure> {
-    let section = match access.kind {
-        KeyKind::Client => Section::FlagsClient,
-        KeyKind::Server => Section::FlagsServer,
-    };
-    let list = store.section(&mut access.copy, section).map_err(|_| Failure::Unavailable)?;
-    find(&list, |name| name.to_lowercase() == feature.to_lowercase()).ok_or(Failure::FeatureNotFound)
-}
-
-/// The flag of a list whose name is wanted.
-pub(crate) fn find<H>(list: &[u8], wanted: impl Fn(&str) -> bool) -> Option<Reply<H>> {
-    #[derive(Deserialize)]
-    struct Flag {
-        feature: Feature,
-    }
-    #[derive(Deserialize)]
-    struct Feature {
-        name: String,
-    }
-    let flags: Vec<&RawValue> = serde_json::from_slice(list).ok()?;
-    let flag = flags
-        .into_iter()
-        .find(|flag| serde_json::from_str::<Flag>(flag.get()).is_ok_and(|flag| wanted(&flag.feature.name)))?;
-    Some(Reply::json(http::StatusCode::OK, flag.get().as_bytes().to_vec()))
 }

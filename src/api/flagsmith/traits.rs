@@ -1,44 +1,36 @@
-//! The body of `POST /api/v1/identities/` (wire protocol reference, 2.3 and 4): what was sent, checked, with Flagsmith's
-//! own words for what is wrong. As in Flagsmith's API, blanks around an identifier and around a trait's key are left out
-//! here, and are kept in the query of a `GET`; numbers in their place are their texts.
+//! Identifiers and traits as a body of `POST /api/v1/identities/` says them (`PROTOCOL.md`, 5): checked, with Flagsmith's own
+//! words for what is wrong. As in Flagsmith's API, blanks around an identifier and around a trait's key are left out here,
+//! and are kept in the query of a `GET`; numbers in their place are their texts.
 
 use engine::Value;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 
-use crate::failure::Failure;
-use crate::python::{self, TextFault};
+use super::error::RequestError;
+use super::python::{self, TextError};
 
 /// Characters of an identifier and of a text value, and of a trait's key.
 const TEXT_LIMIT: usize = 2_000;
 const KEY_LIMIT: usize = 200;
-/// What Flagsmith says of a character that its database does not take.
+/// Flagsmith's words for a character that its database refuses.
 const NO_NULL: &str = "Null characters are not allowed.";
-
-/// Whom a request asks about.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Asked {
-    /// Empty for somebody without a name.
-    pub(crate) identifier: String,
-    pub(crate) traits: Vec<Trait>,
-}
 
 /// A trait that is set. One that is deleted (`null`) leaves no trace.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Trait {
-    pub(crate) key: String,
-    pub(crate) value: Value,
+pub(super) struct Trait {
+    pub(super) key: String,
+    pub(super) value: Value,
     /// The value as it was sent.
-    pub(crate) json: String,
-    pub(crate) transient: bool,
+    pub(super) json: String,
+    pub(super) transient: bool,
 }
 
 /// Reads an identifier from a query or a body.
-pub(crate) fn identifier(text: &str) -> Result<String, Failure> {
+pub(super) fn identifier(text: &str) -> Result<String, RequestError> {
     if text.chars().count() > TEXT_LIMIT {
         let message = format!("Ensure this field has no more than {TEXT_LIMIT} characters.");
-        return Err(Failure::Invalid(json!({ "identifier": [message] })));
+        return Err(RequestError::Invalid(json!({ "identifier": [message] })));
     }
     Ok(text.to_owned())
 }
@@ -55,7 +47,7 @@ struct Body<'a> {
 struct RawTrait<'a> {
     #[serde(borrow, default, deserialize_with = "present")]
     trait_key: Option<&'a RawValue>,
-    /// `Some` of `null` is a trait to be deleted; none is a mistake.
+    /// `Some` of `null` is a trait to be deleted; none is an error.
     #[serde(borrow, default, deserialize_with = "present")]
     trait_value: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -66,39 +58,39 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-/// Reads the body of a request.
-pub(crate) fn parse(body: &[u8]) -> Result<Asked, Failure> {
-    let text =
-        std::str::from_utf8(body).map_err(|error| Failure::detail(format!("JSON parse error - {error}")))?;
-    let no_json = |error| Failure::detail(format!("JSON parse error - {error}"));
+/// Reads identifier and traits from the body of a request. The identifier is empty if the body names none.
+pub(super) fn parse(body: &[u8]) -> Result<(String, Vec<Trait>), RequestError> {
+    let text = std::str::from_utf8(body)
+        .map_err(|error| RequestError::detail(format!("JSON parse error - {error}")))?;
+    let no_json = |error| RequestError::detail(format!("JSON parse error - {error}"));
     if !text.trim_start().starts_with('{') {
         let other: &RawValue = serde_json::from_str(text).map_err(no_json)?;
         let message = format!("Invalid data. Expected a dictionary, but got {}.", kind(other));
-        return Err(Failure::Invalid(json!({ "non_field_errors": [message] })));
+        return Err(RequestError::Invalid(json!({ "non_field_errors": [message] })));
     }
     let body: Body<'_> = serde_json::from_str(text).map_err(no_json)?;
     let name = match body.identifier.map(|raw| Value::from_json(raw.get())) {
         None | Some(Some(Value::Null)) => String::new(),
         Some(Some(Value::Str(text))) if text.contains('\0') => {
-            return Err(Failure::Invalid(json!({ "identifier": [NO_NULL] })));
+            return Err(RequestError::Invalid(json!({ "identifier": [NO_NULL] })));
         }
         Some(Some(Value::Str(text))) => identifier(python::strip(&text))?,
         Some(Some(Value::Int(integer))) => integer.to_string(),
         Some(Some(Value::Float(float))) if float.is_finite() => engine::float_text(float),
-        Some(_) => return Err(Failure::Invalid(json!({ "identifier": ["Not a valid string."] }))),
+        Some(_) => return Err(RequestError::Invalid(json!({ "identifier": ["Not a valid string."] }))),
     };
-    Ok(Asked { identifier: name, traits: body.traits.map_or(Ok(Vec::new()), traits)? })
+    Ok((name, body.traits.map_or(Ok(Vec::new()), traits)?))
 }
 
 /// Reads the list of traits; of several with one key the last one counts. The errors stand in a list of the same
 /// order, empty where a trait is sound.
-fn traits(raw: &RawValue) -> Result<Vec<Trait>, Failure> {
+fn traits(raw: &RawValue) -> Result<Vec<Trait>, RequestError> {
     if raw.get() == "null" {
         return Ok(Vec::new());
     }
     let items: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| {
         let message = format!("Expected a list of items but got type \"{}\".", kind(raw));
-        Failure::Invalid(json!({ "traits": { "non_field_errors": [message] } }))
+        RequestError::Invalid(json!({ "traits": { "non_field_errors": [message] } }))
     })?;
     let mut traits: Vec<Trait> = Vec::with_capacity(items.len());
     let mut places = std::collections::BTreeMap::new();
@@ -119,7 +111,7 @@ fn traits(raw: &RawValue) -> Result<Vec<Trait>, Failure> {
         }
     }
     if errors.iter().any(|error| error != &json!({})) {
-        return Err(Failure::Invalid(json!({ "traits": errors })));
+        return Err(RequestError::Invalid(json!({ "traits": errors })));
     }
     traits.retain(|sent| sent.value != Value::Null);
     Ok(traits)
@@ -171,8 +163,8 @@ fn trait_value(raw: &RawValue) -> Result<(Value, String), String> {
     let no_text = || "Not a valid string.".to_owned();
     if raw.get().starts_with(['[', '{']) {
         let text = python::text(raw, TEXT_LIMIT).map_err(|fault| match fault {
-            TextFault::TooLong => too_long(),
-            TextFault::NoText => no_text(),
+            TextError::TooLong => too_long(),
+            TextError::NoText => no_text(),
         })?;
         let json = serde_json::to_string(&text).unwrap_or_default();
         return Ok((Value::Str(text), json));

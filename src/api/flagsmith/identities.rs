@@ -1,34 +1,43 @@
-//! `GET` and `POST /api/v1/identities/` (wire protocol reference, 2.2 and 2.3): every flag, evaluated for an identity.
+//! `GET` and `POST /api/v1/identities/` (`PROTOCOL.md`, 4 and 5): every flag, evaluated for an identity.
 
 use std::fmt::Write;
 
 use engine::{Identity, Value};
-use http::StatusCode;
+use http::{Method, Request, StatusCode};
 use sha2::{Digest, Sha256};
 
-use crate::failure::Failure;
-use crate::flags::{Writer, find};
-use crate::key::hexadecimal;
+use super::error::RequestError;
+use super::flags::find;
+use super::traits::{self, Trait};
+use crate::access::Access;
+use crate::flag_json::Writer;
+use crate::key::{KeyKind, hexadecimal};
+use crate::negotiate::{check_json, parameter};
 use crate::reply::Reply;
-use crate::respond::{Access, KeyKind};
-use crate::store::Store;
-use crate::traits::{Asked, Trait};
+use crate::store::{Body, Store};
+use crate::visible::is_visible;
 
-/// What a request wants to know about whom.
-pub(crate) struct Question {
-    pub(crate) asked: Asked,
+/// Bytes of a request's body that are accepted.
+pub const BODY_LIMIT: usize = 1 << 20;
+
+/// What a request asks, and about which identity.
+struct IdentityRequest {
+    /// Empty for an identity without a name.
+    identifier: String,
+    traits: Vec<Trait>,
     /// One flag, by its exact name, in place of all.
-    pub(crate) feature: Option<String>,
-    /// Overrides of this very identifier are left aside: a bare identity, asked about by `GET` as transient.
-    pub(crate) bare: bool,
+    feature: Option<String>,
+    /// The overrides of this identifier do not count: it was asked about by `GET` as transient.
+    ignore_own_overrides: bool,
 }
 
-pub(crate) fn answer<S: Store>(
-    access: &mut Access<S::Handle>,
-    question: Question,
+pub(super) fn answer<S: Store>(
+    request: &Request<()>,
+    body: &mut dyn Body,
+    mut access: Access<S::Handle>,
     store: &mut S,
-) -> Result<Reply<S::Handle>, Failure> {
-    let Question { mut asked, feature, bare } = question;
+) -> Result<Reply<S::Handle>, RequestError> {
+    let mut asked = read(request, body)?;
     let switches = access.copy.header.switches;
     if access.kind == KeyKind::Client && !switches.allow_client_traits {
         asked.traits.clear();
@@ -36,12 +45,12 @@ pub(crate) fn answer<S: Store>(
     if asked.identifier.is_empty() {
         asked.identifier = transient_identifier(&asked.traits, || store.random());
     }
-    let compiled = store.compiled(&mut access.copy).map_err(|_| Failure::Unavailable)?;
+    let compiled = store.compiled(&mut access.copy).map_err(|_| RequestError::Unavailable)?;
     let identity = Identity {
         key: (!switches.composite_key).then(|| asked.identifier.clone()),
         identifier: asked.identifier,
         traits: asked.traits.iter().map(|sent| (sent.key.clone(), sent.value.clone())).collect(),
-        bare,
+        bare: asked.ignore_own_overrides,
     };
     let evaluation = compiled.evaluate(Some(&identity));
 
@@ -57,18 +66,35 @@ pub(crate) fn answer<S: Store>(
     let list = body.len() - 1;
     let mut writer = Writer::new(evaluation.texts, &mut body);
     for flag in &evaluation.flags {
-        let hidden = flag.server_only() && access.kind == KeyKind::Client;
-        if !hidden && (flag.enabled() || !switches.hide_disabled_flags) {
+        if is_visible(flag, access.kind, switches.hide_disabled_flags) {
             writer.write(flag);
         }
     }
     writer.finish();
     body.push(b']');
-    if let Some(feature) = feature {
-        return find(&body[list..], |name| name == feature).ok_or(Failure::FeatureNotFound);
+    if let Some(feature) = asked.feature {
+        return find(&body[list..], |name| name == feature).ok_or(RequestError::FeatureNotFound);
     }
     body.push(b'}');
     Ok(Reply::json(StatusCode::OK, body))
+}
+
+fn read(request: &Request<()>, body: &mut dyn Body) -> Result<IdentityRequest, RequestError> {
+    let feature = parameter(request, "feature");
+    if request.method() == Method::POST {
+        check_json(request.headers()).map_err(RequestError::MediaType)?;
+        let body = body.read(BODY_LIMIT);
+        if body.len() > BODY_LIMIT {
+            return Err(RequestError::TooLarge { limit: BODY_LIMIT });
+        }
+        let (identifier, traits) = traits::parse(&body)?;
+        return Ok(IdentityRequest { identifier, traits, feature, ignore_own_overrides: false });
+    }
+    let identifier = parameter(request, "identifier").ok_or(RequestError::MissingIdentifier)?;
+    let identifier = traits::identifier(&identifier)?;
+    // Any text means yes, `false` too, as in Flagsmith's API.
+    let ignore_own_overrides = parameter(request, "transient").is_some();
+    Ok(IdentityRequest { identifier, traits: Vec::new(), feature, ignore_own_overrides })
 }
 
 fn write_traits(body: &mut Vec<u8>, traits: &[Trait]) {
@@ -91,8 +117,8 @@ fn json_string(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
 }
 
-/// The name of somebody without one: a hash of the traits, so that percentage splits are stable for equal traits; a
-/// random one without traits (wire protocol reference, 4.3).
+/// The identifier of an identity without a name: a hash of the traits, so that percentage splits are stable for equal
+/// traits; a random one without traits (`PROTOCOL.md`, 5.3).
 fn transient_identifier(traits: &[Trait], random: impl FnOnce() -> u128) -> String {
     if traits.is_empty() {
         return format!("{:032x}", random());
@@ -119,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn somebody_without_a_name_is_named_by_traits() {
+    fn an_identity_without_a_name_is_named_by_its_traits() {
         let sent = |key: &str, json: &str| Trait {
             key: key.into(),
             value: Value::from_json(json).unwrap(),

@@ -7,27 +7,27 @@ use serde_json::value::RawValue;
 
 /// Why a value has no text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TextFault {
+pub(super) enum TextError {
     TooLong,
-    /// Half of a surrogate pair, or a number without bound, is in it.
+    /// It holds half of a surrogate pair, or a number that is too large.
     NoText,
 }
 
 /// A text without the white space around it: `str.strip()`.
-pub(crate) fn strip(text: &str) -> &str {
+pub(super) fn strip(text: &str) -> &str {
     // Python counts the four separators of ASCII as white space, and Unicode does not.
     text.trim_matches(|c: char| c.is_whitespace() || ('\x1c'..='\x1f').contains(&c))
 }
 
 /// What `str()` makes of a list or an object, of so many characters at most: `[1, 'a', True]`. In one pass, however deep
 /// it is.
-pub(crate) fn text(raw: &RawValue, limit: usize) -> Result<String, TextFault> {
+pub(super) fn text(raw: &RawValue, limit: usize) -> Result<String, TextError> {
     let mut text = String::new();
     let mut rest = raw.get();
     while let Some(first) = rest.chars().next() {
         // No character is longer than four bytes.
         if text.len() > 4 * limit {
-            return Err(TextFault::TooLong);
+            return Err(TextError::TooLong);
         }
         let length = match first {
             '"' => end_of_string(rest),
@@ -51,11 +51,11 @@ pub(crate) fn text(raw: &RawValue, limit: usize) -> Result<String, TextFault> {
                 Some(Value::Int(integer)) => text.push_str(&integer.to_string()),
                 Some(Value::Float(float)) if float.is_finite() => text.push_str(&engine::float_text(float)),
                 Some(Value::Str(string)) => quote(&string, &mut text),
-                Some(Value::Float(_)) | None => return Err(TextFault::NoText),
+                Some(Value::Float(_)) | None => return Err(TextError::NoText),
             },
         }
     }
-    if text.chars().count() > limit { Err(TextFault::TooLong) } else { Ok(text) }
+    if text.chars().count() > limit { Err(TextError::TooLong) } else { Ok(text) }
 }
 
 /// The length of the JSON string that a text begins with.
@@ -91,7 +91,8 @@ fn quote(string: &str, text: &mut String) {
     text.push(quote);
 }
 
-/// Python and Rust agree on who is printable, but Rust tells of a character in a text only, behind another one.
+/// Python and Rust agree on which characters are printable. Rust says it only of a character behind another one: at the start
+/// of a text it escapes some more.
 fn is_printable(c: char) -> bool {
     let mut buffer = [b'a', 0, 0, 0, 0];
     let length = 1 + c.encode_utf8(&mut buffer[1..]).len();
@@ -103,7 +104,7 @@ fn is_printable(c: char) -> bool {
 mod tests {
     use super::*;
 
-    fn of(json: &str) -> Result<String, TextFault> {
+    fn of(json: &str) -> Result<String, TextError> {
         text(&RawValue::from_string(json.to_owned()).unwrap(), 40)
     }
 
@@ -128,17 +129,17 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_text() {
-        assert_eq!(of(r#"["\ud800"]"#), Err(TextFault::NoText));
-        assert_eq!(of("[1e400]"), Err(TextFault::NoText));
-        assert_eq!(of(&format!(r#"["{}"]"#, "x".repeat(37))), Err(TextFault::TooLong));
+    fn values_without_a_text_are_refused() {
+        assert_eq!(of(r#"["\ud800"]"#), Err(TextError::NoText));
+        assert_eq!(of("[1e400]"), Err(TextError::NoText));
+        assert_eq!(of(&format!(r#"["{}"]"#, "x".repeat(37))), Err(TextError::TooLong));
         assert_eq!(of(&format!(r#"["{}"]"#, "é".repeat(36))).map(|text| text.chars().count()), Ok(40));
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(of(&deep), Err(TextFault::TooLong));
+        assert_eq!(of(&deep), Err(TextError::TooLong));
     }
 
     #[test]
-    fn white_space_around() {
+    fn white_space_is_stripped_as_python_strips_it() {
         assert_eq!(strip(" \u{a0}\x1f\u{3000}a b\n\x1c"), "a b");
         assert_eq!(strip("\u{200b}"), "\u{200b}");
     }

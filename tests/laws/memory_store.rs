@@ -5,16 +5,16 @@ use std::sync::LazyLock;
 
 use api::bundle::{self, Label, section_of};
 use api::{
-    EnvironmentKey, Header, KeyKind, Lookup, PopCopy, Revision, Section, ServerKey, ServerKeyHash, Source,
-    Store, Unavailable, for_nobody, text,
+    EnvironmentKey, Header, Lookup, PopCopy, Revision, Section, ServerKey, ServerKeyHash, Source, Store,
+    Unavailable,
 };
 use engine::{Compiled, Document, Options};
 use jiff::Timestamp;
 
 pub(crate) const CLIENT_KEY: &str = "client";
 pub(crate) const SERVER_KEY: &str = "ser.shop";
-/// Stands in everything that is for server-side keys alone.
-pub(crate) const TOLD_TO_SERVERS: &str = "kept-from-clients-5f1c9b";
+/// Is in every text that is for server-side keys alone.
+pub(crate) const SERVERS_ONLY: &str = "kept-from-clients-5f1c9b";
 
 /// One client-side key, one server-side key; a feature for servers only, which a segment and an identity override.
 const DOCUMENT: &str = r#"{
@@ -56,10 +56,8 @@ const DOCUMENT: &str = r#"{
 
 static BUNDLE: LazyLock<(Header, Vec<u8>)> = LazyLock::new(|| {
     let document = Document::parse(DOCUMENT).unwrap();
-    let (environment, _) = document.compile(Options::default(), text).unwrap();
-    let revision = Revision(1_772_450_553);
     let label = Label {
-        revision,
+        revision: Revision(1_772_450_553),
         source_updated_at: None,
         source_hash: String::new(),
         source: None,
@@ -68,21 +66,9 @@ static BUNDLE: LazyLock<(Header, Vec<u8>)> = LazyLock::new(|| {
         switches: document.switches(),
         tombstone: false,
     };
-    let encoded = environment.encode().unwrap();
-    let compiled = Compiled::decode(encoded.clone()).unwrap();
-    let flags = |kind| for_nobody(&compiled, kind, document.switches());
-    let (client, server) = (flags(KeyKind::Client), flags(KeyKind::Server));
-    let stamped = document.stamped(&revision.iso()).into_bytes();
-    let sections = [
-        (Section::Compiled, encoded),
-        (Section::FlagsClientGzip, [b"gzip ", &client[..]].concat()),
-        (Section::FlagsClient, client),
-        (Section::FlagsServerGzip, [b"gzip ", &server[..]].concat()),
-        (Section::FlagsServer, server),
-        (Section::DocumentGzip, [b"gzip ", &stamped[..]].concat()),
-        (Section::Document, stamped),
-    ];
-    bundle::write(&label, &sections).unwrap()
+    let fake_gzip = |bytes: &[u8]| Ok([b"gzip ", bytes].concat());
+    let composed = bundle::compose(&document, Options::default(), label, fake_gzip).unwrap();
+    (composed.header, composed.bytes)
 });
 
 /// A whole bundle.
@@ -92,18 +78,18 @@ pub fn sound_bundle() -> &'static [u8] {
 
 /// The store of one request.
 #[derive(Default)]
-pub(crate) struct Shelf {
+pub(crate) struct MemoryStore {
     chance: u128,
 }
 
-impl Shelf {
+impl MemoryStore {
     pub(crate) fn section_bytes(&self, section: Section) -> Vec<u8> {
         let (header, bytes) = &*BUNDLE;
         section_of(bytes, header.span(section).unwrap()).to_vec()
     }
 }
 
-impl Store for Shelf {
+impl Store for MemoryStore {
     type Handle = ();
 
     fn environment(&mut self, key: &EnvironmentKey) -> Lookup<PopCopy<()>> {

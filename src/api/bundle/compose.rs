@@ -1,0 +1,124 @@
+//! From a document to its bundle. Composed here alone, so that tests of other crates serve what publishers store.
+
+use std::io;
+
+use engine::{Broken, Compiled, Document, Options, Refusal, Warning};
+use thiserror::Error;
+
+use super::{BundleError, Header, Label, Section, write};
+use crate::flag_json::{finished_list, flag_json};
+use crate::key::KeyKind;
+
+/// A bundle that is ready to be stored, and what its document has that never matches.
+#[derive(Debug)]
+pub struct Composed {
+    pub header: Header,
+    pub bytes: Vec<u8>,
+    pub warnings: Vec<Warning>,
+}
+
+/// Why no bundle can be made of a document.
+#[derive(Debug, Error)]
+pub enum ComposeError {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Encoding(#[from] Broken),
+    #[error(transparent)]
+    Layout(#[from] BundleError),
+    #[error("a section could not be compressed: {0}")]
+    Compression(#[from] io::Error),
+}
+
+/// Compiles a document and lays all of its sections out, the stamped document with the label's revision. The label's
+/// switches are replaced by those of the document, and what is composed is no tombstone. `gzip` compresses a section.
+///
+/// # Errors
+/// If the document is refused, a section cannot be made, or the header does not fit.
+pub fn compose(
+    document: &Document,
+    options: Options,
+    label: Label,
+    gzip: impl Fn(&[u8]) -> io::Result<Vec<u8>>,
+) -> Result<Composed, ComposeError> {
+    let label = Label { switches: document.switches(), tombstone: false, ..label };
+    let (environment, warnings) = document.compile(options, flag_json)?;
+    let encoded = environment.encode()?;
+    let compiled = Compiled::decode(encoded.clone())?;
+    let client = finished_list(&compiled, KeyKind::Client, label.switches);
+    let server = finished_list(&compiled, KeyKind::Server, label.switches);
+    let stamped = document.stamped(&label.revision.iso()).into_bytes();
+    let sections = [
+        (Section::Compiled, encoded),
+        (Section::FlagsClientGzip, gzip(&client)?),
+        (Section::FlagsClient, client),
+        (Section::FlagsServerGzip, gzip(&server)?),
+        (Section::FlagsServer, server),
+        (Section::DocumentGzip, gzip(&stamped)?),
+        (Section::Document, stamped),
+    ];
+    let (header, bytes) = write(&label, &sections)?;
+    Ok(Composed { header, bytes, warnings })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::{check, section_of};
+    use crate::revision::Revision;
+
+    fn document() -> Document {
+        let state = r#"{"feature": {"id": 1, "name": "f"}, "enabled": true, "feature_state_value": 7}"#;
+        let text = format!(
+            r#"{{"api_key": "k", "project": {{"segments": []}}, "hide_sensitive_data": true, "feature_states": [{state}]}}"#
+        );
+        Document::parse(&text).unwrap()
+    }
+
+    fn label() -> Label {
+        Label {
+            revision: Revision(1_772_450_553),
+            source_updated_at: None,
+            source_hash: String::new(),
+            source: None,
+            replaced: Vec::new(),
+            settings: String::new(),
+            switches: document().switches(),
+            tombstone: false,
+        }
+    }
+
+    #[test]
+    fn a_bundle_has_every_section_and_the_switches_of_its_document() {
+        let mut label = label();
+        label.switches.hide_sensitive_data = false;
+        label.tombstone = true;
+        let fake_gzip = |bytes: &[u8]| Ok([b"gzip of ", bytes].concat());
+        let composed = compose(&document(), Options::default(), label, fake_gzip).unwrap();
+        assert_eq!(check(&composed.bytes), Ok(composed.header.clone()));
+        assert!(composed.header.switches.hide_sensitive_data && !composed.header.tombstone);
+        let text = |section| {
+            let span = composed.header.span(section).unwrap();
+            String::from_utf8_lossy(section_of(&composed.bytes, span)).into_owned()
+        };
+        let list =
+            r#"[{"feature":{"id":1,"name":"f","type":"STANDARD"},"enabled":true,"feature_state_value":7}]"#;
+        assert_eq!([text(Section::FlagsClient), text(Section::FlagsServer)], [list, list]);
+        assert!(text(Section::Document).contains("2026-03-02T11:22:33.000000+00:00"));
+        for (plain, gzip) in [
+            (Section::FlagsClient, Section::FlagsClientGzip),
+            (Section::FlagsServer, Section::FlagsServerGzip),
+            (Section::Document, Section::DocumentGzip),
+        ] {
+            assert_eq!(text(gzip), format!("gzip of {}", text(plain)));
+        }
+        assert!(Section::ALL.iter().all(|section| composed.header.span(*section).is_some()));
+    }
+
+    #[test]
+    fn a_compressor_that_fails_is_an_error() {
+        let failing = |_: &[u8]| Err(io::Error::other("no room"));
+        let error = compose(&document(), Options::default(), label(), failing).unwrap_err();
+        assert_eq!(error.to_string(), "a section could not be compressed: no room");
+    }
+}
