@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use api::progress::{Changed, Progress};
-use api::{EnvironmentKey, Revision};
+use api::{EnvironmentKey, Revision, Secret};
 use clap::Args;
-use origin::{Control, Origin, Token, WebhookSecret};
+use origin::{Control, Origin};
 use publisher::watch::Remote;
 use publisher::{Announce, Signals, SystemClock};
 use tokio::task::block_in_place;
@@ -22,7 +22,7 @@ use crate::USAGE;
 use crate::origin::end;
 use crate::origin_arguments::OriginArguments;
 use crate::source_arguments::MANIFESTS;
-use crate::target::{StoreArguments, secret_text};
+use crate::target::{ORIGIN_TOKEN, StoreArguments};
 use crate::watch::{WatchedArguments, end_unfinished, say};
 
 /// How long a write under way may take to its end.
@@ -94,10 +94,8 @@ struct Serving {
 
 fn prepare(arguments: &Arguments) -> Result<Serving> {
     let session = arguments.watched.session()?;
-    let token = secret_text(arguments.origin_token_file.as_deref(), "JACKSTAFF_ORIGIN_TOKEN")?;
-    let token = token.map(|(text, place)| Token::parse(&text).context(place)).transpose()?;
-    let secret = secret_text(arguments.webhook_secret_file.as_deref(), "JACKSTAFF_WEBHOOK_SECRET")?;
-    let secret = secret.map(|(text, place)| WebhookSecret::parse(&text).context(place)).transpose()?;
+    let token = Secret::read_token(arguments.origin_token_file.as_deref(), ORIGIN_TOKEN)?;
+    let secret = Secret::read(arguments.webhook_secret_file.as_deref(), "JACKSTAFF_WEBHOOK_SECRET")?;
     let origin = arguments.origin.origin("serve", token, secret)?;
     let origin = origin.with_control(Arc::new(Watched(session.remote())));
     let target = arguments.store.target("serve", Signals::Here(Arc::new(Here(origin.clone()))))?;

@@ -7,13 +7,13 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use api::EnvironmentKey;
+use api::{EnvironmentKey, Secret};
 use clap::Args;
 use publisher::status::{Question, Status, status, wrong};
 use publisher::{Client, Clock, Signals, SystemClock, Target};
 
 use crate::USAGE;
-use crate::target::{ApiArguments, secret};
+use crate::target::{ApiArguments, ORIGIN_TOKEN};
 
 /// Show what is stored of each environment, what an edge serves, and whether they agree
 ///
@@ -94,7 +94,7 @@ fn prepare(arguments: &Arguments) -> Result<(Target, Question)> {
     let environments = keys.collect::<Result<Vec<_>>>()?;
     let serving = match &arguments.serve {
         Some(url) => {
-            Some((url.clone(), secret(arguments.serve_token_file.as_deref(), "JACKSTAFF_ORIGIN_TOKEN")?))
+            Some((url.clone(), Secret::read_token(arguments.serve_token_file.as_deref(), ORIGIN_TOKEN)?))
         }
         None => None,
     };

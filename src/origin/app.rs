@@ -16,7 +16,7 @@ use crate::bus::Bus;
 use crate::listener::Listener;
 use crate::refusal::{Refusal, detail};
 use crate::state::Origin;
-use crate::{announcement, health, metrics, request, segment, stream, watch_metrics, webhook};
+use crate::{announcement, health, metrics, request, stream, stream_part, watch_metrics, webhook};
 
 /// A body has some fifty bytes; this leaves room for members that are not known.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -30,7 +30,7 @@ const BODY_LIMIT: usize = 16 * 1024;
 /// | `GET /health/readiness`, `/sse/health` | as `/health`; 503 once the origin is ending |
 /// | `GET /status` | the report of the control, for those who bring the token; 404 without a control |
 /// | `GET /metrics` | Prometheus text |
-/// | `GET /sse/environments/{key}/stream` | 200, an endless event stream, for any key of the right shape; in segments, for any key |
+/// | `GET /sse/environments/{key}/stream` | 200, an endless event stream, for any key of the right shape; in parts, for any key |
 /// | `POST /sse/environments/{key}/queue-change` | 200 `null`, once the change is announced, or whoever publishes the environment in this process is told to look |
 /// | `POST /webhooks/flagsmith`, `/webhooks/flagsmith/{key}` | 200 `{"status":"ok"}`, once whoever publishes in this process is told to look; not there without a [`webhook_secret`](crate::Settings::webhook_secret) |
 ///
@@ -76,8 +76,8 @@ async fn metrics(State(origin): State<Origin>) -> Response {
 /// Asks for no token: what a stream tells, the flags themselves would.
 async fn stream(State(origin): State<Origin>, key: Result<Path<String>, PathRejection>) -> Response {
     match listen(&origin, key) {
-        Ok(listener) => match origin.segment() {
-            Some(segment) => stream::segment(listener, segment),
+        Ok(listener) => match origin.stream_part() {
+            Some(part) => stream::part(listener, part),
             None => stream::endless(listener),
         },
         Err(refusal) => {
@@ -92,15 +92,15 @@ fn listen(origin: &Origin, key: Result<Path<String>, PathRejection>) -> Result<L
 }
 
 async fn head_of_stream(State(origin): State<Origin>, key: Result<Path<String>, PathRejection>) -> Response {
-    listened_to(&origin, key).map_or_else(Refusal::into_response, |_| stream::head(origin.segment()))
+    listened_to(&origin, key).map_or_else(Refusal::into_response, |_| stream::head(origin.stream_part()))
 }
 
 fn listened_to(origin: &Origin, key: Result<Path<String>, PathRejection>) -> Result<EnvironmentKey, Refusal> {
-    if origin.segment().is_none() {
+    if origin.stream_part().is_none() {
         return request::key(key);
     }
     let key = key.map_or_else(|_| String::new(), |Path(key)| key);
-    Ok(segment::environment(&key)?)
+    Ok(stream_part::environment(&key)?)
 }
 
 async fn queue_change(
@@ -142,7 +142,7 @@ mod tests {
     use std::sync::Arc;
 
     use api::progress::Progress;
-    use api::{EnvironmentKey, Revision};
+    use api::{EnvironmentKey, Revision, Secret};
     use axum::body::{Body, Bytes, to_bytes};
     use http::header::{ALLOW, AUTHORIZATION, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
     use http_body_util::BodyExt;
@@ -151,8 +151,8 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+    use crate::Settings;
     use crate::control::Control;
-    use crate::{Settings, Token};
 
     /// 2026-03-02T11:22:33.25Z
     const NOW: i64 = 1_772_450_553_250;
@@ -162,7 +162,7 @@ mod tests {
 
     fn origin(token: Option<&str>) -> Origin {
         let settings = Settings {
-            token: token.map(|token| Token::parse(token).unwrap()),
+            token: token.map(|token| Secret::parse_token(token).unwrap()),
             max_streams: 3,
             max_environments: 2,
             ..Settings::default()
@@ -422,8 +422,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn in_segments_a_stream_lets_itself_be_joined_and_takes_any_key() {
-        let settings = Settings { segment: crate::Segment::of_seconds(40), ..Settings::default() };
+    async fn a_stream_in_parts_can_be_joined_and_takes_any_key() {
+        let settings = Settings { stream_part: crate::StreamPart::of_seconds(40), ..Settings::default() };
         let origin = Origin::new(settings);
         for key in ["demo", "ser.abc", "%FF", "a%20b", ""] {
             let mut response = stream(&origin, key).await;

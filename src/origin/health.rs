@@ -79,7 +79,7 @@ mod tests {
     use std::sync::Arc;
 
     use api::progress::{Changed, PlaceTrouble};
-    use api::{EnvironmentKey, Revision};
+    use api::{EnvironmentKey, Revision, Secret};
     use axum::body::{Body, to_bytes};
     use http::header::AUTHORIZATION;
     use jiff::Timestamp;
@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
     use crate::control::Control;
-    use crate::{BusAddress, Settings, Token, app};
+    use crate::{BusAddress, Settings, app};
 
     /// One that says how it stands.
     struct Reported(Progress);
@@ -124,7 +124,8 @@ mod tests {
         let troubles =
             vec![PlaceTrouble { place: "environments/c.json".into(), why: "it is no JSON".into() }];
         let report = Progress { environments, troubles, api_calls: 12 };
-        let settings = Settings { token: Some(Token::parse("s3cret").unwrap()), ..Settings::default() };
+        let settings =
+            Settings { token: Some(Secret::parse_token("s3cret").unwrap()), ..Settings::default() };
         Origin::new(settings).with_control(Arc::new(Reported(report)))
     }
 

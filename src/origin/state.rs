@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use api::{EnvironmentKey, Revision};
+use api::{EnvironmentKey, Revision, Secret};
 use jiff::Timestamp;
 
 use crate::announcement::revision;
@@ -10,9 +10,7 @@ use crate::bus::{Bus, BusAddress};
 use crate::control::Control;
 use crate::hub::{Full, Hub, Limits};
 use crate::metrics::Metrics;
-use crate::segment::Segment;
-use crate::token::Token;
-use crate::webhook::WebhookSecret;
+use crate::stream_part::StreamPart;
 
 /// How many seconds ahead of this clock an announcement may be.
 ///
@@ -27,16 +25,16 @@ const LEAD: u64 = 10;
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// What announcements must carry. Without it everybody may announce.
-    pub token: Option<Token>,
+    pub token: Option<Secret>,
     /// What Flagsmith's webhooks are signed with. Without it there are no routes for them.
-    pub webhook_secret: Option<WebhookSecret>,
+    pub webhook_secret: Option<Secret>,
     /// How many streams may be open before more are refused.
     pub max_streams: usize,
     /// How many environments may be announced before new ones are refused. As many again may be listened to without
     /// having been announced.
     pub max_environments: usize,
     /// Whether streams end, for caches that hand them on to clients, and when. Edges listen to endless ones.
-    pub segment: Option<Segment>,
+    pub stream_part: Option<StreamPart>,
 }
 
 impl Default for Settings {
@@ -48,7 +46,7 @@ impl Default for Settings {
             webhook_secret: None,
             max_streams: 50_000,
             max_environments: 10_000,
-            segment: None,
+            stream_part: None,
         }
     }
 }
@@ -58,9 +56,9 @@ impl Default for Settings {
 pub struct Origin(Arc<Inner>);
 
 struct Inner {
-    token: Option<Token>,
-    webhook_secret: Option<WebhookSecret>,
-    segment: Option<Segment>,
+    token: Option<Secret>,
+    webhook_secret: Option<Secret>,
+    stream_part: Option<StreamPart>,
     hub: Arc<Hub>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     control: OnceLock<Arc<dyn Control>>,
@@ -79,7 +77,7 @@ impl Origin {
         Self(Arc::new(Inner {
             token: settings.token,
             webhook_secret: settings.webhook_secret,
-            segment: settings.segment,
+            stream_part: settings.stream_part,
             hub: Arc::new(Hub::new(limits, Arc::new(Metrics::new()))),
             clock: Box::new(clock),
             control: OnceLock::new(),
@@ -144,16 +142,16 @@ impl Origin {
         self.0.bus.get()
     }
 
-    pub(crate) fn token(&self) -> Option<&Token> {
+    pub(crate) fn token(&self) -> Option<&Secret> {
         self.0.token.as_ref()
     }
 
-    pub(crate) fn webhook_secret(&self) -> Option<&WebhookSecret> {
+    pub(crate) fn webhook_secret(&self) -> Option<&Secret> {
         self.0.webhook_secret.as_ref()
     }
 
-    pub(crate) fn segment(&self) -> Option<Segment> {
-        self.0.segment
+    pub(crate) fn stream_part(&self) -> Option<StreamPart> {
+        self.0.stream_part
     }
 
     /// What an announcement of a later revision is taken for.

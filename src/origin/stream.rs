@@ -8,12 +8,12 @@ use http::HeaderName;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
 
 use crate::listener::{Aborted, Listener};
-use crate::segment::{Segment, Writing};
+use crate::stream_part::{StreamPart, Writing};
 
 /// What each stream's head says.
 ///
 /// Clients are edges, but Flagsmith's own origin lets browsers in, and a stream tells nothing that is not public. No
-/// proxy on the way may hold it back, or keep it, unless it is a segment.
+/// proxy on the way may hold it back, or keep it, unless it is a part.
 const HEADERS: [(HeaderName, &str); 4] = [
     (CONTENT_TYPE, "text/event-stream"),
     (CACHE_CONTROL, "no-store"),
@@ -30,21 +30,21 @@ pub(crate) fn endless(listener: Listener) -> Response {
     (HEADERS, Body::from_stream(frames)).into_response()
 }
 
-/// The answer to `GET` that ends after a while: the segment that begins with it.
-pub(crate) fn segment(listener: Listener, segment: Segment) -> Response {
-    let writing = segment.begin(listener, fastrand::u64(..));
+/// The answer to `GET` that ends after a while: the part that begins with it.
+pub(crate) fn part(listener: Listener, part: StreamPart) -> Response {
+    let writing = part.begin(listener, fastrand::u64(..));
     let frames = stream::try_unfold(writing, async |mut writing: Writing| {
         let frame = writing.next().await?;
         Ok::<_, Aborted>(frame.map(|frame| (frame, writing)))
     });
-    segment.mark((HEADERS, Body::from_stream(frames)).into_response())
+    part.mark((HEADERS, Body::from_stream(frames)).into_response())
 }
 
 /// The answer to `HEAD`: the same head, with no length, and nobody listens.
-pub(crate) fn head(segment: Option<Segment>) -> Response {
+pub(crate) fn head(part: Option<StreamPart>) -> Response {
     let head = (HEADERS, Body::from_stream(stream::pending::<Result<Bytes, Aborted>>())).into_response();
-    match segment {
-        Some(segment) => segment.mark(head),
+    match part {
+        Some(part) => part.mark(head),
         None => head,
     }
 }

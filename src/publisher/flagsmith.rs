@@ -11,6 +11,7 @@ mod pages;
 #[cfg(test)]
 mod tests;
 
+use api::Secret;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,6 @@ pub use failed::{FlagsmithFailed, PageFault};
 
 use crate::client::asked_pause;
 use crate::clock::Clock;
-use crate::target::Secret;
 use address::Address;
 use failed::Fault;
 use pages::Pages;

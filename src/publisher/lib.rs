@@ -36,5 +36,5 @@ pub use quota::Quota;
 pub use report::{Done, Published, Report, Trouble};
 pub use server_keys::{ServerKeySource, ServerKeysFault, ServerKeysReport, parse_server_keys};
 pub use source::{Place, Source, SourceFault};
-pub use target::{Announce, Secret, SecretFault, Signals, Target};
+pub use target::{Announce, Signals, Target};
 pub use write::{NotShown, StoreFailed};

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use api::{EnvironmentKey, ServerKey, ServerKeyHash};
+use api::{EnvironmentKey, Secret, ServerKey, ServerKeyHash};
 use jiff::Timestamp;
 use serde::Deserialize;
 use thiserror::Error;
@@ -12,7 +12,6 @@ use thiserror::Error;
 use crate::client::{CallFailed, Calls, Client, Patience};
 use crate::kv::{Item, Stored};
 use crate::purge::purge;
-use crate::target::Secret;
 use crate::write::{Decision, StoreFailed, bring};
 
 /// A server-side key that an environment shall have.
@@ -165,10 +164,9 @@ fn source(written: Written, environment: &str, number: usize) -> Result<ServerKe
         Written::Key(key) => (key, true, None),
         Written::Full { key, active, expires_at } => (key, active, expires_at),
     };
-    let secret = Secret::parse(&key).ok();
-    let (key, hash) = secret
-        .zip(ServerKeyHash::of(&key))
-        .ok_or_else(|| ServerKeysFault::Shape { environment: environment(), number })?;
+    let key = Secret::parse_token(&key).ok();
+    let hashed = key.and_then(|key| Some((ServerKeyHash::of(key.reveal())?, key)));
+    let (hash, key) = hashed.ok_or_else(|| ServerKeysFault::Shape { environment: environment(), number })?;
     let expires_at = expires_at.map(|at| at.parse()).transpose();
     let expires_at =
         expires_at.map_err(|_| ServerKeysFault::ExpiresAt { environment: environment(), number })?;

@@ -14,12 +14,11 @@ use std::thread;
 use std::time::Duration;
 
 use api::progress::{Bus, EnvironmentProgress, Publishing};
-use api::{EnvironmentKey, Header, Revision, bundle};
+use api::{EnvironmentKey, Header, Revision, Secret, bundle};
 
 use crate::client::{CallFailed, Client, Patience};
 use crate::clock::Clock;
 use crate::kv::{self, Item};
-use crate::target::Secret;
 
 pub use edge::AtEdge;
 pub use judgement::wrong;

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use api::{EnvironmentKey, Revision};
-use thiserror::Error;
+use api::{EnvironmentKey, Revision, Secret};
 
 /// Where bundles go, and who is told.
 #[derive(Debug, Clone)]
@@ -46,42 +45,5 @@ impl fmt::Debug for Signals {
             Signals::Origin { url, .. } => write!(f, "Origin({url})"),
             Signals::Here(_) => f.write_str("Here"),
         }
-    }
-}
-
-/// A token. It shows itself to nobody.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-/// Why a text is no token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum SecretFault {
-    #[error("an empty token")]
-    Empty,
-    #[error("a token holds visible ASCII characters only")]
-    Character,
-}
-
-impl Secret {
-    /// # Errors
-    /// If the text cannot stand in a header.
-    pub fn parse(text: &str) -> Result<Secret, SecretFault> {
-        if text.is_empty() {
-            Err(SecretFault::Empty)
-        } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Err(SecretFault::Character)
-        } else {
-            Ok(Secret(text.to_owned()))
-        }
-    }
-
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
     }
 }

@@ -1,10 +1,10 @@
 //! One publisher, and the stand-in that it writes to.
 
-use api::{EnvironmentKey, Header, Label, bundle};
+use api::{EnvironmentKey, Header, Label, Secret, bundle};
 use jiff::Timestamp;
 use publisher::{
-    Client, Clock, Done, Options, Place, Report, Secret, ServerKeySource, Signals, Source, Target,
-    parse_server_keys, publish, unpublish,
+    Client, Clock, Done, Options, Place, Report, ServerKeySource, Signals, Source, Target, parse_server_keys,
+    publish, unpublish,
 };
 use serde_json::{Value, json};
 use tests::SimulatedClock;
@@ -40,10 +40,10 @@ pub(crate) fn source(document: &Value) -> Source {
 pub(crate) fn target(api: &FastlyApi) -> Target {
     Target {
         api: api.url(),
-        token: Secret::parse(TOKEN).unwrap(),
+        token: Secret::parse_token(TOKEN).unwrap(),
         store: STORE.into(),
         service: Some(SERVICE.into()),
-        signals: Signals::Origin { url: api.url(), token: Some(Secret::parse(ORIGIN_TOKEN).unwrap()) },
+        signals: Signals::Origin { url: api.url(), token: Some(Secret::parse_token(ORIGIN_TOKEN).unwrap()) },
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is called, in which order; and other publishers.
 
-use publisher::{Client, Options, Secret, Signals, Target, publish};
+use api::Secret;
+use publisher::{Client, Options, Signals, Target, publish};
 use serde_json::json;
 use tests::fastly::{Fault, Kind};
 
@@ -178,7 +179,7 @@ fn without_a_service_or_an_origin_nobody_is_told() {
 fn tokens_do_not_show() {
     let world = World::new();
     assert!(!format!("{:?}", target(&world.api)).contains("token-"), "not in a debug text either");
-    assert!(Secret::parse("with\nnewline").is_err());
+    assert!(Secret::parse_token("with\nnewline").is_err());
 }
 
 #[test]

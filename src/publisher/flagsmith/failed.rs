@@ -1,12 +1,10 @@
 //! What went wrong while a document was fetched. No message shows a key.
 
-use api::EnvironmentKey;
+use api::{EnvironmentKey, Secret};
 use std::time::Duration;
 
 use thiserror::Error;
 use ureq::http::StatusCode;
-
-use crate::target::Secret;
 
 /// Why a document could not be had.
 #[derive(Debug, Error)]
@@ -157,7 +155,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_of_a_refusal() {
-        let key = Secret::parse("ser.abc").unwrap();
+        let key = Secret::parse_token("ser.abc").unwrap();
         for (body, expected) in [
             ("", String::new()),
             (" \r\n", String::new()),

@@ -90,7 +90,7 @@ fn document(updated_at: &str, overrides: &[&str]) -> Value {
 
 fn fetch(url: &str, retries: usize) -> (Result<Value, String>, Vec<Duration>) {
     let clock = Instantly::default();
-    let key = Secret::parse("ser.key").unwrap();
+    let key = Secret::parse_token("ser.key").unwrap();
     let text = Flagsmith::new(url).unwrap().fetch(&key, Connection::Kept, &clock, retries);
     let value = text.map(|text| serde_json::from_str(&text).unwrap());
     (value.map_err(|failed| failed.to_string()), clock.slept.into_inner().unwrap())
@@ -106,7 +106,7 @@ fn a_single_page_to_the_letter() {
         [answer("200 OK", &[], text.as_bytes()), answer("200 OK", &["content-encoding: gzip"], &gzip)]
     {
         let (url, asked) = server(vec![answer]);
-        let key = Secret::parse("ser.key").unwrap();
+        let key = Secret::parse_token("ser.key").unwrap();
         let fetched = Flagsmith::new(&url).unwrap().fetch(&key, Connection::Kept, &Instantly::default(), 0);
         assert_eq!(fetched.unwrap(), text);
         assert_eq!(asked.iter().collect::<Vec<_>>(), [GET]);
@@ -208,7 +208,7 @@ fn pauses_that_are_asked_for_are_kept_within_limits() {
     assert_eq!((fetched, slept), (Ok(document("1", &[])), vec![Duration::from_secs(7)]));
 
     let (url, _) = server(vec![busy("3600")]);
-    let key = Secret::parse("ser.key").unwrap();
+    let key = Secret::parse_token("ser.key").unwrap();
     let failed =
         Flagsmith::new(&url).unwrap().fetch(&key, Connection::Kept, &Instantly::default(), 5).unwrap_err();
     assert_eq!(failed.asked_pause(), Some(Duration::from_secs(3600)));
@@ -228,7 +228,7 @@ fn refusals_are_final_and_show_no_key() {
         ("400 Bad Request", false),
     ] {
         let (url, asked) = server(vec![answer(status, &[], b"{\"message\": \"unknown key 'ser.key'\"}")]);
-        let key = Secret::parse("ser.key").unwrap();
+        let key = Secret::parse_token("ser.key").unwrap();
         let failed = Flagsmith::new(&url)
             .unwrap()
             .fetch(&key, Connection::Kept, &Instantly::default(), 5)
@@ -294,7 +294,7 @@ fn a_connection_that_was_closed_in_between() {
     let kept = String::from_utf8(whole).unwrap().replace("connection: close\r\n", "").into_bytes();
     let (url, asked) = server(vec![kept.clone(), kept]);
     let flagsmith = Flagsmith::new(&url).unwrap();
-    let key = Secret::parse("ser.key").unwrap();
+    let key = Secret::parse_token("ser.key").unwrap();
     for _ in 0..2 {
         flagsmith.fetch(&key, Connection::Kept, &Instantly::default(), 0).unwrap();
         // The server says what it was asked as soon as it has closed.

@@ -1,10 +1,10 @@
 //! What whoever publishes says of it: the answer to `GET /status`.
 
+use api::Secret;
 use api::progress::Publishing;
 use ureq::http::{Request, StatusCode};
 
 use super::edge::agent;
-use crate::target::Secret;
 
 /// Bytes of an answer: a thousand environments have half a megabyte.
 const LIMIT: u64 = 64 << 20;

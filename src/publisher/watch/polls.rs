@@ -13,14 +13,13 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::EnvironmentKey;
 use api::progress::Changed;
+use api::{EnvironmentKey, Secret};
 use jiff::Timestamp;
 
 use crate::basis::Basis;
 use crate::server_keys::ServerKeySource;
 use crate::source::Place;
-use crate::target::Secret;
 use crate::watch::Watch;
 use crate::watch::claims::Trouble;
 use crate::watch::news::News;

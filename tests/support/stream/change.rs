@@ -4,8 +4,8 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use api::Revision;
-use publisher::{Client, Done, Options, Place, Secret, Signals, Source, SystemClock, Target};
+use api::{Revision, Secret};
+use publisher::{Client, Done, Options, Place, Signals, Source, SystemClock, Target};
 use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::Request;
@@ -70,7 +70,7 @@ pub fn announce(origin: &str, token: Option<&str>, key: &str, revision: u64) -> 
 fn write(api: &str, store: &str, service: &str, token: &str, document: &Value) -> (String, u64) {
     let target = Target {
         api: api.to_owned(),
-        token: Secret::parse(token).unwrap(),
+        token: Secret::parse_token(token).unwrap(),
         store: store.to_owned(),
         service: Some(service.to_owned()),
         signals: Signals::Nobody,

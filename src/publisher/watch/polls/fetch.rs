@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use api::EnvironmentKey;
+use api::{EnvironmentKey, Secret};
 use serde::Deserialize;
 
 use crate::basis::{Basis, Doubt};
 use crate::clock::Clock;
 use crate::flagsmith::{Connection, Flagsmith};
 use crate::source::{Place, Source, sha256};
-use crate::target::Secret;
 use crate::watch::failure::Failure;
 use crate::watch::seen::{State, ToPublish};
 

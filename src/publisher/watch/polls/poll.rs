@@ -1,10 +1,10 @@
 //! One environment at Flagsmith: when it is asked for next, and what there is to say of it.
 
+use api::Secret;
 use std::time::Duration;
 
 use crate::flagsmith::Connection;
 use crate::source::Place;
-use crate::target::Secret;
 use crate::watch::failure::Failure;
 use crate::watch::news::News;
 use crate::watch::pace::Pace;

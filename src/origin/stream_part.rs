@@ -1,8 +1,8 @@
-//! Streams in segments, for caches that hand one stream on to many clients (a classic Fastly service, Varnish) where no
+//! Streams in parts, for caches that hand one stream on to many clients (a classic Fastly service, Varnish) where no
 //! relay lies between.
 //!
-//! The first request at a cache begins a *segment*, and later ones join it: they are given all of it from its
-//! beginning, and then what comes. So a segment can be joined for a shorter time than it lasts. One that is over and can
+//! The first request at a cache begins a *part*, and later ones join it: they are given all of it from its
+//! beginning, and then what comes. So a part can be joined for a shorter time than it lasts. One that is over and can
 //! still be joined is given whole, at once, again and again, to clients that come back as soon as a stream ends.
 
 use std::time::Duration;
@@ -33,24 +33,24 @@ pub(crate) fn environment(key: &str) -> Result<EnvironmentKey, KeyFault> {
     EnvironmentKey::parse(key).or_else(|_| EnvironmentKey::parse(SILENT))
 }
 
-/// How long segments last.
+/// How long parts last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Segment(Duration);
+pub struct StreamPart(Duration);
 
-impl Segment {
-    /// The seconds that a segment may last: the range of the edge's setting of that name.
+impl StreamPart {
+    /// The seconds that a part may last: the range of the edge's setting of that name.
     pub const SECONDS: (u64, u64) = (5, 90);
 
-    /// A segment of so many seconds; none if they are out of range.
+    /// A part of so many seconds; none if they are out of range.
     pub fn of_seconds(seconds: u64) -> Option<Self> {
         let (least, most) = Self::SECONDS;
         (least..=most).contains(&seconds).then_some(Self(Duration::from_secs(seconds)))
     }
 
-    /// For how many seconds a segment can be joined: three eighths of what it lasts. Whoever joins has five eighths left.
+    /// For how many seconds a part can be joined: three eighths of what it lasts. Whoever joins has five eighths left.
     ///
     /// Less than half, because a cache may stand behind another (a POP behind its shield) and not count how old an
-    /// object came to it: it then keeps it for this time once more, and even so the segment is not over.
+    /// object came to it: it then keeps it for this time once more, and even so the part is not over.
     fn join(self) -> u64 {
         self.0.as_secs() * 3 / 8
     }
@@ -63,14 +63,14 @@ impl Segment {
         response
     }
 
-    /// The segment that begins now. `chance` is any number: it spreads when clients come back.
+    /// The part that begins now. `chance` is any number: it spreads when clients come back.
     pub(crate) fn begin(self, listener: Listener, chance: u64) -> Writing {
         let now = Instant::now();
         Writing { listener, chance, begun: false, last: None, ends: now + self.0, ping: now + PING }
     }
 }
 
-/// A segment that is being written.
+/// A part that is being written.
 pub(crate) struct Writing {
     listener: Listener,
     chance: u64,
@@ -82,7 +82,7 @@ pub(crate) struct Writing {
 }
 
 impl Writing {
-    /// The next thing to write, always of whole frames; none once the segment is over. At first, at once: how long to
+    /// The next thing to write, always of whole frames; none once the part is over. At first, at once: how long to
     /// wait before coming back, and what stands.
     ///
     /// An announcement that changes no number is not told. It makes relays look at the KV store; a client would only
@@ -90,7 +90,7 @@ impl Writing {
     ///
     /// # Errors
     ///
-    /// Once the origin ends: a segment that ends too soon must not look like one that is over.
+    /// Once the origin ends: a part that ends too soon must not look like one that is over.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Aborted> {
         if !self.begun {
             self.begun = true;
@@ -158,10 +158,10 @@ mod tests {
             self.hub.announce(&self.demo, Revision(revision), Revision(10_000)).unwrap();
         }
 
-        /// A segment that begins now, and that says `retry: 500`.
+        /// A part that begins now, and that says `retry: 500`.
         fn begin(&self) -> Writing {
             let listener = self.hub.listen(self.demo.clone()).unwrap();
-            Segment::of_seconds(LENGTH).unwrap().begin(listener, 0)
+            StreamPart::of_seconds(LENGTH).unwrap().begin(listener, 0)
         }
     }
 
@@ -182,19 +182,19 @@ mod tests {
     #[test]
     fn it_can_be_joined_for_less_than_half_of_its_time() {
         for (seconds, join) in [(4, None), (5, Some(1)), (40, Some(15)), (90, Some(33)), (91, None)] {
-            assert_eq!(Segment::of_seconds(seconds).map(Segment::join), join, "{seconds}");
+            assert_eq!(StreamPart::of_seconds(seconds).map(StreamPart::join), join, "{seconds}");
         }
-        let (least, most) = Segment::SECONDS;
+        let (least, most) = StreamPart::SECONDS;
         for seconds in least..=most {
-            let join = Segment::of_seconds(seconds).unwrap().join();
+            let join = StreamPart::of_seconds(seconds).unwrap().join();
             assert!(join >= 1 && 2 * join < seconds, "{seconds}: {join}");
         }
-        let head = Segment::of_seconds(40).unwrap().mark(Response::default());
+        let head = StreamPart::of_seconds(40).unwrap().mark(Response::default());
         assert_eq!(head.headers()[CACHE_CONTROL], "public, max-age=15, no-transform");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_segment_says_when_to_come_back_and_what_stands_and_ends_in_time() {
+    async fn a_part_says_when_to_come_back_and_what_stands_and_ends_in_time() {
         let world = World::new();
         world.announce(100);
         let mut writing = world.begin();
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_segment_is_aborted_with_the_origin_and_not_ended() {
+    async fn a_part_is_aborted_with_the_origin_and_not_ended() {
         let world = World::new();
         let mut writing = world.begin();
         next(&mut writing).await;
