@@ -25,6 +25,7 @@ mod settings;
 pub mod signal;
 mod store;
 mod stream;
+mod time;
 mod traits;
 
 pub use bundle::{BundleFault, Header, Label, Provenance, Section};
@@ -38,3 +39,4 @@ pub use secret::{Secret, SecretError};
 pub use server_key::ServerKey;
 pub use settings::{Fault, Settings};
 pub use store::{Lookup, Store, Unavailable};
+pub use time::{parse_time, seconds};

@@ -145,7 +145,7 @@ struct Here(Origin);
 
 impl Announce for Here {
     fn announce(&self, key: &EnvironmentKey, revision: Revision) -> Result<(), String> {
-        self.0.announce(key, revision).map_err(|full| full.to_string())
+        self.0.announce(key, revision).map_err(|error| error.to_string())
     }
 }
 

@@ -12,17 +12,17 @@ use http::{HeaderMap, HeaderValue};
 use http_body_util::LengthLimitError;
 use tokio::time::timeout;
 
-use crate::refusal::Refusal;
+use crate::request_error::RequestError;
 use crate::state::Origin;
 
 /// How long a body may take. Flagsmith's caller gives up after two seconds.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// Lets a request pass that carries the token. Without a configured token, every request passes.
-pub(crate) fn authorize(origin: &Origin, headers: &HeaderMap) -> Result<(), Refusal> {
+pub(crate) fn authorize(origin: &Origin, headers: &HeaderMap) -> Result<(), RequestError> {
     let header = headers.get(AUTHORIZATION);
     let passes = origin.token().is_none_or(|token| header.is_some_and(|header| carries(header, token)));
-    if passes { Ok(()) } else { Err(Refusal::Unauthorized) }
+    if passes { Ok(()) } else { Err(RequestError::Unauthorized) }
 }
 
 /// Whether an `Authorization` header is `Token <token>`.
@@ -33,19 +33,19 @@ fn carries(header: &HeaderValue, token: &Secret) -> bool {
     scheme.eq_ignore_ascii_case(b"token") && token.equals(given.trim_ascii())
 }
 
-pub(crate) fn key(path: Result<Path<String>, PathRejection>) -> Result<EnvironmentKey, Refusal> {
+pub(crate) fn key(path: Result<Path<String>, PathRejection>) -> Result<EnvironmentKey, RequestError> {
     // The one way in which a single text of a path that matched can be refused.
-    let Path(key) = path.map_err(|_| Refusal::KeyNotUtf8)?;
+    let Path(key) = path.map_err(|_| RequestError::KeyNotUtf8)?;
     Ok(EnvironmentKey::parse(&key)?)
 }
 
 /// The whole body, of `limit` bytes at most.
-pub(crate) async fn body(request: Request, limit: usize) -> Result<Bytes, Refusal> {
+pub(crate) async fn body(request: Request, limit: usize) -> Result<Bytes, RequestError> {
     let body = timeout(BODY_TIME, to_bytes(request.into_body(), limit)).await;
-    body.map_err(|_| Refusal::Slow(BODY_TIME))?.map_err(|error| {
+    body.map_err(|_| RequestError::TooSlow(BODY_TIME))?.map_err(|error| {
         match std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) {
-            true => Refusal::TooLarge(limit),
-            false => Refusal::Unread,
+            true => RequestError::TooLarge(limit),
+            false => RequestError::BrokenOff,
         }
     })
 }

@@ -5,11 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use api::{EnvironmentKey, KeyFault, Provenance};
+use api::{EnvironmentKey, KeyFault, Provenance, parse_time};
 use engine::{Document, Refusal};
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -105,7 +103,7 @@ impl Source {
         };
         let updated_at = match document.updated_at() {
             None => None,
-            Some(text) => match time(text) {
+            Some(text) => match parse_time(text) {
                 Some(time) => Some(time),
                 None => return Err(SourceFault::UpdatedAt { place, text: text.to_owned() }),
             },
@@ -126,14 +124,6 @@ impl Source {
         let place = place.clone();
         Err(SourceFault::Another { place, found: source.key, expected: environment.clone() })
     }
-}
-
-/// A time with a zone, or without one in UTC.
-fn time(text: &str) -> Option<Timestamp> {
-    text.parse().ok().or_else(|| {
-        let time: DateTime = text.parse().ok()?;
-        Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp())
-    })
 }
 
 /// SHA-256, in hexadecimal.
