@@ -46,7 +46,7 @@ fn stream_part(text: &str) -> Result<StreamPart, String> {
 const OTHER_FILES: u64 = 64;
 
 impl OriginArguments {
-    /// The origin, with what announcements have to bring; what it lacks is said aloud, in the name of a `command`.
+    /// The origin, with what announcements have to put_if_unchanged; what it lacks is said aloud, in the name of a `command`.
     /// Webhooks are of use where something is published in this very process.
     pub(crate) fn origin(
         &self,

@@ -8,8 +8,8 @@ use anyhow::{Result, bail};
 use api::EnvironmentKey;
 use clap::Args;
 use publisher::{
-    Client, Clock, Options, Place, Report, ServerKeySource, ServerKeysReport, Source, SystemClock, Target,
-    parse_server_keys, publish, publish_answer, publish_server_keys,
+    Client, Clock, DocumentSource, Place, PublishOptions, Report, ServerKeySource, ServerKeysReport,
+    SystemClock, Target, parse_server_keys, publish, publish_answer, publish_server_keys,
 };
 
 use crate::USAGE;
@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             return USAGE.into();
         }
     };
-    let options = Options {
+    let options = PublishOptions {
         anchoring: arguments.regex_anchor.into(),
         force: arguments.force,
         keep_removed: false,
@@ -83,7 +83,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let clock = SystemClock::start();
     let client = Client::new(target, &clock);
     let mut publication = Publication { client: &client, options, server_keys, places: BTreeMap::new() };
-    let of_files = arguments.files.iter().map(|file| match Source::read(file) {
+    let of_files = arguments.files.iter().map(|file| match DocumentSource::read(file) {
         Ok(source) => publication.publish(Place::from(file.as_path()), &source),
         Err(fault) => refused(&fault),
     });
@@ -110,14 +110,14 @@ fn refused(fault: &dyn std::fmt::Display) -> Verdict {
 /// One document after the other.
 struct Publication<'a> {
     client: &'a Client<'a>,
-    options: Options,
+    options: PublishOptions,
     server_keys: ServerKeys,
     /// Where each environment is from.
     places: BTreeMap<String, Place>,
 }
 
 impl Publication<'_> {
-    fn publish(&mut self, place: Place, source: &Source) -> Verdict {
+    fn publish(&mut self, place: Place, source: &DocumentSource) -> Verdict {
         if let Some(other) = self.places.get(source.key.as_str()) {
             let key = &source.key;
             return refused(&format!("{place}: api_key: environment `{key}` is that of {other} too"));
@@ -164,7 +164,7 @@ impl Publication<'_> {
                     let advice = failed.advice(&key).map_or(String::new(), |advice| format!("; {advice}"));
                     format!("{place}: {failed}{advice}")
                 })?;
-                Source::fetched(&place, &text, &key).map_err(|fault| fault.to_string())
+                DocumentSource::fetched(&place, &text, &key).map_err(|fault| fault.to_string())
             };
             worst = worst.max(match publish_answer(self.client, &key, ask, server_keys, &self.options) {
                 Ok(report) => {
@@ -224,7 +224,7 @@ enum ServerKeys {
 }
 
 impl ServerKeys {
-    fn of(&self, source: &Source) -> Vec<ServerKeySource> {
+    fn of(&self, source: &DocumentSource) -> Vec<ServerKeySource> {
         match self {
             ServerKeys::Manifest(manifest) => manifest.get(source.key.as_str()).cloned().unwrap_or_default(),
             ServerKeys::OfTheOneFile(keys) => keys.clone(),

@@ -44,7 +44,7 @@ const LAST_WRITE: Duration = Duration::from_secs(10);
 
 Environment variables:
   FASTLY_API_TOKEN          the API token, unless --token-file names a file with it
-  JACKSTAFF_ORIGIN_TOKEN    the token that announcements have to bring, unless --origin-token-file names a file with it
+  JACKSTAFF_ORIGIN_TOKEN    the token that announcements have to put_if_unchanged, unless --origin-token-file names a file with it
   JACKSTAFF_WEBHOOK_SECRET  what Flagsmith signs webhooks with, unless --webhook-secret-file names a file with it
   JACKSTAFF_BUS             the URL of the bus with its password, unless --bus is given
   JACKSTAFF_SERVER_KEYS     a manifest itself, unless --server-keys names a file with it; a file is watched, too
@@ -61,7 +61,7 @@ pub(crate) struct Arguments {
     listen: SocketAddr,
     #[command(flatten)]
     origin: OriginArguments,
-    /// The file that holds the token which announcements have to bring; without a token, everybody may announce
+    /// The file that holds the token which announcements have to put_if_unchanged; without a token, everybody may announce
     #[arg(long, value_name = "FILE")]
     origin_token_file: Option<PathBuf>,
     /// The file that holds the secret that Flagsmith signs webhooks with; without a secret there are none
@@ -98,7 +98,7 @@ fn prepare(arguments: &Arguments) -> Result<Serving> {
     let secret = Secret::read(arguments.webhook_secret_file.as_deref(), "JACKSTAFF_WEBHOOK_SECRET")?;
     let origin = arguments.origin.origin("serve", token, secret)?;
     let origin = origin.with_control(Arc::new(Watched(session.remote())));
-    let target = arguments.store.target("serve", Signals::Here(Arc::new(Here(origin.clone()))))?;
+    let target = arguments.store.target("serve", Signals::InProcess(Arc::new(Here(origin.clone()))))?;
     Ok(Serving { session, target, origin })
 }
 

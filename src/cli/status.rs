@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use api::{EnvironmentKey, Secret};
 use clap::Args;
-use publisher::status::{Question, Status, status, wrong};
+use publisher::status::{Status, StatusQuery, problems, status};
 use publisher::{Client, Clock, Signals, SystemClock, Target};
 
 use crate::USAGE;
@@ -22,7 +22,7 @@ use crate::target::{ApiArguments, ORIGIN_TOKEN};
 /// the edge at that address answers to each client-side key; with --serve, what `jackstaff serve` says of each, and which
 /// documents are broken there. Nothing is written. Each environment is a call to Fastly's API, which takes about 1,000 an
 /// hour. Exit codes: 0 all agree, and nothing is broken; 1 something disagrees, is behind or is broken; 2 the store or a
-/// server could not be asked; 64 wrong usage.
+/// server could not be asked; 64 problems usage.
 #[derive(Args)]
 #[command(after_help = "Examples:
   jackstaff status --store STORE --edge https://flags.example.com
@@ -58,7 +58,7 @@ const DISAGREES: u8 = 1;
 const UNANSWERED: u8 = 2;
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let (target, question) = match prepare(arguments) {
+    let (target, query) = match prepare(arguments) {
         Ok(prepared) => prepared,
         Err(error) => {
             eprintln!("jackstaff status: {error:#}");
@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         }
     };
     let clock = SystemClock::start();
-    let status = status(&Client::new(target, &clock), &clock, &question);
+    let status = status(&Client::new(target, &clock), &clock, &query);
     let text = if arguments.json {
         format!("{:#}\n", json::json(&status, clock.now()))
     } else {
@@ -86,7 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn prepare(arguments: &Arguments) -> Result<(Target, Question)> {
+fn prepare(arguments: &Arguments) -> Result<(Target, StatusQuery)> {
     let keys = arguments
         .keys
         .iter()
@@ -98,11 +98,11 @@ fn prepare(arguments: &Arguments) -> Result<(Target, Question)> {
         }
         None => None,
     };
-    let target = arguments.api.target(None, Signals::Nobody)?;
-    Ok((target, Question { environments, edge: arguments.edge.clone(), serving }))
+    let target = arguments.api.target(None, Signals::None)?;
+    Ok((target, StatusQuery { environments, edge: arguments.edge.clone(), serving }))
 }
 
 fn disagrees(status: &Status) -> bool {
-    status.environments.iter().any(|environment| !wrong(environment).is_empty())
+    status.environments.iter().any(|environment| !problems(environment).is_empty())
         || !status.troubles().is_empty()
 }

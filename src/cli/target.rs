@@ -80,7 +80,7 @@ impl TargetArguments {
         let token = Secret::read_token(self.origin_token_file.as_deref(), ORIGIN_TOKEN)?;
         let signals = match &self.origin {
             Some(url) => Signals::Origin { url: url.clone(), token },
-            None => Signals::Nobody,
+            None => Signals::None,
         };
         let target = self.store.target(command, signals)?;
         if self.origin.is_none() {

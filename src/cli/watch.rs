@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use publisher::watch::{AtFlagsmith, News, Session, Settings};
-use publisher::{Options, SystemClock};
+use publisher::watch::{AtFlagsmith, LogLine, Session, WatchSettings};
+use publisher::{PublishOptions, SystemClock};
 
 use crate::USAGE;
 use crate::evaluate::RegexAnchor;
@@ -95,12 +95,12 @@ impl WatchedArguments {
         let sources = self.sources.sources()?;
         let interval = Duration::from_secs(self.poll);
         let at_flagsmith = |NamedFlagsmith { name, api }: NamedFlagsmith| AtFlagsmith { api, name, interval };
-        Ok(Session::new(Settings {
+        Ok(Session::new(WatchSettings {
             paths: self.paths.clone(),
             flagsmith: sources.flagsmith.map(at_flagsmith),
             server_keys: sources.server_keys.unwrap_or_default(),
             server_keys_file: sources.server_keys_file,
-            options: Options {
+            options: PublishOptions {
                 anchoring: self.regex_anchor.into(),
                 force: self.force,
                 keep_removed: true,
@@ -150,13 +150,13 @@ fn hurry_at_the_end(clock: Arc<SystemClock>) -> Result<()> {
 /// Ends the program with a write under way.
 pub(crate) fn end_unfinished(command: &str) -> ! {
     let line = "ended with a write under way; watching again settles it".into();
-    say(command, &News { is_trouble: true, line });
+    say(command, &LogLine { is_warning: true, line });
     exit(NOT_WRITTEN);
 }
 
 /// Says it in the name of a `command`. What nobody reads any more is no reason to stop.
-pub(crate) fn say(command: &str, news: &News) {
-    let _ = if news.is_trouble {
+pub(crate) fn say(command: &str, news: &LogLine) {
+    let _ = if news.is_warning {
         writeln!(io::stderr(), "jackstaff {command}: {news}")
     } else {
         writeln!(io::stdout(), "jackstaff {command}: {news}")

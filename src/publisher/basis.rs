@@ -8,9 +8,9 @@ use api::{Header, Revision};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::client::{CallFailed, Calls};
-use crate::kv::{self, Item, Stored};
-use crate::source::Source;
+use crate::client::{CallError, Calls};
+use crate::kv::{self, Item, StoredItem};
+use crate::source::DocumentSource;
 
 /// What the store has under an environment's key, and in which generation. It is learnt by a look or by a write of one's
 /// own, and a write that follows from it replaces this generation and no other.
@@ -19,7 +19,7 @@ pub(crate) struct Basis {
     /// None if there is nothing.
     pub(crate) generation: Option<String>,
     /// None if what is there is no bundle.
-    pub(crate) known: Option<Known>,
+    pub(crate) known: Option<KnownBundle>,
     /// It is from a write of one's own.
     pub(crate) is_own: bool,
 }
@@ -29,7 +29,7 @@ pub(crate) struct Basis {
 /// Read from the metadata, and more leniently than the edge reads it: a revision counts, even if another version of
 /// the format wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Known {
+pub(crate) struct KnownBundle {
     pub(crate) revision: Revision,
     #[serde(default)]
     pub(crate) source_updated_at: Option<String>,
@@ -48,14 +48,14 @@ pub(crate) struct Known {
 
 impl Basis {
     /// Looks.
-    pub(crate) fn look(calls: &Calls<'_>, key: &str) -> Result<Basis, CallFailed> {
+    pub(crate) fn look(calls: &Calls<'_>, key: &str) -> Result<Basis, CallError> {
         Ok(Basis::of(kv::get(calls, key)?.as_ref()))
     }
 
-    pub(crate) fn of(stored: Option<&Stored>) -> Basis {
+    pub(crate) fn of(stored: Option<&StoredItem>) -> Basis {
         Basis {
             generation: stored.map(|stored| stored.generation.clone()),
-            known: stored.and_then(Known::of),
+            known: stored.and_then(KnownBundle::of),
             is_own: false,
         }
     }
@@ -66,7 +66,7 @@ impl Basis {
     }
 
     /// Whether an API that answers this may be behind itself, as a replica is, or a process with a cache of its own.
-    pub(crate) fn doubts(&self, answer: &Source) -> Option<Doubt> {
+    pub(crate) fn doubts(&self, answer: &DocumentSource) -> Option<Doubt> {
         let known = self.known.as_ref()?;
         // Without times nobody can tell.
         let (stored, answered) = known.updated_at().zip(answer.updated_at)?;
@@ -101,22 +101,22 @@ impl Doubt {
     }
 }
 
-impl Known {
+impl KnownBundle {
     /// None if what is stored is no bundle.
-    pub(crate) fn of(stored: &Stored) -> Option<Known> {
+    pub(crate) fn of(stored: &StoredItem) -> Option<KnownBundle> {
         let item = &stored.item;
         let header = bundle::check(&item.value).ok();
         let metadata = header.as_ref().map(Header::metadata).or_else(|| item.metadata.clone())?;
-        let mut known: Known = serde_json::from_str(&metadata).ok()?;
+        let mut known: KnownBundle = serde_json::from_str(&metadata).ok()?;
         // The metadata is what the edge goes by, so that has to be right, too.
         known.sound = header.is_some() && item.metadata.as_ref() == Some(&metadata);
         Some(known)
     }
 
     /// Of a bundle that was written, and is stored as it was written.
-    pub(crate) fn of_written(item: &Item) -> Option<Known> {
-        let known: Known = serde_json::from_str(item.metadata.as_deref()?).ok()?;
-        Some(Known { sound: true, ..known })
+    pub(crate) fn of_written(item: &Item) -> Option<KnownBundle> {
+        let known: KnownBundle = serde_json::from_str(item.metadata.as_deref()?).ok()?;
+        Some(KnownBundle { sound: true, ..known })
     }
 
     /// When the source of what is stored said that it changed last.
@@ -133,9 +133,9 @@ impl Known {
 }
 
 /// Whether what is stored is of a later revision than a bundle that was written.
-pub(crate) fn is_later(stored: &Stored, written: &Item) -> bool {
+pub(crate) fn is_later(stored: &StoredItem, written: &Item) -> bool {
     let revision = |item: &Item| {
-        let known: Known = serde_json::from_str(item.metadata.as_deref()?).ok()?;
+        let known: KnownBundle = serde_json::from_str(item.metadata.as_deref()?).ok()?;
         Some(known.revision)
     };
     revision(&stored.item) > revision(written)
@@ -157,8 +157,8 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn known(hash: &str, replaced: &[&str]) -> Known {
-        Known {
+    fn known(hash: &str, replaced: &[&str]) -> KnownBundle {
+        KnownBundle {
             revision: Revision(500),
             source_updated_at: Some(at(100).to_string()),
             source_hash: hash.into(),
@@ -183,9 +183,9 @@ mod tests {
         };
         let (header, value) = bundle::write(&label, &[(Section::FlagsClient, b"[]".to_vec())]).unwrap();
         let sound = known("old", &["older"]);
-        let unsound = Known { sound: false, ..sound.clone() };
+        let unsound = KnownBundle { sound: false, ..sound.clone() };
         let cut = value[..value.len() - 1].to_vec();
-        let other = Known {
+        let other = KnownBundle {
             revision: Revision(7),
             source_updated_at: None,
             source_hash: String::new(),
@@ -202,8 +202,8 @@ mod tests {
             ("something else", b"?".to_vec(), Some("?".into()), None),
             ("something else, without metadata", b"?".to_vec(), None, None),
         ] {
-            let stored = Stored { generation: "1".into(), item: Item { value, metadata } };
-            assert_eq!(Known::of(&stored), expected, "{situation}");
+            let stored = StoredItem { generation: "1".into(), item: Item { value, metadata } };
+            assert_eq!(KnownBundle::of(&stored), expected, "{situation}");
         }
     }
 
@@ -213,7 +213,7 @@ mod tests {
         let short = |n: u8| char::from(b'a' + n).to_string().repeat(SHORT_HASH);
         let mut stored = known(&long(0), &[]);
         for n in 1..12 {
-            stored = Known { replaced: stored.replaced_by(&long(n)), source_hash: long(n), ..stored };
+            stored = KnownBundle { replaced: stored.replaced_by(&long(n)), source_hash: long(n), ..stored };
         }
         assert_eq!(stored.replaced, [10, 9, 8, 7, 6, 5, 4, 3].map(short));
         assert_eq!(stored.replaced_by(&long(9)), [11, 10, 8, 7, 6, 5, 4, 3].map(short), "what is taken back");
@@ -228,10 +228,11 @@ mod tests {
             let updated_at = updated_at.map(|second| at(second).to_string());
             let document = serde_json::json!({ "api_key": "e", "updated_at": updated_at, "feature_states": [],
                 "project": { "segments": [] } });
-            Source::parse(&place, &document.to_string()).unwrap()
+            DocumentSource::parse(&place, &document.to_string()).unwrap()
         };
         let hash = answer(None).hash;
-        let basis = |known: Known| Basis { generation: Some("1".into()), known: Some(known), is_own: false };
+        let basis =
+            |known: KnownBundle| Basis { generation: Some("1".into()), known: Some(known), is_own: false };
         let replaced = basis(known("new", &["x", &hash[..SHORT_HASH]]));
         let other = basis(known("new", &["x"]));
         for (situation, basis, updated_at, expected) in [

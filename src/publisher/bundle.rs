@@ -9,9 +9,9 @@ use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use crate::basis::Known;
-use crate::publish::Options;
-use crate::source::Source;
+use crate::basis::KnownBundle;
+use crate::options::PublishOptions;
+use crate::source::DocumentSource;
 
 /// A bundle that is ready to be written.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Bundle {
 
 /// Why no bundle can be made of a document.
 #[derive(Debug, Error)]
-pub enum BundleRefused {
+pub enum BundleError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     #[error(transparent)]
@@ -41,12 +41,12 @@ const LIMIT: usize = 25_000_000;
 
 /// Compiles a document and lays it out, stamped with its revision, in place of what is stored.
 pub(crate) fn build(
-    source: &Source,
-    stored: Option<&Known>,
+    source: &DocumentSource,
+    stored: Option<&KnownBundle>,
     revision: Revision,
     now: Timestamp,
-    options: &Options,
-) -> Result<Bundle, BundleRefused> {
+    options: &PublishOptions,
+) -> Result<Bundle, BundleError> {
     let document = &source.document;
     let (environment, warnings) = document.compile(options.engine(), text)?;
     let compiled = environment.encode()?;
@@ -79,20 +79,20 @@ pub(crate) fn build(
     };
     let (header, bytes) = bundle::write(&label, &sections)?;
     if bytes.len() > LIMIT {
-        return Err(BundleRefused::TooLarge(bytes.len()));
+        return Err(BundleError::TooLarge(bytes.len()));
     }
     Ok(Bundle { header, bytes, warnings })
 }
 
 /// What never matches in a document that is stored already.
-pub(crate) fn warnings(source: &Source, options: &Options) -> Vec<Warning> {
+pub(crate) fn warnings(source: &DocumentSource, options: &PublishOptions) -> Vec<Warning> {
     source.document.compile(options.engine(), text).map(|(_, warnings)| warnings).unwrap_or_default()
 }
 
 /// What is stored in place of an environment that was removed. It holds nothing, and keeps what later decisions need:
 /// how far revisions went, and how old the last document was. No section hangs on its switches; they are the closed
 /// ones.
-pub(crate) fn tombstone(removed: Option<&Known>, revision: Revision) -> Result<Bundle, BundleRefused> {
+pub(crate) fn tombstone(removed: Option<&KnownBundle>, revision: Revision) -> Result<Bundle, BundleError> {
     let label = Label {
         revision,
         source_updated_at: removed.and_then(|removed| removed.source_updated_at.clone()),

@@ -17,7 +17,7 @@ use crate::quota::Quota;
 use crate::target::Target;
 
 /// How long everything may take that is done for one item of the store, waiting included.
-const PATIENCE: Duration = Duration::from_secs(180);
+const ITEM_TIMEOUT: Duration = Duration::from_secs(180);
 /// Pauses between the tries of a call.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -25,7 +25,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const ANSWER_LIMIT: u64 = 64 << 20;
 
 /// A key is one segment of the path.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Calls a target.
 pub struct Client<'a> {
@@ -39,7 +39,7 @@ pub struct Client<'a> {
 
 /// How often a call is tried again, and for how long.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
+pub(crate) struct RetryPolicy {
     retries: usize,
     /// How long one call may take.
     call: Duration,
@@ -49,23 +49,23 @@ pub(crate) struct Patience {
     between_writes: Duration,
 }
 
-impl Patience {
+impl RetryPolicy {
     /// Of one who has one chance. A KV key takes one write a second, so the pauses outlast that by far.
-    pub(crate) const OF_ONE_CHANCE: Patience = Patience {
+    pub(crate) const ONE_SHOT: RetryPolicy = RetryPolicy {
         retries: 5,
         call: Duration::from_secs(60),
-        asked: PATIENCE,
+        asked: ITEM_TIMEOUT,
         between_writes: Duration::ZERO,
     };
     /// Of one who comes back by itself, and writes a key once a second at most.
-    pub(crate) const OF_ONE_WHO_RETURNS: Patience = Patience {
+    pub(crate) const WATCHING: RetryPolicy = RetryPolicy {
         retries: 3,
         call: Duration::from_secs(60),
         asked: LONGEST_PAUSE,
         between_writes: Duration::from_secs(1),
     };
     /// Of one who comes back by itself, and has better things to do meanwhile.
-    pub(crate) const IN_PASSING: Patience = Patience {
+    pub(crate) const PROBE: RetryPolicy = RetryPolicy {
         retries: 0,
         call: Duration::from_secs(5),
         asked: Duration::ZERO,
@@ -77,12 +77,12 @@ impl Patience {
 pub(crate) struct Calls<'a> {
     client: &'a Client<'a>,
     deadline: Duration,
-    patience: Patience,
+    policy: RetryPolicy,
 }
 
 /// What went wrong with a call, and with which.
 #[derive(Debug, Error)]
-pub enum CallFailed {
+pub enum CallError {
     #[error("{what}: {error}")]
     Transport { what: String, error: Box<ureq::Error> },
     #[error("{what}: answered {status}{detail}")]
@@ -94,41 +94,41 @@ pub enum CallFailed {
         asked: Option<Duration>,
     },
     #[error("{what}: {why}")]
-    Here { what: String, why: String },
+    InProcess { what: String, why: String },
     #[error("{what}: the answer has no header `{header}`")]
     Header { what: String, header: &'static str },
     #[error("{what}: the answer cannot be read: {error}")]
     Unreadable { what: String, error: serde_json::Error },
     #[error("{what}: there are more than {pages} pages")]
     Endless { what: String, pages: usize },
-    #[error("{what}: not tried any more after {} s", PATIENCE.as_secs())]
+    #[error("{what}: not tried any more after {} s", ITEM_TIMEOUT.as_secs())]
     OutOfTime { what: String },
 }
 
-impl CallFailed {
+impl CallError {
     /// Whether another try may end otherwise.
-    fn may_pass(&self) -> bool {
+    fn is_transient(&self) -> bool {
         match self {
-            CallFailed::Transport { error, .. } => !matches!(
+            CallError::Transport { error, .. } => !matches!(
                 **error,
                 ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::BodyExceedsLimit(_)
             ),
-            CallFailed::Status { status, .. } => {
+            CallError::Status { status, .. } => {
                 [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(status)
                     || status.is_server_error()
             }
-            CallFailed::Here { .. }
-            | CallFailed::Header { .. }
-            | CallFailed::Unreadable { .. }
-            | CallFailed::Endless { .. }
-            | CallFailed::OutOfTime { .. } => false,
+            CallError::InProcess { .. }
+            | CallError::Header { .. }
+            | CallError::Unreadable { .. }
+            | CallError::Endless { .. }
+            | CallError::OutOfTime { .. } => false,
         }
     }
 
     /// How long whoever answered asked not to be called again.
     pub(crate) fn asked_pause(&self) -> Option<Duration> {
         match self {
-            CallFailed::Status { asked, .. } => *asked,
+            CallError::Status { asked, .. } => *asked,
             _ => None,
         }
     }
@@ -136,16 +136,16 @@ impl CallFailed {
     /// What failed and in which way, without what may differ from one time to the next.
     pub(crate) fn gist(&self) -> String {
         match self {
-            CallFailed::Transport { what, .. } => format!("{what}: transport"),
-            CallFailed::Status { what, status, .. } => format!("{what}: {status}"),
+            CallError::Transport { what, .. } => format!("{what}: transport"),
+            CallError::Status { what, status, .. } => format!("{what}: {status}"),
             failed => failed.to_string(),
         }
     }
 
     /// Whether what was asked for may have been done nevertheless. What may pass was tried several times, and each
     /// of them counts.
-    pub(crate) fn leaves_doubt(&self) -> bool {
-        self.may_pass() || matches!(self, CallFailed::OutOfTime { .. })
+    pub(crate) fn may_have_happened(&self) -> bool {
+        self.is_transient() || matches!(self, CallError::OutOfTime { .. })
     }
 }
 
@@ -177,8 +177,8 @@ impl<'a> Client<'a> {
     }
 
     /// Begins with an item.
-    pub(crate) fn calls(&self, patience: Patience) -> Calls<'_> {
-        Calls { client: self, deadline: self.clock.elapsed() + PATIENCE, patience }
+    pub(crate) fn calls(&self, policy: RetryPolicy) -> Calls<'_> {
+        Calls { client: self, deadline: self.clock.elapsed() + ITEM_TIMEOUT, policy }
     }
 }
 
@@ -198,7 +198,7 @@ impl Calls<'_> {
     /// A key takes one write a second. Whoever wrote a revision did so within the second that it is named after, and
     /// the next one waits for that to be over for a second, however it came that somebody else wrote it.
     pub(crate) fn wait_for_turn(&self, stored: Revision) {
-        if self.patience.between_writes.is_zero() {
+        if self.policy.between_writes.is_zero() {
             return;
         }
         let turn = i64::try_from(stored.0).unwrap_or(i64::MAX).saturating_add(2);
@@ -218,13 +218,13 @@ impl Calls<'_> {
         what: &str,
         expected: &[StatusCode],
         request: &Request<&[u8]>,
-    ) -> Result<Response<Vec<u8>>, CallFailed> {
+    ) -> Result<Response<Vec<u8>>, CallError> {
         let is_write = request.method() == Method::PUT;
-        let first_pause = if is_write { FIRST_PAUSE.max(self.patience.between_writes) } else { FIRST_PAUSE };
+        let first_pause = if is_write { FIRST_PAUSE.max(self.policy.between_writes) } else { FIRST_PAUSE };
         let mut pauses = ExponentialBuilder::default()
             .with_min_delay(first_pause)
             .with_max_delay(LONGEST_PAUSE)
-            .with_max_times(self.patience.retries)
+            .with_max_times(self.policy.retries)
             .with_jitter()
             .build();
         loop {
@@ -236,7 +236,7 @@ impl Calls<'_> {
                 Err(failed) => failed,
             };
             let asked = failed.asked_pause().unwrap_or_default();
-            let again = failed.may_pass() && asked <= self.patience.asked;
+            let again = failed.is_transient() && asked <= self.policy.asked;
             let pause = if again { pauses.next() } else { None };
             let pause = pause.map(|pause| pause.max(asked));
             match pause.filter(|pause| *pause < self.remaining()) {
@@ -246,13 +246,13 @@ impl Calls<'_> {
         }
     }
 
-    fn once(&self, what: &str, request: &Request<&[u8]>) -> Result<Response<Vec<u8>>, CallFailed> {
+    fn once(&self, what: &str, request: &Request<&[u8]>) -> Result<Response<Vec<u8>>, CallError> {
         let remaining = self.remaining();
         if remaining.is_zero() {
-            return Err(CallFailed::OutOfTime { what: what.to_owned() });
+            return Err(CallError::OutOfTime { what: what.to_owned() });
         }
         let agent = &self.client.agent;
-        let limit = Some(remaining.min(self.patience.call));
+        let limit = Some(remaining.min(self.policy.call));
         let is_of_api = request.headers().contains_key("fastly-key");
         if is_of_api {
             self.client.calls.fetch_add(1, Ordering::Relaxed);
@@ -271,13 +271,13 @@ impl Calls<'_> {
             let body = body.with_config().limit(ANSWER_LIMIT).read_to_vec()?;
             Ok(Response::from_parts(parts, body))
         });
-        read.map_err(|error| CallFailed::Transport { what: what.to_owned(), error: Box::new(error) })
+        read.map_err(|error| CallError::Transport { what: what.to_owned(), error: Box::new(error) })
     }
 }
 
 /// A text as one segment of a path.
-pub(crate) fn segment(text: &str) -> String {
-    utf8_percent_encode(text, SEGMENT).to_string()
+pub(crate) fn url_encoded(text: &str) -> String {
+    utf8_percent_encode(text, UNRESERVED).to_string()
 }
 
 /// A request with its body, which may be empty.
@@ -285,13 +285,13 @@ pub(crate) fn built<'b>(
     what: &str,
     request: request::Builder,
     body: &'b [u8],
-) -> Result<Request<&'b [u8]>, CallFailed> {
+) -> Result<Request<&'b [u8]>, CallError> {
     let request = request.body(body);
-    request.map_err(|error| CallFailed::Transport { what: what.to_owned(), error: Box::new(error.into()) })
+    request.map_err(|error| CallError::Transport { what: what.to_owned(), error: Box::new(error.into()) })
 }
 
 /// What an answer says that is none.
-fn refused(what: &str, response: &Response<Vec<u8>>, now: Timestamp) -> CallFailed {
+fn refused(what: &str, response: &Response<Vec<u8>>, now: Timestamp) -> CallError {
     const SHOWN: usize = 1_000;
     let status = response.status();
     let body = response.body();
@@ -301,7 +301,7 @@ fn refused(what: &str, response: &Response<Vec<u8>>, now: Timestamp) -> CallFail
     if let Some(asked) = asked {
         detail.push_str(&format!(" (to be called again after {} s)", asked.as_secs()));
     }
-    CallFailed::Status { what: what.to_owned(), status, detail, asked }
+    CallError::Status { what: what.to_owned(), status, detail, asked }
 }
 
 /// `Retry-After`, in seconds or as a date. Without it, a used-up quota says when it is renewed, in seconds since the
@@ -350,6 +350,6 @@ mod tests {
 
     #[test]
     fn a_key_is_one_segment() {
-        assert_eq!(segment("environment/a:b_c.d-é"), "environment%2Fa%3Ab_c.d-%C3%A9");
+        assert_eq!(url_encoded("environment/a:b_c.d-é"), "environment%2Fa%3Ab_c.d-%C3%A9");
     }
 }

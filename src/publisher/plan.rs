@@ -5,7 +5,7 @@ use std::fmt;
 use api::{Provenance, Revision};
 use jiff::Timestamp;
 
-use crate::basis::Known;
+use crate::basis::KnownBundle;
 
 /// What is wanted, as far as it takes part in the decision.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +53,7 @@ impl fmt::Display for PlanWarning {
 
 /// Decides. Only a file is held to its `updated_at`: what an API answers is ordered by when it was asked, since its
 /// times go backwards by themselves.
-pub(crate) fn plan(stored: Option<&Known>, wanted: Wanted<'_>, now: Timestamp) -> Plan {
+pub(crate) fn plan(stored: Option<&KnownBundle>, wanted: Wanted<'_>, now: Timestamp) -> Plan {
     let is_file = wanted.provenance == Provenance::File;
     let revision = Revision::next(stored.map(|stored| stored.revision), now);
     let in_the_future = wanted.updated_at.filter(|at| is_file && *at > now).map(PlanWarning::InTheFuture);
@@ -83,7 +83,7 @@ pub(crate) fn plan(stored: Option<&Known>, wanted: Wanted<'_>, now: Timestamp) -
 
 /// Decides what happens to an environment that is to be removed: a tombstone is published with this revision, or is
 /// there already.
-pub(crate) fn plan_removal(stored: Option<&Known>, now: Timestamp) -> Plan {
+pub(crate) fn plan_removal(stored: Option<&KnownBundle>, now: Timestamp) -> Plan {
     match stored {
         Some(stored) if stored.tombstone && stored.sound => Plan::Unchanged(stored.revision),
         stored => {
@@ -101,8 +101,8 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn stored(updated_at: Option<i64>, tombstone: bool) -> Known {
-        Known {
+    fn stored(updated_at: Option<i64>, tombstone: bool) -> KnownBundle {
+        KnownBundle {
             revision: Revision(500),
             source_updated_at: updated_at.map(|second| at(second).to_string()),
             source_hash: "old".into(),
@@ -129,7 +129,7 @@ mod tests {
             Plan::Publish { revision: Revision(1_000), warning: Some(PlanWarning::InTheFuture(at(2_000))) };
         let (old, newer) = (("old", "settings"), ("new", "settings"));
         let refuse = Plan::Refuse { stored: at(100), given: at(99) };
-        let damaged = Known { sound: false, ..stored(Some(100), false) };
+        let damaged = KnownBundle { sound: false, ..stored(Some(100), false) };
         for (situation, stored, (hash, settings), updated_at, expected) in [
             ("nothing stored", None, newer, None, publish(1_000)),
             ("the same", Some(stored(Some(100), false)), old, Some(100), Plan::Unchanged(Revision(500))),
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn removals() {
-        let damaged = Known { sound: false, ..stored(None, true) };
+        let damaged = KnownBundle { sound: false, ..stored(None, true) };
         for (situation, stored, now, expected) in [
             ("served", Some(stored(Some(100), false)), 1_000, publish(1_000)),
             ("served, by a clock that is ahead", Some(stored(Some(100), false)), 400, publish(501)),

@@ -5,19 +5,19 @@ use engine::Warning;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use crate::bundle::BundleRefused;
-use crate::client::CallFailed;
+use crate::bundle::BundleError;
+use crate::client::CallError;
 use crate::plan::PlanWarning;
 use crate::server_keys::ServerKeysReport;
-use crate::write::StoreFailed;
+use crate::write::StoreError;
 
 /// What came of an environment's publication, and of its server-side keys, each on its own.
 #[derive(Debug)]
 pub struct Report {
-    pub environment: Result<Published, Trouble>,
+    pub environment: Result<Published, PublishError>,
     pub server_keys: ServerKeysReport,
     /// What failed after the store had the environment: its purge and its announcement.
-    pub after: Vec<CallFailed>,
+    pub after: Vec<CallError>,
 }
 
 /// What was done for an environment.
@@ -46,9 +46,9 @@ pub enum Done {
 
 /// Why an environment was not published, or not removed.
 #[derive(Debug, Error)]
-pub enum Trouble {
+pub enum PublishError {
     #[error(transparent)]
-    Refused(#[from] BundleRefused),
+    Refused(#[from] BundleError),
     #[error(
         "updated_at: {given} is earlier than {stored}, which is stored; `--force` publishes it all the same"
     )]
@@ -66,17 +66,17 @@ pub enum Trouble {
     #[error("environment `{key}` is not in the store")]
     Unknown { key: EnvironmentKey },
     #[error(transparent)]
-    Store(#[from] StoreFailed),
+    Store(#[from] StoreError),
 }
 
 fn and_others(others: usize) -> String {
     if others == 0 { String::new() } else { format!(" (and {others} more)") }
 }
 
-impl Trouble {
+impl PublishError {
     /// Whether what was given is at fault, rather than a store.
     pub fn is_refusal(&self) -> bool {
-        !matches!(self, Trouble::Store(_))
+        !matches!(self, PublishError::Store(_))
     }
 }
 

@@ -16,12 +16,12 @@ use std::time::Duration;
 use api::progress::{Bus, EnvironmentProgress, Publishing};
 use api::{EnvironmentKey, Header, Revision, Secret, bundle};
 
-use crate::client::{CallFailed, Client, Patience};
+use crate::client::{CallError, Client, RetryPolicy};
 use crate::clock::Clock;
 use crate::kv::{self, Item};
 
-pub use edge::AtEdge;
-pub use judgement::wrong;
+pub use edge::EdgeAnswer;
+pub use judgement::problems;
 
 use edge::Edge;
 
@@ -38,7 +38,7 @@ const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// What is asked, beside the store.
 #[derive(Debug, Default)]
-pub struct Question {
+pub struct StatusQuery {
     /// Only these; all that are stored or watched if there are none.
     pub environments: Vec<EnvironmentKey>,
     /// The base of an edge.
@@ -58,7 +58,7 @@ pub struct Status {
 }
 
 impl Status {
-    /// What is wrong with publishing as a whole, in words.
+    /// What is problems with publishing as a whole, in words.
     pub fn troubles(&self) -> Vec<String> {
         let Some(publishing) = &self.publishing else { return Vec::new() };
         let bus = (publishing.bus == Bus::Down).then(|| "the bus is down".to_owned());
@@ -73,40 +73,43 @@ impl Status {
 pub struct EnvironmentStatus {
     pub key: EnvironmentKey,
     /// None if the store did not answer.
-    pub stored: Option<Stored>,
+    pub stored: Option<StoredBundle>,
     /// None if there is no edge to ask, or it did not answer.
-    pub edge: Option<AtEdge>,
+    pub edge: Option<EdgeAnswer>,
     pub watched: Option<EnvironmentProgress>,
 }
 
 /// What the store has of an environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stored {
+pub enum StoredBundle {
     Sound(Header),
     /// A value that no edge serves.
-    Broken {
+    Unusable {
         revision: Option<Revision>,
         why: String,
     },
     Missing,
 }
 
-impl Stored {
-    fn of(item: &Item) -> Stored {
+impl StoredBundle {
+    fn of(item: &Item) -> StoredBundle {
         let metadata = item.metadata.as_deref().unwrap_or_default();
         let revision = Header::glance(metadata.as_bytes()).map(|(revision, _)| revision);
         match bundle::check(&item.value) {
-            Ok(header) if header.metadata() == metadata => Stored::Sound(header),
-            Ok(_) => Stored::Broken { revision, why: "its metadata are not those of its bundle".to_owned() },
-            Err(fault) => Stored::Broken { revision, why: fault.to_string() },
+            Ok(header) if header.metadata() == metadata => StoredBundle::Sound(header),
+            Ok(_) => StoredBundle::Unusable {
+                revision,
+                why: "its metadata are not those of its bundle".to_owned(),
+            },
+            Err(fault) => StoredBundle::Unusable { revision, why: fault.to_string() },
         }
     }
 }
 
 /// Looks at everything.
-pub fn status(client: &Client<'_>, clock: &dyn Clock, question: &Question) -> Status {
+pub fn status(client: &Client<'_>, clock: &dyn Clock, query: &StatusQuery) -> Status {
     let mut status = Status::default();
-    if let Some((base, token)) = &question.serving {
+    if let Some((base, token)) = &query.serving {
         match serving::ask(base, token.as_ref()) {
             Ok(publishing) => status.publishing = Some(publishing),
             Err(why) => status.unanswered.push(why),
@@ -116,7 +119,7 @@ pub fn status(client: &Client<'_>, clock: &dyn Clock, question: &Question) -> St
         status.publishing.iter_mut().flat_map(|publishing| take(&mut publishing.progress.environments));
     let mut watched: BTreeMap<EnvironmentKey, EnvironmentProgress> =
         told.map(|environment| (environment.key.clone(), environment)).collect();
-    let mut keys = question.environments.clone();
+    let mut keys = query.environments.clone();
     if keys.is_empty() {
         match stored_environments(client) {
             Ok(stored) => keys = stored,
@@ -129,7 +132,7 @@ pub fn status(client: &Client<'_>, clock: &dyn Clock, question: &Question) -> St
     }
     keys.sort();
     keys.dedup();
-    let edge = question.edge.as_deref().map(Edge::new);
+    let edge = query.edge.as_deref().map(Edge::new);
     let look = Look { client, edge, store_failed: OnceLock::new(), edge_failed: OnceLock::new() };
     let mut looks = each(&keys, |key| look.at(key));
     let doubtful: Vec<usize> = (0..keys.len()).filter(|index| judgement::disagree(&looks[*index])).collect();
@@ -150,8 +153,8 @@ pub fn status(client: &Client<'_>, clock: &dyn Clock, question: &Question) -> St
 }
 
 /// The environments that the store has anything of.
-fn stored_environments(client: &Client<'_>) -> Result<Vec<EnvironmentKey>, CallFailed> {
-    let names = kv::list(&client.calls(Patience::OF_ONE_WHO_RETURNS), PREFIX)?;
+fn stored_environments(client: &Client<'_>) -> Result<Vec<EnvironmentKey>, CallError> {
+    let names = kv::list(&client.calls(RetryPolicy::WATCHING), PREFIX)?;
     let keys = names.iter().filter_map(|name| EnvironmentKey::parse(name.strip_prefix(PREFIX)?).ok());
     Ok(keys.collect())
 }
@@ -171,19 +174,19 @@ impl Look<'_> {
         EnvironmentStatus { key: key.clone(), stored: self.stored(key), edge, watched: None }
     }
 
-    fn edge(&self, key: &EnvironmentKey) -> Option<AtEdge> {
+    fn edge(&self, key: &EnvironmentKey) -> Option<EdgeAnswer> {
         let edge = self.edge.as_ref().filter(|_| self.edge_failed.get().is_none())?;
         edge.ask(key).map_err(|why| self.edge_failed.get_or_init(|| why)).ok()
     }
 
-    fn stored(&self, key: &EnvironmentKey) -> Option<Stored> {
+    fn stored(&self, key: &EnvironmentKey) -> Option<StoredBundle> {
         if self.store_failed.get().is_some() {
             return None;
         }
-        let calls = self.client.calls(Patience::OF_ONE_WHO_RETURNS);
+        let calls = self.client.calls(RetryPolicy::WATCHING);
         let found = kv::get(&calls, &key.store_key());
         let found = found.map_err(|failed| self.store_failed.get_or_init(|| failed.to_string())).ok()?;
-        Some(found.map_or(Stored::Missing, |stored| Stored::of(&stored.item)))
+        Some(found.map_or(StoredBundle::Missing, |stored| StoredBundle::of(&stored.item)))
     }
 }
 

@@ -21,14 +21,14 @@ pub struct Target {
 /// Who is told of what was stored.
 #[derive(Clone)]
 pub enum Signals {
-    Nobody,
+    None,
     /// An origin of change signals: its base, and the token that it wants to see.
     Origin {
         url: String,
         token: Option<Secret>,
     },
     /// Who runs in this very process.
-    Here(Arc<dyn Announce>),
+    InProcess(Arc<dyn Announce>),
 }
 
 /// Tells all who listen of a revision.
@@ -41,9 +41,9 @@ pub trait Announce: Send + Sync {
 impl fmt::Debug for Signals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Signals::Nobody => f.write_str("Nobody"),
+            Signals::None => f.write_str("None"),
             Signals::Origin { url, .. } => write!(f, "Origin({url})"),
-            Signals::Here(_) => f.write_str("Here"),
+            Signals::InProcess(_) => f.write_str("InProcess"),
         }
     }
 }

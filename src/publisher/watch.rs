@@ -4,20 +4,20 @@
 //! [`Files`] looks, [`Polls`] says when Flagsmith is asked, [`Job::perform`] publishes, and [`Session::run`] brings them
 //! together, in threads and real time.
 
-mod claims;
+mod attempt_error;
+mod backoff;
 mod environment;
-mod failure;
 mod files;
 mod job;
-mod lane;
-mod news;
-mod pace;
+mod log_line;
+mod observation;
+mod outage;
+mod ownership;
 mod polls;
 mod record;
 mod remote;
 mod run;
-mod seen;
-mod spell;
+mod work_schedule;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,16 +30,16 @@ use crate::basis::Basis;
 use crate::quota::Quota;
 use crate::server_keys::ServerKeySource;
 use crate::source::Place;
-use claims::{Claims, Followed, Trouble, Wish};
-use environment::{Allowed, Ended, Environment, Taken};
+use environment::{Acceptance, AllowedWork, Environment, JobEffects};
+use ownership::{Effects, Ownership, PlaceProblem, PlaceToPublish};
 
 pub use files::Files;
 pub use job::{Finished, Job};
-pub use news::News;
+pub use log_line::LogLine;
+pub use observation::{Observation, PlaceState, ToPublish};
 pub use polls::{Fetch, Fetched, Polls};
 pub use remote::Remote;
-pub use run::{AtFlagsmith, Session, Settings};
-pub use seen::{Seen, State, ToPublish};
+pub use run::{AtFlagsmith, Session, WatchSettings};
 
 /// How many jobs are under way at once.
 const AT_ONCE: usize = 8;
@@ -53,18 +53,18 @@ const BETWEEN_CHECKS: Duration = Duration::from_secs(30);
 /// What there is to publish, and when.
 #[derive(Debug, Default)]
 pub struct Watch {
-    claims: Claims,
+    ownership: Ownership,
     environments: BTreeMap<EnvironmentKey, Environment>,
     server_keys: BTreeMap<String, Vec<ServerKeySource>>,
     again: Vec<Place>,
-    pace: Pace,
+    write_budget: WriteBudget,
     next_check: Option<Duration>,
     checked_last: Option<EnvironmentKey>,
 }
 
 /// How writes are spread when the API takes few more calls.
 #[derive(Debug, Default)]
-struct Pace {
+struct WriteBudget {
     pause: Duration,
     written: Duration,
     is_scarce: bool,
@@ -72,13 +72,13 @@ struct Pace {
 
 impl Watch {
     /// Takes in what became of a file.
-    pub fn saw(&mut self, seen: Seen, now: Duration) -> Vec<News> {
-        let Followed { wish, again, news } = self.claims.saw(seen, now);
+    pub fn saw(&mut self, seen: Observation, now: Duration) -> Vec<LogLine> {
+        let Effects { to_publish, again, news } = self.ownership.saw(seen, now);
         self.again.extend(again);
-        if let Some(wish) = wish {
-            let Wish { place, wanted } = wish;
-            let environment = self.expects(wanted.source.key.clone(), &place, now);
-            if environment.publish(place.clone(), wanted, now) == Taken::TooLate {
+        if let Some(to_publish) = to_publish {
+            let PlaceToPublish { place, wanted } = to_publish;
+            let environment = self.expect(wanted.source.key.clone(), &place, now);
+            if environment.publish(place.clone(), wanted, now) == Acceptance::TooLate {
                 self.again.push(place);
             }
         }
@@ -86,7 +86,7 @@ impl Watch {
     }
 
     /// There is, or will be, an environment: it has its server-side keys before its document is seen.
-    pub(crate) fn expects(&mut self, key: EnvironmentKey, place: &Place, now: Duration) -> &mut Environment {
+    pub(crate) fn expect(&mut self, key: EnvironmentKey, place: &Place, now: Duration) -> &mut Environment {
         let server_keys = &self.server_keys;
         self.environments.entry(key).or_insert_with_key(|key| {
             let server_keys = server_keys.get(key.as_str()).cloned().unwrap_or_default();
@@ -95,9 +95,9 @@ impl Watch {
     }
 
     /// There are, or will be, all environments that are asked for.
-    pub fn expects_all(&mut self, polls: &Polls, now: Duration) {
+    pub fn expect_all(&mut self, polls: &Polls, now: Duration) {
         for (environment, place) in polls.places() {
-            self.expects(environment.clone(), place, now);
+            self.expect(environment.clone(), place, now);
         }
     }
 
@@ -109,7 +109,7 @@ impl Watch {
 
     /// Whether an environment is published from another place.
     pub(crate) fn is_elsewhere(&self, key: &EnvironmentKey, place: &Place) -> bool {
-        self.claims.is_elsewhere(key, place)
+        self.ownership.is_elsewhere(key, place)
     }
 
     /// Places whose documents are needed once more, though they may not have changed.
@@ -118,32 +118,32 @@ impl Watch {
     }
 
     /// Takes in a manifest of server-side keys. Those of environments that it does not list stay as they were.
-    pub fn has_server_keys(&mut self, server_keys: BTreeMap<String, Vec<ServerKeySource>>, now: Duration) {
+    pub fn set_server_keys(&mut self, server_keys: BTreeMap<String, Vec<ServerKeySource>>, now: Duration) {
         for (key, environment) in &mut self.environments {
             if let Some(server_keys) = server_keys.get(key.as_str()) {
-                environment.has_server_keys(server_keys.clone(), now);
+                environment.set_server_keys(server_keys.clone(), now);
             }
         }
         self.server_keys = server_keys;
     }
 
     /// Takes in what the API said last of how many more calls it takes.
-    pub fn has_quota(&mut self, quota: Quota, time: Timestamp) -> Option<News> {
-        self.pace.pause = quota.pause(time);
-        let was_scarce = std::mem::replace(&mut self.pace.is_scarce, quota.is_scarce(time));
-        match (was_scarce, self.pace.is_scarce) {
-            (false, true) => Some(News::trouble(format!(
+    pub fn set_quota(&mut self, quota: Quota, time: Timestamp) -> Option<LogLine> {
+        self.write_budget.pause = quota.pause(time);
+        let was_scarce = std::mem::replace(&mut self.write_budget.is_scarce, quota.is_scarce(time));
+        match (was_scarce, self.write_budget.is_scarce) {
+            (false, true) => Some(LogLine::warning(format!(
                 "the API takes few more calls, so changes are written every {:.1} s until it takes more",
-                self.pace.pause.as_secs_f64()
+                self.write_budget.pause.as_secs_f64()
             ))),
-            (true, false) => Some(News::good("the API takes enough calls again")),
+            (true, false) => Some(LogLine::info("the API takes enough calls again")),
             _ => None,
         }
     }
 
     /// What there is to say because time went by.
-    pub fn news(&mut self, now: Duration) -> Vec<News> {
-        self.claims.broken(now)
+    pub fn news(&mut self, now: Duration) -> Vec<LogLine> {
+        self.ownership.broken(now)
     }
 
     /// What is to be done now, longest due first; what comes of it is for [`Watch::done`].
@@ -154,19 +154,19 @@ impl Watch {
 
     /// What is still to be done when all is to end: whoever has to hear of what was written.
     pub fn last(&mut self, now: Duration) -> Option<Job> {
-        self.first(now, Allowed::Telling)
+        self.first(now, AllowedWork::Telling)
     }
 
     /// When there may be something to do or to say, if nothing is seen until then.
     pub fn due(&self) -> Option<Duration> {
         let allowed = self.allowed();
-        let stores_from = self.pace.stores_from();
+        let stores_from = self.write_budget.stores_from();
         let due = self.environments.values().filter_map(|environment| environment.due(allowed?, stores_from));
-        due.chain(self.claims.due()).min()
+        due.chain(self.ownership.due()).min()
     }
 
-    fn first(&mut self, now: Duration, allowed: Allowed) -> Option<Job> {
-        let stores_from = self.pace.stores_from();
+    fn first(&mut self, now: Duration, allowed: AllowedWork) -> Option<Job> {
+        let stores_from = self.write_budget.stores_from();
         let due = self.environments.iter_mut().filter_map(|(key, environment)| {
             Some((environment.due(allowed, stores_from)?, key, environment))
         });
@@ -176,15 +176,15 @@ impl Watch {
         }
         let job = Job { key: key.clone(), task: environment.begin(allowed, stores_from)? };
         if job.writes() {
-            self.pace.written = now;
+            self.write_budget.written = now;
         }
         Some(job)
     }
 
     /// Sees whether the store still has what is remembered: of the environment after the one that was looked at last.
-    fn check(&mut self, now: Duration, allowed: Allowed) -> Option<Job> {
+    fn check(&mut self, now: Duration, allowed: AllowedWork) -> Option<Job> {
         let due = *self.next_check.get_or_insert(now + BETWEEN_CHECKS);
-        if now < due || allowed != Allowed::All || self.pace.is_scarce {
+        if now < due || allowed != AllowedWork::All || self.write_budget.is_scarce {
             return None;
         }
         self.next_check = Some(now + BETWEEN_CHECKS);
@@ -197,20 +197,20 @@ impl Watch {
     }
 
     /// What may be begun beside what is under way.
-    fn allowed(&self) -> Option<Allowed> {
+    fn allowed(&self) -> Option<AllowedWork> {
         let under_way = self.environments.values().map(Environment::under_way);
         let (jobs, slow) = under_way.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         match (jobs < AT_ONCE, slow < SLOW_AT_ONCE) {
             (false, _) => None,
-            (true, true) => Some(Allowed::All),
-            (true, false) => Some(Allowed::Swift),
+            (true, true) => Some(AllowedWork::All),
+            (true, false) => Some(AllowedWork::Swift),
         }
     }
 
     /// Takes in what came of a job. `chance` spreads what is tried again.
-    pub fn done(&mut self, finished: Finished, now: Duration, chance: u64) -> Vec<News> {
+    pub fn done(&mut self, finished: Finished, now: Duration, chance: u64) -> Vec<LogLine> {
         let Some(environment) = self.environments.get_mut(&finished.key) else { return Vec::new() };
-        let Ended { news, again } = environment.end(finished.outcome, now, chance);
+        let JobEffects { news, again } = environment.end(finished.outcome, now, chance);
         if again {
             self.again.push(environment.place().clone());
         }
@@ -229,7 +229,8 @@ impl Watch {
         time: Timestamp,
         now: Duration,
     ) -> (Vec<EnvironmentProgress>, Vec<PlaceTrouble>) {
-        let troubles: Vec<Trouble> = polls.troubles().into_iter().chain(self.claims.troubles()).collect();
+        let troubles: Vec<PlaceProblem> =
+            polls.troubles().into_iter().chain(self.ownership.troubles()).collect();
         let mut doubts: BTreeMap<&Place, (String, Duration)> = BTreeMap::new();
         for trouble in &troubles {
             doubts.entry(&trouble.place).or_insert((trouble.why.clone(), trouble.since));
@@ -267,7 +268,7 @@ impl Watch {
     }
 }
 
-impl Pace {
+impl WriteBudget {
     /// Before this moment nothing is written.
     fn stores_from(&self) -> Duration {
         if self.pause.is_zero() { Duration::ZERO } else { self.written + self.pause }

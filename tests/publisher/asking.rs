@@ -12,8 +12,8 @@ use std::time::Duration;
 use api::progress::{Changed, EnvironmentProgress};
 use api::{EnvironmentKey, Header, bundle};
 use jiff::{SignedDuration, Timestamp};
-use publisher::watch::{Fetch, News, Polls, Watch};
-use publisher::{Client, Clock, Options, Place, Source, parse_server_keys};
+use publisher::watch::{Fetch, LogLine, Polls, Watch};
+use publisher::{Client, Clock, DocumentSource, Place, PublishOptions, parse_server_keys};
 use serde_json::{Value, json};
 use tests::SimulatedClock;
 use tests::fastly::Event;
@@ -43,7 +43,7 @@ struct Simulated {
 struct Publisher {
     watch: Watch,
     polls: Polls,
-    options: Options,
+    options: PublishOptions,
     /// How long an answer is on its way.
     delay: Duration,
     /// How far its clock is ahead.
@@ -125,14 +125,14 @@ impl Asking {
         let mut publisher = Publisher {
             watch: Watch::default(),
             polls: Polls::new("flagsmith", POLL),
-            options: Options { keep_removed: true, hold_unknown: true, ..Options::default() },
+            options: PublishOptions { keep_removed: true, hold_unknown: true, ..PublishOptions::default() },
             delay,
             ahead: SignedDuration::from_secs(ahead),
             on_their_way: Vec::new(),
             said: Vec::new(),
         };
         publisher.polls.has(&parse_server_keys(&keys.to_string()).unwrap(), time, now);
-        publisher.watch.expects_all(&publisher.polls, now);
+        publisher.watch.expect_all(&publisher.polls, now);
         self.publishers.push(publisher);
         self.publishers.last_mut().unwrap()
     }
@@ -206,7 +206,7 @@ impl Asking {
 impl Publisher {
     fn work(&mut self, world: &World, flagsmith: &mut Simulated) {
         let clock = &Ahead(&world.clock, self.ahead);
-        let mut said: Vec<News> = self.watch.news(clock.elapsed());
+        let mut said: Vec<LogLine> = self.watch.news(clock.elapsed());
         while let Some(fetch) = self.polls.next(clock.elapsed(), &mut self.watch) {
             let text = flagsmith.answer(fetch.environment().as_str(), clock.elapsed());
             self.on_their_way.push((clock.elapsed() + self.delay, fetch, text));
@@ -243,7 +243,7 @@ fn read(value: &[u8]) -> Option<(u64, Header)> {
 }
 
 /// A document as Flagsmith's API would answer it.
-fn answered(document: &Value) -> Source {
+fn answered(document: &Value) -> DocumentSource {
     let key = EnvironmentKey::parse(document["api_key"].as_str().unwrap()).unwrap();
-    Source::fetched(&Place::new("flagsmith"), &document.to_string(), &key).unwrap()
+    DocumentSource::fetched(&Place::new("flagsmith"), &document.to_string(), &key).unwrap()
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::{EnvironmentKey, Header, Revision, bundle};
 use jiff::Timestamp;
-use publisher::{CallFailed, Client, Done, NotShown, StoreFailed, Trouble, unpublish};
+use publisher::{CallError, Client, Done, PublishError, ReadBackError, StoreError, unpublish};
 use serde_json::json;
 use tests::SimulatedClock;
 use tests::fastly::{Event, FastlyApi};
@@ -83,19 +83,25 @@ impl History {
                 });
                 (if published.done == Done::Written { "written" } else { "unchanged" }, holds)
             }
-            Err(Trouble::Older { stored: later, given }) => {
+            Err(PublishError::Older { stored: later, given }) => {
                 let is_there = stored.iter().any(|(_, header)| {
                     header.source_updated_at.as_deref().and_then(|at| at.parse().ok()) == Some(*later)
                 });
                 let was_meant = matches!(wanted, Wanted::Document { updated_at: Some(at), forced: false, .. } if at == given);
                 ("refused: older", is_there && was_meant && given < later)
             }
-            Err(Trouble::Unknown { .. }) => ("refused: not in the store", matches!(wanted, Wanted::Removal)),
-            Err(Trouble::Store(StoreFailed::InDoubt(failed))) => ("in doubt", was_told_to_fail(failed)),
-            Err(Trouble::Store(StoreFailed::Call(failed))) => ("the store failed", was_told_to_fail(failed)),
-            Err(Trouble::Store(StoreFailed::Contended { .. })) => ("others wrote first", true),
+            Err(PublishError::Unknown { .. }) => {
+                ("refused: not in the store", matches!(wanted, Wanted::Removal))
+            }
+            Err(PublishError::Store(StoreError::InDoubt(failed))) => ("in doubt", was_told_to_fail(failed)),
+            Err(PublishError::Store(StoreError::Call(failed))) => {
+                ("the store failed", was_told_to_fail(failed))
+            }
+            Err(PublishError::Store(StoreError::Contended { .. })) => ("others wrote first", true),
             // The write was answered for, so it has to be there.
-            Err(Trouble::Store(StoreFailed::NotReadBack { why: NotShown::Call(failed), .. })) => {
+            Err(PublishError::Store(StoreError::NotReadBack {
+                why: ReadBackError::Call(failed), ..
+            })) => {
                 let is_there = stored.iter().any(|(_, header)| is_wanted(header, wanted));
                 ("not read back", is_there && was_told_to_fail(failed))
             }
@@ -109,9 +115,9 @@ impl History {
         let Publication { environment, keys, report, .. } = publication;
         if let Some(failed) = report.server_keys.failed.first() {
             let explained = match failed {
-                StoreFailed::Call(failed) | StoreFailed::InDoubt(failed) => was_told_to_fail(failed),
-                StoreFailed::Contended { .. } => true,
-                StoreFailed::NotReadBack { why, .. } => matches!(why, NotShown::Call(_)),
+                StoreError::Call(failed) | StoreError::InDoubt(failed) => was_told_to_fail(failed),
+                StoreError::Contended { .. } => true,
+                StoreError::NotReadBack { why, .. } => matches!(why, ReadBackError::Call(_)),
             };
             return if explained { Vec::new() } else { vec![format!("{environment}: {failed}")] };
         }
@@ -190,15 +196,15 @@ impl History {
 }
 
 /// Whether a call failed as the stand-in was told, rather than for a reason of its own.
-fn was_told_to_fail(failed: &CallFailed) -> bool {
+fn was_told_to_fail(failed: &CallError) -> bool {
     match failed {
-        CallFailed::Status { detail, .. } => detail.contains("as told"),
-        CallFailed::Transport { .. } => true,
-        CallFailed::Here { .. }
-        | CallFailed::Header { .. }
-        | CallFailed::Unreadable { .. }
-        | CallFailed::Endless { .. }
-        | CallFailed::OutOfTime { .. } => false,
+        CallError::Status { detail, .. } => detail.contains("as told"),
+        CallError::Transport { .. } => true,
+        CallError::InProcess { .. }
+        | CallError::Header { .. }
+        | CallError::Unreadable { .. }
+        | CallError::Endless { .. }
+        | CallError::OutOfTime { .. } => false,
     }
 }
 
@@ -210,8 +216,8 @@ fn owes(publication: &Publication, header: &Header, next: Option<&Header>) -> bo
     let told = match &report.environment {
         Ok(published) if published.revision == header.revision => published.done == Done::Written,
         Ok(published) => published.revision > header.revision && written_over(),
-        Err(Trouble::Store(_)) => true,
-        Err(Trouble::Older { .. }) => written_over(),
+        Err(PublishError::Store(_)) => true,
+        Err(PublishError::Older { .. }) => written_over(),
         Err(_) => false,
     };
     told && is_wanted(header, wanted)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use publisher::Place;
-use publisher::watch::{Files, State};
+use publisher::watch::{Files, PlaceState};
 use tempfile::TempDir;
 
 const TICK: Duration = Duration::from_millis(250);
@@ -42,11 +42,11 @@ impl Looking {
         let told = self.files.look(self.now).into_iter().map(|seen| {
             let name = name(&seen.place);
             match seen.state {
-                State::Content(text) => format!("{name}: {text}"),
-                State::Unreadable(why) => format!("{name} cannot be read: {why}"),
-                State::Missing => format!("{name} is missing"),
-                State::Gone => format!("{name} is gone"),
-                State::Answer(_) | State::Broken(_) => panic!("files are not understood here"),
+                PlaceState::Content(text) => format!("{name}: {text}"),
+                PlaceState::Unreadable(why) => format!("{name} cannot be read: {why}"),
+                PlaceState::Missing => format!("{name} is missing"),
+                PlaceState::Gone => format!("{name} is gone"),
+                PlaceState::Answer(_) | PlaceState::Unusable(_) => panic!("files are not understood here"),
             }
         });
         told.collect()

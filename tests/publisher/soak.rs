@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use api::EnvironmentKey;
 use jiff::Timestamp;
-use publisher::{Client, Options, Report, ServerKeySource, parse_server_keys, publish, unpublish};
+use publisher::{Client, PublishOptions, Report, ServerKeySource, parse_server_keys, publish, unpublish};
 use serde_json::{Value, json};
 use tests::SimulatedClock;
 use tests::fastly::{Event, FastlyApi, Fault, Kind, fastly_api};
@@ -121,7 +121,7 @@ fn publisher(number: u64, publications: usize, api: &FastlyApi, changes: &Atomic
         let mut keys = parse_server_keys(&manifest.to_string()).unwrap().remove(&environment).unwrap();
         keys.truncate(if rng.u8(..100) < 10 { 2 } else { 0 });
         let source = source(&document);
-        let report = publish(&client, &source, &keys, &Options { force, ..Options::default() });
+        let report = publish(&client, &source, &keys, &PublishOptions { force, ..PublishOptions::default() });
         let wanted = Wanted::Document { hash: source.hash, updated_at: source.updated_at, forced: force };
         done.push(Publication { environment, wanted, keys, report });
     }

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::progress::{EnvironmentProgress, PlaceTrouble};
-use publisher::watch::{News, Polls, Seen, State, Watch};
-use publisher::{Client, Clock, Options, Place};
+use publisher::watch::{LogLine, Observation, PlaceState, Polls, Watch};
+use publisher::{Client, Clock, Place, PublishOptions};
 use serde_json::Value;
 use tests::fastly::Event;
 
@@ -22,7 +22,7 @@ const STEP: Duration = Duration::from_millis(100);
 struct Watching {
     world: World,
     watch: Watch,
-    options: Options,
+    options: PublishOptions,
     said: Vec<String>,
     /// When jobs that wrote began and ended.
     writings: Vec<(Duration, Duration)>,
@@ -35,28 +35,28 @@ impl Watching {
         Watching {
             world: World::new(),
             watch: Watch::default(),
-            options: Options::default(),
+            options: PublishOptions::default(),
             said: Vec::new(),
             writings: Vec::new(),
             files: BTreeMap::new(),
         }
     }
 
-    fn say(&mut self, news: Vec<News>) {
+    fn say(&mut self, news: Vec<LogLine>) {
         self.said.extend(news.into_iter().map(|news| news.line));
     }
 
-    fn saw(&mut self, file: &str, state: State) {
-        if let State::Content(text) = &state {
+    fn saw(&mut self, file: &str, state: PlaceState) {
+        if let PlaceState::Content(text) = &state {
             self.files.insert(file.to_owned(), text.clone());
         }
-        let seen = Seen { place: Place::new(file), state };
+        let seen = Observation { place: Place::new(file), state };
         let news = self.watch.saw(seen, self.world.clock.elapsed());
         self.say(news);
     }
 
     fn has(&mut self, file: &str, document: &Value) {
-        self.saw(file, State::Content(document.to_string()));
+        self.saw(file, PlaceState::Content(document.to_string()));
     }
 
     /// Does what is due.
@@ -75,7 +75,7 @@ impl Watching {
         self.say(said);
         for place in self.watch.again() {
             let text = self.files[&place.to_string()].clone();
-            self.saw(&place.to_string(), State::Content(text));
+            self.saw(&place.to_string(), PlaceState::Content(text));
         }
     }
 

@@ -3,8 +3,8 @@
 use api::{EnvironmentKey, Header, Label, Secret, bundle};
 use jiff::Timestamp;
 use publisher::{
-    Client, Clock, Done, Options, Place, Report, ServerKeySource, Signals, Source, Target, parse_server_keys,
-    publish, unpublish,
+    Client, Clock, DocumentSource, Done, Place, PublishOptions, Report, ServerKeySource, Signals, Target,
+    parse_server_keys, publish, unpublish,
 };
 use serde_json::{Value, json};
 use tests::SimulatedClock;
@@ -33,8 +33,8 @@ pub(crate) fn document_of(key: &str, value: &str, updated_at: Option<&str>) -> V
     })
 }
 
-pub(crate) fn source(document: &Value) -> Source {
-    Source::parse(&Place::new("a.json"), &document.to_string()).unwrap()
+pub(crate) fn source(document: &Value) -> DocumentSource {
+    DocumentSource::parse(&Place::new("a.json"), &document.to_string()).unwrap()
 }
 
 pub(crate) fn target(api: &FastlyApi) -> Target {
@@ -55,14 +55,14 @@ impl World {
 
     /// Publishes, and says what came of it.
     pub(crate) fn publish(&self, document: &Value) -> String {
-        self.publish_with(document, &[], &Options::default())
+        self.publish_with(document, &[], &PublishOptions::default())
     }
 
     pub(crate) fn publish_with(
         &self,
         document: &Value,
         keys: &[ServerKeySource],
-        options: &Options,
+        options: &PublishOptions,
     ) -> String {
         let client = Client::new(target(&self.api), &self.clock);
         outcome(&publish(&client, &source(document), keys, options))

@@ -1,7 +1,7 @@
 //! What is called, in which order; and other publishers.
 
 use api::Secret;
-use publisher::{Client, Options, Signals, Target, publish};
+use publisher::{Client, PublishOptions, Signals, Target, publish};
 use serde_json::json;
 use tests::fastly::{Fault, Kind};
 
@@ -61,7 +61,7 @@ fn what_is_unchanged_is_purged_and_announced_again() {
 #[test]
 fn a_dry_run_only_reads() {
     let world = World::new();
-    let options = Options { dry_run: true, ..Options::default() };
+    let options = PublishOptions { dry_run: true, ..PublishOptions::default() };
     let planned = world.publish_with(&document("one", MARCH), &keys(&json!(["ser.x"])), &options);
     assert_eq!(planned, format!("planned {NOW}; 1 keys"));
     let story = world.api.story();
@@ -168,9 +168,9 @@ fn a_refusal_is_not_tried_again_and_a_redirection_not_followed() {
 #[test]
 fn without_a_service_or_an_origin_nobody_is_told() {
     let world = World::new();
-    let target = Target { service: None, signals: Signals::Nobody, ..target(&world.api) };
+    let target = Target { service: None, signals: Signals::None, ..target(&world.api) };
     let client = Client::new(target, &world.clock);
-    let report = publish(&client, &source(&document("one", MARCH)), &[], &Options::default());
+    let report = publish(&client, &source(&document("one", MARCH)), &[], &PublishOptions::default());
     assert_eq!(outcome(&report), format!("written {NOW}"));
     assert!(!world.api.story().iter().any(|line| line.starts_with("POST")));
 }

@@ -4,11 +4,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::*;
-use crate::source::{Place, Source};
+use crate::source::{DocumentSource, Place};
 
 /// What a document is after everything was read from it.
 fn stamped(text: &str) -> Result<Value, String> {
-    let source = Source::parse(&Place::new("a.json"), text).map_err(|fault| fault.to_string())?;
+    let source = DocumentSource::parse(&Place::new("a.json"), text).map_err(|fault| fault.to_string())?;
     Ok(serde_json::from_str(&source.document.stamped("2026-01-01T00:00:00Z")).unwrap())
 }
 

@@ -245,7 +245,7 @@ fn refusals_are_final_and_show_no_key() {
 
 #[test]
 fn answers_that_lead_astray() {
-    let elsewhere = "answer sends to another server, http://127.0.0.1:1, which is not followed";
+    let elsewhere = "answer sends to another server, http://127.0.0.1:1, which is not effects";
     for (answers, expected) in [
         (vec![page(&document("1", &[]), Some("http://127.0.0.1:1/?k=1"))], elsewhere),
         (vec![answer("301 Moved", &["location: http://127.0.0.1:1/"], b"")], elsewhere),

@@ -1,35 +1,35 @@
-//! What is wrong with an environment, given how it stands.
+//! What is problems with an environment, given how it stands.
 
 use api::{Header, Revision};
 
-use super::{AtEdge, EnvironmentStatus, Stored};
+use super::{EdgeAnswer, EnvironmentStatus, StoredBundle};
 
-/// What is wrong, in words; nothing if all who were asked agree.
-pub fn wrong(status: &EnvironmentStatus) -> Vec<String> {
-    let mut wrong = Vec::new();
+/// What is problems, in words; nothing if all who were asked agree.
+pub fn problems(status: &EnvironmentStatus) -> Vec<String> {
+    let mut problems = Vec::new();
     match &status.stored {
-        Some(Stored::Missing) => wrong.push("it is not in the store".to_owned()),
-        Some(Stored::Broken { why, .. }) => {
-            wrong.push(format!("what is stored is broken, so edges keep what they have: {why}"));
+        Some(StoredBundle::Missing) => problems.push("it is not in the store".to_owned()),
+        Some(StoredBundle::Unusable { why, .. }) => {
+            problems.push(format!("what is stored is broken, so edges keep what they have: {why}"));
         }
-        Some(Stored::Sound(_)) | None => {}
+        Some(StoredBundle::Sound(_)) | None => {}
     }
-    wrong.extend(at_edge(status));
+    problems.extend(at_edge(status));
     if let Some(watched) = &status.watched {
         if let Some(behind) = watched.behind {
             let why = watched.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
-            wrong.push(format!("it is behind for {} s{why}", behind.as_secs()));
+            problems.push(format!("it is behind for {} s{why}", behind.as_secs()));
         }
-        if let (Some(Stored::Sound(header)), Some(stored_last)) = (&status.stored, watched.revision)
+        if let (Some(StoredBundle::Sound(header)), Some(stored_last)) = (&status.stored, watched.revision)
             && header.revision < stored_last
         {
             let shown = header.revision;
-            wrong.push(format!(
+            problems.push(format!(
                 "the store shows revision {shown}, and revision {stored_last} was written to it"
             ));
         }
     }
-    wrong
+    problems
 }
 
 /// Whether the edge serves something else than what is stored; it may be so for a moment.
@@ -37,18 +37,18 @@ pub(super) fn disagree(status: &EnvironmentStatus) -> bool {
     at_edge(status).is_some()
 }
 
-/// What is wrong with what the edge serves.
+/// What is problems with what the edge serves.
 fn at_edge(status: &EnvironmentStatus) -> Option<String> {
     let edge = status.edge.as_ref()?;
-    if let AtEdge::Fails { status } = edge {
+    if let EdgeAnswer::Fails { status } = edge {
         return Some(format!("the edge answers {status}"));
     }
     match (status.stored.as_ref()?, edge) {
-        (Stored::Sound(header), AtEdge::Serves { revision, .. }) => served(header, *revision),
-        (Stored::Sound(header), AtEdge::Refuses) if opens(header) => {
+        (StoredBundle::Sound(header), EdgeAnswer::Serves { revision, .. }) => served(header, *revision),
+        (StoredBundle::Sound(header), EdgeAnswer::Refuses) if opens(header) => {
             Some(format!("the edge does not know it, and revision {} is stored", header.revision))
         }
-        (Stored::Missing, AtEdge::Serves { revision, .. }) => {
+        (StoredBundle::Missing, EdgeAnswer::Serves { revision, .. }) => {
             Some(format!("the edge serves revision {revision}, which the store does not have"))
         }
         _ => None,
@@ -86,7 +86,7 @@ mod tests {
 
     use super::*;
 
-    fn stored(tombstone: bool, stop_serving_flags: bool) -> Option<Stored> {
+    fn stored(tombstone: bool, stop_serving_flags: bool) -> Option<StoredBundle> {
         let label = Label {
             revision: Revision(7),
             source_updated_at: None,
@@ -97,11 +97,11 @@ mod tests {
             switches: Switches { stop_serving_flags, ..Switches::default() },
             tombstone,
         };
-        Some(Stored::Sound(bundle::write(&label, &[]).unwrap().0))
+        Some(StoredBundle::Sound(bundle::write(&label, &[]).unwrap().0))
     }
 
-    fn serves(revision: u64) -> Option<AtEdge> {
-        Some(AtEdge::Serves { revision: Revision(revision), source: "pop".into(), age: Some(1) })
+    fn serves(revision: u64) -> Option<EdgeAnswer> {
+        Some(EdgeAnswer::Serves { revision: Revision(revision), source: "pop".into(), age: Some(1) })
     }
 
     fn watched(revision: u64, behind: Option<u64>, why: Option<&str>) -> Option<EnvironmentProgress> {
@@ -119,8 +119,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong() {
-        let broken = || Some(Stored::Broken { revision: None, why: "not a bundle".into() });
-        let refuses = || Some(AtEdge::Refuses);
+        let broken = || Some(StoredBundle::Unusable { revision: None, why: "not a bundle".into() });
+        let refuses = || Some(EdgeAnswer::Refuses);
         for (stored, edge, watched, expected) in [
             (stored(false, false), None, None, vec![]),
             (stored(false, false), serves(7), watched(7, None, None), vec![]),
@@ -157,10 +157,15 @@ mod tests {
                 None,
                 vec!["the edge does not know it, and revision 7 is stored"],
             ),
-            (stored(false, false), Some(AtEdge::Fails { status: 503 }), None, vec!["the edge answers 503"]),
-            (Some(Stored::Missing), refuses(), None, vec!["it is not in the store"]),
             (
-                Some(Stored::Missing),
+                stored(false, false),
+                Some(EdgeAnswer::Fails { status: 503 }),
+                None,
+                vec!["the edge answers 503"],
+            ),
+            (Some(StoredBundle::Missing), refuses(), None, vec!["it is not in the store"]),
+            (
+                Some(StoredBundle::Missing),
                 serves(6),
                 None,
                 vec!["it is not in the store", "the edge serves revision 6, which the store does not have"],
@@ -181,7 +186,7 @@ mod tests {
         ] {
             let status =
                 EnvironmentStatus { key: EnvironmentKey::parse("e").unwrap(), stored, edge, watched };
-            assert_eq!(wrong(&status), expected, "{status:?}");
+            assert_eq!(problems(&status), expected, "{status:?}");
         }
     }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf, absolute};
 use std::time::{Duration, SystemTime};
 
 use crate::source::{Place, sha256};
-use crate::watch::seen::{Seen, State};
+use crate::watch::observation::{Observation, PlaceState};
 
 /// A file is read at each look until nothing was seen to touch it for this long.
 const RESTLESS: Duration = Duration::from_secs(5);
@@ -28,23 +28,23 @@ pub struct Files {
     paths: Vec<PathBuf>,
     ignored: Option<PathBuf>,
     /// By absolute path, so that a file that is named twice is one.
-    known: BTreeMap<PathBuf, Known>,
+    known: BTreeMap<PathBuf, KnownFile>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownFile {
     place: Place,
     mark: Option<Mark>,
-    told: Option<Told>,
+    reported: Option<Reported>,
     touched: Duration,
     read: Duration,
     was_there: bool,
     missing_since: Option<Duration>,
 }
 
-/// What was told last.
+/// What was reported last.
 #[derive(Debug, PartialEq, Eq)]
-enum Told {
+enum Reported {
     /// A content of this hash.
     Content(String),
     Unreadable(String),
@@ -68,7 +68,7 @@ impl Files {
     }
 
     /// What became of them since the last look.
-    pub fn look(&mut self, now: Duration) -> Vec<Seen> {
+    pub fn look(&mut self, now: Duration) -> Vec<Observation> {
         let listed = self.list();
         let names: BTreeSet<PathBuf> = listed.iter().map(|(path, _)| path.clone()).collect();
         let unlisted: Vec<PathBuf> =
@@ -76,9 +76,9 @@ impl Files {
         let mut seen = Vec::new();
         for (path, file) in listed {
             let known =
-                self.known.entry(path.clone()).or_insert_with(|| Known::new(Place::from(&*file), now));
+                self.known.entry(path.clone()).or_insert_with(|| KnownFile::new(Place::from(&*file), now));
             let state = known.look(&path, now);
-            seen.extend(state.map(|state| Seen { place: known.place.clone(), state }));
+            seen.extend(state.map(|state| Observation { place: known.place.clone(), state }));
         }
         for path in unlisted {
             // One that is a directory by now stands for what is in it.
@@ -88,8 +88,8 @@ impl Files {
             };
             let state = known.look(&path, now);
             let Some(state) = state else { continue };
-            let is_gone = matches!(state, State::Gone);
-            seen.push(Seen { place: known.place.clone(), state });
+            let is_gone = matches!(state, PlaceState::Gone);
+            seen.push(Observation { place: known.place.clone(), state });
             if is_gone {
                 self.known.remove(&path);
             }
@@ -97,11 +97,11 @@ impl Files {
         seen
     }
 
-    /// A place is to be told of again, as if it were new. Whether it is one of these files.
+    /// A place is to be reported of again, as if it were new. Whether it is one of these files.
     pub fn again(&mut self, place: &Place) -> bool {
         let mut known = self.known.values_mut().filter(|known| known.place == *place);
         let Some(known) = known.next() else { return false };
-        known.told = None;
+        known.reported = None;
         known.mark = None;
         true
     }
@@ -111,7 +111,7 @@ impl Files {
         let mut names = BTreeSet::new();
         let mut listed = Vec::new();
         for path in &self.paths {
-            // A directory that cannot be read is told of like a file that cannot be.
+            // A directory that cannot be read is reported of like a file that cannot be.
             let files = documents(path).unwrap_or_else(|_| vec![path.clone()]);
             for file in files {
                 let path = whole(&file);
@@ -149,12 +149,12 @@ fn whole(path: impl AsRef<Path>) -> PathBuf {
     absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-impl Known {
-    fn new(place: Place, now: Duration) -> Known {
-        Known {
+impl KnownFile {
+    fn new(place: Place, now: Duration) -> KnownFile {
+        KnownFile {
             place,
             mark: None,
-            told: None,
+            reported: None,
             touched: now,
             read: now,
             was_there: false,
@@ -162,7 +162,7 @@ impl Known {
         }
     }
 
-    fn look(&mut self, path: &Path, now: Duration) -> Option<State> {
+    fn look(&mut self, path: &Path, now: Duration) -> Option<PlaceState> {
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
             Err(error) => return self.failed(&error, now),
@@ -190,43 +190,43 @@ impl Known {
         }
     }
 
-    fn has(&mut self, bytes: Vec<u8>) -> Option<State> {
-        let told = Some(Told::Content(sha256(&bytes)));
-        if self.told == told {
+    fn has(&mut self, bytes: Vec<u8>) -> Option<PlaceState> {
+        let reported = Some(Reported::Content(sha256(&bytes)));
+        if self.reported == reported {
             return None;
         }
         let Ok(text) = String::from_utf8(bytes) else {
             return self.unreadable("not UTF-8".into());
         };
-        self.told = told;
-        Some(State::Content(text))
+        self.reported = reported;
+        Some(PlaceState::Content(text))
     }
 
-    fn failed(&mut self, error: &io::Error, now: Duration) -> Option<State> {
+    fn failed(&mut self, error: &io::Error, now: Duration) -> Option<PlaceState> {
         if error.kind() != ErrorKind::NotFound {
             return self.unreadable(error.to_string());
         }
         self.mark = None;
         if !self.was_there {
-            // One that never came is told of once; one that went was told of.
-            return if self.told.is_none() { self.unreadable(error.to_string()) } else { None };
+            // One that never came is reported of once; one that went was reported of.
+            return if self.reported.is_none() { self.unreadable(error.to_string()) } else { None };
         }
         let since = *self.missing_since.get_or_insert(now);
         if now < since + GONE_AFTER {
-            return self.tell(Told::Missing, State::Missing);
+            return self.report(Reported::Missing, PlaceState::Missing);
         }
         self.was_there = false;
-        self.tell(Told::Gone, State::Gone)
+        self.report(Reported::Gone, PlaceState::Gone)
     }
 
-    fn unreadable(&mut self, why: String) -> Option<State> {
-        self.tell(Told::Unreadable(why.clone()), State::Unreadable(why))
+    fn unreadable(&mut self, why: String) -> Option<PlaceState> {
+        self.report(Reported::Unreadable(why.clone()), PlaceState::Unreadable(why))
     }
 
-    /// Tells what was not told last.
-    fn tell(&mut self, told: Told, state: State) -> Option<State> {
-        let is_new = self.told.as_ref() != Some(&told);
-        self.told = Some(told);
+    /// Tells what was not reported last.
+    fn report(&mut self, reported: Reported, state: PlaceState) -> Option<PlaceState> {
+        let is_new = self.reported.as_ref() != Some(&reported);
+        self.reported = Some(reported);
         is_new.then_some(state)
     }
 }

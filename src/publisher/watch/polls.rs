@@ -21,11 +21,11 @@ use crate::basis::Basis;
 use crate::server_keys::ServerKeySource;
 use crate::source::Place;
 use crate::watch::Watch;
-use crate::watch::claims::Trouble;
-use crate::watch::news::News;
-use crate::watch::pace::Pace;
-use crate::watch::seen::{Seen, State};
-use crate::watch::spell::Spell;
+use crate::watch::backoff::Backoff;
+use crate::watch::log_line::LogLine;
+use crate::watch::observation::{Observation, PlaceState};
+use crate::watch::outage::Outage;
+use crate::watch::ownership::PlaceProblem;
 use poll::Poll;
 
 pub use fetch::{Fetch, Fetched};
@@ -55,7 +55,7 @@ impl Polls {
         manifest: &BTreeMap<String, Vec<ServerKeySource>>,
         time: Timestamp,
         now: Duration,
-    ) -> Vec<Seen> {
+    ) -> Vec<Observation> {
         let wanted: BTreeMap<EnvironmentKey, &Secret> = manifest
             .iter()
             .filter_map(|(name, sources)| {
@@ -67,7 +67,7 @@ impl Polls {
         self.environments.retain(|environment, poll| {
             let stays = wanted.contains_key(environment);
             if !stays {
-                seen.push(Seen { place: poll.place.clone(), state: State::Gone });
+                seen.push(Observation { place: poll.place.clone(), state: PlaceState::Gone });
             }
             stays
         });
@@ -79,7 +79,7 @@ impl Polls {
             if poll.key != *key {
                 poll.key = key.clone();
                 poll.due = now;
-                poll.pace = Pace::default();
+                poll.backoff = Backoff::default();
             }
         }
         seen
@@ -88,15 +88,15 @@ impl Polls {
     /// Says which environments are published from elsewhere: those are not asked for.
     pub(crate) fn rest(&mut self, is_elsewhere: impl Fn(&EnvironmentKey, &Place) -> bool, now: Duration) {
         for (environment, poll) in &mut self.environments {
-            let rests = is_elsewhere(environment, &poll.place);
-            if rests && !poll.rests {
+            let is_elsewhere = is_elsewhere(environment, &poll.place);
+            if is_elsewhere && !poll.is_elsewhere {
                 poll.trouble = None;
-                poll.spell = Spell::default();
-            } else if poll.rests && !rests {
-                poll.told = None;
+                poll.outage = Outage::default();
+            } else if poll.is_elsewhere && !is_elsewhere {
+                poll.seen_answer = None;
                 poll.due = now;
             }
-            poll.rests = rests;
+            poll.is_elsewhere = is_elsewhere;
         }
     }
 
@@ -125,14 +125,14 @@ impl Polls {
         let interval = self.interval;
         let (environment, poll, basis) = ready.min_by_key(|(_, poll, _)| poll.rank(now, interval))?;
         poll.is_busy = true;
-        poll.is_told_of = false;
+        poll.is_announced = false;
         Some(Fetch {
             environment: environment.clone(),
             place: poll.place.clone(),
             key: poll.key.clone(),
             connection: poll.connection(),
             basis,
-            told: poll.told.clone(),
+            seen_answer: poll.seen_answer.clone(),
         })
     }
 
@@ -143,7 +143,12 @@ impl Polls {
     }
 
     /// Takes in what came of it. `chance` spreads what is tried again.
-    pub fn done(&mut self, fetched: Fetched, now: Duration, chance: u64) -> (Option<Seen>, Vec<News>) {
+    pub fn done(
+        &mut self,
+        fetched: Fetched,
+        now: Duration,
+        chance: u64,
+    ) -> (Option<Observation>, Vec<LogLine>) {
         let Some(poll) = self.environments.get_mut(&fetched.environment) else { return (None, Vec::new()) };
         poll.is_busy = false;
         match fetched.result {
@@ -152,7 +157,7 @@ impl Polls {
                 if self.is_away() {
                     // It is back, for all of them.
                     for poll in self.environments.values_mut() {
-                        poll.pace.hurry(now);
+                        poll.backoff.hurry(now);
                     }
                 }
                 self.failures_in_a_row = 0;
@@ -165,8 +170,8 @@ impl Polls {
                 if !poll.believes(&answer, now, self.interval) {
                     return (None, news);
                 }
-                poll.told = Some(answer.told);
-                (Some(Seen { place: poll.place.clone(), state: answer.state }), news)
+                poll.seen_answer = Some(answer.seen_answer);
+                (Some(Observation { place: poll.place.clone(), state: answer.state }), news)
             }
             Err(failure) => {
                 self.failures_in_a_row += 1;
@@ -193,20 +198,20 @@ impl Polls {
         is_known
     }
 
-    /// A place is to be told of again, as if it were new. Whether it is one of these.
+    /// A place is to be seen_answer of again, as if it were new. Whether it is one of these.
     pub fn again(&mut self, place: &Place, now: Duration) -> bool {
         let mut polls = self.environments.values_mut().filter(|poll| poll.place == *place);
         let Some(poll) = polls.next() else { return false };
-        poll.told = None;
+        poll.seen_answer = None;
         poll.changed(now);
         true
     }
 
     /// Environments that cannot be had, and since when.
-    pub(crate) fn troubles(&self) -> Vec<Trouble> {
+    pub(crate) fn troubles(&self) -> Vec<PlaceProblem> {
         let troubles = self.environments.values().filter_map(|poll| {
             let (why, since) = poll.trouble()?;
-            Some(Trouble { place: poll.place.clone(), why, since })
+            Some(PlaceProblem { place: poll.place.clone(), why, since })
         });
         troubles.collect()
     }
@@ -214,7 +219,7 @@ impl Polls {
     /// Whether each was asked for once at least, but for those that are not known to be asked for soon.
     pub(crate) fn asked_all(&self, is_stuck: impl Fn(&EnvironmentKey) -> bool) -> bool {
         self.environments.iter().all(|(environment, poll)| {
-            let was_asked = poll.rests || poll.told.is_some() || poll.trouble().is_some();
+            let was_asked = poll.is_elsewhere || poll.seen_answer.is_some() || poll.trouble().is_some();
             was_asked || (poll.awaits_basis && is_stuck(environment))
         })
     }

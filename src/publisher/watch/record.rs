@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::report::{Done, Published};
 use crate::source::Place;
-use crate::watch::failure::Failure;
+use crate::watch::attempt_error::AttemptError;
 
 /// How many warnings of a document are told of to who asks; all of them are said when it is published.
 const WARNINGS: usize = 10;
@@ -80,7 +80,7 @@ impl Record {
         self.refused = None;
     }
 
-    pub(crate) fn failed(&mut self, failures: Vec<Failure>) {
+    pub(crate) fn failed(&mut self, failures: Vec<AttemptError>) {
         self.failures += u64::try_from(failures.len()).unwrap_or_default();
         if let Some(failure) = failures.into_iter().next_back() {
             self.failure = Some(failure.text);

@@ -12,7 +12,7 @@ use crate::watch::job::Finished;
 use crate::watch::polls::Fetched;
 
 /// How long an answer to a question may take. A look at thousands of files takes tens of milliseconds.
-const PATIENCE: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What reaches the thread that decides.
 pub(crate) enum Message {
@@ -26,12 +26,12 @@ pub(crate) enum Message {
 #[derive(Debug, Clone)]
 pub struct Remote {
     messages: Sender<Message>,
-    known: Arc<Mutex<Known>>,
+    known: Arc<Mutex<WatchedEnvironments>>,
 }
 
 /// Which environments are watched.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct WatchedEnvironments {
     pub(crate) environments: BTreeSet<EnvironmentKey>,
     /// By Flagsmith's ids; of those that were not asked for yet, there are none.
     pub(crate) numbers: BTreeMap<EnvironmentKey, Option<u64>>,
@@ -65,14 +65,14 @@ impl Remote {
     pub fn progress(&self) -> Option<Progress> {
         let (answer, answered) = channel();
         self.messages.send(Message::Report(answer)).ok()?;
-        answered.recv_timeout(PATIENCE).ok()
+        answered.recv_timeout(ANSWER_TIMEOUT).ok()
     }
 
     pub(crate) fn sender(&self) -> Sender<Message> {
         self.messages.clone()
     }
 
-    pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
+    pub(crate) fn known(&self) -> MutexGuard<'_, WatchedEnvironments> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

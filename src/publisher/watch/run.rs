@@ -13,18 +13,18 @@ use api::progress::{Changed, Progress};
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
 use crate::flagsmith::Flagsmith;
-use crate::publish::Options;
+use crate::options::PublishOptions;
 use crate::server_keys::{ServerKeySource, parse_server_keys};
 use crate::target::Target;
 use crate::watch::remote::Message;
-use crate::watch::{Fetch, Files, Job, News, Polls, Remote, Seen, State, Watch};
+use crate::watch::{Fetch, Files, Job, LogLine, Observation, PlaceState, Polls, Remote, Watch};
 
 /// How soon an end is noticed.
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// What is watched, and how.
 #[derive(Debug)]
-pub struct Settings {
+pub struct WatchSettings {
     /// Files and directories.
     pub paths: Vec<PathBuf>,
     pub flagsmith: Option<AtFlagsmith>,
@@ -32,7 +32,7 @@ pub struct Settings {
     pub server_keys: BTreeMap<String, Vec<ServerKeySource>>,
     /// A manifest of server-side keys in a file, which is watched, too.
     pub server_keys_file: Option<PathBuf>,
-    pub options: Options,
+    pub options: PublishOptions,
     /// How often files are looked at.
     pub interval: Duration,
 }
@@ -50,13 +50,13 @@ pub struct AtFlagsmith {
 /// A watch that can be talked to.
 #[derive(Debug)]
 pub struct Session {
-    settings: Settings,
+    settings: WatchSettings,
     remote: Remote,
     heard: Receiver<Message>,
 }
 
 impl Session {
-    pub fn new(settings: Settings) -> Session {
+    pub fn new(settings: WatchSettings) -> Session {
         let (remote, heard) = Remote::new();
         Session { settings, remote, heard }
     }
@@ -67,9 +67,9 @@ impl Session {
     }
 
     /// Publishes whatever changes, until the clock is hurried; then ends with the publications that are under way.
-    pub fn run(self, target: Target, clock: &Arc<SystemClock>, mut say: impl FnMut(&News)) {
+    pub fn run(self, target: Target, clock: &Arc<SystemClock>, mut say: impl FnMut(&LogLine)) {
         let Session { settings, remote, heard } = self;
-        let Settings { paths, flagsmith, server_keys, server_keys_file, options, interval } = settings;
+        let WatchSettings { paths, flagsmith, server_keys, server_keys_file, options, interval } = settings;
         let client = Client::new(target, &**clock);
         let (api, polls) = match flagsmith {
             Some(at) => (Some(Arc::new(at.api)), Polls::new(&at.name, at.interval)),
@@ -91,7 +91,7 @@ impl Session {
                 next_look: clock.elapsed(),
                 interval,
             };
-            running.has_server_keys(server_keys);
+            running.set_server_keys(server_keys);
             running.watch(&heard, &mut say);
             running.end(&heard, &mut say);
         });
@@ -102,20 +102,20 @@ struct Running<'scope, 'env> {
     threads: &'scope Scope<'scope, 'env>,
     client: &'env Client<'env>,
     clock: &'env Arc<SystemClock>,
-    options: &'env Options,
+    options: &'env PublishOptions,
     api: Option<Arc<Flagsmith>>,
     remote: Remote,
     files: Files,
     manifest: Files,
     polls: Polls,
     watch: Watch,
-    news: Vec<News>,
+    news: Vec<LogLine>,
     next_look: Duration,
     interval: Duration,
 }
 
 impl Running<'_, '_> {
-    fn watch(&mut self, heard: &Receiver<Message>, say: &mut impl FnMut(&News)) {
+    fn watch(&mut self, heard: &Receiver<Message>, say: &mut impl FnMut(&LogLine)) {
         let mut is_first_round = true;
         while !self.clock.is_hurried() {
             if self.clock.elapsed() >= self.next_look {
@@ -126,7 +126,7 @@ impl Running<'_, '_> {
                 let _ = self.files.again(&place) || self.polls.again(&place, now);
             }
             if let Some(quota) = self.client.quota() {
-                self.news.extend(self.watch.has_quota(quota, self.clock.now()));
+                self.news.extend(self.watch.set_quota(quota, self.clock.now()));
             }
             self.news.extend(self.watch.news(now));
             while let Some(fetch) = self.polls.next(self.clock.elapsed(), &mut self.watch) {
@@ -138,7 +138,7 @@ impl Running<'_, '_> {
             let asked_all = || self.polls.asked_all(|key| self.watch.is_failing(key));
             if is_first_round && asked_all() && self.watch.tried_all() {
                 is_first_round = false;
-                self.news.push(News::good(watching(self.watch.environments().len())));
+                self.news.push(LogLine::info(watching(self.watch.environments().len())));
             }
             self.say(say);
             let due = [self.watch.due(), self.polls.due()].into_iter().flatten();
@@ -155,7 +155,7 @@ impl Running<'_, '_> {
     }
 
     /// Ends what is under way, and tells whoever has to hear of what was written.
-    fn end(&mut self, heard: &Receiver<Message>, say: &mut impl FnMut(&News)) {
+    fn end(&mut self, heard: &Receiver<Message>, say: &mut impl FnMut(&LogLine)) {
         loop {
             while let Some(job) = self.watch.last(self.clock.elapsed()) {
                 self.begin(job);
@@ -170,12 +170,12 @@ impl Running<'_, '_> {
         }
         for key in self.watch.unsettled() {
             let line = format!("environment `{key}` is left as it is; watching again settles it");
-            self.news.push(News::trouble(line));
+            self.news.push(LogLine::warning(line));
         }
         self.say(say);
     }
 
-    fn say(&mut self, say: &mut impl FnMut(&News)) {
+    fn say(&mut self, say: &mut impl FnMut(&LogLine)) {
         self.news.drain(..).for_each(|news| say(&news));
     }
 
@@ -184,7 +184,7 @@ impl Running<'_, '_> {
         self.next_look = now + self.interval;
         for seen in self.manifest.look(now) {
             match server_keys(seen) {
-                Ok(Some(server_keys)) => self.has_server_keys(server_keys),
+                Ok(Some(server_keys)) => self.set_server_keys(server_keys),
                 Ok(None) => {}
                 Err(trouble) => self.news.push(trouble),
             }
@@ -195,7 +195,7 @@ impl Running<'_, '_> {
         self.polls.rest(|environment, place| self.watch.is_elsewhere(environment, place), now);
     }
 
-    fn has_server_keys(&mut self, server_keys: BTreeMap<String, Vec<ServerKeySource>>) {
+    fn set_server_keys(&mut self, server_keys: BTreeMap<String, Vec<ServerKeySource>>) {
         let now = self.clock.elapsed();
         if self.api.is_some() {
             for seen in self.polls.has(&server_keys, self.clock.now(), now) {
@@ -203,11 +203,11 @@ impl Running<'_, '_> {
             }
             self.note_numbers();
         }
-        self.watch.has_server_keys(server_keys, now);
-        self.watch.expects_all(&self.polls, now);
+        self.watch.set_server_keys(server_keys, now);
+        self.watch.expect_all(&self.polls, now);
     }
 
-    fn saw(&mut self, seen: Seen) {
+    fn saw(&mut self, seen: Observation) {
         let news = self.watch.saw(seen, self.clock.elapsed());
         self.news.extend(news);
         let mut known = self.remote.known();
@@ -245,7 +245,7 @@ impl Running<'_, '_> {
             Message::Report(answer) => {
                 let (environments, troubles) = self.watch.progress(&self.polls, self.clock.now(), now);
                 let api_calls = self.client.api_calls();
-                // Whoever asked may have lost patience.
+                // Whoever asked may have lost policy.
                 let _ = answer.send(Progress { environments, troubles, api_calls });
             }
         }
@@ -254,10 +254,10 @@ impl Running<'_, '_> {
     fn begin(&self, job: Job) {
         let (messages, client, options) = (self.remote.sender(), self.client, self.options);
         self.threads.spawn(move || {
-            let given_up = job.given_up();
+            let panicked = job.panicked();
             let done = catch_unwind(AssertUnwindSafe(|| job.perform(client, options)));
             // Whoever waits for it does so to the end.
-            let _ = messages.send(Message::Finished(done.unwrap_or(given_up)));
+            let _ = messages.send(Message::Finished(done.unwrap_or(panicked)));
         });
     }
 
@@ -266,10 +266,10 @@ impl Running<'_, '_> {
         let Some(api) = self.api.clone() else { return };
         let (messages, clock) = (self.remote.sender(), Arc::clone(self.clock));
         thread::spawn(move || {
-            let given_up = fetch.given_up();
+            let panicked = fetch.panicked();
             let done = catch_unwind(AssertUnwindSafe(|| fetch.perform(&api, &*clock)));
             // All may have ended by now.
-            let _ = messages.send(Message::Fetched(done.unwrap_or(given_up)));
+            let _ = messages.send(Message::Fetched(done.unwrap_or(panicked)));
         });
     }
 }
@@ -283,17 +283,17 @@ fn watching(environments: usize) -> String {
 }
 
 /// The keys of a manifest that was seen; none while it is away, and what was known stays.
-fn server_keys(seen: Seen) -> Result<Option<BTreeMap<String, Vec<ServerKeySource>>>, News> {
-    let Seen { place, state } = seen;
+fn server_keys(seen: Observation) -> Result<Option<BTreeMap<String, Vec<ServerKeySource>>>, LogLine> {
+    let Observation { place, state } = seen;
     let stays = |what: &dyn std::fmt::Display| {
-        News::trouble_of(&place, format!("{what}; server-side keys stay as they were before"))
+        LogLine::warning_of(&place, format!("{what}; server-side keys stay as they were before"))
     };
     match state {
-        State::Content(text) => parse_server_keys(&text).map(Some).map_err(|fault| stays(&fault)),
-        State::Unreadable(why) => Err(stays(&format!("could not be read: {why}"))),
-        State::Broken(why) => Err(stays(&why)),
-        State::Gone => Err(stays(&"is gone")),
-        State::Missing | State::Answer(_) => Ok(None),
+        PlaceState::Content(text) => parse_server_keys(&text).map(Some).map_err(|fault| stays(&fault)),
+        PlaceState::Unreadable(why) => Err(stays(&format!("could not be read: {why}"))),
+        PlaceState::Unusable(why) => Err(stays(&why)),
+        PlaceState::Gone => Err(stays(&"is gone")),
+        PlaceState::Missing | PlaceState::Answer(_) => Ok(None),
     }
 }
 

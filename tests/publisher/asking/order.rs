@@ -131,7 +131,7 @@ fn publishing_by_hand_is_asked_anew_when_somebody_else_wrote_first() {
     let client = Client::new(target(&asking.world.api), &asking.world.clock);
     let key = api::EnvironmentKey::parse("e0").unwrap();
     asking.world.api.fail(Kind::Write, ITEM, [Fault::Overtaken, Fault::Overtaken]);
-    let (mut asked, options) = (0, publisher::Options::default());
+    let (mut asked, options) = (0, publisher::PublishOptions::default());
     let ask = |_: Connection| {
         asked += 1;
         Ok::<_, String>(answered(&document(0, asked)))

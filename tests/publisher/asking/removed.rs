@@ -29,7 +29,7 @@ fn what_was_removed_stays_so_until_it_is_published_by_hand() {
 
     let ask = |_: Connection| Ok::<_, String>(answered(&document(0, 1)));
     let client = Client::new(target(&asking.world.api), &asking.world.clock);
-    let report = publish_answer(&client, &key, ask, &[], &publisher::Options::default()).unwrap();
+    let report = publish_answer(&client, &key, ask, &[], &publisher::PublishOptions::default()).unwrap();
     assert!(outcome(&report).starts_with("written"), "{}", outcome(&report));
     asking.pass_seconds(60);
     asking.edit(0, 2);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use publisher::watch::State;
+use publisher::watch::PlaceState;
 use publisher::{Clock, Quota};
 use tests::fastly::Event;
 
@@ -79,7 +79,7 @@ fn what_is_stored_already_costs_nothing() {
     watching.pass_seconds(2);
     watching.story();
     // In other words, and back again before it was written.
-    watching.saw("a.json", State::Content(document("one", MARCH).to_string() + "\n"));
+    watching.saw("a.json", PlaceState::Content(document("one", MARCH).to_string() + "\n"));
     watching.pass_seconds(2);
     watching.has("a.json", &document("two", MARCH));
     watching.has("a.json", &document("one", MARCH));
@@ -122,7 +122,7 @@ fn when_the_api_takes_few_more_calls_changes_wait_for_each_other_and_the_last_is
     // Ten changes in five minutes.
     let quota = Quota::new(30, NOW + 302);
     for number in 1..=100 {
-        let news = watching.watch.has_quota(quota, watching.world.clock.now());
+        let news = watching.watch.set_quota(quota, watching.world.clock.now());
         watching.say(news.into_iter().collect());
         watching.has("a.json", &document(&number.to_string(), MARCH));
         watching.pass_seconds(1);
@@ -132,7 +132,7 @@ fn when_the_api_takes_few_more_calls_changes_wait_for_each_other_and_the_last_is
         "the API takes few more calls, so changes are written every 30.0 s until it takes more"
     );
     assert!((4..=6).contains(&watching.writes().len()), "{:?}", watching.writes());
-    let news = watching.watch.has_quota(Quota::new(1_000, NOW + 3_902), watching.world.clock.now());
+    let news = watching.watch.set_quota(Quota::new(1_000, NOW + 3_902), watching.world.clock.now());
     assert_eq!(news.unwrap().line, "the API takes enough calls again");
     watching.pass_seconds(1);
     assert_eq!(watching.writes().last().map(String::as_str), Some("100"));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engine::Anchoring;
-use publisher::watch::{State, Watch};
+use publisher::watch::{PlaceState, Watch};
 use serde_json::{Value, json};
 
 use super::{MARCH, STEP, Watching, value};
@@ -13,16 +13,16 @@ use crate::world::{document, document_of, keys};
 fn a_broken_file_is_said_once_and_what_was_published_stays() {
     let mut watching = Watching::new();
     let whole = document("one", MARCH).to_string();
-    watching.saw("a.json", State::Content(whole.clone()));
+    watching.saw("a.json", PlaceState::Content(whole.clone()));
     watching.pass_seconds(2);
     watching.said();
     // Half-written for a moment: nobody needs to hear of it.
-    watching.saw("a.json", State::Content(whole[..40].to_owned()));
+    watching.saw("a.json", PlaceState::Content(whole[..40].to_owned()));
     watching.pass(STEP);
     watching.has("a.json", &document("two", MARCH));
     watching.pass_seconds(2);
     // Half-written for longer.
-    watching.saw("a.json", State::Content(whole[..40].to_owned()));
+    watching.saw("a.json", PlaceState::Content(whole[..40].to_owned()));
     watching.pass_seconds(60);
     watching.has("a.json", &document("three", MARCH));
     watching.pass_seconds(2);
@@ -39,8 +39,8 @@ fn a_removed_file_removes_nothing() {
     watching.has("a.json", &document("one", MARCH));
     watching.pass_seconds(2);
     watching.said();
-    watching.saw("a.json", State::Missing);
-    watching.saw("a.json", State::Gone);
+    watching.saw("a.json", PlaceState::Missing);
+    watching.saw("a.json", PlaceState::Gone);
     watching.pass_seconds(60);
     assert_eq!(
         watching.said(),
@@ -104,7 +104,7 @@ fn what_was_removed_stays_so_until_its_file_changes() {
     let (environments, troubles) = watching.progress();
     assert!(troubles[0].why.contains("was removed, by revision"), "{troubles:?}");
     assert!(environments[0].behind.is_some());
-    // Nor does a restart bring it back.
+    // Nor does a restart put_if_unchanged it back.
     watching.watch = Watch::default();
     watching.has("a.json", &document("one", MARCH));
     watching.pass_seconds(60);
@@ -121,10 +121,10 @@ fn a_renamed_file_goes_on_being_published() {
     watching.has("a.json", &document("one", MARCH));
     watching.pass_seconds(5);
     watching.said();
-    watching.saw("a.json", State::Missing);
+    watching.saw("a.json", PlaceState::Missing);
     watching.has("b.json", &document("two", MARCH));
     watching.pass_seconds(2);
-    watching.saw("a.json", State::Gone);
+    watching.saw("a.json", PlaceState::Gone);
     watching.pass_seconds(5);
     assert_eq!(watching.writes(), ["one", "two"]);
     let said = watching.said();
@@ -136,18 +136,18 @@ fn a_renamed_file_goes_on_being_published() {
 fn server_keys_follow_their_manifest_on_their_own() {
     let mut watching = Watching::new();
     let manifest = |value: Value| [("a".to_owned(), keys(&value))].into();
-    watching.watch.has_server_keys(manifest(json!(["ser.x"])), Duration::ZERO);
+    watching.watch.set_server_keys(manifest(json!(["ser.x"])), Duration::ZERO);
     // Refused, and a key waits for nothing.
     watching.world.given(&document("one", MARCH));
     watching.has("a.json", &document("old", "2026-02-01T00:00:00Z"));
     watching.pass_seconds(5);
     assert_eq!(watching.said().last().map(String::as_str), Some("a.json: 1 server-side key written"));
-    watching.watch.has_server_keys(manifest(json!(["ser.x", "ser.y"])), Duration::ZERO);
+    watching.watch.set_server_keys(manifest(json!(["ser.x", "ser.y"])), Duration::ZERO);
     watching.pass_seconds(5);
-    watching.watch.has_server_keys(manifest(json!(["ser.x", "ser.y"])), Duration::ZERO);
+    watching.watch.set_server_keys(manifest(json!(["ser.x", "ser.y"])), Duration::ZERO);
     watching.pass_seconds(5);
     assert_eq!(watching.said(), ["a.json: 1 server-side key written"]);
-    watching.watch.has_server_keys([].into(), Duration::ZERO);
+    watching.watch.set_server_keys([].into(), Duration::ZERO);
     watching.pass_seconds(5);
     assert_eq!(watching.said(), Vec::<String>::new(), "what is no longer listed stays as it was");
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use api::bundle;
-use publisher::watch::State;
-use publisher::{Client, Clock, Options};
+use publisher::watch::PlaceState;
+use publisher::{Client, Clock, PublishOptions};
 use tests::fastly::{Event, Fault, Kind};
 
 use super::{MARCH, STEP, Watching, value};
@@ -108,7 +108,7 @@ fn a_change_that_failed_is_not_lost_when_the_file_breaks() {
     watching.world.api.fail(Kind::Read, ITEM, [Fault::Answer(503); 20]);
     watching.has("a.json", &document("one", MARCH));
     watching.pass(STEP);
-    watching.saw("a.json", State::Content("{".into()));
+    watching.saw("a.json", PlaceState::Content("{".into()));
     watching.pass_seconds(120);
     assert_eq!(watching.writes(), ["one"]);
 }
@@ -160,7 +160,7 @@ fn announcements_that_nobody_takes_leave_room_for_writes() {
             waiting.push(job);
             continue;
         }
-        let finished = job.perform(&client, &Options::default());
+        let finished = job.perform(&client, &PublishOptions::default());
         watching.watch.done(finished, now, 7);
     }
     assert_eq!((waiting.len(), watching.writes().len()), (4, 20));
@@ -175,10 +175,10 @@ fn what_is_under_way_at_the_end_is_announced() {
     watching.has("a.json", &document("two", MARCH));
     let client = Client::new(target(&watching.world.api), &watching.world.clock);
     assert!(watching.watch.last(now).is_none(), "nothing is written any more");
-    let finished = writing.perform(&client, &Options::default());
+    let finished = writing.perform(&client, &PublishOptions::default());
     watching.watch.done(finished, now, 7);
     while let Some(job) = watching.watch.last(now) {
-        let finished = job.perform(&client, &Options::default());
+        let finished = job.perform(&client, &PublishOptions::default());
         watching.watch.done(finished, now, 7);
     }
     assert_eq!(

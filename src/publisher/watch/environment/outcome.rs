@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Environment, Kind};
+use super::Environment;
 use crate::basis::Basis;
-use crate::publish::{AnswerRefused, Written};
-use crate::report::{Done, Published, Trouble};
+use crate::publish::{AnswerError, WrittenDocument};
+use crate::report::{Done, PublishError, Published};
 use crate::server_keys::ServerKeysReport;
-use crate::watch::failure::Failure;
-use crate::watch::job::Outcome;
-use crate::watch::news::News;
+use crate::watch::attempt_error::AttemptError;
+use crate::watch::job::{Outcome, WorkKind};
+use crate::watch::log_line::LogLine;
 use crate::write::TRIES;
 
 /// A KV key takes one write a second. Counted from the end of a write, so that revisions, which are whole seconds,
@@ -18,14 +18,14 @@ const BETWEEN_WRITES: Duration = Duration::from_secs(1);
 
 /// What there is to say after something ended, and whether its document is needed once more.
 #[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) news: Vec<News>,
+pub(crate) struct JobEffects {
+    pub(crate) news: Vec<LogLine>,
     pub(crate) again: bool,
 }
 
 impl Environment {
     /// Takes in what came of it. `chance` spreads what is tried again.
-    pub(crate) fn end(&mut self, outcome: Outcome, now: Duration, chance: u64) -> Ended {
+    pub(crate) fn end(&mut self, outcome: Outcome, now: Duration, chance: u64) -> JobEffects {
         let mut again = false;
         let (mut news, failures) = match outcome {
             Outcome::Stored { published, server_keys } => {
@@ -40,7 +40,7 @@ impl Environment {
                 (news, failures)
             }
             Outcome::Looked(found) => {
-                let failures: Vec<Failure> = match found {
+                let failures: Vec<AttemptError> = match found {
                     Ok(found) => {
                         again = self.found(found);
                         Vec::new()
@@ -49,32 +49,32 @@ impl Environment {
                     Err(_) if self.basis.is_some() => Vec::new(),
                     Err(failed) => {
                         self.owed.look = true;
-                        vec![Failure::of_call(&failed)]
+                        vec![AttemptError::of_call(&failed)]
                     }
                 };
                 self.storing.end(&failures, Duration::ZERO, now, chance);
                 self.drop_if_stored();
                 (Vec::new(), failures)
             }
-            Outcome::GivenUp(task, failure) => {
+            Outcome::Panicked(task, failure) => {
                 again = self.owe(task);
                 let failures = vec![failure];
-                let lane = self.lane_mut(task);
-                lane.end(&failures, BETWEEN_WRITES, now, chance);
+                let schedule = self.schedule_mut(task);
+                schedule.end(&failures, BETWEEN_WRITES, now, chance);
                 (Vec::new(), failures)
             }
             Outcome::Purged(result) => {
-                let failures: Vec<Failure> = result.err().iter().map(Failure::of_call).collect();
+                let failures: Vec<AttemptError> = result.err().iter().map(AttemptError::of_call).collect();
                 self.owed.purge |= !failures.is_empty();
                 self.purging.end(&failures, Duration::ZERO, now, chance);
                 (Vec::new(), failures)
             }
             Outcome::Announced(revision, result) => {
-                let failures: Vec<Failure> = result.err().iter().map(Failure::of_call).collect();
+                let failures: Vec<AttemptError> = result.err().iter().map(AttemptError::of_call).collect();
                 let mut news = Vec::new();
                 if failures.is_empty() && self.announcing.is_failing() {
                     let line = format!("environment `{}`: revision {revision} is announced now", self.key);
-                    news.push(News::good_of(&self.place, line));
+                    news.push(LogLine::info_of(&self.place, line));
                 }
                 if !failures.is_empty() {
                     // Unless there is something newer to announce by now.
@@ -84,13 +84,13 @@ impl Environment {
                 (news, failures)
             }
         };
-        news.extend(self.news_of_spell(&failures, now));
+        news.extend(self.lines_of_outage(&failures, now));
         self.record.failed(failures);
         self.record.is(self.is_settled(), now);
         if self.is_settled() {
             self.record.succeeded(now);
         }
-        Ended { news, again }
+        JobEffects { news, again }
     }
 
     /// Takes in what the store has. Whether the document is needed once more, since somebody else wrote.
@@ -107,18 +107,18 @@ impl Environment {
     }
 
     /// What was begun came to no end: all of it is owed again. Whether the document has to be asked for again.
-    fn owe(&mut self, kind: Kind) -> bool {
+    fn owe(&mut self, kind: WorkKind) -> bool {
         match kind {
-            Kind::Store => {
+            WorkKind::Store => {
                 self.is_writing = false;
                 self.owed.server_keys |= !self.server_keys.is_empty();
                 self.retry()
             }
-            Kind::Purge => {
+            WorkKind::Purge => {
                 self.owed.purge = true;
                 false
             }
-            Kind::Announce => {
+            WorkKind::Announce => {
                 self.owed.announcement = self.owed.announcement.max(self.record.revision());
                 false
             }
@@ -143,10 +143,10 @@ impl Environment {
 
     fn stored(
         &mut self,
-        published: Option<Result<Written, AnswerRefused>>,
+        published: Option<Result<WrittenDocument, AnswerError>>,
         server_keys: Option<ServerKeysReport>,
         now: Duration,
-    ) -> (Vec<News>, Vec<Failure>) {
+    ) -> (Vec<LogLine>, Vec<AttemptError>) {
         let mut news = Vec::new();
         let mut failures = Vec::new();
         self.is_writing = false;
@@ -169,21 +169,21 @@ impl Environment {
                     self.announcing.hurry(now);
                 }
             }
-            Some(Err(AnswerRefused::Trouble(Trouble::Store(failed)))) => {
+            Some(Err(AnswerError::PublishError(PublishError::Store(failed)))) => {
                 self.retry();
-                failures.push(Failure::of_store(&failed));
+                failures.push(AttemptError::of_store(&failed));
             }
-            Some(Err(AnswerRefused::Overtaken(found))) => {
+            Some(Err(AnswerError::Overtaken(found))) => {
                 self.retry();
                 self.basis = Some(*found);
                 self.overtaken += 1;
                 if self.overtaken.is_multiple_of(TRIES) {
-                    failures.push(Failure::of(format!("others wrote first, {TRIES} times over")));
+                    failures.push(AttemptError::of(format!("others wrote first, {TRIES} times over")));
                 }
             }
-            Some(Err(AnswerRefused::Trouble(refusal))) => {
+            Some(Err(AnswerError::PublishError(refusal))) => {
                 let line = format!("{refusal}. What is stored goes on being served");
-                news.push(News::trouble_of(&self.place, line));
+                news.push(LogLine::warning_of(&self.place, line));
                 self.record.refused(refusal.to_string(), now);
                 if !self.owed.document {
                     self.wanted = None;
@@ -192,35 +192,35 @@ impl Environment {
             None => {}
         }
         if let Some(report) = server_keys {
-            let failed = Failure::of_keys(&report);
+            let failed = AttemptError::of_keys(&report);
             self.owed.server_keys |= !failed.is_empty();
             failures.extend(failed);
             if report.written > 0 {
                 let keys = if report.written == 1 { "key" } else { "keys" };
                 let line = format!("{} server-side {keys} written", report.written);
-                news.push(News::good_of(&self.place, line));
+                news.push(LogLine::info_of(&self.place, line));
             }
         }
         (news, failures)
     }
 
-    fn news_of(&self, published: &Published) -> Vec<News> {
+    fn news_of(&self, published: &Published) -> Vec<LogLine> {
         let warnings = published.warnings.iter().map(|warning| format!("warning: {warning}"));
         let odd = published.odd.iter().map(|odd| format!("warning: {odd}"));
-        let mut news: Vec<News> =
-            warnings.chain(odd).map(|line| News::trouble_of(&self.place, line)).collect();
-        news.push(News::good_of(&self.place, published.sentence(&self.key)));
+        let mut news: Vec<LogLine> =
+            warnings.chain(odd).map(|line| LogLine::warning_of(&self.place, line)).collect();
+        news.push(LogLine::info_of(&self.place, published.sentence(&self.key)));
         news
     }
 
-    fn news_of_spell(&mut self, failures: &[Failure], now: Duration) -> Vec<News> {
+    fn lines_of_outage(&mut self, failures: &[AttemptError], now: Duration) -> Vec<LogLine> {
         if !failures.is_empty() {
-            self.spell.tried(now);
-            let said = failures.iter().filter_map(|failure| self.spell.failed(failure, now));
-            return said.map(|line| News::trouble_of(&self.place, line)).collect();
+            self.outage.tried(now);
+            let said = failures.iter().filter_map(|failure| self.outage.failed(failure, now));
+            return said.map(|line| LogLine::warning_of(&self.place, line)).collect();
         }
-        let recovered = if self.is_settled() { self.spell.end(now) } else { None };
-        let line = recovered.map(|spell| format!("recovered {spell}"));
-        line.into_iter().map(|line| News::good_of(&self.place, line)).collect()
+        let recovered = if self.is_settled() { self.outage.end(now) } else { None };
+        let line = recovered.map(|outage| format!("recovered {outage}"));
+        line.into_iter().map(|line| LogLine::info_of(&self.place, line)).collect()
     }
 }

@@ -1,5 +1,5 @@
 use crate::server_keys::parse_server_keys;
-use crate::watch::failure::Failure;
+use crate::watch::attempt_error::AttemptError;
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn polls(manifest: &str) -> Polls {
     polls
 }
 
-fn has(polls: &mut Polls, manifest: &str) -> Vec<Seen> {
+fn has(polls: &mut Polls, manifest: &str) -> Vec<Observation> {
     let time = Timestamp::from_second(1_772_450_553).unwrap();
     polls.has(&parse_server_keys(manifest).unwrap(), time, Duration::ZERO)
 }
@@ -37,7 +37,7 @@ fn nothing(_: &EnvironmentKey) -> Option<Basis> {
 }
 
 fn fails(fetch: &Fetch) -> Fetched {
-    Fetched { environment: fetch.environment.clone(), result: Err(Failure::of("flagsmith: 503".into())) }
+    Fetched { environment: fetch.environment.clone(), result: Err(AttemptError::of("flagsmith: 503".into())) }
 }
 
 /// Asks whenever it is time to, until a moment; when that was, and whether there was something new.
@@ -81,7 +81,7 @@ fn what_may_have_changed_is_asked_for_at_once_and_again_until_it_shows() {
     assert_eq!(ask(&mut polls, &text("a", 2), 15_000, 24_000), [(15_000, true)], "it shows at once");
 }
 
-/// A Flagsmith that takes seconds for an answer is asked first for what somebody told of, but not for ever.
+/// A Flagsmith that takes seconds for an answer is asked first for what somebody seen_answer of, but not for ever.
 #[test]
 fn what_was_told_of_is_asked_for_before_what_is_due() {
     let mut polls = polls(r#"{"a": ["ser.a"], "b": ["ser.b"], "c": ["ser.c"]}"#);
@@ -135,17 +135,17 @@ fn a_flagsmith_that_is_away_is_tried_by_one_and_asked_for_all_when_it_is_back() 
     assert_eq!(said, 40, "each is said once");
     assert_eq!(polls.troubles().len(), 40);
     // Back: the one that tries it finds it so, and the others follow at once.
-    let mut told = 0;
+    let mut seen_answer = 0;
     for now in (60_000..92_000).step_by(10) {
         while let Some(fetch) = polls.next_on(at(now), nothing) {
             let name = fetch.environment.to_string();
-            told += usize::from(polls.done(answers(fetch, &text(&name, 1)), at(now), 7).0.is_some());
+            seen_answer += usize::from(polls.done(answers(fetch, &text(&name, 1)), at(now), 7).0.is_some());
         }
-        if told > 1 {
+        if seen_answer > 1 {
             break;
         }
     }
-    assert_eq!(told, 40);
+    assert_eq!(seen_answer, 40);
     assert!(polls.troubles().is_empty());
 }
 
@@ -160,7 +160,7 @@ fn a_manifest_says_who_is_asked_for_and_with_which_key() {
         fetches.iter().map(|fetch| (fetch.environment.as_str(), fetch.key.reveal())).collect();
     assert_eq!(asked, [("a", "ser.a"), ("c", "ser.c")]);
     let gone = has(&mut polls, r#"{"a": ["ser.a"]}"#);
-    assert!(matches!(gone.as_slice(), [Seen { state: State::Gone, .. }]));
+    assert!(matches!(gone.as_slice(), [Observation { state: PlaceState::Gone, .. }]));
     // What is heard of it later is nothing.
     assert!(polls.done(answers(fetches.remove(1), &text("c", 1)), at(10), 7).0.is_none());
 }
@@ -170,7 +170,7 @@ fn a_key_of_another_environment_is_refused() {
     let mut polls = polls(r#"{"a": ["ser.a"]}"#);
     let fetch = polls.next_on(at(0), nothing).unwrap();
     let (seen, _) = polls.done(answers(fetch, &text("b", 1)), at(10), 7);
-    let Some(Seen { state: State::Broken(why), .. }) = seen else { panic!("{seen:?}") };
+    let Some(Observation { state: PlaceState::Unusable(why), .. }) = seen else { panic!("{seen:?}") };
     assert_eq!(
         why,
         "flagsmith: environment `a`: api_key: the server-side key opens environment `b`, and not `a`, for which the \

@@ -3,23 +3,23 @@
 use std::sync::Arc;
 
 use crate::basis::Basis;
-use crate::source::{Place, Source};
+use crate::source::{DocumentSource, Place};
 
 /// What became of a place.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct Observation {
     pub place: Place,
-    pub state: State,
+    pub state: PlaceState,
 }
 
 #[derive(Debug, Clone)]
-pub enum State {
+pub enum PlaceState {
     /// It is new, or has other content than before.
     Content(String),
     /// What an API answered, read and understood already.
     Answer(ToPublish),
     /// The same, and it cannot be understood, for a reason that names the place.
-    Broken(String),
+    Unusable(String),
     Unreadable(String),
     /// It is not there, perhaps for a moment only.
     Missing,
@@ -30,7 +30,7 @@ pub enum State {
 /// A document that is to be published.
 #[derive(Debug, Clone)]
 pub struct ToPublish {
-    pub(crate) source: Arc<Source>,
+    pub(crate) source: Arc<DocumentSource>,
     /// Of an answer of an API: what was stored when it was asked for, which it may replace, and nothing else.
     pub(crate) basis: Option<Basis>,
 }

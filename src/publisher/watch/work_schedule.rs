@@ -2,30 +2,30 @@
 
 use std::time::Duration;
 
-use crate::watch::failure::Failure;
-use crate::watch::pace::Pace;
+use crate::watch::attempt_error::AttemptError;
+use crate::watch::backoff::Backoff;
 
 /// Whether somebody is at it, and when it may be done again.
 #[derive(Debug, Default)]
-pub(crate) struct Lane {
+pub(crate) struct WorkSchedule {
     is_busy: bool,
-    pace: Pace,
+    backoff: Backoff,
     rests_until: Duration,
 }
 
-impl Lane {
+impl WorkSchedule {
     pub(crate) fn is_busy(&self) -> bool {
         self.is_busy
     }
 
     /// Whether it failed last time.
     pub(crate) fn is_failing(&self) -> bool {
-        self.pace.is_failing()
+        self.backoff.is_failing()
     }
 
     /// When it may be done, if somebody wants it.
     pub(crate) fn due(&self) -> Option<Duration> {
-        (!self.is_busy).then(|| self.pace.not_before().max(self.rests_until))
+        (!self.is_busy).then(|| self.backoff.not_before().max(self.rests_until))
     }
 
     pub(crate) fn begin(&mut self) {
@@ -34,13 +34,13 @@ impl Lane {
 
     /// It is worth a try now, even if it failed, unless somebody asked for a pause.
     pub(crate) fn hurry(&mut self, now: Duration) {
-        self.pace.hurry(now);
+        self.backoff.hurry(now);
     }
 
     /// It came to these failures, and rests for so long in any case.
-    pub(crate) fn end(&mut self, failures: &[Failure], rest: Duration, now: Duration, chance: u64) {
+    pub(crate) fn end(&mut self, failures: &[AttemptError], rest: Duration, now: Duration, chance: u64) {
         self.is_busy = false;
         self.rests_until = self.rests_until.max(now + rest);
-        self.pace.came_to(failures, now, chance);
+        self.backoff.came_to(failures, now, chance);
     }
 }

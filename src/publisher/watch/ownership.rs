@@ -10,31 +10,31 @@ use std::time::Duration;
 
 use api::EnvironmentKey;
 
-use crate::source::{Place, Source};
-use crate::watch::news::News;
-use crate::watch::seen::{Seen, State, ToPublish};
+use crate::source::{DocumentSource, Place};
+use crate::watch::log_line::LogLine;
+use crate::watch::observation::{Observation, PlaceState, ToPublish};
 
 /// Whoever is writing a file gets this long to come to its end, before it is said that what stands in it is broken.
 const BROKEN_AFTER: Duration = Duration::from_secs(1);
 
 /// What is known of places, and which environment is whose.
 #[derive(Debug, Default)]
-pub(crate) struct Claims {
-    places: BTreeMap<Place, Known>,
+pub(crate) struct Ownership {
+    places: BTreeMap<Place, KnownPlace>,
     owners: BTreeMap<EnvironmentKey, Place>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownPlace {
     /// The environment of the last document that could be read and understood.
     environment: Option<EnvironmentKey>,
     is_there: bool,
-    broken: Option<Broken>,
+    broken: Option<BrokenDocument>,
 }
 
 /// What is wrong with what a place holds.
 #[derive(Debug)]
-struct Broken {
+struct BrokenDocument {
     why: String,
     since: Duration,
     /// When it last became broken in another way.
@@ -44,7 +44,7 @@ struct Broken {
 
 /// A place whose document is broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Trouble {
+pub(crate) struct PlaceProblem {
     pub(crate) place: Place,
     pub(crate) why: String,
     pub(crate) since: Duration,
@@ -52,31 +52,31 @@ pub(crate) struct Trouble {
 
 /// An environment that is to be published from a place.
 #[derive(Debug)]
-pub(crate) struct Wish {
+pub(crate) struct PlaceToPublish {
     pub(crate) place: Place,
     pub(crate) wanted: ToPublish,
 }
 
 /// What follows from what was seen.
 #[derive(Debug, Default)]
-pub(crate) struct Followed {
-    pub(crate) wish: Option<Wish>,
+pub(crate) struct Effects {
+    pub(crate) to_publish: Option<PlaceToPublish>,
     /// A place whose document is needed once more.
     pub(crate) again: Option<Place>,
-    pub(crate) news: Vec<News>,
+    pub(crate) news: Vec<LogLine>,
 }
 
-impl Claims {
-    pub(crate) fn saw(&mut self, seen: Seen, now: Duration) -> Followed {
-        let Seen { place, state } = seen;
+impl Ownership {
+    pub(crate) fn saw(&mut self, seen: Observation, now: Duration) -> Effects {
+        let Observation { place, state } = seen;
         let known = self.places.entry(place.clone()).or_default();
         let why = match state {
-            State::Answer(wanted) => {
+            PlaceState::Answer(wanted) => {
                 known.is_there = true;
                 known.broken = None;
                 return self.holds(&place, wanted);
             }
-            State::Content(text) => match Source::parse(&place, &text) {
+            PlaceState::Content(text) => match DocumentSource::parse(&place, &text) {
                 Ok(source) => {
                     known.is_there = true;
                     known.broken = None;
@@ -84,22 +84,22 @@ impl Claims {
                 }
                 Err(fault) => fault.to_string(),
             },
-            State::Broken(why) => why,
-            State::Unreadable(why) => format!("{place}: could not be read: {why}"),
-            State::Missing => {
+            PlaceState::Unusable(why) => why,
+            PlaceState::Unreadable(why) => format!("{place}: could not be read: {why}"),
+            PlaceState::Missing => {
                 known.is_there = false;
-                return Followed::default();
+                return Effects::default();
             }
-            State::Gone => return self.is_gone(&place),
+            PlaceState::Gone => return self.forget(&place),
         };
         known.is_there = true;
         let since = known.broken.as_ref().map_or(now, |broken| broken.since);
-        known.broken = Some(Broken { why, since, changed: now, is_said: false });
-        Followed::default()
+        known.broken = Some(BrokenDocument { why, since, changed: now, is_said: false });
+        Effects::default()
     }
 
     /// What is broken for so long that it will hardly be whole in a moment.
-    pub(crate) fn broken(&mut self, now: Duration) -> Vec<News> {
+    pub(crate) fn broken(&mut self, now: Duration) -> Vec<LogLine> {
         let mut news = Vec::new();
         for known in self.places.values_mut() {
             let Some(broken) = known.broken.as_mut().filter(|broken| broken.is_due(now)) else { continue };
@@ -108,12 +108,12 @@ impl Claims {
                 Some(key) => format!("{}; environment `{key}` stays as it was before", broken.why),
                 None => broken.why.clone(),
             };
-            news.push(News::trouble(line));
+            news.push(LogLine::warning(line));
         }
         news
     }
 
-    /// When [`Claims::broken`] may have something.
+    /// When [`Ownership::broken`] may have something.
     pub(crate) fn due(&self) -> Option<Duration> {
         let broken = self.places.values().filter_map(|known| known.broken.as_ref());
         broken.filter(|broken| !broken.is_said).map(|broken| broken.changed + BROKEN_AFTER).min()
@@ -125,22 +125,22 @@ impl Claims {
     }
 
     /// All places that are broken, and were said to be.
-    pub(crate) fn troubles(&self) -> Vec<Trouble> {
+    pub(crate) fn troubles(&self) -> Vec<PlaceProblem> {
         let troubles = self.places.iter().filter_map(|(place, known)| {
             let broken = known.broken.as_ref().filter(|broken| broken.is_said)?;
             let (why, since) = (broken.why.clone(), broken.since);
-            Some(Trouble { place: place.clone(), why, since })
+            Some(PlaceProblem { place: place.clone(), why, since })
         });
         troubles.collect()
     }
 
     /// A place holds an environment now.
-    fn holds(&mut self, place: &Place, wanted: ToPublish) -> Followed {
+    fn holds(&mut self, place: &Place, wanted: ToPublish) -> Effects {
         let key = wanted.source.key.clone();
         let before = self.places.entry(place.clone()).or_default().environment.replace(key.clone());
-        let mut followed = match before.filter(|before| *before != key) {
+        let mut effects = match before.filter(|before| *before != key) {
             Some(before) => self.leaves(place, &before, &format!("holds environment `{key}` now")),
-            None => Followed::default(),
+            None => Effects::default(),
         };
         let owner = self.owners.get(&key).filter(|owner| *owner != place);
         let is_there = |owner: &Place| self.places.get(owner).is_some_and(|known| known.is_there);
@@ -148,34 +148,34 @@ impl Claims {
             Some(owner) if is_there(owner) => {
                 let why = format!("environment `{key}` is that of {owner} too");
                 let line = format!("api_key: {why}, from which it goes on being published");
-                followed.news.push(News::trouble_of(place, line));
-                return followed;
+                effects.news.push(LogLine::warning_of(place, line));
+                return effects;
             }
             Some(owner) => {
                 let line = format!("holds environment `{key}` in place of {owner}");
-                followed.news.push(News::good_of(place, line));
+                effects.news.push(LogLine::info_of(place, line));
             }
             None => {}
         }
         self.owners.insert(key, place.clone());
-        followed.wish = Some(Wish { place: place.clone(), wanted });
-        followed
+        effects.to_publish = Some(PlaceToPublish { place: place.clone(), wanted });
+        effects
     }
 
-    fn is_gone(&mut self, place: &Place) -> Followed {
+    fn forget(&mut self, place: &Place) -> Effects {
         match self.places.remove(place).and_then(|known| known.environment) {
             Some(key) => self.leaves(place, &key, "is gone"),
-            None => Followed::default(),
+            None => Effects::default(),
         }
     }
 
     /// A place holds an environment no more. Another that does takes its place.
-    fn leaves(&mut self, place: &Place, key: &EnvironmentKey, how: &str) -> Followed {
+    fn leaves(&mut self, place: &Place, key: &EnvironmentKey, how: &str) -> Effects {
         if self.owners.get(key).is_none_or(|owner| owner != place) {
-            return Followed::default();
+            return Effects::default();
         }
         self.owners.remove(key);
-        let is_heir = |known: &Known| known.is_there && known.environment.as_ref() == Some(key);
+        let is_heir = |known: &KnownPlace| known.is_there && known.environment.as_ref() == Some(key);
         let heir = self.places.iter().find(|(_, known)| is_heir(known)).map(|(heir, _)| heir.clone());
         let line = match &heir {
             Some(heir) => {
@@ -186,11 +186,11 @@ impl Claims {
                 "{how}; environment `{key}` goes on being served as it is, until `jackstaff unpublish {key}`"
             ),
         };
-        Followed { wish: None, again: heir, news: vec![News::trouble_of(place, line)] }
+        Effects { to_publish: None, again: heir, news: vec![LogLine::warning_of(place, line)] }
     }
 }
 
-impl Broken {
+impl BrokenDocument {
     fn is_due(&self, now: Duration) -> bool {
         !self.is_said && now >= self.changed + BROKEN_AFTER
     }

@@ -8,11 +8,11 @@ use ureq::http::StatusCode;
 
 /// Why a document could not be had.
 #[derive(Debug, Error)]
-#[error("{}: {fault}", what(*.page))]
-pub struct FlagsmithFailed {
+#[error("{}: {kind}", what(*.page))]
+pub struct FlagsmithError {
     /// From 1.
     page: usize,
-    fault: Fault,
+    kind: FlagsmithErrorKind,
 }
 
 fn what(page: usize) -> String {
@@ -25,13 +25,13 @@ fn what(page: usize) -> String {
 
 /// What is wrong with a page.
 #[derive(Debug, Error)]
-pub(crate) enum Fault {
+pub(crate) enum FlagsmithErrorKind {
     #[error("{0}")]
     Transport(#[from] ureq::Error),
     #[error("answered {status}{detail}{}", to_be_asked_again(*.asked))]
     Status { status: StatusCode, detail: String, asked: Option<Duration> },
     #[error(transparent)]
-    Page(#[from] PageFault),
+    Page(#[from] PageError),
     #[error("it changed from one page to the next, {beginnings} times over")]
     Changing { beginnings: usize },
     #[error("not tried any more after {} s", after.as_secs())]
@@ -40,7 +40,7 @@ pub(crate) enum Fault {
 
 /// What is wrong with an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum PageFault {
+pub enum PageError {
     #[error("the answer is not UTF-8")]
     Encoding,
     #[error("the answer is called gzip, and is none, or breaks off")]
@@ -52,7 +52,7 @@ pub enum PageFault {
     Overrides,
     #[error("the answer's Link header cannot be read")]
     Link,
-    #[error("the answer sends to another server, {server}, which is not followed")]
+    #[error("the answer sends to another server, {server}, which is not effects")]
     Elsewhere { server: String },
     #[error("the answer sends from one place to the next")]
     Redirects,
@@ -64,9 +64,9 @@ pub enum PageFault {
     TooLarge { bytes: u64 },
 }
 
-impl From<ureq::http::Error> for Fault {
+impl From<ureq::http::Error> for FlagsmithErrorKind {
     fn from(error: ureq::http::Error) -> Self {
-        Fault::Transport(error.into())
+        FlagsmithErrorKind::Transport(error.into())
     }
 }
 
@@ -74,43 +74,44 @@ fn to_be_asked_again(asked: Option<Duration>) -> String {
     asked.map_or_else(String::new, |asked| format!(" (to be asked again after {} s)", asked.as_secs()))
 }
 
-impl FlagsmithFailed {
-    pub(crate) fn of(page: usize, fault: impl Into<Fault>) -> FlagsmithFailed {
-        FlagsmithFailed { page, fault: fault.into() }
+impl FlagsmithError {
+    pub(crate) fn of(page: usize, kind: impl Into<FlagsmithErrorKind>) -> FlagsmithError {
+        FlagsmithError { page, kind: kind.into() }
     }
 
-    pub(crate) fn changing(beginnings: usize) -> FlagsmithFailed {
-        FlagsmithFailed::of(1, Fault::Changing { beginnings })
+    pub(crate) fn changing(beginnings: usize) -> FlagsmithError {
+        FlagsmithError::of(1, FlagsmithErrorKind::Changing { beginnings })
     }
 
     /// How long the server asked not to be asked again.
     pub fn asked_pause(&self) -> Option<Duration> {
-        match &self.fault {
-            Fault::Status { asked, .. } => *asked,
+        match &self.kind {
+            FlagsmithErrorKind::Status { asked, .. } => *asked,
             _ => None,
         }
     }
 
     /// In which way it failed, without what may differ from one time to the next.
     pub fn gist(&self) -> String {
-        match &self.fault {
-            Fault::Transport(_) => "transport".to_owned(),
-            Fault::Status { status, .. } => status.to_string(),
-            Fault::Page(PageFault::Json { .. }) => "not a JSON object".to_owned(),
-            fault => fault.to_string(),
+        match &self.kind {
+            FlagsmithErrorKind::Transport(_) => "transport".to_owned(),
+            FlagsmithErrorKind::Status { status, .. } => status.to_string(),
+            FlagsmithErrorKind::Page(PageError::Json { .. }) => "not a JSON object".to_owned(),
+            kind => kind.to_string(),
         }
     }
 
     /// Whether the key opens nothing, or there is no such API: what is tried again rarely.
     pub fn is_final(&self) -> bool {
         let refusals = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND];
-        matches!(&self.fault, Fault::Status { status, .. } if refusals.contains(status))
+        matches!(&self.kind, FlagsmithErrorKind::Status { status, .. } if refusals.contains(status))
     }
 
     /// What it may mean that a key is refused, and what to do.
     pub fn advice(&self, environment: &EnvironmentKey) -> Option<String> {
         let refusals = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
-        let is_refusal = matches!(&self.fault, Fault::Status { status, .. } if refusals.contains(status));
+        let is_refusal =
+            matches!(&self.kind, FlagsmithErrorKind::Status { status, .. } if refusals.contains(status));
         is_refusal.then(|| {
             format!(
                 "was the key deleted in Flagsmith? List another one in the manifest. The environment? `jackstaff \
@@ -120,27 +121,27 @@ impl FlagsmithFailed {
     }
 
     /// Whether another try at once may end otherwise.
-    pub(crate) fn may_pass(&self) -> bool {
-        match &self.fault {
-            Fault::Transport(error) => !matches!(
+    pub(crate) fn is_transient(&self) -> bool {
+        match &self.kind {
+            FlagsmithErrorKind::Transport(error) => !matches!(
                 error,
                 ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::BodyExceedsLimit(_)
             ),
-            Fault::Status { status, .. } => {
+            FlagsmithErrorKind::Status { status, .. } => {
                 [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(status)
                     || status.is_server_error()
             }
             // One that broke off may look so.
-            Fault::Page(fault) => {
-                matches!(fault, PageFault::Json { .. } | PageFault::Encoding | PageFault::Gzip)
+            FlagsmithErrorKind::Page(kind) => {
+                matches!(kind, PageError::Json { .. } | PageError::Encoding | PageError::Gzip)
             }
-            Fault::Changing { .. } | Fault::OutOfTime { .. } => false,
+            FlagsmithErrorKind::Changing { .. } | FlagsmithErrorKind::OutOfTime { .. } => false,
         }
     }
 }
 
 /// What an answer says that is no document, on one line: some servers repeat the key that they do not know.
-pub(crate) fn shown(body: &[u8], key: &Secret) -> String {
+pub(crate) fn excerpt(body: &[u8], key: &Secret) -> String {
     const SHOWN: usize = 300;
     let text = String::from_utf8_lossy(body).replace(key.reveal(), "…");
     let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).collect();
@@ -166,7 +167,7 @@ mod tests {
             ("\x1b[31mred", ": [31mred".into()),
             (&"é".repeat(400), format!(": {}", "é".repeat(300))),
         ] {
-            assert_eq!(shown(body.as_bytes(), &key), expected, "{body:?}");
+            assert_eq!(excerpt(body.as_bytes(), &key), expected, "{body:?}");
         }
     }
 }

@@ -1,0 +1,48 @@
+//! What failed, and may succeed when it is tried again.
+
+use std::time::Duration;
+
+use crate::client::CallError;
+use crate::flagsmith::FlagsmithError;
+use crate::server_keys::ServerKeysReport;
+use crate::source::Place;
+use crate::write::StoreError;
+
+#[derive(Debug)]
+pub(crate) struct AttemptError {
+    /// The same for the same failure at another time.
+    pub(crate) gist: String,
+    pub(crate) text: String,
+    /// How long whoever answered asked not to be called again.
+    pub(crate) asked: Option<Duration>,
+}
+
+impl AttemptError {
+    pub(crate) fn of(text: String) -> AttemptError {
+        AttemptError { gist: text.clone(), text, asked: None }
+    }
+
+    /// `advice` is what somebody may do about it.
+    pub(crate) fn of_fetch(place: &Place, failed: &FlagsmithError, advice: Option<&str>) -> AttemptError {
+        let advice = advice.map_or(String::new(), |advice| format!("; {advice}"));
+        let text = format!("{place}: {failed}{advice}");
+        AttemptError { gist: failed.gist(), text, asked: failed.asked_pause() }
+    }
+
+    pub(crate) fn of_call(failed: &CallError) -> AttemptError {
+        AttemptError { gist: failed.gist(), text: failed.to_string(), asked: failed.asked_pause() }
+    }
+
+    pub(crate) fn of_store(failed: &StoreError) -> AttemptError {
+        match failed.call() {
+            Some(call) => AttemptError { text: failed.to_string(), ..AttemptError::of_call(call) },
+            None => AttemptError { gist: failed.to_string(), text: failed.to_string(), asked: None },
+        }
+    }
+
+    /// What failed of an environment's server-side keys.
+    pub(crate) fn of_keys(report: &ServerKeysReport) -> Vec<AttemptError> {
+        let stored = report.failed.iter().map(AttemptError::of_store);
+        stored.chain(report.after.iter().map(AttemptError::of_call)).collect()
+    }
+}
