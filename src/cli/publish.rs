@@ -200,8 +200,8 @@ fn say(place: &Place, key: &EnvironmentKey, report: &Report, dry_run: bool) {
     for warning in &published.warnings {
         eprintln!("{place}: warning: {warning}");
     }
-    if let Some(odd) = &published.odd {
-        eprintln!("{place}: warning: {odd}");
+    for warning in &published.plan_warnings {
+        eprintln!("{place}: warning: {warning}");
     }
     println!(
         "{place}: {}{}",

@@ -20,9 +20,9 @@ use crate::target::{ApiArguments, ORIGIN_TOKEN};
 /// Lists the environments of the KV store, or looks at the KEYs alone: the revision, how long ago it was published, when
 /// its source says that it changed, the bytes of its sections, and the share of what a value may have. With --edge, what
 /// the edge at that address answers to each client-side key; with --serve, what `jackstaff serve` says of each, and which
-/// documents are broken there. Nothing is written. Each environment is a call to Fastly's API, which takes about 1,000 an
+/// documents are broken there. A revision that is more than ten seconds ahead of the clock is warned of. Nothing is written. Each environment is a call to Fastly's API, which takes about 1,000 an
 /// hour. Exit codes: 0 all agree, and nothing is broken; 1 something disagrees, is behind or is broken; 2 the store or a
-/// server could not be asked; 64 problems usage.
+/// server could not be asked; 64 wrong usage.
 #[derive(Args)]
 #[command(after_help = "Examples:
   jackstaff status --store STORE --edge https://flags.example.com

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::EnvironmentKey;
+use api::{EnvironmentKey, Revision};
 use engine::{Warning, WarningKind};
 
 use crate::announce::announce;
@@ -217,16 +217,20 @@ fn decide(
         force: options.force,
         keep_removed: options.keep_removed,
     };
-    let (revision, odd) = match plan::plan(stored, wanted, now) {
+    let (revision, warning) = match plan::plan(stored, wanted, now) {
         Plan::Publish { revision, warning } => (revision, warning),
         Plan::Refuse { stored, given } => return Err(PublishError::Older { stored, given }),
         Plan::Removed(revision) => return Err(PublishError::Removed { key: source.key.clone(), revision }),
+        Plan::NoRevisionLeft(revision) => {
+            return Err(PublishError::NoRevisionLeft { key: source.key.clone(), revision });
+        }
         Plan::Unchanged(revision) => {
             let warnings = bundle::warnings(source, options);
             let is_everywhere =
                 revision.0 + EVERYWHERE_AFTER < u64::try_from(now.as_second()).unwrap_or_default();
+            let plan_warnings = plan::warn_if_ahead(revision, now).into_iter().collect();
             let published = Published::new(revision, Done::Unchanged);
-            return Ok(Decision::Leave(Published { warnings, is_everywhere, ..published }));
+            return Ok(Decision::Leave(Published { warnings, plan_warnings, is_everywhere, ..published }));
         }
     };
     let bundle = bundle::build(source, stored, revision, now, options)?;
@@ -234,7 +238,8 @@ fn decide(
     if options.hold_unknown && is_new {
         hold_unknown(&bundle.warnings)?;
     }
-    Ok(written(bundle, Published { odd, ..Published::new(revision, Done::Written) }))
+    let plan_warnings = warning.into_iter().chain(plan::warn_if_ahead(revision, now)).collect();
+    Ok(written(bundle, Published { plan_warnings, ..Published::new(revision, Done::Written) }))
 }
 
 fn hold_unknown(warnings: &[Warning]) -> Result<(), PublishError> {
@@ -248,14 +253,20 @@ fn hold_unknown(warnings: &[Warning]) -> Result<(), PublishError> {
 fn decide_removal(calls: &Calls<'_>, key: &EnvironmentKey, stored: Option<&StoredItem>) -> Decided {
     let Some(stored) = stored else { return Err(PublishError::Unknown { key: key.clone() }) };
     let known = KnownBundle::of(stored);
-    match plan::plan_removal(known.as_ref(), calls.now()) {
+    let now = calls.now();
+    let new = |revision: Revision, done: Done| Published {
+        plan_warnings: plan::warn_if_ahead(revision, now).into_iter().collect(),
+        ..Published::new(revision, done)
+    };
+    match plan::plan_removal(known.as_ref(), now) {
         Plan::Publish { revision, .. } => {
             let bundle = bundle::tombstone(known.as_ref(), revision)?;
-            Ok(written(bundle, Published::new(revision, Done::Written)))
+            Ok(written(bundle, new(revision, Done::Written)))
         }
-        Plan::Unchanged(revision) => Ok(Decision::Leave(Published::new(revision, Done::Unchanged))),
+        Plan::Unchanged(revision) => Ok(Decision::Leave(new(revision, Done::Unchanged))),
         Plan::Refuse { stored, given } => Err(PublishError::Older { stored, given }),
         Plan::Removed(revision) => Err(PublishError::Removed { key: key.clone(), revision }),
+        Plan::NoRevisionLeft(revision) => Err(PublishError::NoRevisionLeft { key: key.clone(), revision }),
     }
 }
 

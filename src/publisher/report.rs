@@ -31,8 +31,8 @@ pub struct Published {
     pub warnings: Vec<Warning>,
     /// Every POP has looked at the store since: it is stored for longer than any copy is served without a look.
     pub is_everywhere: bool,
-    /// What is odd about the document as a whole.
-    pub odd: Option<PlanWarning>,
+    /// What is odd about the document as a whole, or about its revision.
+    pub plan_warnings: Vec<PlanWarning>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,12 @@ pub enum PublishError {
         "environment `{key}` was removed, by revision {revision}, and stays so: `jackstaff publish` publishes it again"
     )]
     Removed { key: EnvironmentKey, revision: Revision },
+    #[error(
+        "environment `{key}` is stored as revision {revision}, which is after the year 9999, so no revision can follow it: \
+         delete {} from the KV store, purge all of the service, and publish again",
+        key.store_key()
+    )]
+    NoRevisionLeft { key: EnvironmentKey, revision: Revision },
     #[error("environment `{key}` is not in the store")]
     Unknown { key: EnvironmentKey },
     #[error(transparent)]
@@ -93,6 +99,13 @@ impl Published {
     }
 
     pub(crate) fn new(revision: Revision, done: Done) -> Published {
-        Published { revision, done, bytes: None, warnings: Vec::new(), is_everywhere: false, odd: None }
+        Published {
+            revision,
+            done,
+            bytes: None,
+            warnings: Vec::new(),
+            is_everywhere: false,
+            plan_warnings: Vec::new(),
+        }
     }
 }

@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::kv::{self, Item};
 
 pub use edge::EdgeAnswer;
-pub use judgement::problems;
+pub use judgement::{problems, warnings};
 
 use edge::Edge;
 
@@ -58,7 +58,7 @@ pub struct Status {
 }
 
 impl Status {
-    /// What is problems with publishing as a whole, in words.
+    /// What is wrong with publishing as a whole, in words.
     pub fn troubles(&self) -> Vec<String> {
         let Some(publishing) = &self.publishing else { return Vec::new() };
         let bus = (publishing.bus == Bus::Down).then(|| "the bus is down".to_owned());

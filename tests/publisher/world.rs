@@ -127,7 +127,7 @@ pub(crate) fn outcome(report: &Report) -> String {
             };
             format!("{done} {}", published.revision)
         }
-        Err(trouble) => trouble.to_string(),
+        Err(error) => error.to_string(),
     }];
     let keys = &report.server_keys;
     if keys.written > 0 {

@@ -2,7 +2,9 @@
 
 use api::Header;
 use jiff::Timestamp;
-use publisher::status::{EdgeAnswer, EnvironmentStatus, Status, StoredBundle, VALUE_LIMIT, problems};
+use publisher::status::{
+    EdgeAnswer, EnvironmentStatus, Status, StoredBundle, VALUE_LIMIT, problems, warnings,
+};
 use serde_json::{Map, Value, json};
 
 use super::table::age;
@@ -32,7 +34,8 @@ fn environment(status: &EnvironmentStatus, now: Timestamp) -> Value {
         "stored": stored,
         "edge": status.edge.as_ref().map(edge),
         "serve": status.watched,
-        "problems": problems(status),
+        "wrong": problems(status),
+        "warnings": warnings(status, now),
     })
 }
 

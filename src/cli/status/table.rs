@@ -5,7 +5,9 @@ use std::time::Duration;
 use api::bundle::{Section, Span};
 use api::{Header, Revision};
 use jiff::Timestamp;
-use publisher::status::{EdgeAnswer, EnvironmentStatus, Status, StoredBundle, VALUE_LIMIT, problems};
+use publisher::status::{
+    EdgeAnswer, EnvironmentStatus, Status, StoredBundle, VALUE_LIMIT, problems, warnings,
+};
 
 const HEADINGS: [&str; 10] =
     ["ENVIRONMENT", "REVISION", "AGE", "SOURCE", "BYTES", "LIMIT", "COMPILED", "FLAGS", "DOCUMENT", "EDGE"];
@@ -14,7 +16,7 @@ const NUMBERS: [usize; 6] = [2, 4, 5, 6, 7, 8];
 
 type Row = [String; HEADINGS.len()];
 
-/// A row an environment, and below what is problems, a line each.
+/// A row for each environment, and below a line for each problem and each warning.
 pub(super) fn table(status: &Status, now: Timestamp) -> String {
     if status.environments.is_empty() && status.unanswered.is_empty() {
         return "there is no environment\n".to_owned();
@@ -26,6 +28,11 @@ pub(super) fn table(status: &Status, now: Timestamp) -> String {
     for environment in &status.environments {
         lines.extend(
             problems(environment).iter().map(|what| format!("environment `{}`: {what}", environment.key)),
+        );
+        lines.extend(
+            warnings(environment, now)
+                .iter()
+                .map(|what| format!("environment `{}`: warning: {what}", environment.key)),
         );
     }
     lines.extend(status.troubles());

@@ -1,10 +1,12 @@
-//! What is problems with an environment, given how it stands.
+//! What is wrong with an environment, given how it stands.
 
 use api::{Header, Revision};
+use jiff::Timestamp;
 
 use super::{EdgeAnswer, EnvironmentStatus, StoredBundle};
+use crate::plan;
 
-/// What is problems, in words; nothing if all who were asked agree.
+/// What is wrong, in words; nothing if all that were asked agree.
 pub fn problems(status: &EnvironmentStatus) -> Vec<String> {
     let mut problems = Vec::new();
     match &status.stored {
@@ -14,30 +16,49 @@ pub fn problems(status: &EnvironmentStatus) -> Vec<String> {
         }
         Some(StoredBundle::Sound(_)) | None => {}
     }
+    if let Some(revision) = stored_revision(status).filter(|revision| !plan::can_be_followed(*revision)) {
+        problems.push(format!(
+            "revision {revision} is stored, which is after the year 9999, so no change can be published"
+        ));
+    }
     problems.extend(at_edge(status));
     if let Some(watched) = &status.watched {
         if let Some(behind) = watched.behind {
             let why = watched.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
             problems.push(format!("it is behind for {} s{why}", behind.as_secs()));
         }
-        if let (Some(StoredBundle::Sound(header)), Some(stored_last)) = (&status.stored, watched.revision)
-            && header.revision < stored_last
+        if let (Some(StoredBundle::Sound(header)), Some(written)) = (&status.stored, watched.revision)
+            && header.revision < written
         {
-            let shown = header.revision;
-            problems.push(format!(
-                "the store shows revision {shown}, and revision {stored_last} was written to it"
-            ));
+            let stored = header.revision;
+            problems
+                .push(format!("the store shows revision {stored}, and revision {written} was written to it"));
         }
     }
     problems
 }
 
-/// Whether the edge serves something else than what is stored; it may be so for a moment.
+/// What somebody should know, though everything agrees: the stored revision is far ahead of the clock.
+pub fn warnings(status: &EnvironmentStatus, now: Timestamp) -> Vec<String> {
+    let revision = stored_revision(status).filter(|revision| plan::can_be_followed(*revision));
+    let warning = revision.and_then(|revision| plan::warn_if_ahead(revision, now));
+    warning.iter().map(ToString::to_string).collect()
+}
+
+fn stored_revision(status: &EnvironmentStatus) -> Option<Revision> {
+    match &status.stored {
+        Some(StoredBundle::Sound(header)) => Some(header.revision),
+        Some(StoredBundle::Unusable { revision, .. }) => *revision,
+        Some(StoredBundle::Missing) | None => None,
+    }
+}
+
+/// Whether the edge serves something else than what is stored, which may be so for a moment.
 pub(super) fn disagree(status: &EnvironmentStatus) -> bool {
     at_edge(status).is_some()
 }
 
-/// What is problems with what the edge serves.
+/// What is wrong with what the edge serves.
 fn at_edge(status: &EnvironmentStatus) -> Option<String> {
     let edge = status.edge.as_ref()?;
     if let EdgeAnswer::Fails { status } = edge {
@@ -115,6 +136,28 @@ mod tests {
             failures: 0,
             published: 0,
         })
+    }
+
+    #[test]
+    fn a_stored_revision_that_is_ahead_is_a_warning_and_one_that_nothing_can_follow_is_wrong() {
+        let now = Timestamp::from_second(1_000).unwrap();
+        for (revision, warns, is_wrong) in [
+            (1_010, false, false),
+            (1_011, true, false),
+            (253_402_300_798, true, false),
+            (u64::MAX, false, true),
+        ] {
+            let stored = Some(StoredBundle::Unusable {
+                revision: Some(Revision(revision)),
+                why: "not a bundle".into(),
+            });
+            let key = EnvironmentKey::parse("e").unwrap();
+            let status = EnvironmentStatus { key, stored, edge: None, watched: None };
+            assert_eq!(!warnings(&status, now).is_empty(), warns, "{revision}");
+            let named =
+                problems(&status).iter().any(|problem| problem.contains("no change can be published"));
+            assert_eq!(named, is_wrong, "{revision}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use publisher::watch::{PlaceState, Watch};
 use serde_json::{Value, json};
 
 use super::{MARCH, STEP, Watching, value};
-use crate::world::{document, document_of, keys};
+use crate::world::{ITEM, bundle_of, document, document_of, keys};
 
 #[test]
 fn a_broken_file_is_said_once_and_what_was_published_stays() {
@@ -214,4 +214,20 @@ fn what_never_matches_is_published_and_told_of_where_that_is_wanted() {
     let (environments, troubles) = watching.progress();
     assert_eq!(format!("a.json: {}", troubles[0].why), said[0]);
     assert_eq!((environments[0].behind, environments[0].published), (None, 1));
+}
+
+#[test]
+fn nothing_is_stored_after_a_revision_that_none_can_follow() {
+    let mut watching = Watching::new();
+    let (value, metadata) = bundle_of(u64::MAX, None);
+    watching.world.api.write(ITEM, &value, Some(&metadata));
+    watching.has("a.json", &document("one", MARCH));
+    watching.pass_seconds(600);
+    let said = watching.said();
+    let expected =
+        "a.json: environment `a` is stored as revision 18446744073709551615, which is after the year 9999";
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with(expected), "{said:?}");
+    assert_eq!(watching.world.api.stored(ITEM).unwrap().value, value);
+    assert!(watching.progress().0[0].behind.is_some());
 }

@@ -206,9 +206,9 @@ impl Environment {
 
     fn news_of(&self, published: &Published) -> Vec<LogLine> {
         let warnings = published.warnings.iter().map(|warning| format!("warning: {warning}"));
-        let odd = published.odd.iter().map(|odd| format!("warning: {odd}"));
+        let of_plan = published.plan_warnings.iter().map(|warning| format!("warning: {warning}"));
         let mut news: Vec<LogLine> =
-            warnings.chain(odd).map(|line| LogLine::warning_of(&self.place, line)).collect();
+            warnings.chain(of_plan).map(|line| LogLine::warning_of(&self.place, line)).collect();
         news.push(LogLine::info_of(&self.place, published.sentence(&self.key)));
         news
     }
