@@ -451,7 +451,7 @@ fn what_is_announced_last_the_others_hear() {
 }
 
 #[test]
-fn what_one_publishes_is_told_by_all() {
+fn what_one_publishes_notify_by_all() {
     let (Some(tools), Some(mut redis)) = (tools(), redis()) else { return };
     let api = fastly_api();
     let folder = tempfile::tempdir().unwrap();

@@ -118,7 +118,10 @@ fn every_environment_of_the_manifest_on_its_own() {
              lists it",
             place("mistaken")
         ),
-        format!("{}: not fetched, since none of its server-side keys opens it now", place("revoked")),
+        format!(
+            "{}: not fetched: none of its server-side keys is active and has not expired",
+            place("revoked")
+        ),
         format!("{}: fetching the environment document: answered 403 Forbidden", place("unknown")),
     ] {
         assert!(finished.errors.contains(&said), "{said}: {finished:?}");
@@ -156,7 +159,7 @@ fn never_half_a_document() {
     let finished = setup.publish(&[], &[("JACKSTAFF_SERVER_KEYS", &manifest)]);
     assert_eq!(finished.code, 1, "{finished:?}");
     assert!(
-        finished.errors.contains("fetching the environment document: the answer is called gzip"),
+        finished.errors.contains("fetching the environment document: the answer is labelled gzip"),
         "{finished:?}"
     );
     assert_eq!(setup.stored("a").unwrap()["feature_states"][0]["feature_state_value"], "a");
@@ -179,7 +182,7 @@ fn an_environment_of_a_file_is_not_fetched() {
     let manifest = setup.file("config.json", &edge_proxy.to_string());
     let finished = setup.publish(&["--server-keys", &manifest, &file], &[]);
     assert_eq!(finished.code, 0, "{finished:?}");
-    assert!(finished.output.contains(&format!("environment `b`: not fetched, since it is that of {file}")));
+    assert!(finished.output.contains(&format!("environment `b`: skipped: already published from {file}")));
     assert_eq!(setup.stored("b").unwrap()["feature_states"][0]["feature_state_value"], "of the file");
     assert!(setup.stored("a").is_some() && setup.has_record("ser.a") && setup.has_record("ser.b"));
 }

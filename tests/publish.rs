@@ -120,7 +120,7 @@ fn each_file_is_published_on_its_own() {
     for expected in [
         "broken.json: invalid JSON: EOF while parsing a value at line 2 column 13",
         "nameless.json: feature_states[0].feature: missing field `name`",
-        "same.json: api_key: environment `a` is that of",
+        "same.json: api_key: environment `a` is already published from",
     ] {
         assert!(finished.errors.contains(expected), "{expected:?} in {}", finished.errors);
     }

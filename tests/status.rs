@@ -162,7 +162,7 @@ fn who_cannot_be_asked() {
     assert!(errors.contains(&format!("jackstaff status: asking {nobody}/status: ")), "{errors}");
 
     for (arguments, expected) in [
-        (vec!["--api", &url, "--store", STORE, "a/b"], "\"a/b\" is no client-side key"),
+        (vec!["--api", &url, "--store", STORE, "a/b"], "\"a/b\" is not a client-side key"),
         (vec!["--api", &url], "--store"),
         (vec!["--api", &url, "--store", STORE, "--serve-token-file", "x"], "--serve"),
     ] {
@@ -234,7 +234,7 @@ fn what_whoever_publishes_says() {
     assert_eq!(said["serve"], json!({ "bus": "none", "api_calls": 3 }));
 
     for (answer, why) in [
-        ("404 Not Found", "answered 404: nobody publishes there"),
+        ("404 Not Found", "answered 404: no publisher runs there"),
         ("401 Unauthorized", "answered 401 Unauthorized: the token is missing or wrong"),
     ] {
         let (serve, _) = answers_once(answer, &json!({}));

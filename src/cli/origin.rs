@@ -14,9 +14,10 @@ use crate::target::ORIGIN_TOKEN;
 
 /// Run the origin of change signals, which holds no flags
 ///
-/// Takes announcements (`POST /sse/environments/KEY/queue-change`), tells streams (`GET /sse/environments/KEY/stream`)
-/// of them, and answers `/health/liveness`, `/health/readiness` and `/metrics`. Streams ask for no token, since all they
-/// tell is when an environment changed. On Ctrl-C or TERM it aborts them, finishes other requests, and ends.
+/// Takes announcements (`POST /sse/environments/KEY/queue-change`), passes them on to streams (`GET
+/// /sse/environments/KEY/stream`), and answers `/health/liveness`, `/health/readiness` and `/metrics`. Streams ask for no
+/// token, since they only say when an environment changed. On Ctrl-C or TERM it aborts them, finishes other requests, and
+/// ends.
 #[derive(Args)]
 #[command(after_help = "Examples:
   jackstaff origin
@@ -63,7 +64,7 @@ fn serve(arguments: &Arguments) -> Result<()> {
     })
 }
 
-/// Ctrl-C, or TERM where there is such a thing.
+/// Ctrl-C, or TERM on systems that have it.
 pub(crate) async fn end() {
     let interrupt = async {
         // Without a handler the process ends by the signal itself.

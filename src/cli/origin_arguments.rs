@@ -29,9 +29,9 @@ pub(crate) struct OriginArguments {
     bus_password_file: Option<PathBuf>,
     /// End each stream after so many seconds, 5 to 90, for a cache that hands it on to clients (vcl/); not for edges
     ///
-    /// Clients read what the origin writes, so it says when to come back, sends a comment every 10 seconds, tells no
-    /// revision twice, and holds whoever asks with a bad key. Caches may join clients for three eighths of that time.
-    /// 40 is a good number: whoever joins has 25 to 40 seconds.
+    /// Clients read these streams themselves. So a stream says when to connect again, has a comment every 10 seconds, repeats
+    /// no revision, and stays open and silent for a bad key. Caches may join clients to it for three eighths of that time.
+    /// With 40, a good number, a client has 25 to 40 seconds.
     #[arg(long, value_name = "SECONDS", value_parser = stream_part)]
     stream_seconds: Option<StreamPart>,
 }
@@ -42,12 +42,12 @@ fn stream_part(text: &str) -> Result<StreamPart, String> {
     part.ok_or_else(|| format!("not a whole number from {least} to {most}"))
 }
 
-/// Files for what is no stream: listener, announcements, questions for health and metrics.
+/// Files beside those of streams: listener, announcements, requests for health and metrics.
 const OTHER_FILES: u64 = 64;
 
 impl OriginArguments {
-    /// The origin, with what announcements have to put_if_unchanged; what it lacks is said aloud, in the name of a `command`.
-    /// Webhooks are of use where something is published in this very process.
+    /// The origin, with the token of announcements. What it lacks is warned of, in the name of a `command`. Only a `command`
+    /// that publishes in the same process has a webhook secret.
     pub(crate) fn origin(
         &self,
         command: &str,
@@ -63,12 +63,12 @@ impl OriginArguments {
         });
         if origin.accepts_everyone() {
             eprintln!(
-                "jackstaff {command}: no token for announcements, so everybody who reaches it may announce changes"
+                "jackstaff {command}: no token for announcements, so anybody who reaches it may announce changes"
             );
         }
         let Some(bus) = self.bus()? else { return Ok(origin) };
         let command = command.to_owned();
-        // What nobody reads any more is no reason to stop.
+        // A closed stderr is ignored.
         Ok(origin.with_bus(bus, move |line| drop(writeln!(io::stderr(), "jackstaff {command}: {line}"))))
     }
 
@@ -97,7 +97,7 @@ impl OriginArguments {
 }
 
 /// As many of the wanted streams as there can be open files, for which the limit of the process is raised as far as the
-/// system lets it. Said aloud if it is fewer: beyond, nobody could ask for health or announce anything.
+/// system allows. If it is fewer, this is warned of. More streams would leave no files for health and announcements.
 fn possible(command: &str, streams: usize) -> usize {
     let wanted = u64::try_from(streams).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
     // A system that does not say has no such limit.

@@ -31,7 +31,7 @@ use crate::target::{ApiArguments, ORIGIN_TOKEN};
 
 Environment variables:
   FASTLY_API_TOKEN        the API token, unless --token-file names a file with it
-  JACKSTAFF_ORIGIN_TOKEN  the token that `serve` wants to see, unless --serve-token-file names a file with it")]
+  JACKSTAFF_ORIGIN_TOKEN  the token of `serve`, unless --serve-token-file names a file with it")]
 pub(crate) struct Arguments {
     /// Client-side keys of environments
     #[arg(value_name = "KEY")]
@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
     /// A `jackstaff serve` that is asked how publishing goes
     #[arg(long, value_name = "URL")]
     serve: Option<String>,
-    /// A file with the token that it wants to see
+    /// A file with its token
     #[arg(long, value_name = "FILE", requires = "serve")]
     serve_token_file: Option<std::path::PathBuf>,
     /// Print one JSON object
@@ -54,7 +54,7 @@ pub(crate) struct Arguments {
 
 /// Something disagrees, is behind or is broken.
 const DISAGREES: u8 = 1;
-/// Somebody could not be asked.
+/// The store or a server could not be asked.
 const UNANSWERED: u8 = 2;
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     } else {
         table::table(&status, clock.now())
     };
-    // What nobody reads any more is no reason to fail.
+    // A closed output is ignored.
     let _ = io::stdout().write_all(text.as_bytes());
     for unanswered in &status.unanswered {
         eprintln!("jackstaff status: {unanswered}");
@@ -90,7 +90,7 @@ fn prepare(arguments: &Arguments) -> Result<(Target, StatusQuery)> {
     let keys = arguments
         .keys
         .iter()
-        .map(|key| EnvironmentKey::parse(key).with_context(|| format!("{key:?} is no client-side key")));
+        .map(|key| EnvironmentKey::parse(key).with_context(|| format!("{key:?} is not a client-side key")));
     let environments = keys.collect::<Result<Vec<_>>>()?;
     let serving = match &arguments.serve {
         Some(url) => {

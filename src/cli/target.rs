@@ -1,4 +1,4 @@
-//! Where commands write, and whom they tell.
+//! Where commands write and announce.
 
 use std::path::PathBuf;
 
@@ -47,7 +47,7 @@ pub(crate) struct TargetArguments {
 }
 
 impl ApiArguments {
-    /// The target with its token, which tells whom it is given.
+    /// The target with its token, and with these signals.
     pub(crate) fn target(&self, service: Option<&str>, signals: Signals) -> Result<Target> {
         let token = Secret::read_token(self.token_file.as_deref(), "FASTLY_API_TOKEN")?;
         Ok(Target {
@@ -62,7 +62,7 @@ impl ApiArguments {
 }
 
 impl StoreArguments {
-    /// The target with its token, which tells whom it is given; what it lacks is said aloud, in the name of a `command`.
+    /// The target with its token, and with these signals. What it lacks is warned of, in the name of a `command`.
     pub(crate) fn target(&self, command: &str, signals: Signals) -> Result<Target> {
         let target = self.api.target(self.service.as_deref(), signals)?;
         if target.service.is_none() {
@@ -75,7 +75,7 @@ impl StoreArguments {
 }
 
 impl TargetArguments {
-    /// The target with its tokens; what it lacks is said aloud, in the name of a `command`.
+    /// The target with its tokens. What it lacks is warned of, in the name of a `command`.
     pub(crate) fn target(&self, command: &str) -> Result<Target> {
         let token = Secret::read_token(self.origin_token_file.as_deref(), ORIGIN_TOKEN)?;
         let signals = match &self.origin {
@@ -84,7 +84,10 @@ impl TargetArguments {
         };
         let target = self.store.target(command, signals)?;
         if self.origin.is_none() {
-            eprintln!("jackstaff {command}: no --origin, so open apps are not told");
+            eprintln!(
+                "jackstaff {command}: no --origin: open apps hear of changes only when the edge next looks at the store, \
+                 within ten seconds"
+            );
         }
         Ok(target)
     }

@@ -7,7 +7,7 @@ use ureq::http::Request;
 use crate::client::{CallError, Calls, built, url_encoded};
 use crate::target::Signals;
 
-/// Announces a revision, if there is anybody to tell.
+/// Announces a revision, if there is an origin.
 pub(crate) fn announce(calls: &Calls<'_>, key: &EnvironmentKey, revision: Revision) -> Result<(), CallError> {
     let what = format!("announcing {key} to the origin");
     let (origin, token) = match &calls.target().signals {

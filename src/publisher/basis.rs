@@ -1,4 +1,4 @@
-//! What the store has of an environment, as far as somebody knows: what a decision is made on, and what a write replaces.
+//! What is known of what the store has for an environment: a decision is based on it, and a write replaces it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,15 +12,15 @@ use crate::client::{CallError, Calls};
 use crate::kv::{self, Item, StoredItem};
 use crate::source::DocumentSource;
 
-/// What the store has under an environment's key, and in which generation. It is learnt by a look or by a write of one's
-/// own, and a write that follows from it replaces this generation and no other.
+/// What the store has under an environment's key, and in which generation. It is known from a read or from our own write.
+/// A write that is based on it replaces this generation and no other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Basis {
     /// None if there is nothing.
     pub(crate) generation: Option<String>,
     /// None if what is there is no bundle.
     pub(crate) known: Option<KnownBundle>,
-    /// It is from a write of one's own.
+    /// It is known from our own write.
     pub(crate) is_own: bool,
 }
 
@@ -47,8 +47,8 @@ pub(crate) struct KnownBundle {
 }
 
 impl Basis {
-    /// Looks.
-    pub(crate) fn look(calls: &Calls<'_>, key: &str) -> Result<Basis, CallError> {
+    /// Reads it from the store.
+    pub(crate) fn read(calls: &Calls<'_>, key: &str) -> Result<Basis, CallError> {
         Ok(Basis::of(kv::get(calls, key)?.as_ref()))
     }
 
@@ -60,20 +60,20 @@ impl Basis {
         }
     }
 
-    /// Whether somebody is served from it.
+    /// Whether edges serve it.
     pub(crate) fn is_served(&self) -> bool {
         self.known.as_ref().is_some_and(|known| !known.tombstone)
     }
 
-    /// Whether an API that answers this may be behind itself, as a replica is, or a process with a cache of its own.
+    /// Whether an API's answer may be out of date, as that of a replica, or of a process with a cache of its own.
     pub(crate) fn doubts(&self, answer: &DocumentSource) -> Option<Doubt> {
         let known = self.known.as_ref()?;
-        // Without times nobody can tell.
+        // Without both times there is nothing to compare.
         let (stored, answered) = known.updated_at().zip(answer.updated_at)?;
         if known.source_hash == answer.hash || answered > stored {
             return None;
         }
-        // Some changes of overrides move no time.
+        // Some changes of overrides do not move the time.
         if known.replaced.contains(&short(&answer.hash)) {
             return Some(Doubt::Replaced);
         }
@@ -84,7 +84,7 @@ impl Basis {
 /// Why an answer is asked for again before it is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Doubt {
-    /// It is what was stored once, and was replaced since, with no later time than what is stored.
+    /// It was stored once and replaced since, and its time is not later than that of what is stored.
     Replaced,
     /// It is new, with an earlier time than what is stored. Flagsmith's times go backwards by themselves, so this is no
     /// reason to refuse it.
@@ -92,7 +92,7 @@ pub(crate) enum Doubt {
 }
 
 impl Doubt {
-    /// For how long every answer has to say the same, of an API that is asked once in an `interval`.
+    /// For how long every answer has to be the same, of an API that is asked once in an `interval`.
     pub(crate) fn lasts(self, interval: Duration) -> Duration {
         match self {
             Doubt::Replaced => interval,
@@ -108,7 +108,7 @@ impl KnownBundle {
         let header = bundle::check(&item.value).ok();
         let metadata = header.as_ref().map(Header::metadata).or_else(|| item.metadata.clone())?;
         let mut known: KnownBundle = serde_json::from_str(&metadata).ok()?;
-        // The metadata is what the edge goes by, so that has to be right, too.
+        // The edge goes by the metadata, so it has to be right, too.
         known.sound = header.is_some() && item.metadata.as_ref() == Some(&metadata);
         Some(known)
     }
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_replaced_is_kept_in_mind_for_a_while_and_each_once() {
+    fn the_last_eight_that_were_replaced_are_kept_each_once() {
         let long = |n: u8| char::from(b'a' + n).to_string().repeat(64);
         let short = |n: u8| char::from(b'a' + n).to_string().repeat(SHORT_HASH);
         let mut stored = known(&long(0), &[]);

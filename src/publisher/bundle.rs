@@ -66,7 +66,7 @@ pub(crate) fn build(
     let label = Label {
         revision,
         source_updated_at: source.updated_at.map(|at| match source.provenance {
-            // One from the future would refuse all others until then.
+            // A time in the future would have all files refused until then.
             Provenance::File => at.min(now).to_string(),
             Provenance::Api => at.to_string(),
         }),
@@ -90,8 +90,7 @@ pub(crate) fn warnings(source: &DocumentSource, options: &PublishOptions) -> Vec
 }
 
 /// What is stored in place of an environment that was removed. It holds nothing, and keeps what later decisions need:
-/// how far revisions went, and how old the last document was. No section hangs on its switches; they are the closed
-/// ones.
+/// the last revision, and how old the last document was. It has no sections; its switches are the strictest.
 pub(crate) fn tombstone(removed: Option<&KnownBundle>, revision: Revision) -> Result<Bundle, BundleError> {
     let label = Label {
         revision,

@@ -1,4 +1,4 @@
-//! The HTTP client: one agent, bounded in time, that tries again what may pass.
+//! The HTTP client: one agent, bounded in time, that tries transient failures again.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::quota::Quota;
 use crate::target::Target;
 
-/// How long everything may take that is done for one item of the store, waiting included.
+/// How long all calls for one item of the store may take, pauses included.
 const ITEM_TIMEOUT: Duration = Duration::from_secs(180);
 /// Pauses between the tries of a call.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -24,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Bytes of an answer: more than a KV value can have.
 const ANSWER_LIMIT: u64 = 64 << 20;
 
-/// A key is one segment of the path.
+/// What is not encoded in a path or a query. A key is encoded as one piece of a path.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Calls a target.
@@ -32,7 +32,7 @@ pub struct Client<'a> {
     agent: Agent,
     target: Target,
     clock: &'a dyn Clock,
-    /// Calls to the API so far, and what it said last of how many more it takes.
+    /// Calls to the API so far, and the quota of its last answer.
     calls: AtomicU64,
     quota: Mutex<Option<Quota>>,
 }
@@ -43,44 +43,44 @@ pub(crate) struct RetryPolicy {
     retries: usize,
     /// How long one call may take.
     call: Duration,
-    /// The longest pause that an answer may ask for; who is asked for more gives up, and says so.
-    asked: Duration,
-    /// How long a write waits for the one before, whoever made that; and how long until it is tried again.
+    /// The longest `Retry-After` that is waited for; a longer one ends the tries.
+    longest_retry_after: Duration,
+    /// How long a write waits after the one before, also after one of another publisher; and until it is tried again.
     between_writes: Duration,
 }
 
 impl RetryPolicy {
-    /// Of one who has one chance. A KV key takes one write a second, so the pauses outlast that by far.
+    /// For `publish`, which runs once. A KV key takes one write a second, and the pauses last much longer.
     pub(crate) const ONE_SHOT: RetryPolicy = RetryPolicy {
         retries: 5,
         call: Duration::from_secs(60),
-        asked: ITEM_TIMEOUT,
+        longest_retry_after: ITEM_TIMEOUT,
         between_writes: Duration::ZERO,
     };
-    /// Of one who comes back by itself, and writes a key once a second at most.
+    /// For `watch`, which tries again by itself, and writes a key once a second at most.
     pub(crate) const WATCHING: RetryPolicy = RetryPolicy {
         retries: 3,
         call: Duration::from_secs(60),
-        asked: LONGEST_PAUSE,
+        longest_retry_after: LONGEST_PAUSE,
         between_writes: Duration::from_secs(1),
     };
-    /// Of one who comes back by itself, and has better things to do meanwhile.
+    /// For a short call that is made again by itself: one try.
     pub(crate) const PROBE: RetryPolicy = RetryPolicy {
         retries: 0,
         call: Duration::from_secs(5),
-        asked: Duration::ZERO,
+        longest_retry_after: Duration::ZERO,
         between_writes: Duration::ZERO,
     };
 }
 
-/// The calls that are made for one item, with their common end.
+/// The calls for one item, with their common deadline.
 pub(crate) struct Calls<'a> {
     client: &'a Client<'a>,
     deadline: Duration,
     policy: RetryPolicy,
 }
 
-/// What went wrong with a call, and with which.
+/// What went wrong with a call, and which call it was.
 #[derive(Debug, Error)]
 pub enum CallError {
     #[error("{what}: {error}")]
@@ -90,8 +90,8 @@ pub enum CallError {
         what: String,
         status: StatusCode,
         detail: String,
-        /// How long not to be called again.
-        asked: Option<Duration>,
+        /// `Retry-After`.
+        retry_after: Option<Duration>,
     },
     #[error("{what}: {why}")]
     InProcess { what: String, why: String },
@@ -106,7 +106,7 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// Whether another try may end otherwise.
+    /// Whether another try may succeed.
     fn is_transient(&self) -> bool {
         match self {
             CallError::Transport { error, .. } => !matches!(
@@ -125,16 +125,16 @@ impl CallError {
         }
     }
 
-    /// How long whoever answered asked not to be called again.
+    /// How long the server asked not to be called again.
     pub(crate) fn asked_pause(&self) -> Option<Duration> {
         match self {
-            CallError::Status { asked, .. } => *asked,
+            CallError::Status { retry_after, .. } => *retry_after,
             _ => None,
         }
     }
 
-    /// What failed and in which way, without what may differ from one time to the next.
-    pub(crate) fn gist(&self) -> String {
+    /// What failed and in which way, without what differs from one time to the next.
+    pub(crate) fn kind(&self) -> String {
         match self {
             CallError::Transport { what, .. } => format!("{what}: transport"),
             CallError::Status { what, status, .. } => format!("{what}: {status}"),
@@ -142,8 +142,7 @@ impl CallError {
         }
     }
 
-    /// Whether what was asked for may have been done nevertheless. What may pass was tried several times, and each
-    /// of them counts.
+    /// Whether the call may have taken effect although it failed. Of several tries, each may have.
     pub(crate) fn may_have_happened(&self) -> bool {
         self.is_transient() || matches!(self, CallError::OutOfTime { .. })
     }
@@ -154,7 +153,7 @@ impl<'a> Client<'a> {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(Duration::from_secs(5)))
-            // A token goes to nobody but whom it was given for.
+            // A token is sent to no other server than the one that it is for.
             .max_redirects(0)
             .user_agent(concat!("jackstaff/", env!("CARGO_PKG_VERSION")))
             .build()
@@ -162,12 +161,12 @@ impl<'a> Client<'a> {
         Client { agent, target, clock, calls: AtomicU64::new(0), quota: Mutex::new(None) }
     }
 
-    /// How many calls the API was asked so far.
+    /// How many calls were made to the API so far.
     pub fn api_calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// What the API said last of how many more calls it takes.
+    /// The quota of the API's last answer.
     pub fn quota(&self) -> Option<Quota> {
         *self.quota.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -176,7 +175,7 @@ impl<'a> Client<'a> {
         self.clock
     }
 
-    /// Begins with an item.
+    /// Calls for one item, whose time begins now.
     pub(crate) fn calls(&self, policy: RetryPolicy) -> Calls<'_> {
         Calls { client: self, deadline: self.clock.elapsed() + ITEM_TIMEOUT, policy }
     }
@@ -195,15 +194,15 @@ impl Calls<'_> {
         self.client.clock.sleep(pause.min(self.remaining()));
     }
 
-    /// A key takes one write a second. Whoever wrote a revision did so within the second that it is named after, and
-    /// the next one waits for that to be over for a second, however it came that somebody else wrote it.
+    /// Waits until a key takes the next write: it takes one write a second. A revision is named after the second in which
+    /// it was written, by this publisher or another, so the next write waits until a second after that one is over.
     pub(crate) fn wait_for_turn(&self, stored: Revision) {
         if self.policy.between_writes.is_zero() {
             return;
         }
         let turn = i64::try_from(stored.0).unwrap_or(i64::MAX).saturating_add(2);
         let wait = turn.saturating_mul(1_000).saturating_sub(self.now().as_millisecond());
-        // A revision from a clock that was ahead is no reason to wait for it.
+        // The wait is bounded: a revision may be from a clock that was ahead.
         self.sleep(Duration::from_millis(u64::try_from(wait).unwrap_or_default().min(2_000)));
     }
 
@@ -211,8 +210,8 @@ impl Calls<'_> {
         self.deadline.saturating_sub(self.client.clock.elapsed())
     }
 
-    /// Makes a call, a few times if need be, and reads its answer to the end. Statuses that are `expected` are
-    /// answers to the question, beside success.
+    /// Makes a call, with further tries if it fails, and reads its answer to the end. Beside success, `expected` statuses
+    /// are answers, too.
     pub(crate) fn call(
         &self,
         what: &str,
@@ -232,11 +231,11 @@ impl Calls<'_> {
                 Ok(response) if response.status().is_success() || expected.contains(&response.status()) => {
                     return Ok(response);
                 }
-                Ok(response) => refused(what, &response, self.now()),
+                Ok(response) => status_error(what, &response, self.now()),
                 Err(failed) => failed,
             };
             let asked = failed.asked_pause().unwrap_or_default();
-            let again = failed.is_transient() && asked <= self.policy.asked;
+            let again = failed.is_transient() && asked <= self.policy.longest_retry_after;
             let pause = if again { pauses.next() } else { None };
             let pause = pause.map(|pause| pause.max(asked));
             match pause.filter(|pause| *pause < self.remaining()) {
@@ -275,7 +274,7 @@ impl Calls<'_> {
     }
 }
 
-/// A text as one segment of a path.
+/// A text as one piece of a path or a query.
 pub(crate) fn url_encoded(text: &str) -> String {
     utf8_percent_encode(text, UNRESERVED).to_string()
 }
@@ -290,8 +289,8 @@ pub(crate) fn built<'b>(
     request.map_err(|error| CallError::Transport { what: what.to_owned(), error: Box::new(error.into()) })
 }
 
-/// What an answer says that is none.
-fn refused(what: &str, response: &Response<Vec<u8>>, now: Timestamp) -> CallError {
+/// The error of an answer with any other status.
+fn status_error(what: &str, response: &Response<Vec<u8>>, now: Timestamp) -> CallError {
     const SHOWN: usize = 1_000;
     let status = response.status();
     let body = response.body();
@@ -301,7 +300,7 @@ fn refused(what: &str, response: &Response<Vec<u8>>, now: Timestamp) -> CallErro
     if let Some(asked) = asked {
         detail.push_str(&format!(" (to be called again after {} s)", asked.as_secs()));
     }
-    CallError::Status { what: what.to_owned(), status, detail, asked }
+    CallError::Status { what: what.to_owned(), status, detail, retry_after: asked }
 }
 
 /// `Retry-After`, in seconds or as a date. Without it, a used-up quota says when it is renewed, in seconds since the
@@ -349,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_one_segment() {
+    fn a_key_is_one_piece_of_a_path() {
         assert_eq!(url_encoded("environment/a:b_c.d-é"), "environment%2Fa%3Ab_c.d-%C3%A9");
     }
 }

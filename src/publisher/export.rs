@@ -1,5 +1,4 @@
-//! Environments as Flagsmith's own tables hold them (wire protocol reference, sections 5.1 and 5.5), made into
-//! documents: what `aws dynamodb get-item`, `query` or an export to S3 writes of one environment.
+//! Environments as Flagsmith's own DynamoDB tables hold them, made into documents: what `aws dynamodb get-item`, `query` or an export to S3 writes of one environment.
 //!
 //! | shape | what is made of it |
 //! |---|---|
@@ -56,9 +55,9 @@ pub(crate) fn document(text: &str) -> Result<Cow<'_, str>, ExportError> {
     }
 }
 
-/// The members by which an item is told from a document.
+/// The members by which an item differs from a document.
 #[derive(Deserialize)]
-struct Glance {
+struct ExportMarkers {
     #[serde(rename = "Item")]
     item: Option<Value>,
     #[serde(rename = "Items")]
@@ -69,7 +68,7 @@ struct Glance {
     environment_api_key: Option<Value>,
 }
 
-impl Glance {
+impl ExportMarkers {
     fn is_export(&self) -> bool {
         let keys = [&self.api_key, &self.environment_api_key].into_iter().flatten();
         self.item.is_some()
@@ -83,7 +82,7 @@ impl Glance {
 /// The items of an export; none if it is a document, or cannot be read.
 fn items(text: &str) -> Option<Result<Vec<Item>, ExportError>> {
     if !text.trim_start().starts_with('[') {
-        let mut values = serde_json::Deserializer::from_str(text).into_iter::<Glance>();
+        let mut values = serde_json::Deserializer::from_str(text).into_iter::<ExportMarkers>();
         if !values.next()?.ok()?.is_export() {
             return None;
         }
@@ -144,8 +143,7 @@ fn is_override(item: &Item) -> bool {
     item.get("document_key").and_then(Value::as_str).is_some_and(|key| key.starts_with("identity_override:"))
 }
 
-/// Adds overrides, of which each item has one; those of the same identity are put together by whoever reads the
-/// document.
+/// Adds overrides, of which each item has one. The engine merges those of one identity.
 fn add_overrides(environment: &mut Item, items: Vec<Item>) -> Result<(), ExportError> {
     if items.is_empty() {
         return Ok(());

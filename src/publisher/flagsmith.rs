@@ -1,8 +1,7 @@
-//! Flagsmith's API, as far as it gives an environment's document to whoever has a server-side key of it (wire protocol
-//! reference, sections 2.7 and 5.6).
+//! Flagsmith's API, as far as it answers a server-side key with its environment's document.
 //!
-//! What this module never does: give a part of a document, put together pages of different states, send a key to
-//! anybody but the server that was named, or show one.
+//! What this module never does: give a part of a document, put together pages of different states, send a key to another
+//! server than the one that was named, or show a key.
 
 mod address;
 mod error;
@@ -41,7 +40,7 @@ const PAGE_TIME: Duration = Duration::from_secs(30);
 /// Pauses between tries.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// The longest pause that is kept because an answer asked for it; who is asked for more gives up, and says so.
+/// The longest `Retry-After` that is waited for; a longer one ends the tries.
 const LONGEST_ASKED_PAUSE: Duration = Duration::from_secs(30);
 /// How often a document is begun that changes from page to page.
 const BEGINNINGS: usize = 4;
@@ -49,7 +48,7 @@ const BEGINNINGS: usize = 4;
 const PAGES: usize = 1_000;
 /// How often one page may be said to be elsewhere.
 const REDIRECTS: usize = 3;
-/// Bytes of an answer that is no document, of which some are excerpt.
+/// Bytes of an answer that is not a document, of which some are shown.
 const REFUSAL_LIMIT: u64 = 64 << 10;
 
 /// Flagsmith's API.
@@ -84,7 +83,7 @@ impl Flagsmith {
         Flagsmith { address, agent: agent(Connection::Kept), agent_for_one: agent(Connection::New) }
     }
 
-    /// Trusts whom these certificates (PEM) vouch for, and nobody else.
+    /// Trusts servers by these certificates (PEM) alone.
     ///
     /// # Errors
     /// If there is none, or one cannot be read.
@@ -101,7 +100,7 @@ impl Flagsmith {
         Ok(Flagsmith::at(self.address, &RootCerts::Specific(Arc::new(certificates))))
     }
 
-    /// The base, as it is excerpt: without a slash at its end.
+    /// The base, as it is shown: without a slash at its end.
     pub fn base(&self) -> &str {
         self.address.base()
     }
@@ -135,7 +134,7 @@ impl Flagsmith {
     }
 }
 
-/// Why nobody can be trusted by a file of certificates.
+/// Why a file of certificates is of no use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum CertificatesError {
     #[error("a certificate in it cannot be read")]
@@ -153,7 +152,7 @@ fn agent(trusted: RootCerts, connection: Connection) -> Agent {
     config
         .http_status_as_error(false)
         .timeout_connect(Some(Duration::from_secs(5)))
-        // A key goes to nobody but whom it was given for.
+        // A key is sent to no other server than the one that it is for.
         .max_redirects(0)
         .tls_config(TlsConfig::builder().root_certs(trusted).build())
         .user_agent(concat!("jackstaff/", env!("CARGO_PKG_VERSION")))
@@ -161,7 +160,7 @@ fn agent(trusted: RootCerts, connection: Connection) -> Agent {
         .into()
 }
 
-/// One document's fetching.
+/// The fetching of one document.
 struct Fetching<'a> {
     flagsmith: &'a Flagsmith,
     key: &'a Secret,

@@ -22,7 +22,7 @@ pub(crate) struct Item {
 /// What is stored under a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredItem {
-    /// Equal as long as nobody wrote; it orders nothing.
+    /// Another one after each write; generations have no order.
     pub(crate) generation: String,
     pub(crate) item: Item,
 }
@@ -104,7 +104,7 @@ pub(crate) fn put(
     if let Some(metadata) = &item.metadata {
         request = request.header("metadata", metadata);
     }
-    // Documentation names 412; 409 could hardly mean anything else.
+    // Fastly documents 412; 409 can hardly mean anything else.
     let mismatch = [StatusCode::PRECONDITION_FAILED, StatusCode::CONFLICT];
     let response = calls.call(&what, &mismatch, &built(&what, request, &item.value)?)?;
     Ok(if mismatch.contains(&response.status()) { Write::Mismatch } else { Write::Done })

@@ -1,4 +1,4 @@
-//! One environment, from its source to everybody who listens; and its removal.
+//! Publishing one environment, from its document to the announcement; and its removal.
 
 use std::time::Duration;
 
@@ -23,14 +23,14 @@ use crate::write::{Decision, First, StoreError, TRIES, put_if_unchanged};
 /// takes a while, too.
 const EVERYWHERE_AFTER: u64 = 7_200;
 
-/// An API that may be behind itself is doubted as long as by one who asks once in so long; and the pause between two
-/// questions then.
+/// An answer that may be out of date is doubted for as long as by a watch with this interval; and the pause before it is
+/// asked for again.
 const INTERVAL: Duration = Duration::from_secs(10);
 const DOUBT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Publishes one environment and its server-side keys.
 ///
-/// The keys are outcome up to date on their own, even if the document is refused: a revoked key waits for nothing.
+/// The keys are published on their own, even if the document is refused: a revoked key must not wait.
 pub fn publish(
     client: &Client<'_>,
     source: &DocumentSource,
@@ -39,13 +39,13 @@ pub fn publish(
 ) -> Report {
     let policy = RetryPolicy::ONE_SHOT;
     let environment = write_document(&client.calls(policy), source, options, None).map(|outcome| outcome.0);
-    let after = tell(client, &source.key, environment.as_ref().ok());
+    let after = purge_and_announce(client, &source.key, environment.as_ref().ok());
     let server_keys = server_keys::write_all(client, policy, &source.key, server_keys, options.dry_run);
     Report { environment, server_keys, after }
 }
 
-/// Publishes what an API answers for an environment, and its server-side keys. The store is looked at before the API is
-/// asked, and the answer replaces what was there then; if somebody else wrote meanwhile, all of it is done again.
+/// Publishes what an API answers for an environment, and its server-side keys. The store is read before the API is asked,
+/// and the answer replaces what was there then. If another publisher wrote meanwhile, all of it is done again.
 ///
 /// # Errors
 /// Why the API gave no answer; nothing was written then.
@@ -61,14 +61,14 @@ pub fn publish_answer<E>(
     let contended = StoreError::Contended { name: name.clone() };
     let mut environment = Err(PublishError::Store(contended));
     for _ in 0..TRIES {
-        let basis = match Basis::look(&client.calls(policy), &name) {
+        let basis = match Basis::read(&client.calls(policy), &name) {
             Ok(basis) => basis,
             Err(failed) => {
                 environment = Err(PublishError::Store(failed.into()));
                 break;
             }
         };
-        let source = believed(client, &basis, &mut ask)?;
+        let source = ask_until_believed(client, &basis, &mut ask)?;
         match write_answer(&client.calls(policy), &source, options, &basis) {
             Ok(written) => {
                 environment = Ok(written.0);
@@ -81,13 +81,13 @@ pub fn publish_answer<E>(
             Err(AnswerError::Overtaken(_)) => {}
         }
     }
-    let after = tell(client, key, environment.as_ref().ok());
+    let after = purge_and_announce(client, key, environment.as_ref().ok());
     let server_keys = server_keys::write_all(client, policy, key, server_keys, options.dry_run);
     Ok(Report { environment, server_keys, after })
 }
 
-/// What an API answers, asked again for a while if it may be behind itself.
-fn believed<E>(
+/// What an API answers, asked again for a while if the answer may be out of date.
+fn ask_until_believed<E>(
     client: &Client<'_>,
     basis: &Basis,
     ask: &mut impl FnMut(Connection) -> Result<DocumentSource, E>,
@@ -108,7 +108,7 @@ fn believed<E>(
     Ok(source)
 }
 
-/// Brings the server-side keys of an environment up to date, and nothing else of it.
+/// Publishes the server-side keys of an environment, and nothing else of it.
 pub fn publish_server_keys(
     client: &Client<'_>,
     key: &EnvironmentKey,
@@ -118,20 +118,20 @@ pub fn publish_server_keys(
     server_keys::write_all(client, RetryPolicy::ONE_SHOT, key, server_keys, dry_run)
 }
 
-/// Removes an environment: publishes a tombstone, after which its keys open nothing.
+/// Removes an environment: publishes a tombstone, after which its keys are refused.
 pub fn unpublish(client: &Client<'_>, key: &EnvironmentKey, dry_run: bool) -> Report {
     let calls = &client.calls(RetryPolicy::ONE_SHOT);
     let environment = write(calls, key, dry_run, None, |stored| decide_removal(calls, key, stored));
     let environment = environment.map(|(published, _)| published);
-    let after = tell(client, key, environment.as_ref().ok());
+    let after = purge_and_announce(client, key, environment.as_ref().ok());
     Report { environment, server_keys: ServerKeysReport::default(), after }
 }
 
 /// What was done, and what is known of the store then, if that is sure.
 pub(crate) type WrittenDocument = (Published, Option<Basis>);
 
-/// Brings the bundle of a file's document up to date, and nothing else. `remembered` is what was stored when it was seen
-/// last; if somebody else wrote since, it is decided anew.
+/// Writes the bundle of a file's document, if need be, and nothing else. `remembered` is what was known of the store last;
+/// if another publisher wrote since, it is decided again.
 pub(crate) fn write_document(
     calls: &Calls<'_>,
     source: &DocumentSource,
@@ -160,8 +160,8 @@ pub(crate) fn write_document(
 #[derive(Debug)]
 pub(crate) enum AnswerError {
     PublishError(PublishError),
-    /// Somebody else wrote after it was asked for, and this is what is stored now. Nobody knows which of the two is newer,
-    /// so the answer is of no use any more.
+    /// Another publisher wrote after the API was asked, and this is what is stored now. Which of the two is newer is not
+    /// known, so the answer is of no use.
     Overtaken(Box<Basis>),
 }
 
@@ -177,8 +177,8 @@ impl From<StoreError> for AnswerError {
     }
 }
 
-/// Brings the bundle of an API's answer up to date, and nothing else: in place of the generation that was known when it
-/// was asked for, and of no other. Answers are ordered by cause so, whatever clocks and times say.
+/// Writes the bundle of an API's answer, if need be, and nothing else: in place of the generation that was known when the
+/// API was asked, and of no other. So answers are ordered by cause, and no clock takes part.
 pub(crate) fn write_answer(
     calls: &Calls<'_>,
     source: &DocumentSource,
@@ -200,7 +200,7 @@ pub(crate) fn write_answer(
 
 type Decided<E = PublishError> = Result<Decision<Published>, E>;
 
-/// What becomes of an environment, given what is stored; with the bundle, if one is to be written.
+/// What happens to an environment, given what is stored; with the bundle, if one is to be written.
 fn decide(
     calls: &Calls<'_>,
     source: &DocumentSource,
@@ -276,7 +276,7 @@ fn written(bundle: Bundle, published: Published) -> Decision<Published> {
     Decision::Write(Item { value: bytes, metadata: Some(header.metadata()) }, published)
 }
 
-/// Brings the bundle up to date; in a dry run only says what would be done.
+/// Writes what `decide` says; in a dry run only says what would be done.
 fn write<E: From<StoreError>>(
     calls: &Calls<'_>,
     key: &EnvironmentKey,
@@ -314,13 +314,17 @@ fn write<E: From<StoreError>>(
     Ok((outcome.about, remembered))
 }
 
-/// Purges and announces what the store has, also if it had it before: whoever published it may not have come so far.
-/// Gives what failed.
-fn tell(client: &Client<'_>, key: &EnvironmentKey, published: Option<&Published>) -> Vec<CallError> {
+/// Purges and announces what the store has, also if it had it before: the publisher that wrote it may have been stopped
+/// before it came to that. Gives what failed.
+fn purge_and_announce(
+    client: &Client<'_>,
+    key: &EnvironmentKey,
+    published: Option<&Published>,
+) -> Vec<CallError> {
     let Some(published) = published.filter(|published| published.done != Done::Planned) else {
         return Vec::new();
     };
     let calls = &client.calls(RetryPolicy::ONE_SHOT);
-    let told = [purge(calls, &key.store_key()), announce(calls, key, published.revision)];
-    told.into_iter().filter_map(Result::err).collect()
+    let results = [purge(calls, &key.store_key()), announce(calls, key, published.revision)];
+    results.into_iter().filter_map(Result::err).collect()
 }

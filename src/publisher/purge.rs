@@ -4,7 +4,7 @@ use ureq::http::Request;
 
 use crate::client::{CallError, Calls, built, url_encoded};
 
-/// Softly purges what is stored in POPs under a key: it stays usable until the next look replaces it. Without a
+/// Softly purges what is stored in POPs under a key: it stays usable until the next look at the store replaces it. Without a
 /// service nothing is purged.
 pub(crate) fn purge(calls: &Calls<'_>, key: &str) -> Result<(), CallError> {
     let Some(service) = &calls.target().service else { return Ok(()) };

@@ -7,12 +7,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ureq::http::HeaderMap;
 
-/// As long as more are left, nobody holds back.
+/// As long as more are left, writes are not spread.
 const AMPLE: u64 = 100;
-/// What a change costs: a write, a look whether it is there, a purge.
+/// What a change costs: a write, a read to see that it is there, a purge.
 const CALLS_PER_CHANGE: u64 = 3;
 
-/// What the API said of how many more calls it takes.
+/// How many more calls the API takes, and until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     remaining: u64,

@@ -1,4 +1,4 @@
-//! What came of a publication.
+//! The result of a publication.
 
 use api::{EnvironmentKey, Revision};
 use engine::Warning;
@@ -11,7 +11,7 @@ use crate::plan::PlanWarning;
 use crate::server_keys::ServerKeysReport;
 use crate::write::StoreError;
 
-/// What came of an environment's publication, and of its server-side keys, each on its own.
+/// The results for an environment and for its server-side keys, each on its own.
 #[derive(Debug)]
 pub struct Report {
     pub environment: Result<Published, PublishError>,
@@ -80,7 +80,7 @@ fn and_others(others: usize) -> String {
 }
 
 impl PublishError {
-    /// Whether what was given is at fault, rather than a store.
+    /// Whether the document or the command was refused, rather than a call to the store.
     pub fn is_refusal(&self) -> bool {
         !matches!(self, PublishError::Store(_))
     }

@@ -1,5 +1,5 @@
 //! Server-side keys: where they come from, and how their records get into the store. What is stored of a key is its hash;
-//! the key itself is shown to nobody but the source that it opens.
+//! the key itself is sent to its Flagsmith alone.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -91,7 +91,7 @@ impl ManifestShape {
         if text.trim_start().starts_with('[') {
             return serde_json::from_str(text).map(ManifestShape::Pairs);
         }
-        // A name that is taken: nobody's client-side key reads so.
+        // No client-side key has this name.
         let members: BTreeMap<String, serde::de::IgnoredAny> = serde_json::from_str(text)?;
         if members.contains_key("environment_key_pairs") {
             let proxy: EdgeProxy = serde_json::from_str(text)?;
@@ -123,7 +123,7 @@ pub enum ServerKeysError {
     Shape { environment: String, number: usize },
     #[error("environment `{environment}`: key {number}: expires_at is not an ISO 8601 time with a zone")]
     ExpiresAt { environment: String, number: usize },
-    #[error("environment `{environment}`: key {number} is key {other_number} of environment `{other}`, too")]
+    #[error("environment `{environment}`: key {number} is also key {other_number} of environment `{other}`")]
     Twice { environment: String, number: usize, other: String, other_number: usize },
 }
 
@@ -177,8 +177,8 @@ fn source(
     Ok(ServerKeySource { key, hash, active, expires_at })
 }
 
-/// Brings the records of an environment's keys up to date; those that were revoked come first. A store that fails is
-/// not asked for the rest.
+/// Writes the records of an environment's keys, those that were revoked first. After a store that failed the rest is not
+/// tried.
 pub(crate) fn write_all(
     client: &Client<'_>,
     policy: RetryPolicy,
@@ -225,7 +225,7 @@ fn write(
         expires_at: source.expires_at.map(|at| at.to_string()),
     };
     let decide = |stored: Option<&StoredItem>| -> Result<Decision<bool>, StoreError> {
-        if stored.is_some_and(|stored| says(stored, &record)) {
+        if stored.is_some_and(|stored| means(stored, &record)) {
             return Ok(Decision::Leave(false));
         }
         if dry_run {
@@ -234,7 +234,7 @@ fn write(
         let value = serde_json::to_vec(&record).unwrap_or_default();
         Ok(Decision::Write(Item { value, metadata: None }, true))
     };
-    // Records have no order. Ours replaced one generation; whatever has another one is ours, or was written later.
+    // Records have no order. Ours replaced one generation; any other generation is ours, or was written later.
     let is_later =
         |stored: &StoredItem, _: &Item, replaced: Option<&str>| Some(&*stored.generation) != replaced;
     let written = put_if_unchanged(calls, &name, None, decide, is_later)?.about;
@@ -242,8 +242,8 @@ fn write(
     Ok((written, purged))
 }
 
-/// Whether a stored record says the same, in whatever words.
-fn says(stored: &StoredItem, record: &ServerKey) -> bool {
+/// Whether a stored record means the same, however it is written.
+fn means(stored: &StoredItem, record: &ServerKey) -> bool {
     let time = |record: &ServerKey| record.expires_at.as_deref().map(str::parse::<Timestamp>);
     serde_json::from_slice::<ServerKey>(&stored.item.value).is_ok_and(|stored| {
         let same_expiry = match (time(&stored), time(record)) {
@@ -286,7 +286,7 @@ mod tests {
             ),
             (
                 r#"{"d": ["ser.b", "ser.a"], "e": ["ser.a"]}"#,
-                "environment `e`: key 1 is key 2 of environment `d`, too",
+                "environment `e`: key 1 is also key 2 of environment `d`",
             ),
         ] {
             assert_eq!(parse_server_keys(text).err().unwrap().to_string(), expected);
@@ -334,7 +334,7 @@ mod tests {
             ("?", &record(None), false),
         ] {
             let item = Item { value: stored.into(), metadata: None };
-            assert_eq!(says(&StoredItem { generation: "1".into(), item }, wanted), expected, "{stored}");
+            assert_eq!(means(&StoredItem { generation: "1".into(), item }, wanted), expected, "{stored}");
         }
     }
 }

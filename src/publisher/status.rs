@@ -1,5 +1,5 @@
-//! How things stand: what is stored of each environment, what an edge serves of it, and what whoever publishes says of
-//! it. Nothing is ever written.
+//! What is stored of each environment, what an edge serves of it, and what a `jackstaff serve` reports of it. Nothing is ever
+//! written.
 
 mod edge;
 mod judgement;
@@ -32,8 +32,8 @@ pub const VALUE_LIMIT: u64 = 25_000_000;
 const PREFIX: &str = "environment/";
 /// How many environments are looked at at once.
 const AT_ONCE: usize = 8;
-/// After what time one is looked at again that an edge serves otherwise than it is stored: it may have been published
-/// between the two looks.
+/// After what time an environment is looked at again that an edge serves otherwise than it is stored: it may have been
+/// published between the two looks.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// What is asked, beside the store.
@@ -43,7 +43,7 @@ pub struct StatusQuery {
     pub environments: Vec<EnvironmentKey>,
     /// The base of an edge.
     pub edge: Option<String>,
-    /// The base of one who publishes and can be asked, and the token that it wants to see.
+    /// The base of a `jackstaff serve`, and its token.
     pub serving: Option<(String, Option<Secret>)>,
 }
 
@@ -51,9 +51,9 @@ pub struct StatusQuery {
 #[derive(Debug, Default)]
 pub struct Status {
     pub environments: Vec<EnvironmentStatus>,
-    /// What whoever publishes says; none if it was not asked, or did not answer.
+    /// What `jackstaff serve` reports; none if it was not asked, or did not answer.
     pub publishing: Option<Publishing>,
-    /// Who could not be asked, and why.
+    /// What could not be asked, and why.
     pub unanswered: Vec<String>,
 }
 
@@ -97,10 +97,9 @@ impl StoredBundle {
         let revision = Header::glance(metadata.as_bytes()).map(|(revision, _)| revision);
         match bundle::check(&item.value) {
             Ok(header) if header.metadata() == metadata => StoredBundle::Sound(header),
-            Ok(_) => StoredBundle::Unusable {
-                revision,
-                why: "its metadata are not those of its bundle".to_owned(),
-            },
+            Ok(_) => {
+                StoredBundle::Unusable { revision, why: "its metadata is not that of its bundle".to_owned() }
+            }
             Err(fault) => StoredBundle::Unusable { revision, why: fault.to_string() },
         }
     }
@@ -115,10 +114,10 @@ pub fn status(client: &Client<'_>, clock: &dyn Clock, query: &StatusQuery) -> St
             Err(why) => status.unanswered.push(why),
         }
     }
-    let told =
+    let reported =
         status.publishing.iter_mut().flat_map(|publishing| take(&mut publishing.progress.environments));
     let mut watched: BTreeMap<EnvironmentKey, EnvironmentProgress> =
-        told.map(|environment| (environment.key.clone(), environment)).collect();
+        reported.map(|environment| (environment.key.clone(), environment)).collect();
     let mut keys = query.environments.clone();
     if keys.is_empty() {
         match stored_environments(client) {
@@ -159,7 +158,7 @@ fn stored_environments(client: &Client<'_>) -> Result<Vec<EnvironmentKey>, CallE
     Ok(keys.collect())
 }
 
-/// Looks at environments, one after the other. Who did not answer once is not asked again.
+/// Looks at environments, one after the other. A store or an edge that did not answer once is not asked again.
 struct Look<'a> {
     client: &'a Client<'a>,
     edge: Option<Edge<'a>>,

@@ -1,11 +1,11 @@
-//! Where bundles go, and who is told.
+//! Where bundles are written and announced.
 
 use std::fmt;
 use std::sync::Arc;
 
 use api::{EnvironmentKey, Revision, Secret};
 
-/// Where bundles go, and who is told.
+/// Where bundles are written and announced.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// Base of Fastly's REST API, or of an edge that answers in its place.
@@ -18,23 +18,23 @@ pub struct Target {
     pub signals: Signals,
 }
 
-/// Who is told of what was stored.
+/// Where revisions are announced.
 #[derive(Clone)]
 pub enum Signals {
     None,
-    /// An origin of change signals: its base, and the token that it wants to see.
+    /// An origin of change signals: its base, and its token.
     Origin {
         url: String,
         token: Option<Secret>,
     },
-    /// Who runs in this very process.
+    /// An origin in the same process.
     InProcess(Arc<dyn Announce>),
 }
 
-/// Tells all who listen of a revision.
+/// Announces a revision to open streams.
 pub trait Announce: Send + Sync {
     /// # Errors
-    /// Why nobody was told, in words.
+    /// Why it could not be announced, in words.
     fn announce(&self, key: &EnvironmentKey, revision: Revision) -> Result<(), String>;
 }
 

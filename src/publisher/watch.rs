@@ -1,8 +1,8 @@
-//! Publishing continuously: places → environments → what each is owed → publications, at most one a second each.
+//! Publishing continuously: places → environments → what is due for each → publications, at most one a second each.
 //!
-//! [`Watch`] decides, and does nothing: what was seen, what came of a job, what time it is and chance are arguments.
-//! [`Files`] looks, [`Polls`] says when Flagsmith is asked, [`Job::perform`] publishes, and [`Session::run`] brings them
-//! together, in threads and real time.
+//! [`Watch`] decides, and does nothing: observations, results of jobs, the time and chance are arguments. [`Files`] looks at
+//! files, [`Polls`] says when Flagsmith is asked, [`Job::perform`] publishes, and [`Session::run`] runs them all in threads
+//! and real time.
 
 mod attempt_error;
 mod backoff;
@@ -43,11 +43,10 @@ pub use run::{AtFlagsmith, Session, WatchSettings};
 
 /// How many jobs are under way at once.
 const AT_ONCE: usize = 8;
-/// How many of them may be such as may take long: whoever waits for somebody who does not answer must not keep the
-/// others from their work.
+/// How many of them may be slow ones: jobs that wait for a server that does not answer must not delay the others.
 const SLOW_AT_ONCE: usize = 4;
-/// How often the store is asked whether it still has what is remembered of an environment, one after the other: 120
-/// calls an hour, of about 1,000.
+/// How often the store is asked whether it still has what is remembered, for one environment after the other: 120 calls
+/// an hour, of about 1,000.
 const BETWEEN_CHECKS: Duration = Duration::from_secs(30);
 
 /// What there is to publish, and when.
@@ -71,9 +70,9 @@ struct WriteBudget {
 }
 
 impl Watch {
-    /// Takes in what became of a file.
-    pub fn saw(&mut self, seen: Observation, now: Duration) -> Vec<LogLine> {
-        let Effects { to_publish, again, news } = self.ownership.saw(seen, now);
+    /// Takes in what was observed at a place.
+    pub fn observe(&mut self, seen: Observation, now: Duration) -> Vec<LogLine> {
+        let Effects { to_publish, again, lines } = self.ownership.observe(seen, now);
         self.again.extend(again);
         if let Some(to_publish) = to_publish {
             let PlaceToPublish { place, wanted } = to_publish;
@@ -82,10 +81,10 @@ impl Watch {
                 self.again.push(place);
             }
         }
-        news
+        lines
     }
 
-    /// There is, or will be, an environment: it has its server-side keys before its document is seen.
+    /// There is, or will be, an environment: its server-side keys are published before its document is seen.
     pub(crate) fn expect(&mut self, key: EnvironmentKey, place: &Place, now: Duration) -> &mut Environment {
         let server_keys = &self.server_keys;
         self.environments.entry(key).or_insert_with_key(|key| {
@@ -101,8 +100,8 @@ impl Watch {
         }
     }
 
-    /// What is stored of an environment, for a question to an API that is asked now. None as long as that is not known, or
-    /// is about to change; then it is looked at.
+    /// What is stored of an environment, for a request to an API that is made now. None as long as that is not known, or is
+    /// about to change; then the store is read.
     pub(crate) fn basis(&mut self, key: &EnvironmentKey) -> Option<Basis> {
         self.environments.get_mut(key)?.basis()
     }
@@ -127,7 +126,7 @@ impl Watch {
         self.server_keys = server_keys;
     }
 
-    /// Takes in what the API said last of how many more calls it takes.
+    /// Takes in the quota of the API's last answer.
     pub fn set_quota(&mut self, quota: Quota, time: Timestamp) -> Option<LogLine> {
         self.write_budget.pause = quota.pause(time);
         let was_scarce = std::mem::replace(&mut self.write_budget.is_scarce, quota.is_scarce(time));
@@ -141,8 +140,8 @@ impl Watch {
         }
     }
 
-    /// What there is to say because time went by.
-    pub fn news(&mut self, now: Duration) -> Vec<LogLine> {
+    /// What is to be logged because time went by.
+    pub fn lines(&mut self, now: Duration) -> Vec<LogLine> {
         self.ownership.broken(now)
     }
 
@@ -152,12 +151,12 @@ impl Watch {
         self.first(now, allowed).or_else(|| self.check(now, allowed))
     }
 
-    /// What is still to be done when all is to end: whoever has to hear of what was written.
+    /// What is still to be done before the end: purges and announcements of what was written.
     pub fn last(&mut self, now: Duration) -> Option<Job> {
-        self.first(now, AllowedWork::Telling)
+        self.first(now, AllowedWork::AfterWrite)
     }
 
-    /// When there may be something to do or to say, if nothing is seen until then.
+    /// When there may be something to do or to log, if nothing is observed until then.
     pub fn due(&self) -> Option<Duration> {
         let allowed = self.allowed();
         let stores_from = self.write_budget.stores_from();
@@ -181,7 +180,7 @@ impl Watch {
         Some(job)
     }
 
-    /// Sees whether the store still has what is remembered: of the environment after the one that was looked at last.
+    /// Checks whether the store still has what is remembered, for the environment after the one that was checked last.
     fn check(&mut self, now: Duration, allowed: AllowedWork) -> Option<Job> {
         let due = *self.next_check.get_or_insert(now + BETWEEN_CHECKS);
         if now < due || allowed != AllowedWork::All || self.write_budget.is_scarce {
@@ -203,18 +202,18 @@ impl Watch {
         match (jobs < AT_ONCE, slow < SLOW_AT_ONCE) {
             (false, _) => None,
             (true, true) => Some(AllowedWork::All),
-            (true, false) => Some(AllowedWork::Swift),
+            (true, false) => Some(AllowedWork::Quick),
         }
     }
 
     /// Takes in what came of a job. `chance` spreads what is tried again.
     pub fn done(&mut self, finished: Finished, now: Duration, chance: u64) -> Vec<LogLine> {
         let Some(environment) = self.environments.get_mut(&finished.key) else { return Vec::new() };
-        let JobEffects { news, again } = environment.end(finished.outcome, now, chance);
+        let JobEffects { lines, again } = environment.end(finished.outcome, now, chance);
         if again {
             self.again.push(environment.place().clone());
         }
-        news
+        lines
     }
 
     /// The environments that there are.
@@ -222,7 +221,7 @@ impl Watch {
         self.environments.keys()
     }
 
-    /// How far all environments are, and what is wrong with places, beside those that cannot be had.
+    /// How far all environments are, and what is wrong with places.
     pub fn progress(
         &self,
         polls: &Polls,
@@ -246,7 +245,7 @@ impl Watch {
         (environments, troubles.chain(of_environments).collect())
     }
 
-    /// Whether what an environment is owed was tried, in vain.
+    /// Whether what is due for an environment was tried and failed.
     pub(crate) fn is_failing(&self, key: &EnvironmentKey) -> bool {
         self.environments.get(key).is_some_and(Environment::was_tried)
     }
@@ -261,7 +260,7 @@ impl Watch {
         self.environments.values().any(|environment| environment.under_way().0 > 0)
     }
 
-    /// The environments that are not in the state in which they should be, or are not known to be.
+    /// The environments for which something is still due.
     pub fn unsettled(&self) -> Vec<&EnvironmentKey> {
         let unsettled = self.environments.iter().filter(|(_, environment)| !environment.is_settled());
         unsettled.map(|(key, _)| key).collect()

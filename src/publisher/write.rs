@@ -1,5 +1,5 @@
-//! One item of the store, outcome to what it should be, whoever else writes: read, decide, write what was decided if
-//! nobody wrote since, and read it back.
+//! Writing one item of the store while others may write it, too: read, decide, write if the item has not changed since, and
+//! read back.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use thiserror::Error;
 use crate::client::{CallError, Calls};
 use crate::kv::{self, Item, StoredItem, Write};
 
-/// How often a write is decided anew because the store had something else by then.
+/// How often a write is decided again because the store had something else by then.
 pub(crate) const TRIES: usize = 8;
 /// The pauses between: what was read may have been out of date, and becomes current by itself.
 const TRY_PAUSE: Duration = Duration::from_millis(50);
 /// How often, and with which pauses between, an item is read back until the store shows it: 20 seconds in all.
 const READ_BACKS: u32 = 14;
-/// How often one is looked for that may not have been written at all: 3 seconds in all.
-const LOOKS_IN_DOUBT: u32 = 6;
+/// How often an item is read that may not have been written at all: 3 seconds in all.
+const READS_IN_DOUBT: u32 = 6;
 const READ_BACK_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_READ_BACK_PAUSE: Duration = Duration::from_secs(2);
 
-/// What is to become of an item, with what there is to say about it.
+/// What happens to an item, and what is reported about it.
 pub(crate) enum Decision<T> {
     Leave(T),
     Write(Item, T),
@@ -32,11 +32,11 @@ pub(crate) struct First<T> {
     pub(crate) about: T,
 }
 
-/// What became of it.
+/// What happened.
 #[derive(Debug)]
 pub(crate) struct WriteOutcome<T> {
     pub(crate) about: T,
-    /// The generation that our write made; none if nothing was written, or if somebody wrote after us.
+    /// The generation that our write made; none if nothing was written, or if another publisher wrote after us.
     pub(crate) written: Option<String>,
 }
 
@@ -48,7 +48,7 @@ pub enum StoreError {
     /// A write that failed may have taken place, or still do so.
     #[error("{0}; whether it was written is not known, and publishing again settles it")]
     InDoubt(CallError),
-    #[error("{name}: others wrote first, {TRIES} times over")]
+    #[error("{name}: other publishers wrote first, {TRIES} times in a row")]
     Contended { name: String },
     #[error("{name} was written, and the store does not show it: {why}")]
     NotReadBack { name: String, why: ReadBackError },
@@ -75,12 +75,13 @@ pub enum ReadBackError {
     Call(CallError),
 }
 
-/// Brings an item up to date. Who knows what is stored gives the `first` write, and spares a look. `decide` is given what
-/// is stored: at once, or else once a write found something else there. `is_later` tells what somebody else wrote after an
-/// item of ours from what was there before it; it is given the generation that ours replaced.
+/// Writes an item, provided that what is stored has not changed since it was decided. With a `first` write, which is based
+/// on what is known already, the store is not read before. `decide` gets what is stored: at once, or after a write that
+/// found something else there. `is_later` says whether a stored item was written after ours; it gets the generation that
+/// ours replaced.
 ///
-/// A write that seemed to fail, or that was told of a mismatch when it was tried again, may have taken place. So what
-/// is found is compared with what was attempted before anything is decided anew.
+/// A write that seemed to fail, or that met a mismatch when it was tried again, may have taken place. So what is found is
+/// compared with what was attempted before anything is decided again.
 pub(crate) fn put_if_unchanged<T, E: From<StoreError>>(
     calls: &Calls<'_>,
     name: &str,
@@ -124,7 +125,7 @@ pub(crate) fn put_if_unchanged<T, E: From<StoreError>>(
                 pause *= 2;
             }
             Err(failed) if failed.may_have_happened() => {
-                return match read_back(calls, name, LOOKS_IN_DOUBT, |stored| stored.item == item) {
+                return match read_back(calls, name, READS_IN_DOUBT, |stored| stored.item == item) {
                     Ok(stored) => Ok(WriteOutcome { about, written: Some(stored.generation) }),
                     Err(_) => Err(StoreError::InDoubt(failed).into()),
                 };
@@ -135,7 +136,7 @@ pub(crate) fn put_if_unchanged<T, E: From<StoreError>>(
     Err(StoreError::Contended { name: name.to_owned() }.into())
 }
 
-/// Looks so many times until the store shows an item.
+/// Reads an item until the store shows it, so many times at most.
 fn read_back(
     calls: &Calls<'_>,
     name: &str,

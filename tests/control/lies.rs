@@ -127,7 +127,7 @@ fn people_edit(stage: &Stage, poll: Duration, how: &str) {
         published_once_each(stage, environment);
     }
     let refused: Vec<String> =
-        stage.serve().said().into_iter().filter(|line| line.contains("goes on being served")).collect();
+        stage.serve().said().into_iter().filter(|line| line.contains("stays served")).collect();
     assert_eq!(refused, Vec::<String>::new());
 }
 
@@ -174,7 +174,7 @@ fn published_once_each(stage: &Stage, environment: usize) {
     assert!(stored.is_sorted_by_key(|(edit, _)| *edit), "{item}: {stored:?}");
 }
 
-/// What Flagsmith does not answer any more goes on being served, and who reads the log is told what it may mean.
+/// What Flagsmith does not answer any more stays served, and who reads the log is told what it may mean.
 #[test]
 fn a_key_that_worked_and_is_refused_is_explained() {
     let Some(tools) = tools() else { return };
@@ -189,7 +189,7 @@ fn a_key_that_worked_and_is_refused_is_explained() {
     assert!(stage.served(0, 0).is_some());
     eventually("it is in the status", SOON, || {
         let why = stage.status()["environments"][0]["why"].as_str()?.to_owned();
-        why.contains("goes on being served").then_some(())
+        why.contains("stays served").then_some(())
     });
 }
 

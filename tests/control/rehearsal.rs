@@ -26,7 +26,7 @@ fn every_app_has_a_change_that_flagsmith_tells_of() {
     let mut stage = stage(&tools, &Scenery { environments: 3, ..Scenery::default() });
     let crowds = listen(&stage);
     for trigger in [Trigger::Webhook, Trigger::QueueChange] {
-        stage.is_told_by(trigger);
+        stage.notify_by(trigger);
         every_app_has_every_change(&stage, &crowds, &format!("{trigger:?}"), Duration::from_secs(20));
     }
 }

@@ -131,7 +131,7 @@ impl Asking {
             on_their_way: Vec::new(),
             said: Vec::new(),
         };
-        publisher.polls.has(&parse_server_keys(&keys.to_string()).unwrap(), time, now);
+        publisher.polls.set_manifest(&parse_server_keys(&keys.to_string()).unwrap(), time, now);
         publisher.watch.expect_all(&publisher.polls, now);
         self.publishers.push(publisher);
         self.publishers.last_mut().unwrap()
@@ -206,7 +206,7 @@ impl Asking {
 impl Publisher {
     fn work(&mut self, world: &World, flagsmith: &mut Simulated) {
         let clock = &Ahead(&world.clock, self.ahead);
-        let mut said: Vec<LogLine> = self.watch.news(clock.elapsed());
+        let mut said: Vec<LogLine> = self.watch.lines(clock.elapsed());
         while let Some(fetch) = self.polls.next(clock.elapsed(), &mut self.watch) {
             let text = flagsmith.answer(fetch.environment().as_str(), clock.elapsed());
             self.on_their_way.push((clock.elapsed() + self.delay, fetch, text));
@@ -214,9 +214,9 @@ impl Publisher {
         let come: Vec<(Duration, Fetch, String)> =
             self.on_their_way.extract_if(.., |(due, ..)| *due <= clock.elapsed()).collect();
         for (_, fetch, text) in come {
-            let (seen, news) = self.polls.done(fetch.answered(&text), clock.elapsed(), 7);
-            said.extend(news);
-            said.extend(seen.into_iter().flat_map(|seen| self.watch.saw(seen, clock.elapsed())));
+            let (seen, lines) = self.polls.done(fetch.answered(&text), clock.elapsed(), 7);
+            said.extend(lines);
+            said.extend(seen.into_iter().flat_map(|seen| self.watch.observe(seen, clock.elapsed())));
         }
         while let Some(job) = self.watch.next(clock.elapsed()) {
             let finished = job.perform(&Client::new(target(&world.api), clock), &self.options);
@@ -225,7 +225,7 @@ impl Publisher {
         for place in self.watch.again() {
             assert!(self.polls.again(&place, clock.elapsed()));
         }
-        self.said.extend(said.into_iter().map(|news| news.line));
+        self.said.extend(said.into_iter().map(|lines| lines.line));
     }
 
     fn progress(&self, world: &World) -> Vec<EnvironmentProgress> {

@@ -1,6 +1,6 @@
 //! The publisher against a stand-in of Fastly's REST API that fails in every way that is known. Pauses take no time
 //! here: the clock is simulated.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expect by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
 mod asking;
 mod doubt;

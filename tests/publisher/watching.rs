@@ -42,27 +42,27 @@ impl Watching {
         }
     }
 
-    fn say(&mut self, news: Vec<LogLine>) {
-        self.said.extend(news.into_iter().map(|news| news.line));
+    fn say(&mut self, lines: Vec<LogLine>) {
+        self.said.extend(lines.into_iter().map(|lines| lines.line));
     }
 
-    fn saw(&mut self, file: &str, state: PlaceState) {
+    fn observe(&mut self, file: &str, state: PlaceState) {
         if let PlaceState::Content(text) = &state {
             self.files.insert(file.to_owned(), text.clone());
         }
         let seen = Observation { place: Place::new(file), state };
-        let news = self.watch.saw(seen, self.world.clock.elapsed());
-        self.say(news);
+        let lines = self.watch.observe(seen, self.world.clock.elapsed());
+        self.say(lines);
     }
 
-    fn has(&mut self, file: &str, document: &Value) {
-        self.saw(file, PlaceState::Content(document.to_string()));
+    fn put(&mut self, file: &str, document: &Value) {
+        self.observe(file, PlaceState::Content(document.to_string()));
     }
 
     /// Does what is due.
     fn work(&mut self) {
         let clock = &self.world.clock;
-        let mut said = self.watch.news(clock.elapsed());
+        let mut said = self.watch.lines(clock.elapsed());
         while let Some(job) = self.watch.next(clock.elapsed()) {
             let client = Client::new(target(&self.world.api), clock);
             let (began, before) = (clock.elapsed(), self.world.api.writes());
@@ -75,7 +75,7 @@ impl Watching {
         self.say(said);
         for place in self.watch.again() {
             let text = self.files[&place.to_string()].clone();
-            self.saw(&place.to_string(), PlaceState::Content(text));
+            self.observe(&place.to_string(), PlaceState::Content(text));
         }
     }
 

@@ -83,7 +83,10 @@ fn a_publisher_that_is_always_overtaken_gives_up_and_says_so() {
     let world = World::new();
     world.given(&document("one", MARCH));
     world.api.fail(Kind::Write, ITEM, [Fault::Overtaken; 8]);
-    assert_eq!(world.publish(&document("two", MARCH)), "environment/a: others wrote first, 8 times over");
+    assert_eq!(
+        world.publish(&document("two", MARCH)),
+        "environment/a: other publishers wrote first, 8 times in a row"
+    );
     assert!(!world.api.story().iter().any(|line| line.starts_with("POST")), "nobody is told");
     assert_eq!(world.header().revision.0, NOW);
 }

@@ -1,5 +1,5 @@
 //! The vocabulary of the end-to-end tests and benches: a running edge, and what publishes to it.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expect by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
 #[path = "../fixtures/mod.rs"]
 pub mod fixtures;

@@ -175,7 +175,7 @@ impl Stage {
     }
 
     /// From now on, this is how Flagsmith says that something changed.
-    pub fn is_told_by(&mut self, trigger: Trigger) {
+    pub fn notify_by(&mut self, trigger: Trigger) {
         self.scenery.trigger = trigger;
         self.notify();
     }

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::error::PageError;
 
-/// Where the API is, whatever the server in front of it is called.
+/// The path of the API at any server.
 const ROOT: &str = "/api/v1";
 
 /// Why nothing can be asked at a URL.
@@ -60,7 +60,7 @@ impl Address {
     pub(crate) fn same_server(&self, here: &Url, target: &str) -> Result<Url, PageError> {
         let url = here.join(target).map_err(|_| PageError::Link)?;
         if url.origin() != self.document.origin() {
-            // What else may be in it is nobody's business.
+            // The rest of the URL may hold a key.
             return Err(PageError::Elsewhere { server: url.origin().ascii_serialization() });
         }
         Ok(url)

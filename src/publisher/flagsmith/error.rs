@@ -6,7 +6,7 @@ use std::time::Duration;
 use thiserror::Error;
 use ureq::http::StatusCode;
 
-/// Why a document could not be had.
+/// Why a document could not be fetched.
 #[derive(Debug, Error)]
 #[error("{}: {kind}", what(*.page))]
 pub struct FlagsmithError {
@@ -23,7 +23,7 @@ fn what(page: usize) -> String {
     }
 }
 
-/// What is wrong with a page.
+/// In which way it failed.
 #[derive(Debug, Error)]
 pub(crate) enum FlagsmithErrorKind {
     #[error("{0}")]
@@ -43,7 +43,7 @@ pub(crate) enum FlagsmithErrorKind {
 pub enum PageError {
     #[error("the answer is not UTF-8")]
     Encoding,
-    #[error("the answer is called gzip, and is none, or breaks off")]
+    #[error("the answer is labelled gzip, and is not gzip or breaks off")]
     Gzip,
     /// The parser's place, and no text of the document.
     #[error("the answer is not a JSON object: line {line}, column {column}")]
@@ -52,9 +52,9 @@ pub enum PageError {
     Overrides,
     #[error("the answer's Link header cannot be read")]
     Link,
-    #[error("the answer sends to another server, {server}, which is not effects")]
+    #[error("the answer sends to another server, {server}, which is not followed")]
     Elsewhere { server: String },
-    #[error("the answer sends from one place to the next")]
+    #[error("the answers redirect too often")]
     Redirects,
     #[error("the next page is one that was read before")]
     Round,
@@ -91,8 +91,8 @@ impl FlagsmithError {
         }
     }
 
-    /// In which way it failed, without what may differ from one time to the next.
-    pub fn gist(&self) -> String {
+    /// In which way it failed, without what differs from one time to the next.
+    pub fn kind(&self) -> String {
         match &self.kind {
             FlagsmithErrorKind::Transport(_) => "transport".to_owned(),
             FlagsmithErrorKind::Status { status, .. } => status.to_string(),
@@ -101,13 +101,13 @@ impl FlagsmithError {
         }
     }
 
-    /// Whether the key opens nothing, or there is no such API: what is tried again rarely.
+    /// Whether the key opens nothing, or there is no such API, so that another try soon is of no use.
     pub fn is_final(&self) -> bool {
         let refusals = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND];
         matches!(&self.kind, FlagsmithErrorKind::Status { status, .. } if refusals.contains(status))
     }
 
-    /// What it may mean that a key is refused, and what to do.
+    /// What a refused key may mean, and what to do.
     pub fn advice(&self, environment: &EnvironmentKey) -> Option<String> {
         let refusals = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
         let is_refusal =
@@ -120,7 +120,7 @@ impl FlagsmithError {
         })
     }
 
-    /// Whether another try at once may end otherwise.
+    /// Whether another try at once may succeed.
     pub(crate) fn is_transient(&self) -> bool {
         match &self.kind {
             FlagsmithErrorKind::Transport(error) => !matches!(
@@ -131,7 +131,7 @@ impl FlagsmithError {
                 [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(status)
                     || status.is_server_error()
             }
-            // One that broke off may look so.
+            // An answer that broke off may look so.
             FlagsmithErrorKind::Page(kind) => {
                 matches!(kind, PageError::Json { .. } | PageError::Encoding | PageError::Gzip)
             }
@@ -140,7 +140,8 @@ impl FlagsmithError {
     }
 }
 
-/// What an answer says that is no document, on one line: some servers repeat the key that they do not know.
+/// The start of an answer that is not a document, on one line and without the key: some servers repeat a key that they
+/// do not know.
 pub(crate) fn excerpt(body: &[u8], key: &Secret) -> String {
     const SHOWN: usize = 300;
     let text = String::from_utf8_lossy(body).replace(key.reveal(), "…");

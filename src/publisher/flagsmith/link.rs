@@ -5,7 +5,7 @@ use ureq::http::header::LINK;
 
 use super::error::PageError;
 
-/// The next page; none if this is the last. A header that cannot be read might hide one, so it is a kind.
+/// The next page; none if this is the last. A header that cannot be read might hide one, so it is an error.
 pub(crate) fn next(headers: &HeaderMap) -> Result<Option<String>, PageError> {
     for value in headers.get_all(LINK) {
         let value = value.to_str().map_err(|_| PageError::Link)?;

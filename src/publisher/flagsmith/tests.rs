@@ -212,7 +212,7 @@ fn pauses_that_are_asked_for_are_kept_within_limits() {
     let failed =
         Flagsmith::new(&url).unwrap().fetch(&key, Connection::Kept, &Instantly::default(), 5).unwrap_err();
     assert_eq!(failed.asked_pause(), Some(Duration::from_secs(3600)));
-    assert_eq!(failed.gist(), "503 Service Unavailable");
+    assert_eq!(failed.kind(), "503 Service Unavailable");
     assert_eq!(
         failed.to_string(),
         "fetching the environment document: answered 503 Service Unavailable (to be asked again after 3600 s)"
@@ -245,11 +245,11 @@ fn refusals_are_final_and_show_no_key() {
 
 #[test]
 fn answers_that_lead_astray() {
-    let elsewhere = "answer sends to another server, http://127.0.0.1:1, which is not effects";
+    let elsewhere = "answer sends to another server, http://127.0.0.1:1, which is not followed";
     for (answers, expected) in [
         (vec![page(&document("1", &[]), Some("http://127.0.0.1:1/?k=1"))], elsewhere),
         (vec![answer("301 Moved", &["location: http://127.0.0.1:1/"], b"")], elsewhere),
-        (vec![answer("302 Found", &["location: /"], b""); 4], "sends from one place to the next"),
+        (vec![answer("302 Found", &["location: /"], b""); 4], "redirect too often"),
         (vec![answer("302 Found", &[], b"")], "answered 302 Found"),
         (vec![page(&document("1", &[]), Some(PATH))], "the next page is one that was read before"),
         (vec![page(&document("1", &[]), Some("http://"))], "Link header cannot be read"),

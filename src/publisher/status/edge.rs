@@ -23,7 +23,7 @@ pub enum EdgeAnswer {
     },
     /// The key opens nothing there.
     Refuses,
-    /// An answer that is no edge's, or one that can serve nothing.
+    /// The answer is not an edge's, or the edge can serve nothing.
     Fails { status: u16 },
 }
 
@@ -45,7 +45,7 @@ impl Edge<'_> {
             Request::get(format!("{}/api/v1/flags/", self.base)).header("X-Environment-Key", key.as_str());
         let request = request.body(()).map_err(|error| failed(error.into()))?;
         let (parts, mut body) = self.agent.run(request).map_err(failed)?.into_parts();
-        // One that breaks off serves nothing.
+        // An answer that breaks off serves nothing.
         body.with_config().limit(LIMIT).read_to_vec().map_err(failed)?;
         Ok(EdgeAnswer::of(parts.status, &parts.headers))
     }
@@ -67,13 +67,13 @@ impl EdgeAnswer {
     }
 }
 
-/// One for questions to servers that are not Fastly's.
+/// For requests to servers that are not Fastly's.
 pub(super) fn agent() -> Agent {
     Agent::config_builder()
         .http_status_as_error(false)
         .timeout_connect(Some(Duration::from_secs(5)))
         .timeout_global(Some(ANSWER_TIMEOUT))
-        // A key or token goes to nobody but whom it was given for.
+        // A key or token is sent to no other server than the one that it is for.
         .max_redirects(0)
         .user_agent(concat!("jackstaff/", env!("CARGO_PKG_VERSION")))
         .build()

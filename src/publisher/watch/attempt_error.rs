@@ -1,4 +1,4 @@
-//! What failed, and may succeed when it is tried again.
+//! The error of an attempt that is made again.
 
 use std::time::Duration;
 
@@ -10,33 +10,33 @@ use crate::write::StoreError;
 
 #[derive(Debug)]
 pub(crate) struct AttemptError {
-    /// The same for the same failure at another time.
-    pub(crate) gist: String,
+    /// Equal for the same failure at another time.
+    pub(crate) kind: String,
     pub(crate) text: String,
-    /// How long whoever answered asked not to be called again.
+    /// How long the server asked not to be called again.
     pub(crate) asked: Option<Duration>,
 }
 
 impl AttemptError {
     pub(crate) fn of(text: String) -> AttemptError {
-        AttemptError { gist: text.clone(), text, asked: None }
+        AttemptError { kind: text.clone(), text, asked: None }
     }
 
-    /// `advice` is what somebody may do about it.
+    /// `advice` says what a person may do about it.
     pub(crate) fn of_fetch(place: &Place, failed: &FlagsmithError, advice: Option<&str>) -> AttemptError {
         let advice = advice.map_or(String::new(), |advice| format!("; {advice}"));
         let text = format!("{place}: {failed}{advice}");
-        AttemptError { gist: failed.gist(), text, asked: failed.asked_pause() }
+        AttemptError { kind: failed.kind(), text, asked: failed.asked_pause() }
     }
 
     pub(crate) fn of_call(failed: &CallError) -> AttemptError {
-        AttemptError { gist: failed.gist(), text: failed.to_string(), asked: failed.asked_pause() }
+        AttemptError { kind: failed.kind(), text: failed.to_string(), asked: failed.asked_pause() }
     }
 
     pub(crate) fn of_store(failed: &StoreError) -> AttemptError {
         match failed.call() {
             Some(call) => AttemptError { text: failed.to_string(), ..AttemptError::of_call(call) },
-            None => AttemptError { gist: failed.to_string(), text: failed.to_string(), asked: None },
+            None => AttemptError { kind: failed.to_string(), text: failed.to_string(), asked: None },
         }
     }
 

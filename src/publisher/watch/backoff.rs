@@ -7,9 +7,9 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use crate::watch::attempt_error::AttemptError;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// Chance adds up to as much again, so that many environments do not come back at the same moment.
+/// Chance adds up to as much again, so that many environments are not tried at the same moment.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// Who asks not to be called for longer is called all the same: a mistaken answer must not end it all.
+/// A longer `Retry-After` is cut to this: a mistaken answer must not stop everything.
 const LONGEST_ASKED: Duration = Duration::from_secs(600);
 
 /// When something may be tried: at once, as long as it does not fail; after growing pauses, if it does.
@@ -34,7 +34,7 @@ impl Backoff {
         self.not_before = self.not_before.min(now);
     }
 
-    /// It was tried, and this failed of it. `chance` spreads the pauses.
+    /// It was tried, with these failures. `chance` spreads the pauses.
     pub(crate) fn came_to(&mut self, failures: &[AttemptError], now: Duration, chance: u64) {
         if failures.is_empty() {
             *self = Backoff::default();
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     fn failure(asked: Option<u64>) -> [AttemptError; 1] {
-        [AttemptError { gist: "x".into(), text: "x".into(), asked: asked.map(Duration::from_secs) }]
+        [AttemptError { kind: "x".into(), text: "x".into(), asked: asked.map(Duration::from_secs) }]
     }
 
     #[test]
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_for_a_pause_gets_it_within_reason() {
+    fn a_pause_that_a_server_asks_for_is_kept_up_to_a_limit() {
         for (asked, expected) in [(60, 60), (86_400, 600)] {
             let mut backoff = Backoff::default();
             backoff.came_to(&failure(Some(asked)), Duration::from_secs(5), 7);

@@ -1,4 +1,4 @@
-//! One environment: what it is owed, and when that may be done.
+//! One environment: what is due for it, and when that may be done.
 
 mod outcome;
 
@@ -30,11 +30,11 @@ pub(crate) struct Environment {
     server_keys: Vec<ServerKeySource>,
     /// What the store has; none if that is not known.
     basis: Option<Basis>,
-    /// What was wanted last was found there, or written: all that hear of it are owed nothing more.
+    /// The last document was found there, or written, so nothing else is due for it.
     is_confirmed: bool,
     /// A document is being written.
     is_writing: bool,
-    /// How often somebody else wrote first, one time after the other.
+    /// How often another publisher wrote first, in a row.
     overtaken: usize,
     owed: Owed,
     storing: WorkSchedule,
@@ -46,9 +46,9 @@ pub(crate) struct Environment {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Owed {
-    /// A look at what the store has.
+    /// To read what the store has.
     look: bool,
-    /// An answer of an API, in place of one that came too late.
+    /// A new answer of an API, in place of one that came too late.
     answer: bool,
     document: bool,
     server_keys: bool,
@@ -60,7 +60,7 @@ struct Owed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Acceptance {
     Accepted,
-    /// It was asked for before the last write, so nobody knows whether it is newer: it has to be asked for again.
+    /// It was asked for before the last write, so it may be older than that: it has to be asked for again.
     TooLate,
 }
 
@@ -69,10 +69,10 @@ pub(crate) enum Acceptance {
 pub(crate) enum AllowedWork {
     /// All of it.
     All,
-    /// What is not likely to take long: all but announcements, and but what failed last time.
-    Swift,
-    /// What belongs to a write that was made.
-    Telling,
+    /// What is not likely to take long: neither announcements nor what failed last time.
+    Quick,
+    /// Purges and announcements of a write that was made.
+    AfterWrite,
 }
 
 const WORK_KINDS: [WorkKind; 3] = [WorkKind::Store, WorkKind::Purge, WorkKind::Announce];
@@ -104,8 +104,8 @@ impl Environment {
         }
     }
 
-    /// It is to be published anew; what was not published yet is superseded. An answer that was asked for before the last
-    /// write comes too late, unless it says what is stored.
+    /// Takes a new document, in place of one that was not published yet. An answer that was asked for before the last write
+    /// comes too late, unless it is what is stored.
     pub(crate) fn publish(&mut self, place: Place, wanted: ToPublish, now: Duration) -> Acceptance {
         self.place = place;
         let is_too_late =
@@ -118,21 +118,21 @@ impl Environment {
             self.wanted = Some(wanted);
             self.drop_if_stored();
         }
-        self.record.is(self.is_settled(), now);
+        self.record.set_settled(self.is_settled(), now);
         if is_too_late { Acceptance::TooLate } else { Acceptance::Accepted }
     }
 
-    /// What is stored, for a question to an API that is asked now: see [`super::Watch::basis`].
+    /// What is stored, for a request to an API that is made now: see [`super::Watch::basis`].
     pub(crate) fn basis(&mut self) -> Option<Basis> {
         if self.is_writing {
             return None;
         }
-        // It may be looked at already.
+        // It may be being read already.
         self.owed.look |= self.basis.is_none() && !self.storing.is_busy();
         self.basis.clone()
     }
 
-    /// Whether what is stored is what it was for a question.
+    /// Whether what is stored is still what it was when the API was asked.
     fn is_still(&self, asked: &Basis) -> bool {
         !self.is_writing && self.basis.as_ref().is_some_and(|basis| basis.generation == asked.generation)
     }
@@ -142,11 +142,11 @@ impl Environment {
         if self.server_keys != server_keys {
             self.server_keys = server_keys;
             self.owed.server_keys = true;
-            self.record.is(false, now);
+            self.record.set_settled(false, now);
         }
     }
 
-    /// What is to be looked at, whether it is still stored as it is remembered, if nothing else is to be done.
+    /// To read whether the store still has what is remembered, if nothing else is to be done.
     pub(crate) fn begin_check(&mut self) -> Option<Task> {
         if self.basis.is_none() || !self.is_settled() {
             return None;
@@ -155,7 +155,7 @@ impl Environment {
         Some(Task::Look)
     }
 
-    /// How far it is. `doubt` is what speaks against what is known of its document, and since when.
+    /// How far it is. `doubt` is what is wrong with its place, and since when.
     pub(crate) fn progress(
         &self,
         doubt: Option<(String, Duration)>,
@@ -165,7 +165,7 @@ impl Environment {
         self.record.progress(&self.key, &self.place, doubt, time, now)
     }
 
-    /// What is wrong with what it holds.
+    /// What is wrong with its document.
     pub(crate) fn troubles(&self) -> impl Iterator<Item = PlaceTrouble> {
         self.record.troubles().map(|why| PlaceTrouble { place: self.place.to_string(), why })
     }
@@ -174,13 +174,13 @@ impl Environment {
         &self.place
     }
 
-    /// The document that waits may be what is stored: then it waits for nothing, and nothing is held back.
+    /// Drops the document that waits if it is what is stored. Then nothing is due for it.
     fn drop_if_stored(&mut self) {
         let is_stored = self.wanted.as_ref().is_some_and(|wanted| self.is_stored(wanted));
         if self.owed.document && is_stored {
             self.owed.document = false;
             self.wanted = None;
-            self.record.settled();
+            self.record.not_refused();
         }
     }
 
@@ -192,13 +192,13 @@ impl Environment {
         is_stored && self.is_confirmed && !self.storing.is_busy()
     }
 
-    /// How much is under way for it, and how much of that may take long.
+    /// How many jobs are under way for it, and how many of these may be slow.
     pub(crate) fn under_way(&self) -> (usize, usize) {
         let busy = WORK_KINDS.into_iter().filter(|kind| self.schedule(*kind).is_busy());
         busy.fold((0, 0), |(busy, slow), kind| (busy + 1, slow + usize::from(self.may_be_slow(kind))))
     }
 
-    /// Whether all that it is owed was tried at least.
+    /// Whether everything that is due was tried at least.
     pub(crate) fn was_tried(&self) -> bool {
         WORK_KINDS.into_iter().all(|kind| {
             let schedule = self.schedule(kind);
@@ -216,7 +216,7 @@ impl Environment {
         self.first(allowed, stores_from).map(|(due, _)| due)
     }
 
-    /// What is to be done for it first. What comes in from here on is owed again.
+    /// What is to be done for it first. What comes in from here on is due again.
     pub(crate) fn begin(&mut self, allowed: AllowedWork, stores_from: Duration) -> Option<Task> {
         let (_, kind) = self.first(allowed, stores_from)?;
         self.schedule_mut(kind).begin();
@@ -257,14 +257,14 @@ impl Environment {
     }
 
     fn is_allowed(&self, kind: WorkKind, allowed: AllowedWork) -> bool {
-        // An announcement makes relays look, so POPs are to be purged before; but not for ever.
+        // An announcement makes edges look, so POPs are purged before. But a purge that fails does not hold it up.
         let is_purged = (!self.owed.purge && !self.purging.is_busy()) || self.purging.is_failing();
         let is_its_turn = kind != WorkKind::Announce || is_purged;
         is_its_turn
             && match allowed {
                 AllowedWork::All => true,
-                AllowedWork::Swift => !self.may_be_slow(kind),
-                AllowedWork::Telling => kind != WorkKind::Store && !self.schedule(kind).is_failing(),
+                AllowedWork::Quick => !self.may_be_slow(kind),
+                AllowedWork::AfterWrite => kind != WorkKind::Store && !self.schedule(kind).is_failing(),
             }
     }
 

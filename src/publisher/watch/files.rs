@@ -1,8 +1,8 @@
-//! Files, looked at again and again.
+//! Files that are looked at again and again.
 //!
-//! Looking is all there is to it: notifications of the operating system differ from one to the next, miss what comes
-//! over a network, and lose sight of a file that an editor replaces. A look costs a `stat` a file; what was touched a
-//! short time ago is read and compared, since a time of modification may be as coarse as two seconds.
+//! No notifications of the operating system are used: they differ between systems, miss changes that come over a network,
+//! and lose a file that an editor replaces. A look costs a `stat` for each file. A file that was touched a short time ago is
+//! read and compared, since a time of modification may be as coarse as two seconds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
@@ -13,9 +13,9 @@ use std::time::{Duration, SystemTime};
 use crate::source::{Place, sha256};
 use crate::watch::observation::{Observation, PlaceState};
 
-/// A file is read at each look until nothing was seen to touch it for this long.
-const RESTLESS: Duration = Duration::from_secs(5);
-/// Whatever its marks say, a file is read this often.
+/// A file is read at each look until it was not touched for this long.
+const UNSETTLED: Duration = Duration::from_secs(5);
+/// A file is read this often, also if it does not seem to be touched.
 const READ_AGAIN: Duration = Duration::from_secs(10);
 /// Editors take a file away for a moment.
 const GONE_AFTER: Duration = Duration::from_secs(2);
@@ -81,7 +81,7 @@ impl Files {
             seen.extend(state.map(|state| Observation { place: known.place.clone(), state }));
         }
         for path in unlisted {
-            // One that is a directory by now stands for what is in it.
+            // If it is a directory by now, the files in it are listed.
             let Some(known) = self.known.get_mut(&path).filter(|_| !path.is_dir()) else {
                 self.known.remove(&path);
                 continue;
@@ -97,7 +97,7 @@ impl Files {
         seen
     }
 
-    /// A place is to be reported of again, as if it were new. Whether it is one of these files.
+    /// Reports a place again, as if it were new. Returns whether it is one of these files.
     pub fn again(&mut self, place: &Place) -> bool {
         let mut known = self.known.values_mut().filter(|known| known.place == *place);
         let Some(known) = known.next() else { return false };
@@ -106,12 +106,12 @@ impl Files {
         true
     }
 
-    /// All files that there should be, by absolute path.
+    /// All files to look at, by absolute path.
     fn list(&self) -> Vec<(PathBuf, PathBuf)> {
         let mut names = BTreeSet::new();
         let mut listed = Vec::new();
         for path in &self.paths {
-            // A directory that cannot be read is reported of like a file that cannot be.
+            // A directory that cannot be read is reported like such a file.
             let files = documents(path).unwrap_or_else(|_| vec![path.clone()]);
             for file in files {
                 let path = whole(&file);
@@ -133,7 +133,7 @@ fn documents(path: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         let name = entry.file_name();
-        // Hidden files, and what editors leave beside what they edit, are not meant.
+        // Hidden files, and the backup files of editors, are not documents.
         let is_meant = name.to_str().is_none_or(|name| !name.starts_with(['.', '#']));
         let file = entry.path();
         if is_meant && file.extension().is_some_and(|extension| extension == "json") && !file.is_dir() {
@@ -180,17 +180,17 @@ impl KnownFile {
         if self.mark != mark {
             self.mark = mark;
             self.touched = now;
-        } else if now >= self.touched + RESTLESS && now < self.read + READ_AGAIN {
+        } else if now >= self.touched + UNSETTLED && now < self.read + READ_AGAIN {
             return None;
         }
         self.read = now;
         match fs::read(path) {
-            Ok(bytes) => self.has(bytes),
+            Ok(bytes) => self.accept(bytes),
             Err(error) => self.failed(&error, now),
         }
     }
 
-    fn has(&mut self, bytes: Vec<u8>) -> Option<PlaceState> {
+    fn accept(&mut self, bytes: Vec<u8>) -> Option<PlaceState> {
         let reported = Some(Reported::Content(sha256(&bytes)));
         if self.reported == reported {
             return None;
@@ -208,7 +208,7 @@ impl KnownFile {
         }
         self.mark = None;
         if !self.was_there {
-            // One that never came is reported of once; one that went was reported of.
+            // A file that was never there is reported once; the removal of one was reported before.
             return if self.reported.is_none() { self.unreadable(error.to_string()) } else { None };
         }
         let since = *self.missing_since.get_or_insert(now);
@@ -223,7 +223,7 @@ impl KnownFile {
         self.report(Reported::Unreadable(why.clone()), PlaceState::Unreadable(why))
     }
 
-    /// Tells what was not reported last.
+    /// Reports a state, unless it was the last one reported.
     fn report(&mut self, reported: Reported, state: PlaceState) -> Option<PlaceState> {
         let is_new = self.reported.as_ref() != Some(&reported);
         self.reported = Some(reported);

@@ -1,4 +1,4 @@
-//! One thing to do for an environment, in any thread, and what came of it.
+//! One thing to do for an environment, in any thread, and its result.
 
 use std::sync::Arc;
 
@@ -24,9 +24,9 @@ pub struct Job {
 /// What is to be done, in the order in which [`crate::publish`] does it all.
 #[derive(Debug)]
 pub(crate) enum Task {
-    /// To put_if_unchanged the store up to date.
+    /// To write a document and server-side keys.
     Store { document: Option<Document>, server_keys: Option<Vec<ServerKeySource>> },
-    /// To see what the store has.
+    /// To read what the store has.
     Look,
     /// To have POPs look at the store.
     Purge,
@@ -51,14 +51,14 @@ pub(crate) enum Document {
     Answer(Arc<DocumentSource>, Basis),
 }
 
-/// What came of it.
+/// A job that ended, and its result.
 #[derive(Debug)]
 pub struct Finished {
     pub(crate) key: EnvironmentKey,
     pub(crate) outcome: Outcome,
 }
 
-/// What came of a [`Task`]; whatever was not to be done is absent.
+/// The result of a [`Task`]; what was not to be done is absent.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Stored {
@@ -66,14 +66,14 @@ pub(crate) enum Outcome {
         server_keys: Option<ServerKeysReport>,
     },
     Looked(Result<Basis, CallError>),
-    /// It came to no end.
+    /// The job panicked.
     Panicked(WorkKind, AttemptError),
     Purged(Result<(), CallError>),
     Announced(Revision, Result<(), CallError>),
 }
 
 impl Job {
-    /// Does it, with less policy than one who has one chance.
+    /// Does it, with fewer tries than `publish`, since it is tried again.
     pub fn perform(self, client: &Client<'_>, options: &PublishOptions) -> Finished {
         let Job { key, task } = self;
         let policy = RetryPolicy::WATCHING;
@@ -82,7 +82,7 @@ impl Job {
                 published: document.map(|document| document.write(&client.calls(policy), options)),
                 server_keys: server_keys.map(|keys| write_all(client, policy, &key, &keys, options.dry_run)),
             },
-            Task::Look => Outcome::Looked(Basis::look(&client.calls(RetryPolicy::PROBE), &key.store_key())),
+            Task::Look => Outcome::Looked(Basis::read(&client.calls(RetryPolicy::PROBE), &key.store_key())),
             Task::Purge => Outcome::Purged(purge(&client.calls(RetryPolicy::PROBE), &key.store_key())),
             Task::Announce(revision) => {
                 let calls = client.calls(RetryPolicy::PROBE);
@@ -97,15 +97,15 @@ impl Job {
         matches!(self.task, Task::Store { .. })
     }
 
-    /// What is to be taken in if it came to no end.
+    /// The result if the job panics.
     pub(crate) fn panicked(&self) -> Finished {
         let (kind, what) = match self.task {
             Task::Store { .. } => (WorkKind::Store, "writing"),
-            Task::Look => (WorkKind::Store, "looking at"),
+            Task::Look => (WorkKind::Store, "reading"),
             Task::Purge => (WorkKind::Purge, "purging"),
             Task::Announce(_) => (WorkKind::Announce, "announcing"),
         };
-        let failure = AttemptError::of(format!("{what} environment `{}` came to no end", self.key));
+        let failure = AttemptError::of(format!("internal error: {what} environment `{}` panicked", self.key));
         Finished { key: self.key.clone(), outcome: Outcome::Panicked(kind, failure) }
     }
 }

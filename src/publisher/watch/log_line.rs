@@ -1,4 +1,4 @@
-//! What there is to say, a line each.
+//! Lines of the log.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::source::Place;
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// Somebody should look at it.
+    /// A person should look at it.
     pub is_warning: bool,
     pub line: String,
 }

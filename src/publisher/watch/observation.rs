@@ -1,11 +1,11 @@
-//! What was seen of a place.
+//! What is observed at a place.
 
 use std::sync::Arc;
 
 use crate::basis::Basis;
 use crate::source::{DocumentSource, Place};
 
-/// What became of a place.
+/// The state of a place.
 #[derive(Debug, Clone)]
 pub struct Observation {
     pub place: Place,
@@ -18,7 +18,7 @@ pub enum PlaceState {
     Content(String),
     /// What an API answered, read and understood already.
     Answer(ToPublish),
-    /// The same, and it cannot be understood, for a reason that names the place.
+    /// What an API answered, and it is not a document, for a reason that names the place.
     Unusable(String),
     Unreadable(String),
     /// It is not there, perhaps for a moment only.
@@ -31,6 +31,6 @@ pub enum PlaceState {
 #[derive(Debug, Clone)]
 pub struct ToPublish {
     pub(crate) source: Arc<DocumentSource>,
-    /// Of an answer of an API: what was stored when it was asked for, which it may replace, and nothing else.
+    /// For an answer of an API: what was stored when it was asked. The answer may replace this and nothing else.
     pub(crate) basis: Option<Basis>,
 }

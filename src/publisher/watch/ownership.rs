@@ -1,8 +1,8 @@
 //! Which place an environment is published from, as documents come, change, break and go.
 //!
 //! An environment has one place at a time: of two that hold it, the first. What a place held before it broke stays
-//! valid, and nothing is ever removed because a place is. Documents themselves are not kept: a thousand environments
-//! would fill the memory with what is stored already. Who is needed again is read again.
+//! published, and no environment is removed because its place is. Documents are not kept: a thousand environments would
+//! fill the memory with what is stored already. A document that is needed again is read again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::source::{DocumentSource, Place};
 use crate::watch::log_line::LogLine;
 use crate::watch::observation::{Observation, PlaceState, ToPublish};
 
-/// Whoever is writing a file gets this long to come to its end, before it is said that what stands in it is broken.
+/// A program that is writing a file gets this long to finish it, before the file is logged as broken.
 const BROKEN_AFTER: Duration = Duration::from_secs(1);
 
-/// What is known of places, and which environment is whose.
+/// What is known of places, and which place each environment is published from.
 #[derive(Debug, Default)]
 pub(crate) struct Ownership {
     places: BTreeMap<Place, KnownPlace>,
@@ -39,7 +39,7 @@ struct BrokenDocument {
     since: Duration,
     /// When it last became broken in another way.
     changed: Duration,
-    is_said: bool,
+    is_logged: bool,
 }
 
 /// A place whose document is broken.
@@ -57,17 +57,17 @@ pub(crate) struct PlaceToPublish {
     pub(crate) wanted: ToPublish,
 }
 
-/// What follows from what was seen.
+/// What follows from an observation.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
     pub(crate) to_publish: Option<PlaceToPublish>,
-    /// A place whose document is needed once more.
+    /// A place whose document has to be read again.
     pub(crate) again: Option<Place>,
-    pub(crate) news: Vec<LogLine>,
+    pub(crate) lines: Vec<LogLine>,
 }
 
 impl Ownership {
-    pub(crate) fn saw(&mut self, seen: Observation, now: Duration) -> Effects {
+    pub(crate) fn observe(&mut self, seen: Observation, now: Duration) -> Effects {
         let Observation { place, state } = seen;
         let known = self.places.entry(place.clone()).or_default();
         let why = match state {
@@ -94,29 +94,29 @@ impl Ownership {
         };
         known.is_there = true;
         let since = known.broken.as_ref().map_or(now, |broken| broken.since);
-        known.broken = Some(BrokenDocument { why, since, changed: now, is_said: false });
+        known.broken = Some(BrokenDocument { why, since, changed: now, is_logged: false });
         Effects::default()
     }
 
-    /// What is broken for so long that it will hardly be whole in a moment.
+    /// Logs documents that are broken for so long that nothing is likely to be writing them still.
     pub(crate) fn broken(&mut self, now: Duration) -> Vec<LogLine> {
-        let mut news = Vec::new();
+        let mut lines = Vec::new();
         for known in self.places.values_mut() {
             let Some(broken) = known.broken.as_mut().filter(|broken| broken.is_due(now)) else { continue };
-            broken.is_said = true;
+            broken.is_logged = true;
             let line = match &known.environment {
                 Some(key) => format!("{}; environment `{key}` stays as it was before", broken.why),
                 None => broken.why.clone(),
             };
-            news.push(LogLine::warning(line));
+            lines.push(LogLine::warning(line));
         }
-        news
+        lines
     }
 
     /// When [`Ownership::broken`] may have something.
     pub(crate) fn due(&self) -> Option<Duration> {
         let broken = self.places.values().filter_map(|known| known.broken.as_ref());
-        broken.filter(|broken| !broken.is_said).map(|broken| broken.changed + BROKEN_AFTER).min()
+        broken.filter(|broken| !broken.is_logged).map(|broken| broken.changed + BROKEN_AFTER).min()
     }
 
     /// Whether an environment is published from another place.
@@ -124,10 +124,10 @@ impl Ownership {
         self.owners.get(key).is_some_and(|owner| owner != place)
     }
 
-    /// All places that are broken, and were said to be.
+    /// All places that are broken, and were logged as such.
     pub(crate) fn troubles(&self) -> Vec<PlaceProblem> {
         let troubles = self.places.iter().filter_map(|(place, known)| {
-            let broken = known.broken.as_ref().filter(|broken| broken.is_said)?;
+            let broken = known.broken.as_ref().filter(|broken| broken.is_logged)?;
             let (why, since) = (broken.why.clone(), broken.since);
             Some(PlaceProblem { place: place.clone(), why, since })
         });
@@ -146,14 +146,14 @@ impl Ownership {
         let is_there = |owner: &Place| self.places.get(owner).is_some_and(|known| known.is_there);
         match owner {
             Some(owner) if is_there(owner) => {
-                let why = format!("environment `{key}` is that of {owner} too");
-                let line = format!("api_key: {why}, from which it goes on being published");
-                effects.news.push(LogLine::warning_of(place, line));
+                let why = format!("environment `{key}` is already published from {owner}");
+                let line = format!("api_key: {why}, and stays so");
+                effects.lines.push(LogLine::warning_of(place, line));
                 return effects;
             }
             Some(owner) => {
                 let line = format!("holds environment `{key}` in place of {owner}");
-                effects.news.push(LogLine::info_of(place, line));
+                effects.lines.push(LogLine::info_of(place, line));
             }
             None => {}
         }
@@ -169,7 +169,7 @@ impl Ownership {
         }
     }
 
-    /// A place holds an environment no more. Another that does takes its place.
+    /// A place no longer holds an environment. Another place that does takes over.
     fn leaves(&mut self, place: &Place, key: &EnvironmentKey, how: &str) -> Effects {
         if self.owners.get(key).is_none_or(|owner| owner != place) {
             return Effects::default();
@@ -182,16 +182,16 @@ impl Ownership {
                 self.owners.insert(key.clone(), heir.clone());
                 format!("{how}; environment `{key}` is published from {heir}")
             }
-            None => format!(
-                "{how}; environment `{key}` goes on being served as it is, until `jackstaff unpublish {key}`"
-            ),
+            None => {
+                format!("{how}; environment `{key}` stays served as it is, until `jackstaff unpublish {key}`")
+            }
         };
-        Effects { to_publish: None, again: heir, news: vec![LogLine::warning_of(place, line)] }
+        Effects { to_publish: None, again: heir, lines: vec![LogLine::warning_of(place, line)] }
     }
 }
 
 impl BrokenDocument {
     fn is_due(&self, now: Duration) -> bool {
-        !self.is_said && now >= self.changed + BROKEN_AFTER
+        !self.is_logged && now >= self.changed + BROKEN_AFTER
     }
 }

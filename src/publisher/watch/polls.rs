@@ -1,9 +1,9 @@
 //! Environments at Flagsmith, asked again and again.
 //!
-//! Each is asked once an interval, without conditions, and what it answers is compared: a change of an override does
-//! not always move `updated_at`. Who hears that something may have changed has it asked at once, and a few times soon
-//! after, since a webhook may be ahead of the document. When Flagsmith is away, one environment at a time tries it for
-//! all.
+//! Each is asked for once an interval, without conditions, and the answers are compared: a change of an override does not
+//! always move `updated_at`. After a signal that something may have changed, it is asked for at once, and a few times soon
+//! after, since a webhook may come before the document changes. When Flagsmith is away, one environment at a time tries it
+//! for all.
 
 mod fetch;
 mod poll;
@@ -32,8 +32,9 @@ pub use fetch::{Fetch, Fetched};
 
 /// How many are asked at once.
 const AT_ONCE: usize = 8;
-/// After so many failures in a row, whoever they concern, Flagsmith is taken to be away.
+/// After so many failures in a row, of any environments, Flagsmith is taken to be away.
 const AWAY_AFTER: usize = 8;
+
 /// What is asked of Flagsmith, and when.
 #[derive(Debug)]
 pub struct Polls {
@@ -50,7 +51,7 @@ impl Polls {
     }
 
     /// Takes in a manifest of server-side keys: each environment is asked for with the first key that opens it.
-    pub fn has(
+    pub fn set_manifest(
         &mut self,
         manifest: &BTreeMap<String, Vec<ServerKeySource>>,
         time: Timestamp,
@@ -86,7 +87,11 @@ impl Polls {
     }
 
     /// Says which environments are published from elsewhere: those are not asked for.
-    pub(crate) fn rest(&mut self, is_elsewhere: impl Fn(&EnvironmentKey, &Place) -> bool, now: Duration) {
+    pub(crate) fn pause_elsewhere(
+        &mut self,
+        is_elsewhere: impl Fn(&EnvironmentKey, &Place) -> bool,
+        now: Duration,
+    ) {
         for (environment, poll) in &mut self.environments {
             let is_elsewhere = is_elsewhere(environment, &poll.place);
             if is_elsewhere && !poll.is_elsewhere {
@@ -100,7 +105,7 @@ impl Polls {
         }
     }
 
-    /// What is to be asked now; what comes of it is for [`Polls::done`]. An environment waits until the watch knows what is
+    /// What is to be asked now; the answer is for [`Polls::done`]. An environment waits until the watch knows what is
     /// stored of it.
     pub fn next(&mut self, now: Duration, watch: &mut Watch) -> Option<Fetch> {
         self.next_on(now, |environment| watch.basis(environment))
@@ -153,7 +158,7 @@ impl Polls {
         poll.is_busy = false;
         match fetched.result {
             Ok(answer) => {
-                let news = poll.answered(now, self.interval, answer.is_some());
+                let lines = poll.answered(now, self.interval, answer.is_some());
                 if self.is_away() {
                     // It is back, for all of them.
                     for poll in self.environments.values_mut() {
@@ -161,17 +166,19 @@ impl Polls {
                     }
                 }
                 self.failures_in_a_row = 0;
-                let Some(poll) = self.environments.get_mut(&fetched.environment) else { return (None, news) };
+                let Some(poll) = self.environments.get_mut(&fetched.environment) else {
+                    return (None, lines);
+                };
                 let Some(answer) = answer else {
                     poll.repeats_itself();
-                    return (None, news);
+                    return (None, lines);
                 };
                 poll.number = answer.number.or(poll.number);
                 if !poll.believes(&answer, now, self.interval) {
-                    return (None, news);
+                    return (None, lines);
                 }
                 poll.seen_answer = Some(answer.seen_answer);
-                (Some(Observation { place: poll.place.clone(), state: answer.state }), news)
+                (Some(Observation { place: poll.place.clone(), state: answer.state }), lines)
             }
             Err(failure) => {
                 self.failures_in_a_row += 1;
@@ -180,13 +187,13 @@ impl Polls {
         }
     }
 
-    /// Something may have changed: it is asked at once. Whether it is among these environments.
+    /// Something may have changed: it is asked for at once. Returns whether it is among these environments.
     pub fn changed(&mut self, what: &Changed, now: Duration) -> bool {
         let mut is_known = false;
         for (environment, poll) in &mut self.environments {
             let is_meant = match what {
                 Changed::Environment(key) => environment == key,
-                // One that was not seen yet may be it.
+                // An environment that was not fetched yet may have this number.
                 Changed::Number(number) => poll.number.is_none_or(|own| own == *number),
                 Changed::Anything => true,
             };
@@ -198,7 +205,7 @@ impl Polls {
         is_known
     }
 
-    /// A place is to be seen_answer of again, as if it were new. Whether it is one of these.
+    /// Reports a place again, as if it were new. Returns whether it is one of these.
     pub fn again(&mut self, place: &Place, now: Duration) -> bool {
         let mut polls = self.environments.values_mut().filter(|poll| poll.place == *place);
         let Some(poll) = polls.next() else { return false };
@@ -207,7 +214,7 @@ impl Polls {
         true
     }
 
-    /// Environments that cannot be had, and since when.
+    /// Environments that cannot be fetched, and since when.
     pub(crate) fn troubles(&self) -> Vec<PlaceProblem> {
         let troubles = self.environments.values().filter_map(|poll| {
             let (why, since) = poll.trouble()?;
@@ -216,7 +223,7 @@ impl Polls {
         troubles.collect()
     }
 
-    /// Whether each was asked for once at least, but for those that are not known to be asked for soon.
+    /// Whether each was asked for once at least, except those for which the store cannot be read.
     pub(crate) fn asked_all(&self, is_stuck: impl Fn(&EnvironmentKey) -> bool) -> bool {
         self.environments.iter().all(|(environment, poll)| {
             let was_asked = poll.is_elsewhere || poll.seen_answer.is_some() || poll.trouble().is_some();

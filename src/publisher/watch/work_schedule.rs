@@ -1,11 +1,11 @@
-//! One kind of work for an environment, in its own time: nothing of it waits for what fails of another kind.
+//! When one kind of work may be done for an environment: it does not wait for failures of another kind.
 
 use std::time::Duration;
 
 use crate::watch::attempt_error::AttemptError;
 use crate::watch::backoff::Backoff;
 
-/// Whether somebody is at it, and when it may be done again.
+/// Whether it is being done, and when it may be done again.
 #[derive(Debug, Default)]
 pub(crate) struct WorkSchedule {
     is_busy: bool,
@@ -23,7 +23,7 @@ impl WorkSchedule {
         self.backoff.is_failing()
     }
 
-    /// When it may be done, if somebody wants it.
+    /// When it may be done, unless it is being done.
     pub(crate) fn due(&self) -> Option<Duration> {
         (!self.is_busy).then(|| self.backoff.not_before().max(self.rests_until))
     }
@@ -32,12 +32,12 @@ impl WorkSchedule {
         self.is_busy = true;
     }
 
-    /// It is worth a try now, even if it failed, unless somebody asked for a pause.
+    /// It is worth a try now, even if it failed, unless the server asked for a pause.
     pub(crate) fn hurry(&mut self, now: Duration) {
         self.backoff.hurry(now);
     }
 
-    /// It came to these failures, and rests for so long in any case.
+    /// It ended with these failures, and rests for so long in any case.
     pub(crate) fn end(&mut self, failures: &[AttemptError], rest: Duration, now: Duration, chance: u64) {
         self.is_busy = false;
         self.rests_until = self.rests_until.max(now + rest);

@@ -74,7 +74,7 @@ fn each_edit_is_published_once_and_within_the_time_of_a_poll() {
         assert_eq!(hashes.len(), stored.len(), "published twice: {stored:?}");
     }
     let said = &asking.publishers[0].said;
-    assert!(!said.iter().any(|line| line.contains("goes on being served")), "{said:?}");
+    assert!(!said.iter().any(|line| line.contains("stays served")), "{said:?}");
 }
 
 /// An override that goes with its identity moves no time; nor does the value of an option.

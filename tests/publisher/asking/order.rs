@@ -117,7 +117,7 @@ fn who_is_always_overtaken_says_so_and_goes_on() {
     asking.tell(0);
     asking.pass_seconds(15);
     let said = |publisher: &Publisher| {
-        publisher.said.iter().any(|line| line.contains("others wrote first, 8 times over"))
+        publisher.said.iter().any(|line| line.contains("other publishers wrote first, 8 times in a row"))
     };
     assert!(said(&asking.publishers[0]), "{:?}", asking.publishers[0].said);
     asking.pass_seconds(120);

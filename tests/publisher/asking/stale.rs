@@ -1,4 +1,4 @@
-//! A Flagsmith that is behind itself: some of its processes show what was there half a minute ago.
+//! A Flagsmith that answers out of date: some of its processes show what was there half a minute ago.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ fn what_is_doubted_is_told_of() {
     asking.tell(0);
     asking.pass(Duration::from_secs(3));
     let progress = &asking.publishers[0].progress(&asking.world)[0];
-    assert!(progress.why.as_ref().is_some_and(|why| why.contains("behind itself")), "{progress:?}");
+    assert!(progress.why.as_ref().is_some_and(|why| why.contains("it may be out of date")), "{progress:?}");
     assert!(progress.behind.unwrap() >= Duration::from_millis(2_800), "{progress:?}");
     asking.pass_seconds(5);
     assert_eq!(values(&asking).last(), Some(&1));

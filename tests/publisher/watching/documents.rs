@@ -13,18 +13,18 @@ use crate::world::{ITEM, bundle_of, document, document_of, keys};
 fn a_broken_file_is_said_once_and_what_was_published_stays() {
     let mut watching = Watching::new();
     let whole = document("one", MARCH).to_string();
-    watching.saw("a.json", PlaceState::Content(whole.clone()));
+    watching.observe("a.json", PlaceState::Content(whole.clone()));
     watching.pass_seconds(2);
     watching.said();
     // Half-written for a moment: nobody needs to hear of it.
-    watching.saw("a.json", PlaceState::Content(whole[..40].to_owned()));
+    watching.observe("a.json", PlaceState::Content(whole[..40].to_owned()));
     watching.pass(STEP);
-    watching.has("a.json", &document("two", MARCH));
+    watching.put("a.json", &document("two", MARCH));
     watching.pass_seconds(2);
     // Half-written for longer.
-    watching.saw("a.json", PlaceState::Content(whole[..40].to_owned()));
+    watching.observe("a.json", PlaceState::Content(whole[..40].to_owned()));
     watching.pass_seconds(60);
-    watching.has("a.json", &document("three", MARCH));
+    watching.put("a.json", &document("three", MARCH));
     watching.pass_seconds(2);
     assert_eq!(watching.writes(), ["one", "two", "three"]);
     let said = watching.said();
@@ -36,18 +36,18 @@ fn a_broken_file_is_said_once_and_what_was_published_stays() {
 #[test]
 fn a_removed_file_removes_nothing() {
     let mut watching = Watching::new();
-    watching.has("a.json", &document("one", MARCH));
+    watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(2);
     watching.said();
-    watching.saw("a.json", PlaceState::Missing);
-    watching.saw("a.json", PlaceState::Gone);
+    watching.observe("a.json", PlaceState::Missing);
+    watching.observe("a.json", PlaceState::Gone);
     watching.pass_seconds(60);
     assert_eq!(
         watching.said(),
-        ["a.json: is gone; environment `a` goes on being served as it is, until `jackstaff unpublish a`"]
+        ["a.json: is gone; environment `a` stays served as it is, until `jackstaff unpublish a`"]
     );
     assert_eq!(watching.writes(), ["one"]);
-    watching.has("a.json", &document("two", MARCH));
+    watching.put("a.json", &document("two", MARCH));
     watching.pass_seconds(2);
     assert_eq!(watching.writes(), ["one", "two"]);
 }
@@ -56,13 +56,13 @@ fn a_removed_file_removes_nothing() {
 fn an_older_document_is_refused_once() {
     let mut watching = Watching::new();
     watching.world.given(&document("one", MARCH));
-    watching.has("a.json", &document("old", "2026-02-01T00:00:00Z"));
+    watching.put("a.json", &document("old", "2026-02-01T00:00:00Z"));
     watching.pass_seconds(600);
     assert_eq!(watching.writes(), Vec::<String>::new());
     let said = watching.said();
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].starts_with("a.json: updated_at: 2026-02-01T00:00:00Z is earlier than"), "{said:?}");
-    watching.has("a.json", &document("two", MARCH));
+    watching.put("a.json", &document("two", MARCH));
     watching.pass_seconds(2);
     assert_eq!(watching.writes(), ["two"]);
 }
@@ -70,16 +70,16 @@ fn an_older_document_is_refused_once() {
 #[test]
 fn of_two_files_with_one_environment_the_first_is_published() {
     let mut watching = Watching::new();
-    watching.has("a.json", &document("one", MARCH));
-    watching.has("b.json", &document("two", MARCH));
+    watching.put("a.json", &document("one", MARCH));
+    watching.put("b.json", &document("two", MARCH));
     watching.pass_seconds(5);
     assert_eq!(watching.writes(), ["one"]);
     assert_eq!(
         watching.said()[0],
-        "b.json: api_key: environment `a` is that of a.json too, from which it goes on being published"
+        "b.json: api_key: environment `a` is already published from a.json, and stays so"
     );
     // The first holds another one now, so the second takes its place.
-    watching.has("a.json", &document_of("c", "three", Some(MARCH)));
+    watching.put("a.json", &document_of("c", "three", Some(MARCH)));
     watching.pass_seconds(5);
     assert_eq!(
         watching.said()[0],
@@ -94,7 +94,7 @@ fn of_two_files_with_one_environment_the_first_is_published() {
 fn what_was_removed_stays_so_until_its_file_changes() {
     let mut watching = Watching::new();
     watching.options.keep_removed = true;
-    watching.has("a.json", &document("one", MARCH));
+    watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(2);
     assert!(watching.world.unpublish("a", false).starts_with("written"));
     let writes = watching.world.api.writes();
@@ -106,10 +106,10 @@ fn what_was_removed_stays_so_until_its_file_changes() {
     assert!(environments[0].behind.is_some());
     // Nor does a restart put_if_unchanged it back.
     watching.watch = Watch::default();
-    watching.has("a.json", &document("one", MARCH));
+    watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(60);
     assert_eq!(watching.world.api.writes(), writes);
-    watching.has("a.json", &document("two", MARCH));
+    watching.put("a.json", &document("two", MARCH));
     watching.pass_seconds(2);
     assert_eq!(watching.writes().last().map(String::as_str), Some("two"));
     assert_eq!(watching.progress().0[0].behind, None);
@@ -118,13 +118,13 @@ fn what_was_removed_stays_so_until_its_file_changes() {
 #[test]
 fn a_renamed_file_goes_on_being_published() {
     let mut watching = Watching::new();
-    watching.has("a.json", &document("one", MARCH));
+    watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(5);
     watching.said();
-    watching.saw("a.json", PlaceState::Missing);
-    watching.has("b.json", &document("two", MARCH));
+    watching.observe("a.json", PlaceState::Missing);
+    watching.put("b.json", &document("two", MARCH));
     watching.pass_seconds(2);
-    watching.saw("a.json", PlaceState::Gone);
+    watching.observe("a.json", PlaceState::Gone);
     watching.pass_seconds(5);
     assert_eq!(watching.writes(), ["one", "two"]);
     let said = watching.said();
@@ -139,7 +139,7 @@ fn server_keys_follow_their_manifest_on_their_own() {
     watching.watch.set_server_keys(manifest(json!(["ser.x"])), Duration::ZERO);
     // Refused, and a key waits for nothing.
     watching.world.given(&document("one", MARCH));
-    watching.has("a.json", &document("old", "2026-02-01T00:00:00Z"));
+    watching.put("a.json", &document("old", "2026-02-01T00:00:00Z"));
     watching.pass_seconds(5);
     assert_eq!(watching.said().last().map(String::as_str), Some("a.json: 1 server-side key written"));
     watching.watch.set_server_keys(manifest(json!(["ser.x", "ser.y"])), Duration::ZERO);
@@ -166,39 +166,39 @@ fn with_operators(value: &str, operators: &[&str]) -> Value {
 fn what_is_not_known_is_held_back_unless_it_was_stored_before() {
     let mut watching = Watching::new();
     watching.options.hold_unknown = true;
-    watching.has("a.json", &document("one", MARCH));
+    watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(2);
     watching.said();
-    watching.has("a.json", &with_operators("two", &["EQUAL", "NEWER", "REGEX", "OLDER"]));
+    watching.put("a.json", &with_operators("two", &["EQUAL", "NEWER", "REGEX", "OLDER"]));
     watching.pass_seconds(60);
     assert_eq!(watching.writes(), ["one"]);
     let held = "segment `s`, condition 2: unknown operator \"NEWER\" (and 1 more), so it is held back: flags might come \
                 out wrong; `--unknown-operators publish` publishes it all the same, and what is unknown matches nothing";
-    assert_eq!(watching.said(), [format!("a.json: {held}. What is stored goes on being served")]);
+    assert_eq!(watching.said(), [format!("a.json: {held}. What is stored stays served")]);
     let (environments, troubles) = watching.progress();
     assert_eq!(troubles.iter().map(|trouble| trouble.why.as_str()).collect::<Vec<_>>(), [held]);
     assert!(environments[0].behind.is_some(), "{environments:?}");
 
     // A regular expression that nobody can match has no meaning that a later version may know.
-    watching.has("a.json", &with_operators("three", &["EQUAL", "REGEX", "MODULO"]));
+    watching.put("a.json", &with_operators("three", &["EQUAL", "REGEX", "MODULO"]));
     watching.pass_seconds(2);
     assert_eq!(watching.writes(), ["one", "three"]);
 
     // Somebody published it, knowing what they did.
     watching.options.hold_unknown = false;
-    watching.has("a.json", &with_operators("four", &["NEWER"]));
+    watching.put("a.json", &with_operators("four", &["NEWER"]));
     watching.pass_seconds(2);
     watching.options.hold_unknown = true;
     watching.watch = Watch::default();
     watching.said();
-    watching.has("a.json", &with_operators("four", &["NEWER"]));
+    watching.put("a.json", &with_operators("four", &["NEWER"]));
     watching.pass_seconds(2);
     let said = watching.said();
     assert!(said[1].starts_with("a.json: unchanged"), "{said:?}");
     // Another way of regular expressions makes another bundle of it.
     watching.options.anchoring = Anchoring::Search;
     watching.watch = Watch::default();
-    watching.has("a.json", &with_operators("four", &["NEWER"]));
+    watching.put("a.json", &with_operators("four", &["NEWER"]));
     watching.pass_seconds(2);
     assert_eq!(watching.writes(), ["one", "three", "four", "four"]);
 }
@@ -206,7 +206,7 @@ fn what_is_not_known_is_held_back_unless_it_was_stored_before() {
 #[test]
 fn what_never_matches_is_published_and_told_of_where_that_is_wanted() {
     let mut watching = Watching::new();
-    watching.has("a.json", &with_operators("one", &["NEWER"]));
+    watching.put("a.json", &with_operators("one", &["NEWER"]));
     watching.pass_seconds(2);
     assert_eq!(watching.writes(), ["one"]);
     let said = watching.said();
@@ -221,7 +221,7 @@ fn nothing_is_stored_after_a_revision_that_none_can_follow() {
     let mut watching = Watching::new();
     let (value, metadata) = bundle_of(u64::MAX, None);
     watching.world.api.write(ITEM, &value, Some(&metadata));
-    watching.has("a.json", &document("one", MARCH));
+    watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(600);
     let said = watching.said();
     let expected =

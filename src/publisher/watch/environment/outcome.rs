@@ -1,4 +1,4 @@
-//! What came of what was done for an environment: what it is owed then, and what there is to say about it.
+//! What follows from the result of a job: what is due for its environment then, and what is logged.
 
 use std::time::Duration;
 
@@ -16,28 +16,28 @@ use crate::write::TRIES;
 /// never run ahead of the clock.
 const BETWEEN_WRITES: Duration = Duration::from_secs(1);
 
-/// What there is to say after something ended, and whether its document is needed once more.
+/// What is logged after a job, and whether the document has to be read again.
 #[derive(Debug)]
 pub(crate) struct JobEffects {
-    pub(crate) news: Vec<LogLine>,
+    pub(crate) lines: Vec<LogLine>,
     pub(crate) again: bool,
 }
 
 impl Environment {
-    /// Takes in what came of it. `chance` spreads what is tried again.
+    /// Takes in the result of a job. `chance` spreads what is tried again.
     pub(crate) fn end(&mut self, outcome: Outcome, now: Duration, chance: u64) -> JobEffects {
         let mut again = false;
-        let (mut news, failures) = match outcome {
+        let (mut lines, failures) = match outcome {
             Outcome::Stored { published, server_keys } => {
                 let was_written =
                     matches!(&published, Some(Ok((published, _))) if published.done == Done::Written);
-                let (news, failures) = self.stored(published, server_keys, now);
-                // What was asked for in vain is asked for at once.
+                let (lines, failures) = self.stored(published, server_keys, now);
+                // An answer that came too late is asked for again at once.
                 let rest = if was_written || !self.owed.answer { BETWEEN_WRITES } else { Duration::ZERO };
                 self.storing.end(&failures, rest, now, chance);
                 again = self.owed.answer;
                 self.drop_if_stored();
-                (news, failures)
+                (lines, failures)
             }
             Outcome::Looked(found) => {
                 let failures: Vec<AttemptError> = match found {
@@ -45,7 +45,7 @@ impl Environment {
                         again = self.found(found);
                         Vec::new()
                     }
-                    // One who only looked whether all is as it was does so again soon.
+                    // A check that failed is made again soon by itself.
                     Err(_) if self.basis.is_some() => Vec::new(),
                     Err(failed) => {
                         self.owed.look = true;
@@ -71,29 +71,29 @@ impl Environment {
             }
             Outcome::Announced(revision, result) => {
                 let failures: Vec<AttemptError> = result.err().iter().map(AttemptError::of_call).collect();
-                let mut news = Vec::new();
+                let mut lines = Vec::new();
                 if failures.is_empty() && self.announcing.is_failing() {
                     let line = format!("environment `{}`: revision {revision} is announced now", self.key);
-                    news.push(LogLine::info_of(&self.place, line));
+                    lines.push(LogLine::info_of(&self.place, line));
                 }
                 if !failures.is_empty() {
-                    // Unless there is something newer to announce by now.
+                    // Unless something newer is to be announced by now.
                     self.owed.announcement.get_or_insert(revision);
                 }
                 self.announcing.end(&failures, Duration::ZERO, now, chance);
-                (news, failures)
+                (lines, failures)
             }
         };
-        news.extend(self.lines_of_outage(&failures, now));
+        lines.extend(self.lines_of_outage(&failures, now));
         self.record.failed(failures);
-        self.record.is(self.is_settled(), now);
+        self.record.set_settled(self.is_settled(), now);
         if self.is_settled() {
             self.record.succeeded(now);
         }
-        JobEffects { news, again }
+        JobEffects { lines, again }
     }
 
-    /// Takes in what the store has. Whether the document is needed once more, since somebody else wrote.
+    /// Takes in what the store has. Returns whether the document has to be read again, since another publisher wrote.
     fn found(&mut self, found: Basis) -> bool {
         let before = self.basis.replace(found);
         let Some(before) = before else { return false };
@@ -106,7 +106,7 @@ impl Environment {
         !is_same
     }
 
-    /// What was begun came to no end: all of it is owed again. Whether the document has to be asked for again.
+    /// The job panicked: all of it is due again. Returns whether the document has to be asked for again.
     fn owe(&mut self, kind: WorkKind) -> bool {
         match kind {
             WorkKind::Store => {
@@ -125,8 +125,8 @@ impl Environment {
         }
     }
 
-    /// Nobody knows what the store has by now. A file's document is written again; an answer is asked for again, once
-    /// that is known. Whether there is one to ask for.
+    /// What the store has by now is not known. A file's document is written again; an answer is asked for again, once that
+    /// is known. Returns whether there is an answer to ask for.
     fn retry(&mut self) -> bool {
         self.basis = None;
         self.is_confirmed = false;
@@ -147,12 +147,12 @@ impl Environment {
         server_keys: Option<ServerKeysReport>,
         now: Duration,
     ) -> (Vec<LogLine>, Vec<AttemptError>) {
-        let mut news = Vec::new();
+        let mut lines = Vec::new();
         let mut failures = Vec::new();
         self.is_writing = false;
         match published {
             Some(Ok((published, basis))) => {
-                news.extend(self.news_of(&published));
+                lines.extend(self.lines_of(&published));
                 self.record.published(&published);
                 self.is_confirmed = basis.is_some();
                 self.basis = basis;
@@ -161,10 +161,10 @@ impl Environment {
                     self.wanted = None;
                 }
                 if published.done != Done::Planned {
-                    // Who starts a thousand environments has calls for other things than that.
+                    // At a start with a thousand environments this spares a thousand calls.
                     self.owed.purge |= !published.is_everywhere;
                     self.owed.announcement = Some(published.revision);
-                    // Who did not listen may do so now.
+                    // A server that did not answer may do so now.
                     self.purging.hurry(now);
                     self.announcing.hurry(now);
                 }
@@ -178,12 +178,14 @@ impl Environment {
                 self.basis = Some(*found);
                 self.overtaken += 1;
                 if self.overtaken.is_multiple_of(TRIES) {
-                    failures.push(AttemptError::of(format!("others wrote first, {TRIES} times over")));
+                    failures.push(AttemptError::of(format!(
+                        "other publishers wrote first, {TRIES} times in a row"
+                    )));
                 }
             }
             Some(Err(AnswerError::PublishError(refusal))) => {
-                let line = format!("{refusal}. What is stored goes on being served");
-                news.push(LogLine::warning_of(&self.place, line));
+                let line = format!("{refusal}. What is stored stays served");
+                lines.push(LogLine::warning_of(&self.place, line));
                 self.record.refused(refusal.to_string(), now);
                 if !self.owed.document {
                     self.wanted = None;
@@ -198,19 +200,19 @@ impl Environment {
             if report.written > 0 {
                 let keys = if report.written == 1 { "key" } else { "keys" };
                 let line = format!("{} server-side {keys} written", report.written);
-                news.push(LogLine::info_of(&self.place, line));
+                lines.push(LogLine::info_of(&self.place, line));
             }
         }
-        (news, failures)
+        (lines, failures)
     }
 
-    fn news_of(&self, published: &Published) -> Vec<LogLine> {
+    fn lines_of(&self, published: &Published) -> Vec<LogLine> {
         let warnings = published.warnings.iter().map(|warning| format!("warning: {warning}"));
         let of_plan = published.plan_warnings.iter().map(|warning| format!("warning: {warning}"));
-        let mut news: Vec<LogLine> =
+        let mut lines: Vec<LogLine> =
             warnings.chain(of_plan).map(|line| LogLine::warning_of(&self.place, line)).collect();
-        news.push(LogLine::info_of(&self.place, published.sentence(&self.key)));
-        news
+        lines.push(LogLine::info_of(&self.place, published.sentence(&self.key)));
+        lines
     }
 
     fn lines_of_outage(&mut self, failures: &[AttemptError], now: Duration) -> Vec<LogLine> {

@@ -1,4 +1,4 @@
-//! One question to Flagsmith, in any thread, and what came of it.
+//! One request to Flagsmith, in any thread, and its answer.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub struct Fetch {
     pub(super) seen_answer: Option<SeenAnswer>,
 }
 
-/// An answer that was seen_answer of.
+/// An answer that was reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SeenAnswer {
     /// SHA-256 of its text.
@@ -32,7 +32,7 @@ pub(super) struct SeenAnswer {
     pub(super) digest: AnswerDigest,
 }
 
-/// What an answer comes to, whatever its text is: Flagsmith writes the same document in other words each time.
+/// What an answer means: Flagsmith writes the same document differently each time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum AnswerDigest {
     /// A content of this hash.
@@ -40,11 +40,11 @@ pub(super) enum AnswerDigest {
     Broken(String),
 }
 
-/// What came of it.
+/// The result of a request.
 #[derive(Debug)]
 pub struct Fetched {
     pub(super) environment: EnvironmentKey,
-    /// None if it comes to what was seen_answer last.
+    /// None if it means the same as the last one that was reported.
     pub(super) result: Result<Option<Answer>, AttemptError>,
 }
 
@@ -53,12 +53,12 @@ pub(super) struct Answer {
     pub(super) seen_answer: SeenAnswer,
     pub(super) number: Option<u64>,
     pub(super) state: PlaceState,
-    /// Flagsmith may be behind itself.
+    /// The answer may be out of date.
     pub(super) doubt: Option<Doubt>,
 }
 
 impl Fetch {
-    /// Whose document it asks for.
+    /// The environment whose document it asks for.
     pub fn environment(&self) -> &EnvironmentKey {
         &self.environment
     }
@@ -70,8 +70,7 @@ impl Fetch {
             Err(failed) => {
                 let has_worked = self.seen_answer.is_some() || self.basis.is_served();
                 let advice = failed.advice(&self.environment).filter(|_| has_worked);
-                let advice =
-                    advice.map(|advice| format!("what was published goes on being served: {advice}"));
+                let advice = advice.map(|advice| format!("what was published stays served: {advice}"));
                 let failure = AttemptError::of_fetch(&self.place, &failed, advice.as_deref());
                 Fetched { environment: self.environment, result: Err(failure) }
             }
@@ -90,9 +89,9 @@ impl Fetch {
         Fetched { environment, result: Ok((!is_known).then_some(answer)) }
     }
 
-    /// What is to be taken in if it came to no end.
+    /// The result if the request panics.
     pub(crate) fn panicked(&self) -> Fetched {
-        let what = format!("{}: asking for it came to no end", self.place);
+        let what = format!("{}: internal error: asking for it panicked", self.place);
         Fetched { environment: self.environment.clone(), result: Err(AttemptError::of(what)) }
     }
 }

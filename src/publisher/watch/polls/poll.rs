@@ -1,4 +1,4 @@
-//! One environment at Flagsmith: when it is asked for next, and what there is to say of it.
+//! One environment at Flagsmith: when it is asked for next, and what is logged of it.
 
 use api::Secret;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use crate::watch::outage::Outage;
 
 use super::fetch::{Answer, AnswerDigest, SeenAnswer};
 
-/// When an environment is asked again that may have changed and shows no change yet.
+/// When an environment is asked for again that may have changed and shows no change yet.
 const SECOND_LOOKS: [Duration; 4] =
     [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(3)];
 
-/// How often one is asked that may be behind itself, before it is believed, and how soon at the soonest.
+/// How often a doubtful answer is asked for again before it is believed, and how soon at the soonest.
 const DOUBT_LOOKS: u32 = 8;
 const SHORTEST_DOUBT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -27,17 +27,17 @@ pub(super) struct Poll {
     pub(super) key: Secret,
     /// Flagsmith's id of it.
     pub(super) number: Option<u64>,
-    /// The answer that was seen_answer of last.
+    /// The answer that was reported last.
     pub(super) seen_answer: Option<SeenAnswer>,
     pub(super) due: Duration,
     pub(super) is_busy: bool,
-    /// It is published from elsewhere, and Flagsmith need not know it.
+    /// It is published from another place, and Flagsmith need not have it.
     pub(super) is_elsewhere: bool,
-    /// It is not asked before it is known what is stored.
+    /// It is not asked for before it is known what is stored.
     pub(super) awaits_basis: bool,
-    /// What it answers again that was replaced, and since when it answers nothing else.
+    /// The answer that is doubted, and since when there was no other.
     doubted: Option<(AnswerDigest, Duration)>,
-    /// Somebody said that it may have changed, and it was not asked since.
+    /// There was a signal that it may have changed, and it was not asked for since.
     pub(super) is_announced: bool,
     /// It may have changed since it was asked.
     changed_meanwhile: bool,
@@ -73,13 +73,13 @@ impl Poll {
         !self.is_busy && !self.is_elsewhere
     }
 
-    /// How it is asked: of one that may be behind itself, another process may answer.
+    /// How it is asked for. After a doubtful answer over a new connection, which may lead to another process.
     pub(super) fn connection(&self) -> Connection {
         if self.doubted.is_some() { Connection::New } else { Connection::Kept }
     }
 
-    /// Whether an answer is to be seen_answer of: one that is doubted only when no other came for a whole interval. Until then
-    /// it is asked again, sooner than usual.
+    /// Whether an answer is believed: a doubtful one only when there was no other for a while. Until then it is asked for
+    /// again, sooner than usual.
     pub(super) fn believes(&mut self, answer: &Answer, now: Duration, interval: Duration) -> bool {
         let Some(doubt) = answer.doubt else {
             self.doubted = None;
@@ -98,23 +98,23 @@ impl Poll {
         false
     }
 
-    /// It answers what it answered before.
+    /// The answer is the one that was reported last.
     pub(super) fn repeats_itself(&mut self) {
         self.doubted = None;
     }
 
-    /// What speaks against what is stored, and since when.
+    /// What is wrong, and since when.
     pub(super) fn trouble(&self) -> Option<(String, Duration)> {
         let doubt = self.doubted.as_ref().map(|(_, since)| {
-            let why = "Flagsmith may be behind itself: what it answers goes back behind what is stored, so it is asked \
-                       again, and believed if it says nothing else for a while";
+            let why = "Flagsmith's answer is older than what is stored, by its updated_at, so it may be out of date: it is asked for \
+                       again, and believed if the answer stays the same for a while";
             (why.to_owned(), *since)
         });
         self.trouble.clone().or(doubt)
     }
 
-    /// Who is asked first of those that are due: a Flagsmith that is slow has more to do with what somebody seen_answer of than
-    /// with questions of routine, as long as those are not late by a whole interval.
+    /// The order of those that are due: with a slow Flagsmith, those with a signal come first, as long as the others are not
+    /// late by a whole interval.
     pub(super) fn rank(&self, now: Duration, interval: Duration) -> (bool, Duration) {
         let can_wait = !self.is_announced && now < self.due() + interval;
         (can_wait, self.due())
@@ -155,10 +155,10 @@ impl Poll {
             return Vec::new();
         }
         self.outage.tried(now);
-        let news = self.outage.failed(&failure, now).map(LogLine::warning);
+        let lines = self.outage.failed(&failure, now).map(LogLine::warning);
         let since = self.trouble.as_ref().map_or(now, |(_, since)| *since);
         self.trouble = Some((failure.text.clone(), since));
         self.backoff.came_to(&[failure], now, chance);
-        news.into_iter().collect()
+        lines.into_iter().collect()
     }
 }
