@@ -289,7 +289,7 @@ fn a_redis_that_hangs_holds_up_nobody() {
 }
 
 #[test]
-fn a_password_is_not_for_the_command_line_and_a_wrong_one_is_said() {
+fn a_password_is_refused_on_the_command_line_and_a_wrong_one_is_logged() {
     let (Some(tools), Some(redis)) = (tools(), redis_with("requirepass s3cret\n")) else { return };
     let with = |password: &str| redis.url().replace("://", &format!("://:{password}@"));
     for (bus, said) in
@@ -312,7 +312,7 @@ fn a_password_is_not_for_the_command_line_and_a_wrong_one_is_said() {
     fs::write(&file, "\n").unwrap();
     let (url, secret) = (redis.url(), with("s3cret"));
     for (arguments, error) in [
-        (&["--bus", &secret][..], "--bus: others may read a password on a command line"),
+        (&["--bus", &secret][..], "--bus: other users of this machine can read a password on a command line"),
         (
             &["--bus", "redis.example"],
             "--bus: the URL of the bus does not start with `redis://` or `rediss://`",
@@ -322,7 +322,7 @@ fn a_password_is_not_for_the_command_line_and_a_wrong_one_is_said() {
             "--bus: the URL of the bus is not of the form redis://HOST:PORT/DB",
         ),
         (&["--bus-password-file", "x"], "--bus-password-file: there is no bus"),
-        (&["--bus", &url, "--bus-password-file", file.to_str().unwrap()], "the password of the bus is empty"),
+        (&["--bus", &url, "--bus-password-file", file.to_str().unwrap()], "password: the secret is empty"),
     ] {
         let ended = jackstaff(&tools, &[&["origin", "--listen", "127.0.0.1:0"], arguments].concat(), "");
         assert_eq!(ended.code, 1, "{arguments:?}");
@@ -335,7 +335,7 @@ fn a_password_is_not_for_the_command_line_and_a_wrong_one_is_said() {
 }
 
 #[test]
-fn by_tls_only_a_server_with_a_trusted_certificate_is_talked_to() {
+fn by_tls_only_a_server_with_a_trusted_certificate_is_used() {
     let port = free_address().port();
     let settings = "tls-cert-file server.pem\ntls-key-file server.key\ntls-ca-cert-file server.pem\ntls-auth-clients no\n";
     let redis = absent_redis(&format!("tls-port {port}\n{settings}"));
@@ -365,7 +365,7 @@ fn by_tls_only_a_server_with_a_trusted_certificate_is_talked_to() {
 }
 
 #[test]
-fn garbage_in_redis_is_passed_over_and_said_once() {
+fn garbage_in_redis_is_ignored_and_logged_once() {
     let (Some(tools), Some(redis)) = (tools(), redis()) else { return };
     let good = revision(5);
     for entry in [
@@ -385,7 +385,7 @@ fn garbage_in_redis_is_passed_over_and_said_once() {
     {
         assert_eq!(redis.ask(&format!("PUBLISH jackstaff:announcements:0 {payload}")), ":2", "{payload}");
     }
-    // Garbage stands in nobody's way.
+    // Garbage keeps no revision from being stored.
     let mut all = BTreeMap::from([("good".to_owned(), good)]);
     for key in ["word", "float", "far", "endless"] {
         announce_at_once(&a, key, revision(9));
@@ -395,7 +395,7 @@ fn garbage_in_redis_is_passed_over_and_said_once() {
     let (late, c) = self::replica(&tools, &redis.url(), &[]);
     late.says("is up");
     agrees(&c, Duration::ZERO, &all);
-    assert_eq!(replica.count("some is no revision and is passed over"), 1, "{:?}", replica.said());
+    assert_eq!(replica.count("is not a revision and is ignored"), 1, "{:?}", replica.said());
 
     assert_eq!(redis.ask("DEL jackstaff:revisions"), ":1");
     assert_eq!(redis.ask("SET jackstaff:revisions x"), "+OK");
@@ -410,7 +410,7 @@ fn garbage_in_redis_is_passed_over_and_said_once() {
 }
 
 #[test]
-fn what_the_bus_brings_is_bounded_as_what_is_announced() {
+fn revisions_from_the_bus_are_bounded_as_announcements_are() {
     let (Some(tools), Some(redis)) = (tools(), redis()) else { return };
     let (small, a) = replica(&tools, &redis.url(), &["--max-environments", "2"]);
     let (large, b) = replica(&tools, &redis.url(), &[]);
@@ -424,13 +424,34 @@ fn what_the_bus_brings_is_bounded_as_what_is_announced() {
     agrees(&a, SOON, &BTreeMap::from([("own".to_owned(), revision(2))]));
     assert_eq!(metric(&a, "jackstaff_origin_environments"), "2");
     assert_eq!(metric(&b, "jackstaff_origin_environments"), "21");
-    let said = small.says("is passed over");
+    let said = small.says("some revisions from the bus are ignored");
     assert!(said.contains("this origin already has 2 environments, its limit"), "{said}");
-    assert_eq!(small.count("is passed over"), 1);
+    assert_eq!(small.count("some revisions from the bus are ignored"), 1);
+}
+
+/// Its number is not the one that was written, at no replica.
+#[test]
+fn an_announcement_that_is_ahead_is_ahead_at_all_replicas() {
+    let (Some(tools), Some(redis)) = (tools(), redis()) else { return };
+    let [(_one, a), (_other, b)] = replicas(&tools, &redis);
+    announce_at_once(&a, "demo", revision(200_000));
+    let ahead = |url: &str| metric(url, "jackstaff_origin_announcements_ahead_total");
+    eventually("both replicas know of it", SOON, || (ahead(&b) == "1").then_some(()));
+    assert_eq!(ahead(&a), "1");
+    let mut stream = TcpStream::connect(b.trim_start_matches("http://")).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    stream.write_all(b"GET /sse/environments/demo/stream HTTP/1.1\r\nhost: origin\r\n\r\n").unwrap();
+    let mut text = String::new();
+    let mut bytes = [0; 1_024];
+    while !text.contains("updated_at") {
+        let length = stream.read(&mut bytes).unwrap();
+        text.push_str(std::str::from_utf8(&bytes[..length]).unwrap());
+    }
+    assert!(text.contains(r#", "ahead": true}"#), "{text}");
 }
 
 #[test]
-fn what_is_announced_last_the_others_hear() {
+fn other_replicas_get_what_is_announced_last() {
     let (Some(tools), Some(redis)) = (tools(), redis()) else { return };
     let [(first, a), (_second, b)] = replicas(&tools, &redis);
     for n in 1..=300 {
