@@ -207,7 +207,7 @@ fn a_watch_of_files_and_flagsmith() {
     assert_eq!(setup.flagsmith.counts().refused, 0, "{:?}", watch.said());
 }
 
-/// Answers everybody with a document, by TLS, and says where.
+/// Answers every request with a document, by TLS, and gives its address.
 const BY_TLS: &str = r#"
 import http.server, json, ssl, sys
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -271,7 +271,7 @@ fn by_tls_only_a_flagsmith_with_a_trusted_certificate_is_asked() {
 #[test]
 fn a_flagsmith_that_is_away_and_arguments_that_are_wrong() {
     let Some(setup) = Setup::new() else { return };
-    let nobody = {
+    let closed = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}", listener.local_addr().unwrap())
     };
@@ -281,16 +281,16 @@ fn a_flagsmith_that_is_away_and_arguments_that_are_wrong() {
         .into();
     let manifest = setup.file("keys.json", &keys.to_string());
     let began = Instant::now();
-    let finished = setup.publish_from(&nobody, &["--server-keys", &manifest, "--dry-run"], &[]);
+    let finished = setup.publish_from(&closed, &["--server-keys", &manifest, "--dry-run"], &[]);
     assert_eq!(finished.code, 1, "{finished:?}");
     assert_eq!(finished.errors.matches("fetching the environment document").count(), 50, "{finished:?}");
     assert!(began.elapsed() < Duration::from_secs(60), "one waits for it, and not each");
     assert_eq!(setup.api.writes(), 0);
 
     for (url, further, variable, expected) in [
-        (&*nobody, vec![], "", "--flagsmith needs a manifest"),
-        (&nobody, vec!["--server-keys", &manifest], "{}", "do not go together"),
-        (&nobody, vec![], "[", "JACKSTAFF_SERVER_KEYS: not a manifest of server-side keys: line 1, column 1"),
+        (&*closed, vec![], "", "--flagsmith needs a manifest"),
+        (&closed, vec!["--server-keys", &manifest], "{}", "do not go together"),
+        (&closed, vec![], "[", "JACKSTAFF_SERVER_KEYS: not a manifest of server-side keys: line 1, column 1"),
         ("http://me:s3cret@flagsmith", vec![], "{}", "--flagsmith: a user name, a password"),
         ("flagsmith:8000", vec![], "{}", "--flagsmith: not a URL of http or https"),
     ] {

@@ -72,7 +72,7 @@ fn environment<'a>(status: &'a Value, key: &str) -> &'a Value {
 const PURGE: &[&str] = &["--service", "local"];
 
 #[test]
-fn who_agrees_and_who_does_not() {
+fn environments_that_agree_and_environments_that_do_not() {
     let Some(setup) = Setup::new() else { return };
     let nothing = setup.status(&[]);
     assert_eq!((nothing.code, &*nothing.output), (0, "there is no environment\n"), "{nothing:?}");
@@ -98,7 +98,7 @@ fn who_agrees_and_who_does_not() {
     let gone = environment(&status, "gone");
     assert_eq!((&gone["stored"]["tombstone"], &gone["edge"]), (&json!(true), &json!({ "status": 403 })));
 
-    // The POP's copy is not due yet, and nobody says so to it.
+    // The POP's copy is not due yet, and it was not purged.
     setup.publish("a", APRIL, &[]);
     let older = setup.status(&[]);
     assert_eq!(older.code, 1, "{older:?}");
@@ -138,7 +138,7 @@ fn store(tools: &Tools) -> FastlyApi {
 fn who_cannot_be_asked() {
     let Some(tools) = tools() else { return };
     let api = store(&tools);
-    let nobody = {
+    let closed = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}", listener.local_addr().unwrap())
     };
@@ -148,18 +148,18 @@ fn who_cannot_be_asked() {
         (finished.code, finished.output, finished.errors)
     };
 
-    let (code, output, errors) = status(&["--api", &url, "--store", STORE, "--edge", &nobody]);
+    let (code, output, errors) = status(&["--api", &url, "--store", STORE, "--edge", &closed]);
     assert_eq!(code, 2);
     assert!(output.contains("\na  "), "what can be had is shown: {output}");
-    assert!(errors.contains(&format!("jackstaff status: asking the edge at {nobody}: ")), "{errors}");
+    assert!(errors.contains(&format!("jackstaff status: asking the edge at {closed}: ")), "{errors}");
 
-    let (code, _, errors) = status(&["--api", &nobody, "--store", STORE]);
+    let (code, _, errors) = status(&["--api", &closed, "--store", STORE]);
     assert_eq!(code, 2);
     assert!(errors.contains("jackstaff status: listing the KV store: "), "{errors}");
 
-    let (code, _, errors) = status(&["--api", &url, "--store", STORE, "--serve", &nobody]);
+    let (code, _, errors) = status(&["--api", &url, "--store", STORE, "--serve", &closed]);
     assert_eq!(code, 2);
-    assert!(errors.contains(&format!("jackstaff status: asking {nobody}/status: ")), "{errors}");
+    assert!(errors.contains(&format!("jackstaff status: asking {closed}/status: ")), "{errors}");
 
     for (arguments, expected) in [
         (vec!["--api", &url, "--store", STORE, "a/b"], "\"a/b\" is not a client-side key"),
@@ -189,7 +189,7 @@ fn answers_once(status: &str, body: &Value) -> (String, thread::JoinHandle<Vec<S
 }
 
 #[test]
-fn what_whoever_publishes_says() {
+fn what_serve_reports() {
     let Some(tools) = tools() else { return };
     let api = store(&tools);
     let url = api.url();
@@ -246,7 +246,7 @@ fn what_whoever_publishes_says() {
 
 /// As `serve` itself says it.
 #[test]
-fn what_a_serve_says_that_runs() {
+fn what_a_running_serve_reports() {
     let Some(tools) = tools() else { return };
     let api = fastly_api();
     let url = api.url();
@@ -270,7 +270,7 @@ fn what_a_serve_says_that_runs() {
     let with_token = ["--serve-token-file", &*token];
     serve.says("published environment `a`");
     let said = format!("{bad}: the whole: missing field `api_key` at line 1 column 2");
-    let finished = eventually("what is broken is told of", SOON, || {
+    let finished = eventually("what is broken is reported", SOON, || {
         let finished = status(&with_token);
         finished.output.contains(&said).then_some(finished)
     });

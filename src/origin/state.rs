@@ -40,7 +40,7 @@ pub struct Settings {
 
 impl Default for Settings {
     /// No token, no webhooks; endless streams, 50,000, about 600 MB; 10,000 environments: more than any installation has,
-    /// and a few megabytes at most if somebody makes keys up.
+    /// and a few megabytes at most for made-up keys.
     fn default() -> Self {
         Self {
             token: None,

@@ -4,7 +4,8 @@ use api::{EnvironmentKey, Revision};
 use serde_json::json;
 use ureq::http::Request;
 
-use crate::client::{CallError, Calls, built, url_encoded};
+use crate::call_error::CallError;
+use crate::client::{Calls, built, url_encoded};
 use crate::target::Signals;
 
 /// Announces a revision, if there is an origin.

@@ -8,7 +8,8 @@ use api::{Header, Revision};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::client::{CallError, Calls};
+use crate::call_error::CallError;
+use crate::client::Calls;
 use crate::kv::{self, Item, StoredItem};
 use crate::source::DocumentSource;
 

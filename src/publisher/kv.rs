@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use ureq::http::{Request, StatusCode};
 
-use crate::client::{CallError, Calls, built, url_encoded};
+use crate::call_error::CallError;
+use crate::client::{Calls, built, url_encoded};
 
 /// Keys of one page of a list, and pages of one list.
 const LIST_LIMIT: usize = 1_000;

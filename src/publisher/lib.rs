@@ -6,6 +6,7 @@
 mod announce;
 mod basis;
 mod bundle;
+mod call_error;
 mod client;
 mod clock;
 mod export;
@@ -25,7 +26,8 @@ pub mod watch;
 mod write;
 
 pub use bundle::BundleError;
-pub use client::{CallError, Client};
+pub use call_error::CallError;
+pub use client::Client;
 pub use clock::{Clock, SystemClock};
 pub use export::ExportError;
 pub use flagsmith::{CertificatesError, Connection, Flagsmith, FlagsmithError, FlagsmithUrlError, PageError};

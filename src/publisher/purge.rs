@@ -2,7 +2,8 @@
 
 use ureq::http::Request;
 
-use crate::client::{CallError, Calls, built, url_encoded};
+use crate::call_error::CallError;
+use crate::client::{Calls, built, url_encoded};
 
 /// Softly purges what is stored in POPs under a key: it stays usable until the next look at the store replaces it. Without a
 /// service nothing is purged.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::bundle::BundleError;
-use crate::client::CallError;
+use crate::call_error::CallError;
 use crate::plan::PlanWarning;
 use crate::server_keys::ServerKeysReport;
 use crate::write::StoreError;

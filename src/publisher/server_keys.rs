@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::client::{CallError, Calls, Client, RetryPolicy};
+use crate::call_error::CallError;
+use crate::client::{Calls, Client, RetryPolicy};
 use crate::kv::{Item, StoredItem};
 use crate::purge::purge;
 use crate::write::{Decision, StoreError, put_if_unchanged};

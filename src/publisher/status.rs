@@ -16,7 +16,8 @@ use std::time::Duration;
 use api::progress::{Bus, EnvironmentProgress, Publishing};
 use api::{EnvironmentKey, Header, Revision, Secret, bundle};
 
-use crate::client::{CallError, Client, RetryPolicy};
+use crate::call_error::CallError;
+use crate::client::{Client, RetryPolicy};
 use crate::clock::Clock;
 use crate::kv::{self, Item};
 

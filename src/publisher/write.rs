@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::client::{CallError, Calls};
+use crate::call_error::CallError;
+use crate::client::Calls;
 use crate::kv::{self, Item, StoredItem, Write};
 
 /// How often a write is decided again because the store had something else by then.

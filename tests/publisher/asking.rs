@@ -1,5 +1,5 @@
 //! Watching a Flagsmith that lies as real ones do, in simulated time: answers that come late, from processes that are
-//! behind, with times that go backwards and UUIDs that are made up; and more than one who asks.
+//! behind, with times that go backwards and UUIDs that are made up; and several publishers.
 
 mod calm;
 mod order;
@@ -23,7 +23,7 @@ use crate::world::{World, target};
 const STEP: Duration = Duration::from_millis(100);
 const POLL: Duration = Duration::from_secs(5);
 
-/// One or more who publish what one Flagsmith has.
+/// One or more publishers of what one Flagsmith has.
 struct Asking {
     world: World,
     flagsmith: Simulated,
@@ -117,7 +117,7 @@ impl Asking {
         asking
     }
 
-    /// Another one who publishes, with answers that take so long and a clock that is so many seconds ahead.
+    /// Another publisher, with answers that take so long and a clock that is so many seconds ahead.
     fn another(&mut self, delay: Duration, ahead: i64) -> &mut Publisher {
         let keys: Value =
             self.flagsmith.documents.keys().map(|key| (key.clone(), json!([format!("ser.{key}")]))).collect();
@@ -149,8 +149,8 @@ impl Asking {
         self.set(environment, 0, document(environment, value));
     }
 
-    /// Everybody hears that an environment may have changed.
-    fn tell(&mut self, environment: usize) {
+    /// All publishers get the signal that an environment may have changed.
+    fn signal(&mut self, environment: usize) {
         let changed = Changed::Environment(EnvironmentKey::parse(&key(environment)).unwrap());
         let now = self.world.clock.elapsed();
         for publisher in &mut self.publishers {
@@ -196,7 +196,7 @@ impl Asking {
         self.stored(environment).last().unwrap().0
     }
 
-    /// How many events there were that somebody pays for or hears of: writes, purges, announcements.
+    /// How many writes, purges and announcements there were.
     fn stir(&self) -> usize {
         let events = self.world.api.events();
         events.iter().filter(|event| !matches!(event, Event::Called { .. })).count()

@@ -1,4 +1,4 @@
-//! Server-side keys: compared, written and purged on their own, and shown to nobody.
+//! Server-side keys: compared, written and purged on their own, and never shown.
 
 use api::ServerKeyHash;
 use publisher::PublishOptions;
@@ -100,7 +100,7 @@ fn keys_that_cannot_be_written_do_not_hold_up_the_environment() {
 }
 
 #[test]
-fn a_purge_that_fails_is_told() {
+fn a_purge_that_fails_is_reported() {
     let world = World::new();
     world.api.fail(Kind::Purge, &name("ser.x"), [Fault::Answer(403)]);
     let outcome = publish(&world, &json!(["ser.x", "ser.y"]));

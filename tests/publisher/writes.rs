@@ -87,7 +87,7 @@ fn a_publisher_that_is_always_overtaken_gives_up_and_says_so() {
         world.publish(&document("two", MARCH)),
         "environment/a: other publishers wrote first, 8 times in a row"
     );
-    assert!(!world.api.story().iter().any(|line| line.starts_with("POST")), "nobody is told");
+    assert!(!world.api.story().iter().any(|line| line.starts_with("POST")), "nothing is announced");
     assert_eq!(world.header().revision.0, NOW);
 }
 

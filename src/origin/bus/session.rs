@@ -22,7 +22,7 @@ const PING_INTERVAL: Duration = Duration::from_secs(2);
 /// How often both sides are compared while the connection lasts: Redis may have been emptied, or failed over to a copy
 /// that lagged behind.
 const COMPARE_INTERVAL: Duration = Duration::from_secs(30);
-/// Environments written or read in one command: a millisecond of Redis' time at most, in which it serves nobody else.
+/// Environments written or read in one command: a millisecond of Redis' time at most, in which it serves no other client.
 const BATCH: usize = 500;
 /// Seconds ahead of this clock beyond which a revision is garbage. It would stand for ever, since the greatest stays.
 const DAY: u64 = 24 * 60 * 60;

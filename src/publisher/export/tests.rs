@@ -145,7 +145,7 @@ fn numbers_as_text() {
             Value::Array(values) => values.iter_mut().for_each(as_text),
             Value::Object(members) => {
                 for (name, value) in members {
-                    // What a flag's value is nobody can tell from its text.
+                    // The type of a flag's value does not follow from its text.
                     if name != "feature_state_value" {
                         as_text(value);
                     }

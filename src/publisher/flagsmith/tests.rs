@@ -1,4 +1,4 @@
-//! Fetching from a tiny server that answers as it is told.
+//! Fetching from a tiny server with prepared answers.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -287,7 +287,7 @@ fn what_is_too_much() {
     assert_eq!(asked.iter().count(), PAGES);
 }
 
-/// Whoever asks every ten seconds finds connections that the server closed meanwhile.
+/// A request every ten seconds meets connections that the server closed meanwhile.
 #[test]
 fn a_connection_that_was_closed_in_between() {
     let whole = page(&document("1", &[]), None);

@@ -38,7 +38,7 @@ pub fn problems(status: &EnvironmentStatus) -> Vec<String> {
     problems
 }
 
-/// What somebody should know, though everything agrees: the stored revision is far ahead of the clock.
+/// Warnings, which do not count as problems: the stored revision is far ahead of the clock.
 pub fn warnings(status: &EnvironmentStatus, now: Timestamp) -> Vec<String> {
     let revision = stored_revision(status).filter(|revision| plan::can_be_followed(*revision));
     let warning = revision.and_then(|revision| plan::warn_if_ahead(revision, now));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::client::CallError;
+use crate::call_error::CallError;
 use crate::flagsmith::FlagsmithError;
 use crate::server_keys::ServerKeysReport;
 use crate::source::Place;

@@ -6,7 +6,8 @@ use api::{EnvironmentKey, Revision};
 
 use crate::announce::announce;
 use crate::basis::Basis;
-use crate::client::{CallError, Calls, Client, RetryPolicy};
+use crate::call_error::CallError;
+use crate::client::{Calls, Client, RetryPolicy};
 use crate::options::PublishOptions;
 use crate::publish::{AnswerError, WrittenDocument, write_answer, write_document};
 use crate::purge::purge;

@@ -1,4 +1,4 @@
-//! An environment that was removed by hand, while somebody goes on watching it.
+//! An environment that was removed by hand, while a watch goes on.
 
 use publisher::{Client, Connection, publish_answer, unpublish};
 
@@ -15,7 +15,7 @@ fn what_was_removed_stays_so_until_it_is_published_by_hand() {
     let writes = asking.world.api.writes();
     asking.pass_seconds(60);
     asking.edit(0, 1);
-    asking.tell(0);
+    asking.signal(0);
     asking.pass_seconds(60);
     assert_eq!(asking.world.api.writes(), writes, "{:?}", asking.publishers[0].said);
     let progress = &asking.publishers[0].progress(&asking.world)[0];

@@ -89,7 +89,7 @@ fn what_is_stored_already_costs_nothing() {
 }
 
 #[test]
-fn what_somebody_else_stored_is_found_and_put_right() {
+fn what_another_publisher_stored_is_found_and_replaced() {
     let mut watching = Watching::new();
     watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(2);
@@ -99,7 +99,7 @@ fn what_somebody_else_stored_is_found_and_put_right() {
 }
 
 #[test]
-fn who_remembers_what_is_not_there_any_more_reads_and_decides_anew() {
+fn a_remembered_generation_that_is_gone_is_read_again() {
     let mut watching = Watching::new();
     watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(2);

@@ -10,13 +10,13 @@ use super::{MARCH, STEP, Watching, value};
 use crate::world::{ITEM, bundle_of, document, document_of, keys};
 
 #[test]
-fn a_broken_file_is_said_once_and_what_was_published_stays() {
+fn a_broken_file_is_logged_once_and_what_was_published_stays() {
     let mut watching = Watching::new();
     let whole = document("one", MARCH).to_string();
     watching.observe("a.json", PlaceState::Content(whole.clone()));
     watching.pass_seconds(2);
     watching.said();
-    // Half-written for a moment: nobody needs to hear of it.
+    // Half-written for a moment: this is not logged.
     watching.observe("a.json", PlaceState::Content(whole[..40].to_owned()));
     watching.pass(STEP);
     watching.put("a.json", &document("two", MARCH));
@@ -89,7 +89,7 @@ fn of_two_files_with_one_environment_the_first_is_published() {
     assert_eq!(stored.map(|stored| value(&stored.value)), ["two", "three"]);
 }
 
-/// Somebody removed it by hand, and had their reasons.
+/// It was removed by hand, on purpose.
 #[test]
 fn what_was_removed_stays_so_until_its_file_changes() {
     let mut watching = Watching::new();
@@ -179,12 +179,12 @@ fn what_is_not_known_is_held_back_unless_it_was_stored_before() {
     assert_eq!(troubles.iter().map(|trouble| trouble.why.as_str()).collect::<Vec<_>>(), [held]);
     assert!(environments[0].behind.is_some(), "{environments:?}");
 
-    // A regular expression that nobody can match has no meaning that a later version may know.
+    // A regular expression that cannot match has no meaning that a later version may know.
     watching.put("a.json", &with_operators("three", &["EQUAL", "REGEX", "MODULO"]));
     watching.pass_seconds(2);
     assert_eq!(watching.writes(), ["one", "three"]);
 
-    // Somebody published it, knowing what they did.
+    // It was published by hand, on purpose.
     watching.options.hold_unknown = false;
     watching.put("a.json", &with_operators("four", &["NEWER"]));
     watching.pass_seconds(2);
@@ -204,7 +204,7 @@ fn what_is_not_known_is_held_back_unless_it_was_stored_before() {
 }
 
 #[test]
-fn what_never_matches_is_published_and_told_of_where_that_is_wanted() {
+fn what_never_matches_is_published_with_a_warning_where_that_is_wanted() {
     let mut watching = Watching::new();
     watching.put("a.json", &with_operators("one", &["NEWER"]));
     watching.pass_seconds(2);

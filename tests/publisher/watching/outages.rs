@@ -34,7 +34,7 @@ fn after_an_outage_of_the_store_the_last_change_is_written() {
 }
 
 #[test]
-fn a_wrong_token_is_said_once_and_tried_on() {
+fn a_wrong_token_is_logged_once_and_tried_again() {
     let mut watching = Watching::new();
     watching.world.api.fail(Kind::Read, ITEM, [Fault::Answer(401); 6]);
     watching.put("a.json", &document("one", MARCH));
@@ -145,13 +145,13 @@ fn environments_that_fail_leave_room_for_the_others() {
 }
 
 #[test]
-fn announcements_that_nobody_takes_leave_room_for_writes() {
+fn announcements_that_no_origin_takes_leave_room_for_writes() {
     let mut watching = Watching::new();
     for number in 0..20 {
         let key = format!("key-{number}");
         watching.put(&format!("{key}.json"), &document_of(&key, "one", Some(MARCH)));
     }
-    // Whoever announces waits for an origin that does not answer.
+    // An announcement waits for an origin that does not answer.
     let now = watching.world.clock.elapsed();
     let client = Client::new(target(&watching.world.api), &watching.world.clock);
     let mut waiting = Vec::new();
@@ -190,7 +190,7 @@ fn what_is_under_way_at_the_end_is_announced() {
 }
 
 #[test]
-fn through_all_faults_the_last_change_is_stored_and_everybody_told() {
+fn through_all_faults_the_last_change_is_stored_and_announced() {
     const ENVIRONMENTS: usize = 5;
     let mut watching = Watching::new();
     watching.world.api.fail_at_random(Some((20_260_302, 0.2)));
