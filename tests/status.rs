@@ -7,6 +7,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+use api::{Label, Revision, bundle};
 use serde_json::{Value, json};
 use tests::fastly::{FastlyApi, Fault, Kind, SERVICE, STORE, TOKEN, fastly_api};
 use tests::{Edge, Finished, Tools, edge, eventually, jackstaff, program, tools};
@@ -135,7 +136,7 @@ fn store(tools: &Tools) -> FastlyApi {
 }
 
 #[test]
-fn who_cannot_be_asked() {
+fn what_cannot_be_asked_is_named() {
     let Some(tools) = tools() else { return };
     let api = store(&tools);
     let closed = {
@@ -172,7 +173,46 @@ fn who_cannot_be_asked() {
     }
 }
 
-/// Answers one question with this, and gives it back as it was asked.
+/// Rightly written, by a publisher whose clock is an hour ahead.
+#[test]
+fn a_revision_that_is_ahead_of_the_clock_is_warned_of_and_nothing_disagrees() {
+    let Some(tools) = tools() else { return };
+    let api = store(&tools);
+    let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap();
+    let label = Label {
+        revision: Revision(now + 3_600),
+        source_updated_at: None,
+        source_hash: "another".into(),
+        source: None,
+        replaced: Vec::new(),
+        settings: "another".into(),
+        switches: engine::Switches::default(),
+        tombstone: false,
+    };
+    let (header, value) = bundle::write(&label, &[]).unwrap();
+    api.write("environment/a", &value, Some(&header.metadata()));
+    let url = api.url();
+    let arguments = ["status", "--api", &url, "--store", STORE];
+    let finished = jackstaff(&tools, &arguments, "");
+    assert_eq!(finished.code, 0, "{finished:?}");
+    assert!(finished.output.contains("environment `a`: warning: revision "), "{finished:?}");
+    let finished = jackstaff(&tools, &[&arguments[..], &["--json"]].concat(), "");
+    let json: Value = serde_json::from_str(&finished.output).unwrap();
+    let environment = environment(&json, "a");
+    assert_eq!(environment["wrong"], json!([]));
+    let warning = environment["warnings"][0].as_str().unwrap();
+    assert!(warning.starts_with(&format!("revision {} is ", now + 3_600)), "{warning}");
+
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), document("a", MARCH)).unwrap();
+    let file = file.path().display().to_string();
+    let finished = jackstaff(&tools, &["publish", "--api", &url, "--store", STORE, &file], "");
+    assert_eq!(finished.code, 0, "{finished:?}");
+    let warning = format!("{file}: warning: revision {} is ", now + 3_601);
+    assert!(finished.errors.contains(&warning), "{finished:?}");
+}
+
+/// Answers one request with this, and returns the lines of its head.
 fn answers_once(status: &str, body: &Value) -> (String, thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -55,7 +55,7 @@ pub struct Watch {
     ownership: Ownership,
     environments: BTreeMap<EnvironmentKey, Environment>,
     server_keys: BTreeMap<String, Vec<ServerKeySource>>,
-    again: Vec<Place>,
+    places_to_read: Vec<Place>,
     write_budget: WriteBudget,
     next_check: Option<Duration>,
     checked_last: Option<EnvironmentKey>,
@@ -72,13 +72,13 @@ struct WriteBudget {
 impl Watch {
     /// Takes in what was observed at a place.
     pub fn observe(&mut self, seen: Observation, now: Duration) -> Vec<LogLine> {
-        let Effects { to_publish, again, lines } = self.ownership.observe(seen, now);
-        self.again.extend(again);
+        let Effects { to_publish, read_again, lines } = self.ownership.observe(seen, now);
+        self.places_to_read.extend(read_again);
         if let Some(to_publish) = to_publish {
             let PlaceToPublish { place, wanted } = to_publish;
             let environment = self.expect(wanted.source.key.clone(), &place, now);
             if environment.publish(place.clone(), wanted, now) == Acceptance::TooLate {
-                self.again.push(place);
+                self.places_to_read.push(place);
             }
         }
         lines
@@ -112,8 +112,8 @@ impl Watch {
     }
 
     /// Places whose documents are needed once more, though they may not have changed.
-    pub fn again(&mut self) -> Vec<Place> {
-        std::mem::take(&mut self.again)
+    pub fn take_places_to_read(&mut self) -> Vec<Place> {
+        std::mem::take(&mut self.places_to_read)
     }
 
     /// Takes in a manifest of server-side keys. Those of environments that it does not list stay as they were.
@@ -141,7 +141,7 @@ impl Watch {
     }
 
     /// What is to be logged because time went by.
-    pub fn lines(&mut self, now: Duration) -> Vec<LogLine> {
+    pub fn log_lines(&mut self, now: Duration) -> Vec<LogLine> {
         self.ownership.broken(now)
     }
 
@@ -209,9 +209,9 @@ impl Watch {
     /// Takes in what came of a job. `chance` spreads what is tried again.
     pub fn done(&mut self, finished: Finished, now: Duration, chance: u64) -> Vec<LogLine> {
         let Some(environment) = self.environments.get_mut(&finished.key) else { return Vec::new() };
-        let JobEffects { lines, again } = environment.end(finished.outcome, now, chance);
-        if again {
-            self.again.push(environment.place().clone());
+        let JobEffects { lines, read_again } = environment.end(finished.outcome, now, chance);
+        if read_again {
+            self.places_to_read.push(environment.place().clone());
         }
         lines
     }

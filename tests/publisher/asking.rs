@@ -206,7 +206,7 @@ impl Asking {
 impl Publisher {
     fn work(&mut self, world: &World, flagsmith: &mut Simulated) {
         let clock = &Ahead(&world.clock, self.ahead);
-        let mut said: Vec<LogLine> = self.watch.lines(clock.elapsed());
+        let mut said: Vec<LogLine> = self.watch.log_lines(clock.elapsed());
         while let Some(fetch) = self.polls.next(clock.elapsed(), &mut self.watch) {
             let text = flagsmith.answer(fetch.environment().as_str(), clock.elapsed());
             self.on_their_way.push((clock.elapsed() + self.delay, fetch, text));
@@ -222,8 +222,8 @@ impl Publisher {
             let finished = job.perform(&Client::new(target(&world.api), clock), &self.options);
             said.extend(self.watch.done(finished, clock.elapsed(), 7));
         }
-        for place in self.watch.again() {
-            assert!(self.polls.again(&place, clock.elapsed()));
+        for place in self.watch.take_places_to_read() {
+            assert!(self.polls.report_again(&place, clock.elapsed()));
         }
         self.said.extend(said.into_iter().map(|lines| lines.line));
     }

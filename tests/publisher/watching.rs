@@ -62,7 +62,7 @@ impl Watching {
     /// Does what is due.
     fn work(&mut self) {
         let clock = &self.world.clock;
-        let mut said = self.watch.lines(clock.elapsed());
+        let mut said = self.watch.log_lines(clock.elapsed());
         while let Some(job) = self.watch.next(clock.elapsed()) {
             let client = Client::new(target(&self.world.api), clock);
             let (began, before) = (clock.elapsed(), self.world.api.writes());
@@ -73,7 +73,7 @@ impl Watching {
             said.extend(self.watch.done(finished, clock.elapsed(), 7));
         }
         self.say(said);
-        for place in self.watch.again() {
+        for place in self.watch.take_places_to_read() {
             let text = self.files[&place.to_string()].clone();
             self.observe(&place.to_string(), PlaceState::Content(text));
         }

@@ -98,7 +98,7 @@ impl Files {
     }
 
     /// Reports a place again, as if it were new. Returns whether it is one of these files.
-    pub fn again(&mut self, place: &Place) -> bool {
+    pub fn report_again(&mut self, place: &Place) -> bool {
         let mut known = self.known.values_mut().filter(|known| known.place == *place);
         let Some(known) = known.next() else { return false };
         known.reported = None;

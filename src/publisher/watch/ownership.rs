@@ -62,7 +62,7 @@ pub(crate) struct PlaceToPublish {
 pub(crate) struct Effects {
     pub(crate) to_publish: Option<PlaceToPublish>,
     /// A place whose document has to be read again.
-    pub(crate) again: Option<Place>,
+    pub(crate) read_again: Option<Place>,
     pub(crate) lines: Vec<LogLine>,
 }
 
@@ -186,7 +186,7 @@ impl Ownership {
                 format!("{how}; environment `{key}` stays served as it is, until `jackstaff unpublish {key}`")
             }
         };
-        Effects { to_publish: None, again: heir, lines: vec![LogLine::warning_of(place, line)] }
+        Effects { to_publish: None, read_again: heir, lines: vec![LogLine::warning_of(place, line)] }
     }
 }
 

@@ -206,7 +206,7 @@ impl Polls {
     }
 
     /// Reports a place again, as if it were new. Returns whether it is one of these.
-    pub fn again(&mut self, place: &Place, now: Duration) -> bool {
+    pub fn report_again(&mut self, place: &Place, now: Duration) -> bool {
         let mut polls = self.environments.values_mut().filter(|poll| poll.place == *place);
         let Some(poll) = polls.next() else { return false };
         poll.seen_answer = None;

@@ -122,15 +122,15 @@ impl RunningSession<'_, '_> {
                 self.look();
             }
             let now = self.clock.elapsed();
-            for place in self.watch.again() {
-                if !self.files.again(&place) {
-                    self.polls.again(&place, now);
+            for place in self.watch.take_places_to_read() {
+                if !self.files.report_again(&place) {
+                    self.polls.report_again(&place, now);
                 }
             }
             if let Some(quota) = self.client.quota() {
                 self.lines.extend(self.watch.set_quota(quota, self.clock.now()));
             }
-            self.lines.extend(self.watch.lines(now));
+            self.lines.extend(self.watch.log_lines(now));
             while let Some(fetch) = self.polls.next(self.clock.elapsed(), &mut self.watch) {
                 self.fetch(fetch);
             }

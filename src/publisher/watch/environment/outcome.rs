@@ -20,13 +20,13 @@ const BETWEEN_WRITES: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct JobEffects {
     pub(crate) lines: Vec<LogLine>,
-    pub(crate) again: bool,
+    pub(crate) read_again: bool,
 }
 
 impl Environment {
     /// Takes in the result of a job. `chance` spreads what is tried again.
     pub(crate) fn end(&mut self, outcome: Outcome, now: Duration, chance: u64) -> JobEffects {
-        let mut again = false;
+        let mut read_again = false;
         let (mut lines, failures) = match outcome {
             Outcome::Stored { published, server_keys } => {
                 let was_written =
@@ -35,14 +35,14 @@ impl Environment {
                 // An answer that came too late is asked for again at once.
                 let rest = if was_written || !self.owed.answer { BETWEEN_WRITES } else { Duration::ZERO };
                 self.storing.end(&failures, rest, now, chance);
-                again = self.owed.answer;
+                read_again = self.owed.answer;
                 self.drop_if_stored();
                 (lines, failures)
             }
             Outcome::Looked(found) => {
                 let failures: Vec<AttemptError> = match found {
                     Ok(found) => {
-                        again = self.found(found);
+                        read_again = self.found(found);
                         Vec::new()
                     }
                     // A check that failed is made again soon by itself.
@@ -57,7 +57,7 @@ impl Environment {
                 (Vec::new(), failures)
             }
             Outcome::Panicked(task, failure) => {
-                again = self.owe(task);
+                read_again = self.owe(task);
                 let failures = vec![failure];
                 let schedule = self.schedule_mut(task);
                 schedule.end(&failures, BETWEEN_WRITES, now, chance);
@@ -90,7 +90,7 @@ impl Environment {
         if self.is_settled() {
             self.record.succeeded(now);
         }
-        JobEffects { lines, again }
+        JobEffects { lines, read_again }
     }
 
     /// Takes in what the store has. Returns whether the document has to be read again, since another publisher wrote.

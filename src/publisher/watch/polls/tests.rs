@@ -111,8 +111,8 @@ fn a_change_while_it_is_being_asked_for_is_not_lost() {
 fn a_place_is_reported_again_if_it_is_needed() {
     let mut polls = polls(r#"{"a": ["ser.a"]}"#);
     ask(&mut polls, &text("a", 1), 0, 100);
-    assert!(polls.again(&Place::new("flagsmith: environment `a`"), at(100)));
-    assert!(!polls.again(&Place::new("a.json"), at(100)));
+    assert!(polls.report_again(&Place::new("flagsmith: environment `a`"), at(100)));
+    assert!(!polls.report_again(&Place::new("a.json"), at(100)));
     assert_eq!(ask(&mut polls, &text("a", 1), 100, 5_000)[0], (100, true));
 }
 
