@@ -1,4 +1,5 @@
-//! Environments as Flagsmith's own DynamoDB tables hold them, made into documents: what `aws dynamodb get-item`, `query` or an export to S3 writes of one environment.
+//! Environments as Flagsmith's own DynamoDB tables hold them, made into documents: what `aws dynamodb get-item`, `query` or
+//! an export to S3 writes of one environment.
 //!
 //! | shape | what is made of it |
 //! |---|---|

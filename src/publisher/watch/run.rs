@@ -19,8 +19,8 @@ use crate::target::Target;
 use crate::watch::remote::Message;
 use crate::watch::{Fetch, Files, Job, LogLine, Observation, PlaceState, Polls, Remote, Watch};
 
-/// How soon an end is noticed.
-const GLANCE: Duration = Duration::from_millis(100);
+/// How soon a hurried clock is noticed.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// What is watched, and how.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Session {
     }
 
     /// Publishes what changes, until the clock is hurried; then ends with the publications that are under way.
-    pub fn run(self, target: Target, clock: &Arc<SystemClock>, mut say: impl FnMut(&LogLine)) {
+    pub fn run(self, target: Target, clock: &Arc<SystemClock>, mut log: impl FnMut(&LogLine)) {
         let Session { settings, remote, inbox } = self;
         let WatchSettings { paths, flagsmith, server_keys, server_keys_file, options, interval } = settings;
         let client = Client::new(target, &**clock);
@@ -92,8 +92,8 @@ impl Session {
                 interval,
             };
             running.set_server_keys(server_keys);
-            running.watch(&inbox, &mut say);
-            running.end(&inbox, &mut say);
+            running.watch(&inbox, &mut log);
+            running.end(&inbox, &mut log);
         });
     }
 }
@@ -115,7 +115,7 @@ struct RunningSession<'scope, 'env> {
 }
 
 impl RunningSession<'_, '_> {
-    fn watch(&mut self, inbox: &Receiver<Message>, say: &mut impl FnMut(&LogLine)) {
+    fn watch(&mut self, inbox: &Receiver<Message>, log: &mut impl FnMut(&LogLine)) {
         let mut is_first_round = true;
         while !self.clock.is_hurried() {
             if self.clock.elapsed() >= self.next_look {
@@ -142,10 +142,11 @@ impl RunningSession<'_, '_> {
                 is_first_round = false;
                 self.lines.push(LogLine::info(watching(self.watch.environments().len())));
             }
-            self.say(say);
+            self.write_log(log);
             let due = [self.watch.due(), self.polls.due()].into_iter().flatten();
             let until = due.fold(self.next_look, Duration::min);
-            let pause = until.saturating_sub(self.clock.elapsed()).clamp(Duration::from_millis(1), GLANCE);
+            let pause =
+                until.saturating_sub(self.clock.elapsed()).clamp(Duration::from_millis(1), LONGEST_WAIT);
             // Without a message, only what is due by now is done.
             if let Ok(message) = inbox.recv_timeout(pause) {
                 self.receive(message);
@@ -157,7 +158,7 @@ impl RunningSession<'_, '_> {
     }
 
     /// Finishes what is under way, and purges and announces what was written.
-    fn end(&mut self, inbox: &Receiver<Message>, say: &mut impl FnMut(&LogLine)) {
+    fn end(&mut self, inbox: &Receiver<Message>, log: &mut impl FnMut(&LogLine)) {
         loop {
             while let Some(job) = self.watch.last(self.clock.elapsed()) {
                 self.begin(job);
@@ -168,17 +169,17 @@ impl RunningSession<'_, '_> {
             if let Ok(message) = inbox.recv() {
                 self.receive(message);
             }
-            self.say(say);
+            self.write_log(log);
         }
         for key in self.watch.unsettled() {
             let line = format!("environment `{key}` is left as it is; watching again settles it");
             self.lines.push(LogLine::warning(line));
         }
-        self.say(say);
+        self.write_log(log);
     }
 
-    fn say(&mut self, say: &mut impl FnMut(&LogLine)) {
-        self.lines.drain(..).for_each(|lines| say(&lines));
+    fn write_log(&mut self, log: &mut impl FnMut(&LogLine)) {
+        self.lines.drain(..).for_each(|lines| log(&lines));
     }
 
     fn look(&mut self) {

@@ -146,7 +146,7 @@ impl Stores {
         Stores(edges.into_iter().map(store).collect())
     }
 
-    /// Announces a bundle, and has it outcome into each store in its time.
+    /// Announces a bundle, and has it written into each store in its time.
     #[track_caller]
     pub fn publish(&self, origin: &str, bundle: &Bundle) -> Change {
         let begun = Instant::now();
