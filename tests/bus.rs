@@ -17,11 +17,11 @@ use tests::redis::{Redis, absent_redis, redis, redis_with};
 use tests::stream::{announce, variant};
 use tests::{Program, Tools, eventually, fixture, free_address, jackstaff, program, say, tools};
 
-/// How long the others may take to know what one was told, while Redis is there: milliseconds, on an idle machine.
+/// How long the other replicas may take to know an announcement, while Redis is there: milliseconds, on an idle machine.
 const SOON: Duration = Duration::from_secs(10);
 /// How long until replicas find out that Redis is back, and agree.
 const BACK: Duration = Duration::from_secs(20);
-/// What an announcement may take, whatever Redis does. Flagsmith's caller gives up after two seconds.
+/// What an announcement may take, in any state of Redis. Flagsmith's caller gives up after two seconds.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// A replica, with the environment variable that names the bus.
@@ -50,11 +50,11 @@ fn revision(n: u64) -> u64 {
     *BEFORE + n
 }
 
-/// What a stream is told, as it comes.
+/// The events of a stream, as they come.
 struct Stream {
     connection: TcpStream,
     reader: Reader,
-    told: Vec<u64>,
+    events: Vec<u64>,
 }
 
 #[track_caller]
@@ -63,7 +63,7 @@ fn listen(url: &str, key: &str) -> Stream {
     connection.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
     let request = format!("GET /sse/environments/{key}/stream HTTP/1.1\r\nhost: origin\r\n\r\n");
     connection.write_all(request.as_bytes()).unwrap();
-    let mut stream = Stream { connection, reader: Reader::default(), told: Vec::new() };
+    let mut stream = Stream { connection, reader: Reader::default(), events: Vec::new() };
     // What stands comes with the greeting, in one write.
     eventually("a stream began", SOON, || {
         let bytes = stream.read()?;
@@ -73,33 +73,33 @@ fn listen(url: &str, key: &str) -> Stream {
 }
 
 impl Stream {
-    /// Whatever has come, none within some milliseconds. What frames it (heads, chunks) is no line of an event.
+    /// The bytes that have come; none after some milliseconds. Heads and chunks around them are not lines of an event.
     fn read(&mut self) -> Option<Vec<u8>> {
         let mut bytes = [0; 8_192];
         let length = match self.connection.read(&mut bytes) {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => return None,
             read => read.unwrap(),
         };
-        assert!(length > 0, "the stream was closed after {:?}", self.told);
-        self.told.extend(self.reader.read(&bytes[..length]).into_iter().map(|revision| revision.0));
+        assert!(length > 0, "the stream was closed after {:?}", self.events);
+        self.events.extend(self.reader.read(&bytes[..length]).into_iter().map(|revision| revision.0));
         Some(bytes[..length].to_vec())
     }
 
-    /// Waits until it has been told this many times.
+    /// Waits for this many events.
     #[track_caller]
     fn hears(&mut self, count: usize) -> &[u64] {
         eventually(&format!("event {count} of a stream"), SOON, || {
             self.read();
-            (self.told.len() >= count).then_some(())
+            (self.events.len() >= count).then_some(())
         });
-        &self.told
+        &self.events
     }
 }
 
-/// What a replica says of an environment to one who begins to listen.
+/// The revision with which a new stream of an environment begins.
 #[track_caller]
 fn stands(url: &str, key: &str) -> Option<u64> {
-    listen(url, key).told.last().copied()
+    listen(url, key).events.last().copied()
 }
 
 /// Waits until a replica says this of each environment.
@@ -133,12 +133,12 @@ fn metric(url: &str, name: &str) -> String {
 }
 
 #[test]
-fn what_one_is_told_all_tell() {
+fn what_is_announced_at_one_replica_reaches_streams_at_all() {
     let (Some(tools), Some(redis)) = (tools(), redis()) else { return };
     let [(_a, a), (_b, b), (_c, c)] = replicas(&tools, &redis);
     let mut streams = [&a, &b, &c].map(|url| listen(url, "demo"));
     let mut delays = Vec::new();
-    // Also what changes no number is told: somebody wrote something.
+    // An announcement that changes no number gives an event, too: something was written.
     let announced: Vec<u64> = (1..=20).flat_map(|n| [n, n]).map(revision).collect();
     for (count, revision) in announced.iter().enumerate() {
         let begun = Instant::now();
@@ -149,11 +149,11 @@ fn what_one_is_told_all_tell() {
         delays.push(begun.elapsed());
     }
     for stream in &mut streams {
-        assert_eq!(stream.told, announced, "each exactly once");
+        assert_eq!(stream.events, announced, "each exactly once");
     }
     delays.sort_unstable();
     say(&format!(
-        "until all of three replicas told an announcement: median {:?}, at most {:?}",
+        "until all of three replicas passed on an announcement: median {:?}, at most {:?}",
         delays[20], delays[39]
     ));
     assert_eq!(stands(&b, "other"), None);
@@ -194,11 +194,11 @@ fn a_redis_that_is_killed_and_comes_back_empty_costs_no_final_revision() {
     for round in 1..=3 {
         announcing.some(60);
         redis.kill();
-        let mut stream = listen(&a, "told-here");
-        announce_at_once(&a, "told-here", revision(round));
-        stream.hears(stream.told.len() + 1);
+        let mut stream = listen(&a, "announced-here");
+        announce_at_once(&a, "announced-here", revision(round));
+        stream.hears(stream.events.len() + 1);
         announcing.some(60);
-        announcing.revisions.insert("told-here".to_owned(), revision(round));
+        announcing.revisions.insert("announced-here".to_owned(), revision(round));
         redis.start();
         announcing.some(20);
         for url in [&a, &b, &c] {
@@ -252,7 +252,7 @@ fn whatever_happens_to_redis_the_greatest_revisions_stand_in_the_end() {
 }
 
 #[test]
-fn a_redis_that_is_away_at_the_start_is_waited_for_by_nobody() {
+fn no_replica_waits_for_a_redis_that_is_away_at_the_start() {
     let (Some(tools), Some(mut redis)) = (tools(), absent_redis("")) else { return };
     let [(first, a), (_second, b)] = [(); 2].map(|()| replica(&tools, &redis.url(), &[]));
     let why = first.says("is down");
@@ -270,7 +270,7 @@ fn a_redis_that_is_away_at_the_start_is_waited_for_by_nobody() {
 }
 
 #[test]
-fn a_redis_that_hangs_holds_up_nobody() {
+fn a_redis_that_hangs_delays_no_replica() {
     let (Some(tools), Some(redis)) = (tools(), redis()) else { return };
     let [(first, a), (_second, b)] = replicas(&tools, &redis);
     let mut stream = listen(&a, "demo");
@@ -289,7 +289,7 @@ fn a_redis_that_hangs_holds_up_nobody() {
 }
 
 #[test]
-fn a_password_is_not_for_the_command_line_and_a_wrong_one_is_said() {
+fn a_password_is_refused_on_the_command_line_and_a_wrong_one_is_logged() {
     let (Some(tools), Some(redis)) = (tools(), redis_with("requirepass s3cret\n")) else { return };
     let with = |password: &str| redis.url().replace("://", &format!("://:{password}@"));
     for (bus, said) in
@@ -312,7 +312,7 @@ fn a_password_is_not_for_the_command_line_and_a_wrong_one_is_said() {
     fs::write(&file, "\n").unwrap();
     let (url, secret) = (redis.url(), with("s3cret"));
     for (arguments, error) in [
-        (&["--bus", &secret][..], "--bus: others may read a password on a command line"),
+        (&["--bus", &secret][..], "--bus: other users of this machine can read a password on a command line"),
         (
             &["--bus", "redis.example"],
             "--bus: the URL of the bus does not start with `redis://` or `rediss://`",
@@ -322,7 +322,7 @@ fn a_password_is_not_for_the_command_line_and_a_wrong_one_is_said() {
             "--bus: the URL of the bus is not of the form redis://HOST:PORT/DB",
         ),
         (&["--bus-password-file", "x"], "--bus-password-file: there is no bus"),
-        (&["--bus", &url, "--bus-password-file", file.to_str().unwrap()], "the password of the bus is empty"),
+        (&["--bus", &url, "--bus-password-file", file.to_str().unwrap()], "password: the secret is empty"),
     ] {
         let ended = jackstaff(&tools, &[&["origin", "--listen", "127.0.0.1:0"], arguments].concat(), "");
         assert_eq!(ended.code, 1, "{arguments:?}");
@@ -335,7 +335,7 @@ fn a_password_is_not_for_the_command_line_and_a_wrong_one_is_said() {
 }
 
 #[test]
-fn by_tls_only_a_server_with_a_trusted_certificate_is_talked_to() {
+fn by_tls_only_a_server_with_a_trusted_certificate_is_used() {
     let port = free_address().port();
     let settings = "tls-cert-file server.pem\ntls-key-file server.key\ntls-ca-cert-file server.pem\ntls-auth-clients no\n";
     let redis = absent_redis(&format!("tls-port {port}\n{settings}"));
@@ -365,7 +365,7 @@ fn by_tls_only_a_server_with_a_trusted_certificate_is_talked_to() {
 }
 
 #[test]
-fn garbage_in_redis_is_passed_over_and_said_once() {
+fn garbage_in_redis_is_ignored_and_logged_once() {
     let (Some(tools), Some(redis)) = (tools(), redis()) else { return };
     let good = revision(5);
     for entry in [
@@ -385,7 +385,7 @@ fn garbage_in_redis_is_passed_over_and_said_once() {
     {
         assert_eq!(redis.ask(&format!("PUBLISH jackstaff:announcements:0 {payload}")), ":2", "{payload}");
     }
-    // Garbage stands in nobody's way.
+    // Garbage keeps no revision from being stored.
     let mut all = BTreeMap::from([("good".to_owned(), good)]);
     for key in ["word", "float", "far", "endless"] {
         announce_at_once(&a, key, revision(9));
@@ -395,7 +395,7 @@ fn garbage_in_redis_is_passed_over_and_said_once() {
     let (late, c) = self::replica(&tools, &redis.url(), &[]);
     late.says("is up");
     agrees(&c, Duration::ZERO, &all);
-    assert_eq!(replica.count("some is no revision and is passed over"), 1, "{:?}", replica.said());
+    assert_eq!(replica.count("is not a revision and is ignored"), 1, "{:?}", replica.said());
 
     assert_eq!(redis.ask("DEL jackstaff:revisions"), ":1");
     assert_eq!(redis.ask("SET jackstaff:revisions x"), "+OK");
@@ -410,7 +410,7 @@ fn garbage_in_redis_is_passed_over_and_said_once() {
 }
 
 #[test]
-fn what_the_bus_brings_is_bounded_as_what_is_announced() {
+fn revisions_from_the_bus_are_bounded_as_announcements_are() {
     let (Some(tools), Some(redis)) = (tools(), redis()) else { return };
     let (small, a) = replica(&tools, &redis.url(), &["--max-environments", "2"]);
     let (large, b) = replica(&tools, &redis.url(), &[]);
@@ -424,13 +424,34 @@ fn what_the_bus_brings_is_bounded_as_what_is_announced() {
     agrees(&a, SOON, &BTreeMap::from([("own".to_owned(), revision(2))]));
     assert_eq!(metric(&a, "jackstaff_origin_environments"), "2");
     assert_eq!(metric(&b, "jackstaff_origin_environments"), "21");
-    let said = small.says("is passed over");
+    let said = small.says("some revisions from the bus are ignored");
     assert!(said.contains("this origin already has 2 environments, its limit"), "{said}");
-    assert_eq!(small.count("is passed over"), 1);
+    assert_eq!(small.count("some revisions from the bus are ignored"), 1);
+}
+
+/// Its number is not the one that was written, at no replica.
+#[test]
+fn an_announcement_that_is_ahead_is_ahead_at_all_replicas() {
+    let (Some(tools), Some(redis)) = (tools(), redis()) else { return };
+    let [(_one, a), (_other, b)] = replicas(&tools, &redis);
+    announce_at_once(&a, "demo", revision(200_000));
+    let ahead = |url: &str| metric(url, "jackstaff_origin_announcements_ahead_total");
+    eventually("both replicas know of it", SOON, || (ahead(&b) == "1").then_some(()));
+    assert_eq!(ahead(&a), "1");
+    let mut stream = TcpStream::connect(b.trim_start_matches("http://")).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    stream.write_all(b"GET /sse/environments/demo/stream HTTP/1.1\r\nhost: origin\r\n\r\n").unwrap();
+    let mut text = String::new();
+    let mut bytes = [0; 1_024];
+    while !text.contains("updated_at") {
+        let length = stream.read(&mut bytes).unwrap();
+        text.push_str(std::str::from_utf8(&bytes[..length]).unwrap());
+    }
+    assert!(text.contains(r#", "ahead": true}"#), "{text}");
 }
 
 #[test]
-fn what_is_announced_last_the_others_hear() {
+fn other_replicas_get_what_is_announced_last() {
     let (Some(tools), Some(redis)) = (tools(), redis()) else { return };
     let [(first, a), (_second, b)] = replicas(&tools, &redis);
     for n in 1..=300 {
@@ -451,7 +472,7 @@ fn what_is_announced_last_the_others_hear() {
 }
 
 #[test]
-fn what_one_publishes_is_told_by_all() {
+fn what_one_publishes_notify_by_all() {
     let (Some(tools), Some(mut redis)) = (tools(), redis()) else { return };
     let api = fastly_api();
     let folder = tempfile::tempdir().unwrap();
@@ -479,22 +500,22 @@ fn what_one_publishes_is_told_by_all() {
     let mut streams = [&a, &b, &c].map(|url| listen(url, &key));
     let agree = |what: &str, streams: &mut [Stream; 3], before: Option<u64>| {
         eventually(what, BACK, || {
-            let told = streams.each_mut().map(|stream| {
+            let events = streams.each_mut().map(|stream| {
                 stream.read();
-                stream.told.last().copied()
+                stream.events.last().copied()
             });
-            let [Some(first), ..] = told else { return None };
-            (told == [Some(first); 3] && before.is_none_or(|before| first > before)).then_some(first)
+            let [Some(first), ..] = events else { return None };
+            (events == [Some(first); 3] && before.is_none_or(|before| first > before)).then_some(first)
         })
     };
-    let first = agree("all tell of the first document", &mut streams, None);
+    let first = agree("all have the first document", &mut streams, None);
     save(1);
-    let second = agree("all tell of a change", &mut streams, Some(first));
+    let second = agree("all have a change", &mut streams, Some(first));
     redis.kill();
     save(2);
     eventually("the change is stored", BACK, || (api.writes() == 3).then_some(()));
     redis.start();
-    agree("all tell of a change that was made without Redis", &mut streams, Some(second));
+    agree("all have a change that was made without Redis", &mut streams, Some(second));
     assert_eq!(get(&a, "/health")["behind"], json!([]));
     // Flagsmith's call is a trigger where something is published, and nothing has changed since.
     let before = metric(&a, "jackstaff_origin_announcements_total");

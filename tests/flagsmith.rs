@@ -118,7 +118,10 @@ fn every_environment_of_the_manifest_on_its_own() {
              lists it",
             place("mistaken")
         ),
-        format!("{}: not fetched, since none of its server-side keys opens it now", place("revoked")),
+        format!(
+            "{}: not fetched: none of its server-side keys is active and has not expired",
+            place("revoked")
+        ),
         format!("{}: fetching the environment document: answered 403 Forbidden", place("unknown")),
     ] {
         assert!(finished.errors.contains(&said), "{said}: {finished:?}");
@@ -156,7 +159,7 @@ fn never_half_a_document() {
     let finished = setup.publish(&[], &[("JACKSTAFF_SERVER_KEYS", &manifest)]);
     assert_eq!(finished.code, 1, "{finished:?}");
     assert!(
-        finished.errors.contains("fetching the environment document: the answer is called gzip"),
+        finished.errors.contains("fetching the environment document: the answer is labelled gzip"),
         "{finished:?}"
     );
     assert_eq!(setup.stored("a").unwrap()["feature_states"][0]["feature_state_value"], "a");
@@ -179,7 +182,7 @@ fn an_environment_of_a_file_is_not_fetched() {
     let manifest = setup.file("config.json", &edge_proxy.to_string());
     let finished = setup.publish(&["--server-keys", &manifest, &file], &[]);
     assert_eq!(finished.code, 0, "{finished:?}");
-    assert!(finished.output.contains(&format!("environment `b`: not fetched, since it is that of {file}")));
+    assert!(finished.output.contains(&format!("environment `b`: skipped: already published from {file}")));
     assert_eq!(setup.stored("b").unwrap()["feature_states"][0]["feature_state_value"], "of the file");
     assert!(setup.stored("a").is_some() && setup.has_record("ser.a") && setup.has_record("ser.b"));
 }
@@ -204,7 +207,7 @@ fn a_watch_of_files_and_flagsmith() {
     assert_eq!(setup.flagsmith.counts().refused, 0, "{:?}", watch.said());
 }
 
-/// Answers everybody with a document, by TLS, and says where.
+/// Answers every request with a document, by TLS, and gives its address.
 const BY_TLS: &str = r#"
 import http.server, json, ssl, sys
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -268,7 +271,7 @@ fn by_tls_only_a_flagsmith_with_a_trusted_certificate_is_asked() {
 #[test]
 fn a_flagsmith_that_is_away_and_arguments_that_are_wrong() {
     let Some(setup) = Setup::new() else { return };
-    let nobody = {
+    let closed = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}", listener.local_addr().unwrap())
     };
@@ -278,16 +281,16 @@ fn a_flagsmith_that_is_away_and_arguments_that_are_wrong() {
         .into();
     let manifest = setup.file("keys.json", &keys.to_string());
     let began = Instant::now();
-    let finished = setup.publish_from(&nobody, &["--server-keys", &manifest, "--dry-run"], &[]);
+    let finished = setup.publish_from(&closed, &["--server-keys", &manifest, "--dry-run"], &[]);
     assert_eq!(finished.code, 1, "{finished:?}");
     assert_eq!(finished.errors.matches("fetching the environment document").count(), 50, "{finished:?}");
     assert!(began.elapsed() < Duration::from_secs(60), "one waits for it, and not each");
     assert_eq!(setup.api.writes(), 0);
 
     for (url, further, variable, expected) in [
-        (&*nobody, vec![], "", "--flagsmith needs a manifest"),
-        (&nobody, vec!["--server-keys", &manifest], "{}", "do not go together"),
-        (&nobody, vec![], "[", "JACKSTAFF_SERVER_KEYS: not a manifest of server-side keys: line 1, column 1"),
+        (&*closed, vec![], "", "--flagsmith needs a manifest"),
+        (&closed, vec!["--server-keys", &manifest], "{}", "do not go together"),
+        (&closed, vec![], "[", "JACKSTAFF_SERVER_KEYS: not a manifest of server-side keys: line 1, column 1"),
         ("http://me:s3cret@flagsmith", vec![], "{}", "--flagsmith: a user name, a password"),
         ("flagsmith:8000", vec![], "{}", "--flagsmith: not a URL of http or https"),
     ] {

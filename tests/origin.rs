@@ -3,9 +3,10 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use tests::{Origin, jackstaff, origin_with, tools};
+use tests::{Origin, jackstaff, origin_with, program, tools};
 
 fn listen(origin: &Origin) -> TcpStream {
     let mut client = TcpStream::connect(origin.url().trim_start_matches("http://")).unwrap();
@@ -53,9 +54,9 @@ fn streams_are_bounded_and_aborted_at_the_end() {
 }
 
 #[test]
-fn a_stream_in_segments_ends_in_time_with_a_last_chunk() {
+fn a_stream_in_parts_ends_in_time_with_a_last_chunk() {
     let Some(tools) = tools() else { return };
-    let origin = origin_with(&tools, &["--segment", "5"]);
+    let origin = origin_with(&tools, &["--stream-seconds", "5"]);
     let mut stream = listen(&origin);
     let begun = Instant::now();
     let head = until(&mut stream, "\n\n\r\n");
@@ -66,11 +67,43 @@ fn a_stream_in_segments_ends_in_time_with_a_last_chunk() {
 }
 
 #[test]
-fn segments_have_a_range() {
+fn the_seconds_of_a_stream_part_have_a_range() {
     let Some(tools) = tools() else { return };
     for seconds in ["0", "4", "91", "5.5", "x"] {
-        let refused = jackstaff(&tools, &["origin", "--segment", seconds], "");
+        let refused = jackstaff(&tools, &["origin", "--stream-seconds", seconds], "");
         assert_eq!(refused.code, 64, "{refused:?}");
         assert!(refused.errors.contains("not a whole number from 5 to 90"), "{refused:?}");
+    }
+}
+
+/// As `serve`, `publish`, `watch` and `status` do.
+#[test]
+fn the_token_of_the_environment_variable_is_asked_of_announcements() {
+    let Some(tools) = tools() else { return };
+    let mut command = Command::new(&tools.jackstaff);
+    command.args(["origin", "--listen", "127.0.0.1:0"]).env("JACKSTAFF_ORIGIN_TOKEN", "s3cret");
+    let origin = program("origin", &mut command);
+    let url = format!("{}/sse/environments/demo/queue-change", origin.url());
+    for (authorization, expected) in [("", 401), ("Token other", 401), ("Token s3cret", 200)] {
+        let request = ureq::post(&url).config().http_status_as_error(false).build();
+        let request = request.header("authorization", authorization);
+        let answer = request.send(r#"{"updated_at": "2026-03-02T11:22:33Z"}"#).unwrap();
+        assert_eq!(answer.status(), expected, "{authorization:?}");
+    }
+    assert_eq!(origin.count("anybody"), 0, "{:?}", origin.said());
+}
+
+#[test]
+fn a_token_that_is_empty_or_cannot_be_sent_lets_no_origin_start() {
+    let Some(tools) = tools() else { return };
+    for (token, expected) in [
+        ("", "JACKSTAFF_ORIGIN_TOKEN: the secret is empty"),
+        ("two words", "JACKSTAFF_ORIGIN_TOKEN: the secret holds a space"),
+    ] {
+        let mut command = Command::new(&tools.jackstaff);
+        command.args(["origin", "--listen", "127.0.0.1:0"]).env("JACKSTAFF_ORIGIN_TOKEN", token);
+        let origin = program("origin", &mut command);
+        origin.says(expected);
+        assert!(!origin.end("-TERM").success(), "{token:?}");
     }
 }

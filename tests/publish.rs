@@ -120,7 +120,7 @@ fn each_file_is_published_on_its_own() {
     for expected in [
         "broken.json: invalid JSON: EOF while parsing a value at line 2 column 13",
         "nameless.json: feature_states[0].feature: missing field `name`",
-        "same.json: api_key: environment `a` is that of",
+        "same.json: api_key: environment `a` is already published from",
     ] {
         assert!(finished.errors.contains(expected), "{expected:?} in {}", finished.errors);
     }
@@ -164,15 +164,15 @@ fn a_store_that_cannot_be_written_ends_with_2() {
 #[test]
 fn an_announcement_that_fails_ends_with_3_and_the_flags_are_there() {
     let Some(setup) = Setup::new() else { return };
-    let nobody = ["--origin", "http://127.0.0.1:1"];
-    let finished = setup.publish(&[("a.json", document("a", "one", MARCH))], &nobody);
+    let closed = ["--origin", "http://127.0.0.1:1"];
+    let finished = setup.publish(&[("a.json", document("a", "one", MARCH))], &closed);
     assert_eq!(finished.code, 3, "{finished:?}");
     assert!(finished.errors.contains("a.json: announcing a to the origin"), "{finished:?}");
     assert_eq!(setup.value("a"), "one");
 }
 
 #[test]
-fn the_origin_is_told() {
+fn the_origin_gets_an_announcement() {
     let (Some(setup), Some(tools)) = (Setup::new(), tools()) else { return };
     let origin = origin(&tools);
     let announcements = || -> f64 {
@@ -225,7 +225,7 @@ fn documents_with_all_that_may_be_missing_are_served() {
     let feature = |id, name, kind| json!({ "id": id, "name": name, "type": kind });
     let flag = |feature, enabled, value| json!({ "feature": feature, "enabled": enabled, "feature_state_value": value });
     let (f, mv) = (feature(1, "f", "STANDARD"), feature(2, "mv", "MULTIVARIATE"));
-    // A rule without conditions holds for all, and for nobody too.
+    // A rule without conditions matches every identity, and no identity, too.
     let expected = json!([flag(f.clone(), true, json!(2)), flag(mv.clone(), false, Value::Null)]);
     assert_eq!(setup.edge.get(FLAGS, "bare").json(), expected);
     let flag = |feature, enabled, value| {
@@ -319,8 +319,8 @@ fn what_cannot_be_removed_is_named_and_the_rest_is_removed() {
     assert!(!finished.errors.contains("ser.secret"), "{finished:?}");
     assert_eq!(setup.edge.get(FLAGS, "a").status, 403);
     assert_eq!(setup.edge.run_unpublish(&[]).code, 64);
-    let nobody = ["a", "--origin", "http://127.0.0.1:1"];
-    assert_eq!(setup.edge.run_unpublish(&nobody).code, 3, "removed already, and nobody could be told");
+    let closed = ["a", "--origin", "http://127.0.0.1:1"];
+    assert_eq!(setup.edge.run_unpublish(&closed).code, 3, "removed already, and it could not be announced");
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn a_revoked_or_expired_key_opens_nothing_at_once() {
 }
 
 #[test]
-fn of_several_files_the_worst_counts_and_each_is_told_of() {
+fn of_several_files_the_worst_counts_and_each_is_reported() {
     let Some(tools) = tools() else { return };
     let api = fastly_api();
     let folder = tempfile::TempDir::new().unwrap();

@@ -7,6 +7,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+use api::{Label, Revision, bundle};
 use serde_json::{Value, json};
 use tests::fastly::{FastlyApi, Fault, Kind, SERVICE, STORE, TOKEN, fastly_api};
 use tests::{Edge, Finished, Tools, edge, eventually, jackstaff, program, tools};
@@ -72,7 +73,7 @@ fn environment<'a>(status: &'a Value, key: &str) -> &'a Value {
 const PURGE: &[&str] = &["--service", "local"];
 
 #[test]
-fn who_agrees_and_who_does_not() {
+fn environments_that_agree_and_environments_that_do_not() {
     let Some(setup) = Setup::new() else { return };
     let nothing = setup.status(&[]);
     assert_eq!((nothing.code, &*nothing.output), (0, "there is no environment\n"), "{nothing:?}");
@@ -98,7 +99,7 @@ fn who_agrees_and_who_does_not() {
     let gone = environment(&status, "gone");
     assert_eq!((&gone["stored"]["tombstone"], &gone["edge"]), (&json!(true), &json!({ "status": 403 })));
 
-    // The POP's copy is not due yet, and nobody says so to it.
+    // The POP's copy is not due yet, and it was not purged.
     setup.publish("a", APRIL, &[]);
     let older = setup.status(&[]);
     assert_eq!(older.code, 1, "{older:?}");
@@ -135,10 +136,10 @@ fn store(tools: &Tools) -> FastlyApi {
 }
 
 #[test]
-fn who_cannot_be_asked() {
+fn what_cannot_be_asked_is_named() {
     let Some(tools) = tools() else { return };
     let api = store(&tools);
-    let nobody = {
+    let closed = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}", listener.local_addr().unwrap())
     };
@@ -148,21 +149,21 @@ fn who_cannot_be_asked() {
         (finished.code, finished.output, finished.errors)
     };
 
-    let (code, output, errors) = status(&["--api", &url, "--store", STORE, "--edge", &nobody]);
+    let (code, output, errors) = status(&["--api", &url, "--store", STORE, "--edge", &closed]);
     assert_eq!(code, 2);
     assert!(output.contains("\na  "), "what can be had is shown: {output}");
-    assert!(errors.contains(&format!("jackstaff status: asking the edge at {nobody}: ")), "{errors}");
+    assert!(errors.contains(&format!("jackstaff status: asking the edge at {closed}: ")), "{errors}");
 
-    let (code, _, errors) = status(&["--api", &nobody, "--store", STORE]);
+    let (code, _, errors) = status(&["--api", &closed, "--store", STORE]);
     assert_eq!(code, 2);
     assert!(errors.contains("jackstaff status: listing the KV store: "), "{errors}");
 
-    let (code, _, errors) = status(&["--api", &url, "--store", STORE, "--serve", &nobody]);
+    let (code, _, errors) = status(&["--api", &url, "--store", STORE, "--serve", &closed]);
     assert_eq!(code, 2);
-    assert!(errors.contains(&format!("jackstaff status: asking {nobody}/status: ")), "{errors}");
+    assert!(errors.contains(&format!("jackstaff status: asking {closed}/status: ")), "{errors}");
 
     for (arguments, expected) in [
-        (vec!["--api", &url, "--store", STORE, "a/b"], "\"a/b\" is no client-side key"),
+        (vec!["--api", &url, "--store", STORE, "a/b"], "\"a/b\" is not a client-side key"),
         (vec!["--api", &url], "--store"),
         (vec!["--api", &url, "--store", STORE, "--serve-token-file", "x"], "--serve"),
     ] {
@@ -172,7 +173,46 @@ fn who_cannot_be_asked() {
     }
 }
 
-/// Answers one question with this, and gives it back as it was asked.
+/// Rightly written, by a publisher whose clock is an hour ahead.
+#[test]
+fn a_revision_that_is_ahead_of_the_clock_is_warned_of_and_nothing_disagrees() {
+    let Some(tools) = tools() else { return };
+    let api = store(&tools);
+    let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap();
+    let label = Label {
+        revision: Revision(now + 3_600),
+        source_updated_at: None,
+        source_hash: "another".into(),
+        source: None,
+        replaced: Vec::new(),
+        settings: "another".into(),
+        switches: engine::Switches::default(),
+        tombstone: false,
+    };
+    let (header, value) = bundle::write(&label, &[]).unwrap();
+    api.write("environment/a", &value, Some(&header.metadata()));
+    let url = api.url();
+    let arguments = ["status", "--api", &url, "--store", STORE];
+    let finished = jackstaff(&tools, &arguments, "");
+    assert_eq!(finished.code, 0, "{finished:?}");
+    assert!(finished.output.contains("environment `a`: warning: revision "), "{finished:?}");
+    let finished = jackstaff(&tools, &[&arguments[..], &["--json"]].concat(), "");
+    let json: Value = serde_json::from_str(&finished.output).unwrap();
+    let environment = environment(&json, "a");
+    assert_eq!(environment["wrong"], json!([]));
+    let warning = environment["warnings"][0].as_str().unwrap();
+    assert!(warning.starts_with(&format!("revision {} is ", now + 3_600)), "{warning}");
+
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), document("a", MARCH)).unwrap();
+    let file = file.path().display().to_string();
+    let finished = jackstaff(&tools, &["publish", "--api", &url, "--store", STORE, &file], "");
+    assert_eq!(finished.code, 0, "{finished:?}");
+    let warning = format!("{file}: warning: revision {} is ", now + 3_601);
+    assert!(finished.errors.contains(&warning), "{finished:?}");
+}
+
+/// Answers one request with this, and returns the lines of its head.
 fn answers_once(status: &str, body: &Value) -> (String, thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -189,7 +229,7 @@ fn answers_once(status: &str, body: &Value) -> (String, thread::JoinHandle<Vec<S
 }
 
 #[test]
-fn what_whoever_publishes_says() {
+fn what_serve_reports() {
     let Some(tools) = tools() else { return };
     let api = store(&tools);
     let url = api.url();
@@ -234,7 +274,7 @@ fn what_whoever_publishes_says() {
     assert_eq!(said["serve"], json!({ "bus": "none", "api_calls": 3 }));
 
     for (answer, why) in [
-        ("404 Not Found", "answered 404: nobody publishes there"),
+        ("404 Not Found", "answered 404: no publisher runs there"),
         ("401 Unauthorized", "answered 401 Unauthorized: the token is missing or wrong"),
     ] {
         let (serve, _) = answers_once(answer, &json!({}));
@@ -246,7 +286,7 @@ fn what_whoever_publishes_says() {
 
 /// As `serve` itself says it.
 #[test]
-fn what_a_serve_says_that_runs() {
+fn what_a_running_serve_reports() {
     let Some(tools) = tools() else { return };
     let api = fastly_api();
     let url = api.url();
@@ -270,7 +310,7 @@ fn what_a_serve_says_that_runs() {
     let with_token = ["--serve-token-file", &*token];
     serve.says("published environment `a`");
     let said = format!("{bad}: the whole: missing field `api_key` at line 1 column 2");
-    let finished = eventually("what is broken is told of", SOON, || {
+    let finished = eventually("what is broken is reported", SOON, || {
         let finished = status(&with_token);
         finished.output.contains(&said).then_some(finished)
     });

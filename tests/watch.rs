@@ -143,7 +143,7 @@ fn what_is_edited_is_served_through_faults_of_files_and_origin() {
     assert_eq!(edge.get(FLAGS, "a").header("jackstaff-revision"), revision, "nothing was written again");
 
     fs::remove_file(&file).unwrap();
-    watch.says("a.json: is gone; environment `a` goes on being served as it is");
+    watch.says("a.json: is gone; environment `a` stays served as it is");
     assert_eq!(value("a"), "three");
     assert!(watch.terminate().success());
 }

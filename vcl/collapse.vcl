@@ -2,7 +2,7 @@
 
 # The stream that says nothing. It is for keys that can be no client-side key, and for whoever comes too often. Such a
 # client is held instead of sent away: some SDKs ask again hundreds of times a second when an answer ends, whatever its
-# status. The origin knows the name too (src/origin/segment.rs).
+# status. The origin knows the name too (src/origin/stream_part.rs).
 sub collapse_silence_recv {
   set req.url = "/sse/environments/jackstaff:silent/stream";
 }

@@ -2,8 +2,8 @@
 # call of `limit_recv`.
 #
 # A client asks once or twice a minute, so this leaves room for thousands of them behind one address, all of which come
-# back at once when their segment ends. Beyond, something asks in a loop: it is not sent away but given a stream that
-# says nothing, which holds it for a segment's time. Connections that are open are not counted.
+# back at once when their part ends. Beyond, something asks in a loop: it is not sent away but given a stream that
+# says nothing, which holds it for a part's time. Connections that are open are not counted.
 
 ratecounter limit_requests {}
 penaltybox limit_exceeded {}

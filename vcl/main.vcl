@@ -1,13 +1,13 @@
 # Streams of change signals by a classic Fastly service (Deliver), which has the origin of streams as its only backend:
-# `jackstaff origin --segment 40`. README.md says how to install it. However many clients listen, a POP has one
-# connection to the origin for each environment and segment.
+# `jackstaff origin --stream-seconds 40`. README.md says how to install it. However many clients listen, a POP has one
+# connection to the origin for each environment and stream part.
 #
 # Never here: `return(pass)` and fetches after a `restart`. Both would give a client a connection of its own.
 
 include "state";
 include "collapse";
 include "limit";
-include "segment";
+include "stream_part";
 include "failure";
 include "cors";
 
@@ -33,7 +33,7 @@ sub vcl_hit {
 
 sub vcl_miss {
 #FASTLY miss
-  call segment_miss;
+  call stream_part_miss;
   return(fetch);
 }
 
@@ -44,7 +44,7 @@ sub vcl_pass {
 
 sub vcl_fetch {
 #FASTLY fetch
-  call segment_fetch;
+  call stream_part_fetch;
   call failure_fetch;
   return(deliver);
 }
@@ -59,7 +59,7 @@ sub vcl_error {
 sub vcl_deliver {
 #FASTLY deliver
   call failure_deliver;
-  call segment_deliver;
+  call stream_part_deliver;
   call cors_deliver;
   return(deliver);
 }

@@ -89,7 +89,7 @@ mod seconds {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     pub(super) fn serialize<S: Serializer>(time: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
-        time.map(|time| (time.as_secs_f64() * 1_000.0).round() / 1_000.0).serialize(to)
+        time.map(crate::time::seconds).serialize(to)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {

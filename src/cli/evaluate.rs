@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     /// Evaluate this environment document
     #[arg(long, value_name = "FILE")]
     document: Option<PathBuf>,
-    /// For the identity of this name; for nobody if there is none
+    /// For the identity of this name; without it, for no identity
     #[arg(long, value_name = "ID", requires = "document")]
     identifier: Option<String>,
     /// With this trait: a JSON value (41, true, "41"), or else a text
@@ -90,7 +90,7 @@ fn evaluate_lines(options: Options) -> Result<()> {
         }
         let answer = answer(&line, options);
         if let Err(error) = writeln!(output, "{answer}").and_then(|()| output.flush()) {
-            // Whoever asked has gone; there is nobody left to tell.
+            // The reader has closed the pipe.
             return if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error.into()) };
         }
     }

@@ -1,38 +1,40 @@
 //! `jackstaff origin`: the origin of change signals.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use api::Secret;
 use clap::Args;
-use origin::Token;
 use tokio::signal;
 
 use crate::origin_arguments::OriginArguments;
+use crate::target::ORIGIN_TOKEN;
 
 /// Run the origin of change signals, which holds no flags
 ///
-/// Takes announcements (`POST /sse/environments/KEY/queue-change`), tells streams (`GET /sse/environments/KEY/stream`)
-/// of them, and answers `/health/liveness`, `/health/readiness` and `/metrics`. Streams ask for no token, since all they
-/// tell is when an environment changed. On Ctrl-C or TERM it aborts them, finishes other requests, and ends.
+/// Takes announcements (`POST /sse/environments/KEY/queue-change`), passes them on to streams (`GET
+/// /sse/environments/KEY/stream`), and answers `/health/liveness`, `/health/readiness` and `/metrics`. Streams ask for no
+/// token, since they only say when an environment changed. On Ctrl-C or TERM it aborts them, finishes other requests, and
+/// ends.
 #[derive(Args)]
 #[command(after_help = "Examples:
   jackstaff origin
   jackstaff origin --listen 0.0.0.0:8080 --token-file /run/secrets/origin-token
   jackstaff origin --max-streams 5000 --max-environments 200
-  jackstaff origin --segment 40
+  jackstaff origin --stream-seconds 40
   jackstaff origin --bus redis://redis.example.com:6379 --bus-password-file /run/secrets/redis-password
   curl -N http://127.0.0.1:7678/sse/environments/KEY/stream
 
 Environment variables:
-  JACKSTAFF_BUS  the URL of the bus with its password, redis://:PASSWORD@HOST:PORT/DB, unless --bus is given")]
+  JACKSTAFF_ORIGIN_TOKEN  the token that announcements must carry, unless --token-file names a file with it
+  JACKSTAFF_BUS           the URL of the bus with its password, redis://:PASSWORD@HOST:PORT/DB, unless --bus is given")]
 pub(crate) struct Arguments {
     /// Where to listen
     #[arg(long, value_name = "ADDR", env = "ORIGIN_ADDR", default_value = "127.0.0.1:7678")]
     listen: SocketAddr,
-    /// The file that holds the token which announcements have to bring; without it, everybody may announce
+    /// A file with the token that announcements must carry; without a token, anybody may announce changes
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     #[command(flatten)]
@@ -50,12 +52,8 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn serve(arguments: &Arguments) -> Result<()> {
-    let token = arguments.token_file.as_ref().map(|file| -> Result<Token> {
-        let name = file.display();
-        let text = fs::read_to_string(file).with_context(|| format!("{name} could not be read"))?;
-        Token::parse(text.trim_end()).with_context(|| name.to_string())
-    });
-    let origin = arguments.origin.origin("origin", token.transpose()?, None)?;
+    let token = Secret::read_token(arguments.token_file.as_deref(), ORIGIN_TOKEN)?;
+    let origin = arguments.origin.origin("origin", token, None)?;
     let runtime = tokio::runtime::Runtime::new().context("no runtime could be started")?;
     runtime.block_on(async {
         let address = arguments.listen;
@@ -66,7 +64,7 @@ fn serve(arguments: &Arguments) -> Result<()> {
     })
 }
 
-/// Ctrl-C, or TERM where there is such a thing.
+/// Ctrl-C, or TERM on systems that have it.
 pub(crate) async fn end() {
     let interrupt = async {
         // Without a handler the process ends by the signal itself.

@@ -4,10 +4,12 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
+use api::Secret;
 use clap::Args;
-use origin::{BusAddress, Origin, Segment, Settings, Token, WebhookSecret};
+use origin::{BusAddress, Origin, Settings, StreamPart};
 
-use crate::target::secret_text;
+/// The environment variable with the URL of the bus, which may hold its password.
+const BUS: &str = "JACKSTAFF_BUS";
 
 #[derive(Args)]
 pub(crate) struct OriginArguments {
@@ -27,77 +29,75 @@ pub(crate) struct OriginArguments {
     bus_password_file: Option<PathBuf>,
     /// End each stream after so many seconds, 5 to 90, for a cache that hands it on to clients (vcl/); not for edges
     ///
-    /// Clients read what the origin writes, so it says when to come back, sends a comment every 10 seconds, tells no
-    /// revision twice, and holds whoever asks with a bad key. Caches may join clients for three eighths of that time.
-    /// 40 is a good number: whoever joins has 25 to 40 seconds.
-    #[arg(long, value_name = "SECONDS", value_parser = segment)]
-    segment: Option<Segment>,
+    /// Clients read these streams themselves. So a stream says when to connect again, has a comment every 10 seconds, repeats
+    /// no revision, and stays open and silent for a bad key. Caches may join clients to it for three eighths of that time.
+    /// With 40, a good number, a client has 25 to 40 seconds.
+    #[arg(long, value_name = "SECONDS", value_parser = stream_part)]
+    stream_seconds: Option<StreamPart>,
 }
 
-fn segment(text: &str) -> Result<Segment, String> {
-    let (least, most) = Segment::SECONDS;
-    let segment = text.parse().ok().and_then(Segment::of_seconds);
-    segment.ok_or_else(|| format!("not a whole number from {least} to {most}"))
+fn stream_part(text: &str) -> Result<StreamPart, String> {
+    let (least, most) = StreamPart::SECONDS;
+    let part = text.parse().ok().and_then(StreamPart::of_seconds);
+    part.ok_or_else(|| format!("not a whole number from {least} to {most}"))
 }
 
-/// Files for what is no stream: listener, announcements, questions for health and metrics.
+/// Files beside those of streams: listener, announcements, requests for health and metrics.
 const OTHER_FILES: u64 = 64;
 
 impl OriginArguments {
-    /// The origin, with what announcements have to bring; what it lacks is said aloud, in the name of a `command`.
-    /// Webhooks are of use where something is published in this very process.
+    /// The origin, with the token of announcements. What it lacks is warned of, in the name of a `command`. Only a `command`
+    /// that publishes in the same process has a webhook secret.
     pub(crate) fn origin(
         &self,
         command: &str,
-        token: Option<Token>,
-        webhook_secret: Option<WebhookSecret>,
+        token: Option<Secret>,
+        webhook_secret: Option<Secret>,
     ) -> Result<Origin> {
         let origin = Origin::new(Settings {
             token,
             webhook_secret,
             max_streams: possible(command, self.max_streams),
             max_environments: self.max_environments,
-            segment: self.segment,
+            stream_part: self.stream_seconds,
         });
         if origin.accepts_everyone() {
             eprintln!(
-                "jackstaff {command}: no token for announcements, so everybody who reaches it may announce changes"
+                "jackstaff {command}: no token for announcements, so anybody who reaches it may announce changes"
             );
         }
         let Some(bus) = self.bus()? else { return Ok(origin) };
         let command = command.to_owned();
-        // What nobody reads any more is no reason to stop.
+        // A closed stderr is ignored.
         Ok(origin.with_bus(bus, move |line| drop(writeln!(io::stderr(), "jackstaff {command}: {line}"))))
     }
 
     fn bus(&self) -> Result<Option<BusAddress>> {
-        let (url, place) = match &self.bus {
-            Some(url) => (url.clone(), "--bus".to_owned()),
-            None => match secret_text(None, "JACKSTAFF_BUS")? {
-                Some(found) => found,
-                None => {
-                    let without = self.bus_password_file.is_some();
-                    ensure!(
-                        !without,
-                        "--bus-password-file: there is no bus; name one by --bus or JACKSTAFF_BUS"
-                    );
-                    return Ok(None);
-                }
-            },
+        let address = match &self.bus {
+            Some(url) => Some(BusAddress::parse(url).context("--bus")?),
+            None => Secret::read_variable(BUS)?
+                .map(|url| BusAddress::parse(url.reveal()).context(BUS))
+                .transpose()?,
         };
-        let address = BusAddress::parse(&url).context(place)?;
+        let Some(address) = address else {
+            let has_password = self.bus_password_file.is_some();
+            ensure!(!has_password, "--bus-password-file: there is no bus; name one by --bus or {BUS}");
+            return Ok(None);
+        };
         ensure!(
             self.bus.is_none() || !address.has_password(),
-            "--bus: others may read a password on a command line; set JACKSTAFF_BUS, or name a --bus-password-file"
+            "--bus: other users of this machine can read a password on a command line; set {BUS}, or name a \
+             --bus-password-file"
         );
-        let Some(file) = &self.bus_password_file else { return Ok(Some(address)) };
-        let Some((password, place)) = secret_text(Some(file), "")? else { return Ok(Some(address)) };
-        Ok(Some(address.with_password(&password).context(place)?))
+        Ok(Some(match &self.bus_password_file {
+            Some(file) => address.with_password(&Secret::read_file(file)?),
+            None => address,
+        }))
     }
 }
 
 /// As many of the wanted streams as there can be open files, for which the limit of the process is raised as far as the
-/// system lets it. Said aloud if it is fewer: beyond, nobody could ask for health or announce anything.
+/// system allows. If it is fewer, this is warned of. More streams would leave no files for health and announcements.
 fn possible(command: &str, streams: usize) -> usize {
     let wanted = u64::try_from(streams).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
     // A system that does not say has no such limit.

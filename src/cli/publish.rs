@@ -8,8 +8,8 @@ use anyhow::{Result, bail};
 use api::EnvironmentKey;
 use clap::Args;
 use publisher::{
-    Client, Clock, Options, Place, Report, ServerKeySource, ServerKeysReport, Source, SystemClock, Target,
-    parse_server_keys, publish, publish_answer, publish_server_keys,
+    Client, Clock, DocumentSource, Place, PublishOptions, Report, ServerKeySource, ServerKeysReport,
+    SystemClock, Target, parse_server_keys, publish, publish_answer, publish_server_keys,
 };
 
 use crate::USAGE;
@@ -50,7 +50,7 @@ pub(crate) struct Arguments {
     target: TargetArguments,
     #[command(flatten)]
     sources: SourceArguments,
-    /// A server-side key of the one FILE's environment; seen by everybody on this machine, so for trying things out
+    /// A server-side key of the one FILE's environment; other users of this machine can read it, so for trying things out
     #[arg(long, value_name = "KEY")]
     server_key: Vec<String>,
     /// Where regular expressions have to match
@@ -72,18 +72,18 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             return USAGE.into();
         }
     };
-    let options = Options {
+    let options = PublishOptions {
         anchoring: arguments.regex_anchor.into(),
         force: arguments.force,
         keep_removed: false,
         dry_run: arguments.dry_run,
-        // Somebody is there to read the warnings.
+        // Unlike a watch, this is run by a person who reads the warnings.
         hold_unknown: false,
     };
     let clock = SystemClock::start();
     let client = Client::new(target, &clock);
     let mut publication = Publication { client: &client, options, server_keys, places: BTreeMap::new() };
-    let of_files = arguments.files.iter().map(|file| match Source::read(file) {
+    let of_files = arguments.files.iter().map(|file| match DocumentSource::read(file) {
         Ok(source) => publication.publish(Place::from(file.as_path()), &source),
         Err(fault) => refused(&fault),
     });
@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 fn prepare(arguments: &Arguments) -> Result<(Sources, ServerKeys, Target)> {
     let sources = arguments.sources.sources()?;
     let server_keys = server_keys(arguments, &sources)?;
-    // What is wrong with the arguments is said before anything about the target.
+    // What is wrong with the arguments is reported before anything about the target.
     Ok((sources, server_keys, arguments.target.target("publish")?))
 }
 
@@ -110,20 +110,22 @@ fn refused(fault: &dyn std::fmt::Display) -> Verdict {
 /// One document after the other.
 struct Publication<'a> {
     client: &'a Client<'a>,
-    options: Options,
+    options: PublishOptions,
     server_keys: ServerKeys,
     /// Where each environment is from.
     places: BTreeMap<String, Place>,
 }
 
 impl Publication<'_> {
-    fn publish(&mut self, place: Place, source: &Source) -> Verdict {
+    fn publish(&mut self, place: Place, source: &DocumentSource) -> Verdict {
         if let Some(other) = self.places.get(source.key.as_str()) {
             let key = &source.key;
-            return refused(&format!("{place}: api_key: environment `{key}` is that of {other} too"));
+            return refused(&format!(
+                "{place}: api_key: environment `{key}` is already published from {other}"
+            ));
         }
         let report = publish(self.client, source, &self.server_keys.of(source), &self.options);
-        say(&place, &source.key, &report, self.options.dry_run);
+        print_report(&place, &source.key, &report, self.options.dry_run);
         let verdict = judge(&place, &report);
         self.places.insert(source.key.to_string(), place);
         verdict
@@ -137,12 +139,13 @@ impl Publication<'_> {
         clock: &SystemClock,
     ) -> Verdict {
         let mut worst = Verdict::Good;
-        // After one that could not be fetched for all its tries the next has one, or it would take hours.
+        // After an environment that could not be fetched with all its tries, the next one has a single try. Otherwise this
+        // could take hours.
         let mut retries = RETRIES;
         for (environment, server_keys) in manifest {
             let place = Place::at_flagsmith(&flagsmith.name, environment);
             if let Some(file) = self.places.get(environment) {
-                println!("{place}: not fetched, since it is that of {file}");
+                println!("{place}: skipped: already published from {file}");
                 continue;
             }
             let key = match EnvironmentKey::parse(environment) {
@@ -153,7 +156,7 @@ impl Publication<'_> {
                 }
             };
             let Some(secret) = ServerKeySource::first_open(server_keys, clock.now()) else {
-                eprintln!("{place}: not fetched, since none of its server-side keys opens it now");
+                eprintln!("{place}: not fetched: none of its server-side keys is active and has not expired");
                 worst = worst.max(self.publish_keys(&place, &key, server_keys));
                 continue;
             };
@@ -164,11 +167,11 @@ impl Publication<'_> {
                     let advice = failed.advice(&key).map_or(String::new(), |advice| format!("; {advice}"));
                     format!("{place}: {failed}{advice}")
                 })?;
-                Source::fetched(&place, &text, &key).map_err(|fault| fault.to_string())
+                DocumentSource::fetched(&place, &text, &key).map_err(|fault| fault.to_string())
             };
             worst = worst.max(match publish_answer(self.client, &key, ask, server_keys, &self.options) {
                 Ok(report) => {
-                    say(&place, &key, &report, self.options.dry_run);
+                    print_report(&place, &key, &report, self.options.dry_run);
                     judge(&place, &report)
                 }
                 Err(why) => refused(&why).max(self.publish_keys(&place, &key, server_keys)),
@@ -177,8 +180,7 @@ impl Publication<'_> {
         worst
     }
 
-    /// Publishes the server-side keys of an environment whose document is not to be had: a revoked key waits for
-    /// nothing.
+    /// Publishes the server-side keys of an environment whose document cannot be fetched: a revoked key must not wait.
     fn publish_keys(&self, place: &Place, key: &EnvironmentKey, server_keys: &[ServerKeySource]) -> Verdict {
         let report = publish_server_keys(self.client, key, server_keys, self.options.dry_run);
         if let Some(keys) = sentence_of_keys(&report, self.options.dry_run) {
@@ -188,8 +190,8 @@ impl Publication<'_> {
     }
 }
 
-/// Says what was done for a document, and what is odd about it.
-fn say(place: &Place, key: &EnvironmentKey, report: &Report, dry_run: bool) {
+/// Prints what was done for a document, and its warnings.
+fn print_report(place: &Place, key: &EnvironmentKey, report: &Report, dry_run: bool) {
     let keys = sentence_of_keys(&report.server_keys, dry_run);
     let Ok(published) = &report.environment else {
         if let Some(keys) = keys {
@@ -200,8 +202,8 @@ fn say(place: &Place, key: &EnvironmentKey, report: &Report, dry_run: bool) {
     for warning in &published.warnings {
         eprintln!("{place}: warning: {warning}");
     }
-    if let Some(odd) = &published.odd {
-        eprintln!("{place}: warning: {odd}");
+    for warning in &published.plan_warnings {
+        eprintln!("{place}: warning: {warning}");
     }
     println!(
         "{place}: {}{}",
@@ -224,7 +226,7 @@ enum ServerKeys {
 }
 
 impl ServerKeys {
-    fn of(&self, source: &Source) -> Vec<ServerKeySource> {
+    fn of(&self, source: &DocumentSource) -> Vec<ServerKeySource> {
         match self {
             ServerKeys::Manifest(manifest) => manifest.get(source.key.as_str()).cloned().unwrap_or_default(),
             ServerKeys::OfTheOneFile(keys) => keys.clone(),

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use api::progress::{Changed, Progress};
-use api::{EnvironmentKey, Revision};
+use api::{EnvironmentKey, Revision, Secret};
 use clap::Args;
-use origin::{Control, Origin, Token, WebhookSecret};
+use origin::{Control, Origin};
 use publisher::watch::Remote;
 use publisher::{Announce, Signals, SystemClock};
 use tokio::task::block_in_place;
@@ -22,18 +22,18 @@ use crate::USAGE;
 use crate::origin::end;
 use crate::origin_arguments::OriginArguments;
 use crate::source_arguments::MANIFESTS;
-use crate::target::{StoreArguments, secret_text};
-use crate::watch::{WatchedArguments, end_unfinished, say};
+use crate::target::{ORIGIN_TOKEN, StoreArguments};
+use crate::watch::{WatchedArguments, end_unfinished, log};
 
 /// How long a write under way may take to its end.
 const LAST_WRITE: Duration = Duration::from_secs(10);
 
-/// Run the origin of change signals, and publish whatever changes
+/// Run the origin of change signals, and publish what changes
 ///
-/// `origin` and `watch` in one process, for set-ups that need no more. It hears of changes by itself (files are looked
-/// at, Flagsmith is polled), at once where Flagsmith's SSE_SERVER_BASE_URL or a webhook of an environment points at it:
-/// POST /webhooks/flagsmith, signed. /health/readiness and /status tell which environment is how far behind and why,
-/// /metrics the same in numbers. It holds nothing that is not elsewhere, and may be killed and started again at any
+/// `origin` and `watch` in one process, for set-ups that need no more. It finds changes by itself (files are looked at,
+/// Flagsmith is polled), and at once where Flagsmith's SSE_SERVER_BASE_URL or a signed webhook points at it:
+/// POST /webhooks/flagsmith. /health/readiness and /status say which environment is how far behind and why, /metrics the
+/// same in numbers. It holds nothing that is not elsewhere, and may be killed and started again at any
 /// time. Ends on Ctrl-C or TERM. Exit codes: 0 ended so; 1 it could not listen; 2 a write under way took more than 10 s;
 /// 64 wrong usage.
 #[derive(Args)]
@@ -44,7 +44,7 @@ const LAST_WRITE: Duration = Duration::from_secs(10);
 
 Environment variables:
   FASTLY_API_TOKEN          the API token, unless --token-file names a file with it
-  JACKSTAFF_ORIGIN_TOKEN    the token that announcements have to bring, unless --origin-token-file names a file with it
+  JACKSTAFF_ORIGIN_TOKEN    the token that announcements must carry, unless --origin-token-file names a file with it
   JACKSTAFF_WEBHOOK_SECRET  what Flagsmith signs webhooks with, unless --webhook-secret-file names a file with it
   JACKSTAFF_BUS             the URL of the bus with its password, unless --bus is given
   JACKSTAFF_SERVER_KEYS     a manifest itself, unless --server-keys names a file with it; a file is watched, too
@@ -61,10 +61,10 @@ pub(crate) struct Arguments {
     listen: SocketAddr,
     #[command(flatten)]
     origin: OriginArguments,
-    /// The file that holds the token which announcements have to bring; without a token, everybody may announce
+    /// A file with the token that announcements must carry; without a token, anybody may announce changes
     #[arg(long, value_name = "FILE")]
     origin_token_file: Option<PathBuf>,
-    /// The file that holds the secret that Flagsmith signs webhooks with; without a secret there are none
+    /// A file with the secret that Flagsmith signs webhooks with; without a secret, there are no webhooks
     #[arg(long, value_name = "FILE")]
     webhook_secret_file: Option<PathBuf>,
 }
@@ -94,13 +94,11 @@ struct Serving {
 
 fn prepare(arguments: &Arguments) -> Result<Serving> {
     let session = arguments.watched.session()?;
-    let token = secret_text(arguments.origin_token_file.as_deref(), "JACKSTAFF_ORIGIN_TOKEN")?;
-    let token = token.map(|(text, place)| Token::parse(&text).context(place)).transpose()?;
-    let secret = secret_text(arguments.webhook_secret_file.as_deref(), "JACKSTAFF_WEBHOOK_SECRET")?;
-    let secret = secret.map(|(text, place)| WebhookSecret::parse(&text).context(place)).transpose()?;
+    let token = Secret::read_token(arguments.origin_token_file.as_deref(), ORIGIN_TOKEN)?;
+    let secret = Secret::read(arguments.webhook_secret_file.as_deref(), "JACKSTAFF_WEBHOOK_SECRET")?;
     let origin = arguments.origin.origin("serve", token, secret)?;
-    let origin = origin.with_control(Arc::new(Watched(session.remote())));
-    let target = arguments.store.target("serve", Signals::Here(Arc::new(Here(origin.clone()))))?;
+    let origin = origin.with_control(Arc::new(OwnWatch(session.remote())));
+    let target = arguments.store.target("serve", Signals::InProcess(Arc::new(OwnOrigin(origin.clone()))))?;
     Ok(Serving { session, target, origin })
 }
 
@@ -115,16 +113,16 @@ impl Serving {
             let (ended, mut watch_ended) = tokio::sync::oneshot::channel();
             let hurried = Arc::clone(&clock);
             thread::spawn(move || {
-                session.run(target, &clock, |news| say("serve", news));
-                // Nobody waits if the program is ending in a hurry.
+                session.run(target, &clock, |line| log("serve", line));
+                // The receiver is gone if the program is ending without waiting.
                 let _ = ended.send(());
             });
-            let is_alone = Cell::new(false);
+            let has_watch_stopped = Cell::new(false);
             // Streams go on until the last write is announced.
             let last = async {
                 tokio::select! {
                     () = end() => {}
-                    _ = &mut watch_ended => return is_alone.set(true),
+                    _ = &mut watch_ended => return has_watch_stopped.set(true),
                 }
                 hurried.hurry();
                 let unfinished = async {
@@ -136,31 +134,31 @@ impl Serving {
                 }
             };
             origin::run(listener, origin, last).await;
-            ensure!(!is_alone.get(), "the watch broke off, which is a fault of this program");
+            ensure!(!has_watch_stopped.get(), "internal error: the watcher stopped");
             Ok(())
         })
     }
 }
 
-/// Tells the streams of this very process, and of its replicas.
-struct Here(Origin);
+/// The origin in the same process.
+struct OwnOrigin(Origin);
 
-impl Announce for Here {
+impl Announce for OwnOrigin {
     fn announce(&self, key: &EnvironmentKey, revision: Revision) -> Result<(), String> {
-        self.0.announce(key, revision).map_err(|full| full.to_string())
+        self.0.announce(key, revision).map_err(|error| error.to_string())
     }
 }
 
-/// The watch of this very process.
-struct Watched(Remote);
+/// The watch in the same process.
+struct OwnWatch(Remote);
 
-impl Control for Watched {
+impl Control for OwnWatch {
     fn changed(&self, what: Changed) -> bool {
         self.0.changed(what)
     }
 
     fn progress(&self) -> Progress {
-        // A watch that ends has nothing to tell. One that is busy takes milliseconds to answer.
+        // A watch that ends reports nothing. One that is busy answers within milliseconds.
         block_in_place(|| self.0.progress()).unwrap_or_default()
     }
 }

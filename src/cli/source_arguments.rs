@@ -9,14 +9,14 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use publisher::{Flagsmith, ServerKeySource, parse_server_keys};
 
-/// A manifest's text, for those who keep secrets in their environment.
+/// The environment variable that holds a manifest's text.
 const MANIFEST: &str = "JACKSTAFF_SERVER_KEYS";
 
-/// A file of certificates to trust in place of the usual ones, as other programs know it: a Flagsmith of one's own may
-/// have one that its owner made.
+/// The environment variable with a file of certificates to trust in place of the usual ones, as other programs have it. A
+/// self-hosted Flagsmith may have a certificate that its owner made.
 const CERTIFICATES: &str = "SSL_CERT_FILE";
 
-/// What help says of manifests.
+/// Manifests, as `--help` describes them.
 pub(crate) const MANIFESTS: &str = "A manifest of server-side keys, in one of these shapes:
   {\"<client-side key>\": [\"ser.…\", {\"key\": \"ser.…\", \"active\": true, \"expires_at\": null}]}
   [{\"server_key\": \"ser.…\", \"client_key\": \"…\"}]   (or an edge-proxy's configuration with `environment_key_pairs`)";
@@ -44,7 +44,7 @@ pub(crate) struct Sources {
     pub(crate) server_keys_file: Option<PathBuf>,
 }
 
-/// Flagsmith's API, and what it is called in what is said.
+/// Flagsmith's API, and its name in messages.
 pub(crate) struct NamedFlagsmith {
     pub(crate) name: String,
     pub(crate) api: Flagsmith,

@@ -7,20 +7,20 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use api::EnvironmentKey;
+use api::{EnvironmentKey, Secret};
 use clap::Args;
-use publisher::status::{Question, Status, status, wrong};
+use publisher::status::{Status, StatusQuery, problems, status};
 use publisher::{Client, Clock, Signals, SystemClock, Target};
 
 use crate::USAGE;
-use crate::target::{ApiArguments, secret};
+use crate::target::{ApiArguments, ORIGIN_TOKEN};
 
 /// Show what is stored of each environment, what an edge serves, and whether they agree
 ///
 /// Lists the environments of the KV store, or looks at the KEYs alone: the revision, how long ago it was published, when
 /// its source says that it changed, the bytes of its sections, and the share of what a value may have. With --edge, what
 /// the edge at that address answers to each client-side key; with --serve, what `jackstaff serve` says of each, and which
-/// documents are broken there. Nothing is written. Each environment is a call to Fastly's API, which takes about 1,000 an
+/// documents are broken there. A revision that is more than ten seconds ahead of the clock is warned of. Nothing is written. Each environment is a call to Fastly's API, which takes about 1,000 an
 /// hour. Exit codes: 0 all agree, and nothing is broken; 1 something disagrees, is behind or is broken; 2 the store or a
 /// server could not be asked; 64 wrong usage.
 #[derive(Args)]
@@ -31,7 +31,7 @@ use crate::target::{ApiArguments, secret};
 
 Environment variables:
   FASTLY_API_TOKEN        the API token, unless --token-file names a file with it
-  JACKSTAFF_ORIGIN_TOKEN  the token that `serve` wants to see, unless --serve-token-file names a file with it")]
+  JACKSTAFF_ORIGIN_TOKEN  the token of `serve`, unless --serve-token-file names a file with it")]
 pub(crate) struct Arguments {
     /// Client-side keys of environments
     #[arg(value_name = "KEY")]
@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
     /// A `jackstaff serve` that is asked how publishing goes
     #[arg(long, value_name = "URL")]
     serve: Option<String>,
-    /// A file with the token that it wants to see
+    /// A file with its token
     #[arg(long, value_name = "FILE", requires = "serve")]
     serve_token_file: Option<std::path::PathBuf>,
     /// Print one JSON object
@@ -54,11 +54,11 @@ pub(crate) struct Arguments {
 
 /// Something disagrees, is behind or is broken.
 const DISAGREES: u8 = 1;
-/// Somebody could not be asked.
+/// The store or a server could not be asked.
 const UNANSWERED: u8 = 2;
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let (target, question) = match prepare(arguments) {
+    let (target, query) = match prepare(arguments) {
         Ok(prepared) => prepared,
         Err(error) => {
             eprintln!("jackstaff status: {error:#}");
@@ -66,13 +66,13 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         }
     };
     let clock = SystemClock::start();
-    let status = status(&Client::new(target, &clock), &clock, &question);
+    let status = status(&Client::new(target, &clock), &clock, &query);
     let text = if arguments.json {
         format!("{:#}\n", json::json(&status, clock.now()))
     } else {
         table::table(&status, clock.now())
     };
-    // What nobody reads any more is no reason to fail.
+    // A closed output is ignored.
     let _ = io::stdout().write_all(text.as_bytes());
     for unanswered in &status.unanswered {
         eprintln!("jackstaff status: {unanswered}");
@@ -86,23 +86,23 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn prepare(arguments: &Arguments) -> Result<(Target, Question)> {
+fn prepare(arguments: &Arguments) -> Result<(Target, StatusQuery)> {
     let keys = arguments
         .keys
         .iter()
-        .map(|key| EnvironmentKey::parse(key).with_context(|| format!("{key:?} is no client-side key")));
+        .map(|key| EnvironmentKey::parse(key).with_context(|| format!("{key:?} is not a client-side key")));
     let environments = keys.collect::<Result<Vec<_>>>()?;
     let serving = match &arguments.serve {
         Some(url) => {
-            Some((url.clone(), secret(arguments.serve_token_file.as_deref(), "JACKSTAFF_ORIGIN_TOKEN")?))
+            Some((url.clone(), Secret::read_token(arguments.serve_token_file.as_deref(), ORIGIN_TOKEN)?))
         }
         None => None,
     };
-    let target = arguments.api.target(None, Signals::Nobody)?;
-    Ok((target, Question { environments, edge: arguments.edge.clone(), serving }))
+    let target = arguments.api.target(None, Signals::None)?;
+    Ok((target, StatusQuery { environments, edge: arguments.edge.clone(), serving }))
 }
 
 fn disagrees(status: &Status) -> bool {
-    status.environments.iter().any(|environment| !wrong(environment).is_empty())
+    status.environments.iter().any(|environment| !problems(environment).is_empty())
         || !status.troubles().is_empty()
 }

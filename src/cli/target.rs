@@ -1,11 +1,14 @@
-//! Where commands write, and whom they tell.
+//! Where commands write and announce.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
+use api::Secret;
 use clap::Args;
-use publisher::{Secret, Signals, Target};
+use publisher::{Signals, Target};
+
+/// The environment variable with the token that announcements carry. The origin that takes them reads the same one.
+pub(crate) const ORIGIN_TOKEN: &str = "JACKSTAFF_ORIGIN_TOKEN";
 
 /// The KV store.
 #[derive(Args)]
@@ -44,9 +47,9 @@ pub(crate) struct TargetArguments {
 }
 
 impl ApiArguments {
-    /// The target with its token, which tells whom it is given.
+    /// The target with its token, and with these signals.
     pub(crate) fn target(&self, service: Option<&str>, signals: Signals) -> Result<Target> {
-        let token = secret(self.token_file.as_deref(), "FASTLY_API_TOKEN")?;
+        let token = Secret::read_token(self.token_file.as_deref(), "FASTLY_API_TOKEN")?;
         Ok(Target {
             api: self.api.clone(),
             token: token
@@ -59,7 +62,7 @@ impl ApiArguments {
 }
 
 impl StoreArguments {
-    /// The target with its token, which tells whom it is given; what it lacks is said aloud, in the name of a `command`.
+    /// The target with its token, and with these signals. What it lacks is warned of, in the name of a `command`.
     pub(crate) fn target(&self, command: &str, signals: Signals) -> Result<Target> {
         let target = self.api.target(self.service.as_deref(), signals)?;
         if target.service.is_none() {
@@ -72,40 +75,20 @@ impl StoreArguments {
 }
 
 impl TargetArguments {
-    /// The target with its tokens; what it lacks is said aloud, in the name of a `command`.
+    /// The target with its tokens. What it lacks is warned of, in the name of a `command`.
     pub(crate) fn target(&self, command: &str) -> Result<Target> {
-        let token = secret(self.origin_token_file.as_deref(), "JACKSTAFF_ORIGIN_TOKEN")?;
+        let token = Secret::read_token(self.origin_token_file.as_deref(), ORIGIN_TOKEN)?;
         let signals = match &self.origin {
             Some(url) => Signals::Origin { url: url.clone(), token },
-            None => Signals::Nobody,
+            None => Signals::None,
         };
         let target = self.store.target(command, signals)?;
         if self.origin.is_none() {
-            eprintln!("jackstaff {command}: no --origin, so open apps are not told");
+            eprintln!(
+                "jackstaff {command}: no --origin: open apps hear of changes only when the edge next looks at the store, \
+                 within ten seconds"
+            );
         }
         Ok(target)
     }
-}
-
-/// A secret from a file, or else from an environment variable.
-pub(crate) fn secret(file: Option<&Path>, variable: &str) -> Result<Option<Secret>> {
-    let Some((text, place)) = secret_text(file, variable)? else { return Ok(None) };
-    Ok(Some(Secret::parse(&text).with_context(|| place)?))
-}
-
-/// The text of a secret from a file, or else from an environment variable, and which of them it is from. Never from a
-/// command line, which others on the machine may read.
-pub(crate) fn secret_text(file: Option<&Path>, variable: &str) -> Result<Option<(String, String)>> {
-    let (text, place) = match file {
-        Some(file) => {
-            let place = file.display().to_string();
-            let text = fs::read_to_string(file).with_context(|| format!("{place} could not be read"))?;
-            (text, place)
-        }
-        None => match std::env::var(variable) {
-            Ok(text) => (text, variable.to_owned()),
-            Err(_) => return Ok(None),
-        },
-    };
-    Ok(Some((text.trim_end().to_owned(), place)))
 }

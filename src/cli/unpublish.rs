@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use api::{EnvironmentKey, ServerKeyHash};
 use clap::Args;
-use publisher::{Client, Done, Report, SystemClock, unpublish};
+use publisher::{Client, Done, Published, SystemClock, unpublish};
 
 use crate::USAGE;
 use crate::target::TargetArguments;
@@ -59,20 +59,22 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             }
         };
         let report = unpublish(&client, &key, arguments.dry_run);
-        if let Some(sentence) = sentence(&key, &report) {
-            println!("{sentence}");
+        if let Ok(published) = &report.environment {
+            for warning in &published.plan_warnings {
+                eprintln!("{key}: warning: {warning}");
+            }
+            println!("{}", sentence(&key, published));
         }
         judge(&key, &report)
     });
     verdicts.max().unwrap_or(Verdict::Good).into()
 }
 
-fn sentence(key: &EnvironmentKey, report: &Report) -> Option<String> {
-    let published = report.environment.as_ref().ok()?;
+fn sentence(key: &EnvironmentKey, published: &Published) -> String {
     let revision = published.revision;
-    Some(match published.done {
+    match published.done {
         Done::Written => format!("removed environment `{key}` with revision {revision}"),
         Done::Unchanged => format!("unchanged: environment `{key}` was removed with revision {revision}"),
         Done::Planned => format!("would remove environment `{key}` with revision {revision}"),
-    })
+    }
 }

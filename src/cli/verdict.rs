@@ -1,15 +1,15 @@
-//! How it went, and what the program ends with.
+//! The result of a command, and its exit code.
 
 use std::fmt::Display;
 use std::process::ExitCode;
 
 use publisher::{Report, ServerKeysReport};
 
-/// How badly it went for a file or an environment; the worst is what the program ends with.
+/// The result for a file or an environment. The program ends with the worst.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
     Good,
-    NotTold,
+    NotAnnounced,
     Refused,
     NotWritten,
 }
@@ -20,19 +20,19 @@ impl From<Verdict> for ExitCode {
             Verdict::Good => 0,
             Verdict::Refused => 1,
             Verdict::NotWritten => 2,
-            Verdict::NotTold => 3,
+            Verdict::NotAnnounced => 3,
         })
     }
 }
 
-/// Says what went wrong, about what has this name.
+/// Prints what went wrong for the file or environment of this name.
 pub(crate) fn judge(name: &impl Display, report: &Report) -> Verdict {
     let environment = match &report.environment {
         Ok(_) => Verdict::Good,
-        Err(trouble) if trouble.is_refusal() => said(name, Verdict::Refused, trouble),
-        Err(trouble) => said(name, Verdict::NotWritten, trouble),
+        Err(error) if error.is_refusal() => print_error(name, Verdict::Refused, error),
+        Err(error) => print_error(name, Verdict::NotWritten, error),
     };
-    let after = report.after.iter().map(|failed| said(name, Verdict::NotTold, failed));
+    let after = report.after.iter().map(|failed| print_error(name, Verdict::NotAnnounced, failed));
     let after = after.max().unwrap_or(Verdict::Good);
     environment.max(judge_keys(name, &report.server_keys)).max(after)
 }
@@ -41,19 +41,19 @@ pub(crate) fn judge(name: &impl Display, report: &Report) -> Verdict {
 pub(crate) fn judge_keys(name: &impl Display, report: &ServerKeysReport) -> Verdict {
     let mut verdict = Verdict::Good;
     for failed in &report.failed {
-        verdict = verdict.max(said(name, Verdict::NotWritten, failed));
+        verdict = verdict.max(print_error(name, Verdict::NotWritten, failed));
     }
     if report.not_tried > 0 {
         let what = format!("{} more server-side keys were not tried", report.not_tried);
-        verdict = verdict.max(said(name, Verdict::NotWritten, &what));
+        verdict = verdict.max(print_error(name, Verdict::NotWritten, &what));
     }
     for failed in &report.after {
-        verdict = verdict.max(said(name, Verdict::NotTold, failed));
+        verdict = verdict.max(print_error(name, Verdict::NotAnnounced, failed));
     }
     verdict
 }
 
-fn said(name: &impl Display, verdict: Verdict, what: &dyn Display) -> Verdict {
+fn print_error(name: &impl Display, verdict: Verdict, what: &dyn Display) -> Verdict {
     eprintln!("{name}: {what}");
     verdict
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use publisher::watch::{AtFlagsmith, News, Session, Settings};
-use publisher::{Options, SystemClock};
+use publisher::watch::{AtFlagsmith, LogLine, Session, WatchSettings};
+use publisher::{PublishOptions, SystemClock};
 
 use crate::USAGE;
 use crate::evaluate::RegexAnchor;
@@ -20,16 +20,16 @@ use crate::target::TargetArguments;
 
 /// How long a write under way may take to its end.
 const LAST_WRITE: Duration = Duration::from_secs(10);
-/// Exit code of one that did not come to its end: what `publish` says of a store that could not be written.
+/// Exit code after a write that was not finished: the one of `publish` for a store that could not be written.
 const NOT_WRITTEN: i32 = 2;
 
 /// Publish environment documents whenever they change, and announce them
 ///
 /// Publishes each FILE, and each environment of the manifest that --flagsmith has, as `publish` does, and again
 /// whenever its content changes: at most once a second for an environment, then with the newest content. What fails is
-/// tried again until it succeeds. A document that is broken, has an operator that this version does not know, or is of an
-/// environment that is published from another place, is said so, and what was published before stays; so is a file that is
-/// older than what is stored. Of a file that is removed it says what goes on being served; `unpublish` removes an
+/// tried again until it succeeds. A document that is broken, has an operator that this version does not know, is older than
+/// what is stored, or is of an environment that is published from another place, is logged, and what was published before
+/// stays. A file that is removed is logged, and stays published; `unpublish` removes an
 /// environment, which stays removed until its file changes or `publish` publishes it again. Ends on Ctrl-C or TERM, with
 /// the write that is under way. Exit codes: 0 ended so; 2 a write under way took more than 10 s; 64 wrong usage.
 #[derive(Args)]
@@ -67,7 +67,7 @@ pub(crate) struct WatchedArguments {
     /// Replace newer documents by older files
     #[arg(long)]
     force: bool,
-    /// What becomes of a document with an operator, or a type of rule, that this version does not know
+    /// What happens to a document with an operator, or a type of rule, that this version does not know
     #[arg(long, value_enum, default_value_t = UnknownOperators::Hold)]
     unknown_operators: UnknownOperators,
     /// How often files are looked at, in milliseconds
@@ -95,12 +95,12 @@ impl WatchedArguments {
         let sources = self.sources.sources()?;
         let interval = Duration::from_secs(self.poll);
         let at_flagsmith = |NamedFlagsmith { name, api }: NamedFlagsmith| AtFlagsmith { api, name, interval };
-        Ok(Session::new(Settings {
+        Ok(Session::new(WatchSettings {
             paths: self.paths.clone(),
             flagsmith: sources.flagsmith.map(at_flagsmith),
             server_keys: sources.server_keys.unwrap_or_default(),
             server_keys_file: sources.server_keys_file,
-            options: Options {
+            options: PublishOptions {
                 anchoring: self.regex_anchor.into(),
                 force: self.force,
                 keep_removed: true,
@@ -127,11 +127,11 @@ fn watch(arguments: &Arguments) -> Result<()> {
     let target = arguments.target.target("watch")?;
     let clock = Arc::new(SystemClock::start());
     hurry_at_the_end(Arc::clone(&clock))?;
-    session.run(target, &clock, |news| say("watch", news));
+    session.run(target, &clock, |line| log("watch", line));
     Ok(())
 }
 
-/// Lets the clock be hurried when the program is to end, and ends it if that takes too long, or is asked for twice.
+/// Hurries the clock when the program is to end, and ends it if that takes too long, or after a second signal.
 fn hurry_at_the_end(clock: Arc<SystemClock>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("no runtime could be started")?;
@@ -139,7 +139,7 @@ fn hurry_at_the_end(clock: Arc<SystemClock>) -> Result<()> {
         runtime.block_on(async {
             end().await;
             clock.hurry();
-            // Whether it was the time or somebody's impatience makes no difference.
+            // A second signal ends it as the time-out does.
             let _ = tokio::time::timeout(LAST_WRITE, end()).await;
         });
         end_unfinished("watch");
@@ -150,15 +150,15 @@ fn hurry_at_the_end(clock: Arc<SystemClock>) -> Result<()> {
 /// Ends the program with a write under way.
 pub(crate) fn end_unfinished(command: &str) -> ! {
     let line = "ended with a write under way; watching again settles it".into();
-    say(command, &News { is_trouble: true, line });
+    log(command, &LogLine { is_warning: true, line });
     exit(NOT_WRITTEN);
 }
 
-/// Says it in the name of a `command`. What nobody reads any more is no reason to stop.
-pub(crate) fn say(command: &str, news: &News) {
-    let _ = if news.is_trouble {
-        writeln!(io::stderr(), "jackstaff {command}: {news}")
+/// Logs a line in the name of a `command`. A closed output is ignored.
+pub(crate) fn log(command: &str, line: &LogLine) {
+    let _ = if line.is_warning {
+        writeln!(io::stderr(), "jackstaff {command}: {line}")
     } else {
-        writeln!(io::stdout(), "jackstaff {command}: {news}")
+        writeln!(io::stdout(), "jackstaff {command}: {line}")
     };
 }

@@ -1,4 +1,4 @@
-//! The HTTP face: routes and handlers. It redirects nobody: a path means the same with a slash at its end.
+//! Routes and handlers. There are no redirects: a path means the same with a slash at its end.
 
 use api::EnvironmentKey;
 use api::progress::Changed;
@@ -14,11 +14,11 @@ use serde_json::Value;
 
 use crate::bus::Bus;
 use crate::listener::Listener;
-use crate::refusal::{Refusal, detail};
+use crate::request_error::{RequestError, detail};
 use crate::state::Origin;
-use crate::{announcement, health, metrics, request, segment, stream, watch_metrics, webhook};
+use crate::{health, metrics, queue_change, request, stream, stream_part, watch_metrics, webhook};
 
-/// A body has some fifty bytes; this leaves room for members that are not known.
+/// A body has about fifty bytes; this leaves room for members that are not known.
 const BODY_LIMIT: usize = 16 * 1024;
 
 /// The routes of an origin:
@@ -26,13 +26,13 @@ const BODY_LIMIT: usize = 16 * 1024;
 /// | route | answer |
 /// |---|---|
 /// | `GET /health/liveness` | 200 `{"status":"ok"}` |
-/// | `GET /health` | the same; with a control or a bus, which environments are behind, and whether the bus is up |
+/// | `GET /health` | the same; with announcements that were ahead of the clock, how many; with a control or a bus, which environments are behind, and whether the bus is up |
 /// | `GET /health/readiness`, `/sse/health` | as `/health`; 503 once the origin is ending |
-/// | `GET /status` | the report of the control, for those who bring the token; 404 without a control |
+/// | `GET /status` | the report of the control, for requests with the token; 404 without a control |
 /// | `GET /metrics` | Prometheus text |
-/// | `GET /sse/environments/{key}/stream` | 200, an endless event stream, for any key of the right shape; in segments, for any key |
-/// | `POST /sse/environments/{key}/queue-change` | 200 `null`, once the change is announced, or whoever publishes the environment in this process is told to look |
-/// | `POST /webhooks/flagsmith`, `/webhooks/flagsmith/{key}` | 200 `{"status":"ok"}`, once whoever publishes in this process is told to look; not there without a [`webhook_secret`](crate::Settings::webhook_secret) |
+/// | `GET /sse/environments/{key}/stream` | 200, an endless event stream, for any key of the right shape; a part of a stream, for any key |
+/// | `POST /sse/environments/{key}/queue-change` | 200 `null`, once the change is announced; or, if this process publishes the environment, once it was triggered to look |
+/// | `POST /webhooks/flagsmith`, `/webhooks/flagsmith/{key}` | 200 `{"status":"ok"}`, once this process was triggered to look; not there without a [`webhook_secret`](crate::Settings::webhook_secret) |
 ///
 /// Errors are `{"detail": "<text>"}`.
 pub fn app(origin: Origin) -> Router {
@@ -44,13 +44,11 @@ pub fn app(origin: Origin) -> Router {
         ("/metrics", get(metrics)),
         // Flagsmith's own path.
         ("/sse/health", get(health::readiness)),
-        ("/sse/environments/{key}/stream", get(stream).head(head_of_stream)),
+        ("/sse/environments/{key}/stream", get(stream).head(stream_head)),
         ("/sse/environments/{key}/queue-change", post(queue_change)),
     ];
-    let webhooks: [(&str, MethodRouter<Origin>); 2] = [
-        ("/webhooks/flagsmith", post(webhook::of_any)),
-        ("/webhooks/flagsmith/{key}", post(webhook::of_one)),
-    ];
+    let webhooks: [(&str, MethodRouter<Origin>); 2] =
+        [("/webhooks/flagsmith", post(webhook::any)), ("/webhooks/flagsmith/{key}", post(webhook::one))];
     let webhooks = webhooks.into_iter().filter(|_| origin.webhook_secret().is_some());
     routes
         .into_iter()
@@ -73,34 +71,37 @@ async fn metrics(State(origin): State<Origin>) -> Response {
     }
 }
 
-/// Asks for no token: what a stream tells, the flags themselves would.
+/// Asks for no token: a stream says no more than the flags themselves would.
 async fn stream(State(origin): State<Origin>, key: Result<Path<String>, PathRejection>) -> Response {
     match listen(&origin, key) {
-        Ok(listener) => match origin.segment() {
-            Some(segment) => stream::segment(listener, segment),
+        Ok(listener) => match origin.stream_part() {
+            Some(part) => stream::part(listener, part),
             None => stream::endless(listener),
         },
-        Err(refusal) => {
+        Err(error) => {
             origin.metrics().streams_refused.inc();
-            refusal.into_response()
+            error.into_response()
         }
     }
 }
 
-fn listen(origin: &Origin, key: Result<Path<String>, PathRejection>) -> Result<Listener, Refusal> {
-    Ok(origin.hub().listen(listened_to(origin, key)?)?)
+fn listen(origin: &Origin, key: Result<Path<String>, PathRejection>) -> Result<Listener, RequestError> {
+    Ok(origin.hub().listen(stream_key(origin, key)?)?)
 }
 
-async fn head_of_stream(State(origin): State<Origin>, key: Result<Path<String>, PathRejection>) -> Response {
-    listened_to(&origin, key).map_or_else(Refusal::into_response, |_| stream::head(origin.segment()))
+async fn stream_head(State(origin): State<Origin>, key: Result<Path<String>, PathRejection>) -> Response {
+    stream_key(&origin, key).map_or_else(RequestError::into_response, |_| stream::head(origin.stream_part()))
 }
 
-fn listened_to(origin: &Origin, key: Result<Path<String>, PathRejection>) -> Result<EnvironmentKey, Refusal> {
-    if origin.segment().is_none() {
+fn stream_key(
+    origin: &Origin,
+    key: Result<Path<String>, PathRejection>,
+) -> Result<EnvironmentKey, RequestError> {
+    if origin.stream_part().is_none() {
         return request::key(key);
     }
     let key = key.map_or_else(|_| String::new(), |Path(key)| key);
-    Ok(segment::environment(&key)?)
+    Ok(stream_part::environment(&key)?)
 }
 
 async fn queue_change(
@@ -110,22 +111,22 @@ async fn queue_change(
 ) -> Response {
     match announce(&origin, key, request).await {
         Ok(()) => Json(Value::Null).into_response(),
-        Err(refusal) => {
+        Err(error) => {
             origin.metrics().announcements_refused.inc();
-            refusal.into_response()
+            error.into_response()
         }
     }
 }
 
-/// The token first: who has none learns nothing else, and nobody waits for their body.
+/// The token is checked first: without it, a request learns nothing else, and its body is not waited for.
 ///
-/// Of an environment that is published in this process the call is a trigger and nothing else: what it leads to is
-/// announced when it is there.
+/// For an environment that this process publishes, the call is only a trigger: the change is announced once the store
+/// has it.
 async fn announce(
     origin: &Origin,
     key: Result<Path<String>, PathRejection>,
     request: Request,
-) -> Result<(), Refusal> {
+) -> Result<(), RequestError> {
     request::authorize(origin, request.headers())?;
     let key = request::key(key)?;
     let body = request::body(request, BODY_LIMIT).await?;
@@ -133,7 +134,7 @@ async fn announce(
         origin.metrics().triggers.inc();
         return Ok(());
     }
-    origin.announce(&key, announcement::parse(&body)?)?;
+    origin.announce(&key, queue_change::parse(&body)?)?;
     Ok(())
 }
 
@@ -142,7 +143,7 @@ mod tests {
     use std::sync::Arc;
 
     use api::progress::Progress;
-    use api::{EnvironmentKey, Revision};
+    use api::{EnvironmentKey, Revision, Secret};
     use axum::body::{Body, Bytes, to_bytes};
     use http::header::{ALLOW, AUTHORIZATION, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
     use http_body_util::BodyExt;
@@ -151,8 +152,8 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
+    use crate::Settings;
     use crate::control::Control;
-    use crate::{Settings, Token};
 
     /// 2026-03-02T11:22:33.25Z
     const NOW: i64 = 1_772_450_553_250;
@@ -162,7 +163,7 @@ mod tests {
 
     fn origin(token: Option<&str>) -> Origin {
         let settings = Settings {
-            token: token.map(|token| Token::parse(token).unwrap()),
+            token: token.map(|token| Secret::parse_token(token).unwrap()),
             max_streams: 3,
             max_environments: 2,
             ..Settings::default()
@@ -189,10 +190,9 @@ mod tests {
         (status, response.into_body())
     }
 
-    /// What stands for `demo`: an announcement of the epoch changes nothing.
-    fn stands(origin: &Origin) -> u64 {
-        let demo = EnvironmentKey::parse("demo").unwrap();
-        origin.hub().announce(&demo, Revision(0), Revision(0)).unwrap().0
+    /// The latest revision of `demo`.
+    fn latest(origin: &Origin) -> u64 {
+        origin.hub().revisions().iter().find(|(key, _)| key.as_str() == "demo").unwrap().1.0
     }
 
     #[tokio::test]
@@ -211,7 +211,7 @@ mod tests {
                 assert_eq!(response.headers()[CONTENT_TYPE], "application/json", "{path}");
             }
         }
-        assert_eq!(stands(&origin), 1_772_450_551);
+        assert_eq!(latest(&origin), 1_772_450_551);
     }
 
     #[tokio::test]
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_lets_only_its_bearer_announce() {
+    async fn only_a_request_with_the_token_may_announce() {
         let origin = origin(Some("s3cret"));
         assert!(!origin.accepts_everyone());
         for (authorization, status) in [
@@ -248,7 +248,7 @@ mod tests {
             (Some("Bearer s3cret"), 401),
             (Some("Token s3cret"), 200),
         ] {
-            // A bad key and a bad body are not even looked at.
+            // A bad key and a bad body are not looked at.
             let bad = request("POST", "/sse/environments/a%20b/queue-change", authorization, "");
             let (got, response) = send(&origin, bad).await;
             if status == 401 {
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_origin_without_a_token_takes_whatever_header() {
+    async fn an_origin_without_a_token_takes_any_header() {
         let origin = origin(None);
         assert!(origin.accepts_everyone());
         for authorization in [None, Some("Token any"), Some("Bearer other")] {
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_latest_change_stands_and_the_future_is_at_most_ten_seconds_away() {
+    async fn the_latest_change_stands_and_is_at_most_ten_seconds_ahead() {
         let origin = origin(None);
         for (updated_at, revision) in [
             ("2026-03-02T11:22:31+00:00", 1_772_450_551),
@@ -292,7 +292,30 @@ mod tests {
                 200,
                 "{updated_at}"
             );
-            assert_eq!(stands(&origin), revision, "{updated_at}");
+            assert_eq!(latest(&origin), revision, "{updated_at}");
+        }
+    }
+
+    /// A publisher whose clock is ahead: what it wrote has a number that this origin does not believe.
+    #[tokio::test]
+    async fn an_announcement_that_is_ahead_is_marked_counted_and_shown() {
+        let origin = origin(None);
+        let mut open = stream(&origin, "demo").await;
+        next_bytes(&mut open).await;
+        for (updated_at, event, ahead) in [
+            ("2026-03-02T11:22:43", "1772450563.0", 0),
+            ("2026-03-02T11:23:33", "1772450564.0, \"ahead\": true", 1),
+            ("2026-03-02T11:22:30", "1772450564.0, \"ahead\": true", 1),
+        ] {
+            let body = json!({ "updated_at": updated_at }).to_string();
+            assert_eq!(answer(&origin, request("POST", QUEUE_CHANGE, None, body)).await.0, 200);
+            let expected = format!("event: environment_updated\ndata: {{\"updated_at\": {event}}}\n\n");
+            assert_eq!(next_bytes(&mut open).await, expected, "{updated_at}");
+            assert_eq!(origin.metrics().announcements_ahead.get(), ahead, "{updated_at}");
+        }
+        for path in ["/health", "/health/readiness"] {
+            let health = answer(&origin, request("GET", path, None, "")).await;
+            assert_eq!(health, (200, r#"{"announcements_ahead":1,"status":"ok"}"#.to_owned()), "{path}");
         }
     }
 
@@ -334,7 +357,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_origin_says_so_and_serves_the_others() {
+    async fn beyond_its_limit_an_origin_refuses_new_environments_only() {
         let origin = origin(None);
         let full = "environment c is new, and this origin already has 2 environments, its limit";
         for (environment, status, body) in [
@@ -363,7 +386,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_change_of_what_is_published_here_is_announced_only_once_it_is_published() {
+    async fn a_change_that_this_process_publishes_is_announced_once_it_is_published() {
         let origin = origin(Some("s3cret")).with_control(Arc::new(PublishesDemo));
         let counts =
             |origin: &Origin| (origin.metrics().triggers.get(), origin.metrics().announcements.get());
@@ -378,11 +401,11 @@ mod tests {
             assert_eq!(counts(&origin), counted, "{environment} {authorization:?}");
         }
         origin.announce(&EnvironmentKey::parse("demo").unwrap(), Revision(1_772_450_552)).unwrap();
-        assert_eq!((stands(&origin), counts(&origin)), (1_772_450_552, (1, 3)));
+        assert_eq!((latest(&origin), counts(&origin)), (1_772_450_552, (1, 2)));
     }
 
-    /// The first bytes of a stream, which stays open as long as its answer is there.
-    async fn first_bytes(response: &mut Response) -> String {
+    /// The next bytes of a stream, which stays open as long as its answer is kept.
+    async fn next_bytes(response: &mut Response) -> String {
         let frame = response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
         String::from_utf8(frame.to_vec()).unwrap()
     }
@@ -393,10 +416,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stream_says_what_stands_to_whoever_asks() {
+    async fn a_stream_begins_with_the_latest_revision_and_asks_for_no_token() {
         let origin = origin(Some("s3cret"));
         let demo = EnvironmentKey::parse("demo").unwrap();
-        origin.hub().announce(&demo, Revision(1_772_450_553), origin.latest_possible()).unwrap();
+        origin.announce(&demo, Revision(1_772_450_553)).unwrap();
         let event = "event: environment_updated\ndata: {\"updated_at\": 1772450553.0}\n\n";
         for (path, expected) in [
             (STREAM.to_owned(), format!(": jackstaff\n\n{event}")),
@@ -416,21 +439,21 @@ mod tests {
                 ("x-accel-buffering", "no"),
             ];
             assert_eq!(headers.collect::<Vec<_>>(), expected_headers, "{path}");
-            assert_eq!(first_bytes(&mut response).await, expected, "{path}");
+            assert_eq!(next_bytes(&mut response).await, expected, "{path}");
         }
         assert_eq!((origin.metrics().streams.get(), origin.metrics().open_streams.get()), (4, 0));
     }
 
     #[tokio::test]
-    async fn in_segments_a_stream_lets_itself_be_joined_and_takes_any_key() {
-        let settings = Settings { segment: crate::Segment::of_seconds(40), ..Settings::default() };
+    async fn a_stream_in_parts_can_be_joined_and_takes_any_key() {
+        let settings = Settings { stream_part: crate::StreamPart::of_seconds(40), ..Settings::default() };
         let origin = Origin::new(settings);
         for key in ["demo", "ser.abc", "%FF", "a%20b", ""] {
             let mut response = stream(&origin, key).await;
             assert_eq!(response.status(), 200, "{key}");
             let cache_control = &response.headers()[http::header::CACHE_CONTROL];
             assert_eq!(cache_control, "public, max-age=15, no-transform", "{key}");
-            let first = first_bytes(&mut response).await;
+            let first = next_bytes(&mut response).await;
             assert!(first.starts_with(": stream\n\nretry: ") && first.ends_with("\n\n"), "{key}: {first:?}");
         }
         let request = request("HEAD", STREAM, None, "");
@@ -465,10 +488,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_origin_that_ends_is_alive_and_not_ready() {
+    async fn an_origin_that_ends_is_alive_but_not_ready() {
         let origin = origin(None);
         let mut open = stream(&origin, "demo").await;
-        first_bytes(&mut open).await;
+        next_bytes(&mut open).await;
         origin.end();
         assert!(open.body_mut().frame().await.unwrap().is_err(), "the stream was not aborted");
         let ending = json!({ "detail": "this origin is ending" }).to_string();
@@ -517,6 +540,7 @@ mod tests {
                 200,
                 vec![
                     "jackstaff_origin_announcements_total 2",
+                    "jackstaff_origin_announcements_ahead_total 0",
                     "jackstaff_origin_announcements_refused_total 1",
                     "jackstaff_origin_triggers_total 0",
                     "jackstaff_origin_triggers_refused_total 0",

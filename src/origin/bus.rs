@@ -1,15 +1,15 @@
-//! The bus: what replicas of an origin tell each other, through Redis.
+//! The bus: what replicas of an origin send each other, through Redis.
 //!
-//! Redis holds the greatest revision of each environment and passes announcements on. It is never waited for: an
-//! announcement is taken and told to the streams here, and comes to the others as soon as there is a connection. Nor is
-//! it trusted to remember: whenever there is a connection again, and now and then while there is one, each side gets
-//! what the other has and it lacks. So a Redis that comes back empty knows all again as soon as the replicas are back,
-//! and a replica that starts late knows what the others were told.
+//! Redis holds the greatest revision of each environment and passes announcements on. No request waits for it: an
+//! announcement goes to the streams of this replica at once, and to the other replicas as soon as there is a connection.
+//! Redis need not remember either: whenever a connection is made, and every half minute while it lasts, each side gets
+//! what the other has and it lacks. So a Redis that comes back empty knows everything again as soon as the replicas have
+//! connected, and a replica that starts late knows what was announced before.
 
 mod address;
 mod message;
+mod outbox;
 mod session;
-mod waiting;
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,50 +24,58 @@ use tokio::time::{Instant, sleep, timeout};
 
 pub use address::{BusAddress, BusAddressError};
 
-use crate::state::Origin;
-use waiting::Waiting;
+use crate::announced::Announcement;
+use crate::hub::Hub;
+use outbox::Outbox;
 
 /// After a connection that lasted so long the pauses begin anew.
 const STEADY: Duration = Duration::from_secs(10);
 
-/// Reasons told of one time that it is down.
+/// Reasons that are logged of one time that it is down.
 const REASONS: usize = 8;
 
-/// What the bus of one replica has in hand.
+/// The bus of one replica.
 pub(crate) struct Bus {
     address: BusAddress,
-    say: Box<dyn Fn(&str) + Send + Sync>,
-    /// How others know what this replica sent, and it itself what it need not hear.
+    log: Box<dyn Fn(&str) + Send + Sync>,
+    /// By this name a replica recognises its own messages.
     sender: String,
-    waiting: Waiting,
+    outbox: Outbox,
     up: Gauge,
     reconnects: Counter,
-    said_garbage: AtomicBool,
-    said_full: AtomicBool,
+    has_logged_garbage: AtomicBool,
+    has_logged_limit: AtomicBool,
+}
+
+/// The replica that a bus connects to the others: its hub, and the latest revision that it takes now.
+#[derive(Clone, Copy)]
+pub(crate) struct Replica<'a> {
+    pub(crate) hub: &'a Hub,
+    pub(crate) latest_possible: &'a (dyn Fn() -> Revision + Send + Sync),
 }
 
 impl Bus {
-    /// Nothing goes on until it [`run`]s. What there is to say goes to `say`, a line each.
-    pub(crate) fn new(address: BusAddress, say: impl Fn(&str) + Send + Sync + 'static) -> Self {
+    /// Nothing is sent until it [`run`]s. It writes lines about its connection to `log`.
+    pub(crate) fn new(address: BusAddress, log: impl Fn(&str) + Send + Sync + 'static) -> Self {
         if address.is_encrypted() {
-            // TLS asks for a choice of how it is done, once in a process; whoever made it before is right.
+            // TLS wants one choice of its cryptography in a process. If it was made before, that choice is fine.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         Self {
             address,
-            say: Box::new(say),
+            log: Box::new(log),
             sender: format!("{:016x}", fastrand::u64(..)),
-            waiting: Waiting::default(),
+            outbox: Outbox::default(),
             up: Gauge::default(),
             reconnects: Counter::default(),
-            said_garbage: AtomicBool::default(),
-            said_full: AtomicBool::default(),
+            has_logged_garbage: AtomicBool::default(),
+            has_logged_limit: AtomicBool::default(),
         }
     }
 
-    /// What was taken here, for the others. It never waits for them.
-    pub(crate) fn announced(&self, key: &EnvironmentKey, revision: Revision) {
-        self.waiting.add(key, revision);
+    /// Sends what was announced here to the other replicas. It never waits for them.
+    pub(crate) fn announced(&self, key: &EnvironmentKey, announcement: Announcement) {
+        self.outbox.add(key, announcement);
     }
 
     pub(crate) fn is_up(&self) -> bool {
@@ -85,33 +93,33 @@ impl Bus {
         registry
     }
 
-    /// Waits until the others have what was announced here, as long as there is a connection, and not for long.
-    pub(crate) async fn flush(&self, patience: Duration) {
+    /// Waits until the other replicas have what was announced here, as long as there is a connection and time.
+    pub(crate) async fn flush(&self, within: Duration) {
         let empty = async {
-            while self.is_up() && !self.waiting.is_empty() {
+            while self.is_up() && !self.outbox.is_empty() {
                 sleep(Duration::from_millis(5)).await;
             }
         };
-        if timeout(patience, empty).await.is_err() || !self.waiting.is_empty() {
-            self.say("ends before the bus had all that was announced here");
+        if timeout(within, empty).await.is_err() || !self.outbox.is_empty() {
+            self.log("ends before the bus had all that was announced here");
         }
     }
 
-    fn say(&self, line: &str) {
-        (self.say)(line);
+    fn log(&self, line: &str) {
+        (self.log)(line);
     }
 
-    fn say_once(&self, said: &AtomicBool, line: impl FnOnce() -> String) {
-        if !said.swap(true, Ordering::Relaxed) {
-            self.say(&format!("{}; said once", line()));
+    fn log_once(&self, has_logged: &AtomicBool, line: impl FnOnce() -> String) {
+        if !has_logged.swap(true, Ordering::Relaxed) {
+            self.log(&format!("{}; this is logged once", line()));
         }
     }
 }
 
 /// Connects, and connects again, for ever.
-pub(crate) async fn run(origin: &Origin, bus: &Bus) -> Infallible {
+pub(crate) async fn run(replica: Replica<'_>, bus: &Bus) -> Infallible {
     let mut pauses = pauses();
-    let mut said = Vec::new();
+    let mut logged = Vec::new();
     let mut connected = 0_u64;
     loop {
         let begun = Instant::now();
@@ -120,31 +128,31 @@ pub(crate) async fn run(origin: &Origin, bus: &Bus) -> Infallible {
                 bus.reconnects.inc();
             }
             bus.up.set(1);
-            bus.say(&format!("the bus {} is up", bus.address));
+            bus.log(&format!("the bus {} is up", bus.address));
         };
-        let lost = session::run(origin, bus, up).await;
+        let error = session::run(replica, bus, up).await;
         let was_up = bus.up.set(0) == 1;
         if was_up {
             connected += 1;
-            said.clear();
+            logged.clear();
         }
         if was_up && begun.elapsed() >= STEADY {
             pauses = self::pauses();
         }
-        let why = lost.to_string();
-        // It may be down for one reason now and another then, for days.
-        if !said.contains(&why) && said.len() < REASONS {
+        let why = error.to_string();
+        // For days it may be down for one reason now and for another then.
+        if !logged.contains(&why) && logged.len() < REASONS {
             let address = &bus.address;
-            bus.say(&format!(
+            bus.log(&format!(
                 "the bus {address} is down, so other replicas hear nothing until it is up: {why}"
             ));
-            said.push(why);
+            logged.push(why);
         }
         sleep(pauses.next().unwrap_or(STEADY)).await;
     }
 }
 
-/// Replicas lose Redis at the same moment and should not come back at the same one.
+/// Replicas lose Redis at the same moment. Chance keeps them from connecting again at the same moment.
 fn pauses() -> ExponentialBackoff {
     let builder = ExponentialBuilder::default().with_jitter().without_max_times();
     builder.with_min_delay(Duration::from_millis(50)).with_max_delay(Duration::from_secs(2)).build()

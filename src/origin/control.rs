@@ -1,13 +1,13 @@
-//! The seam to whoever publishes in this very process, as far as the HTTP face of an origin is concerned.
+//! What the routes of an origin need of a publisher in the same process.
 
 use api::progress::{Changed, Progress};
 
-/// Who publishes in this very process.
+/// A publisher in the same process.
 pub trait Control: Send + Sync + 'static {
-    /// Something may have changed at the source. Whether this process publishes what is meant. It is called from
+    /// Something may have changed at the source. Returns whether this process publishes what is meant. It is called from
     /// requests, so it has to return at once.
     fn changed(&self, what: Changed) -> bool;
 
-    /// How far it is. It is asked for whenever health, status or metrics are, and has to return at once, too.
+    /// How far publishing is. It is called for each request for health, status or metrics, so it has to return at once.
     fn progress(&self) -> Progress;
 }

@@ -1,4 +1,4 @@
-//! How things stand, over HTTP: whether the origin is ready, and who waits for what.
+//! Health and status: whether the origin is ready, and which environments are behind.
 //!
 //! Being behind is never a reason not to be ready: another replica would be just as far behind, and streams and older
 //! flags are served all the same.
@@ -7,44 +7,51 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use api::progress::{Bus, EnvironmentProgress, Progress, Publishing};
+use api::seconds;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::hub::Full;
-use crate::refusal::Refusal;
+use crate::hub::HubError;
 use crate::request::authorize;
+use crate::request_error::RequestError;
 use crate::state::Origin;
 
-/// As many environments as a person looks through; `/status` has them all.
+/// As many environments as a person reads; `/status` has all.
 const MOST_BEHIND: usize = 100;
 
 pub(crate) async fn liveness() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// Alone, an origin has nothing to add to its being alive.
+/// Without a control and a bus, and if no clock was found to be ahead, an origin has nothing to add to its liveness.
 pub(crate) async fn health(State(origin): State<Origin>) -> Json<Value> {
-    if origin.control().is_none() && origin.bus().is_none() {
-        return liveness().await;
+    let mut health = json!({ "status": "ok" });
+    if origin.control().is_some() || origin.bus().is_some() {
+        let behind = origin.control().map(|control| behind(&control.progress())).unwrap_or_default();
+        health["bus"] = json!(bus(&origin));
+        health["behind"] = json!(behind);
     }
-    let behind = origin.control().map(|control| behind(&control.progress())).unwrap_or_default();
-    Json(json!({ "status": "ok", "bus": bus(&origin), "behind": behind }))
+    let ahead = origin.metrics().announcements_ahead.get();
+    if ahead > 0 {
+        health["announcements_ahead"] = json!(ahead);
+    }
+    Json(health)
 }
 
 pub(crate) async fn readiness(State(origin): State<Origin>) -> Response {
-    if origin.hub().ended() {
-        return Refusal::Full(Full::Ended).into_response();
+    if origin.hub().has_ended() {
+        return RequestError::Hub(HubError::Ending).into_response();
     }
     health(State(origin)).await.into_response()
 }
 
-/// The report whole, for those who bring the token: places are nobody else's business.
+/// The whole report, for requests with the token: it names places.
 pub(crate) async fn status(State(origin): State<Origin>, request: Request) -> Response {
-    let Some(control) = origin.control() else { return Refusal::NothingPublished.into_response() };
-    if let Err(refusal) = authorize(&origin, request.headers()) {
-        return refusal.into_response();
+    let Some(control) = origin.control() else { return RequestError::NothingPublished.into_response() };
+    if let Err(error) = authorize(&origin, request.headers()) {
+        return error.into_response();
     }
     Json(Publishing { bus: bus(&origin), progress: control.progress() }).into_response()
 }
@@ -57,21 +64,16 @@ fn bus(origin: &Origin) -> Bus {
     }
 }
 
-/// Those that are furthest behind, the furthest first.
+/// The environments that are furthest behind, the furthest first.
 fn behind(report: &Progress) -> Vec<Value> {
     let environments = report.environments.iter();
     let mut behind: Vec<(Duration, &EnvironmentProgress)> =
         environments.filter_map(|report| Some((report.behind?, report))).collect();
     behind.sort_by_key(|(behind, report)| (Reverse(*behind), &report.key));
-    let told = behind.into_iter().take(MOST_BEHIND).map(
+    let most = behind.into_iter().take(MOST_BEHIND).map(
         |(behind, report)| json!({ "key": report.key.as_str(), "seconds": seconds(behind), "why": report.why }),
     );
-    told.collect()
-}
-
-/// To the millisecond.
-fn seconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1_000.0).round() / 1_000.0
+    most.collect()
 }
 
 #[cfg(test)]
@@ -79,7 +81,7 @@ mod tests {
     use std::sync::Arc;
 
     use api::progress::{Changed, PlaceTrouble};
-    use api::{EnvironmentKey, Revision};
+    use api::{EnvironmentKey, Revision, Secret};
     use axum::body::{Body, to_bytes};
     use http::header::AUTHORIZATION;
     use jiff::Timestamp;
@@ -87,9 +89,9 @@ mod tests {
 
     use super::*;
     use crate::control::Control;
-    use crate::{BusAddress, Settings, Token, app};
+    use crate::{BusAddress, Settings, app};
 
-    /// One that says how it stands.
+    /// A control with this report.
     struct Reported(Progress);
 
     impl Control for Reported {
@@ -124,7 +126,8 @@ mod tests {
         let troubles =
             vec![PlaceTrouble { place: "environments/c.json".into(), why: "it is no JSON".into() }];
         let report = Progress { environments, troubles, api_calls: 12 };
-        let settings = Settings { token: Some(Token::parse("s3cret").unwrap()), ..Settings::default() };
+        let settings =
+            Settings { token: Some(Secret::parse_token("s3cret").unwrap()), ..Settings::default() };
         Origin::new(settings).with_control(Arc::new(Reported(report)))
     }
 
@@ -139,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn health_tells_who_is_behind_and_why_the_furthest_first() {
+    async fn health_lists_the_environments_that_are_behind_the_furthest_first() {
         let origin =
             origin(vec![behind("b", 1_500, "HTTP 503"), settled("a"), behind("c", 61_000, "HTTP 429")]);
         let expected = json!({
@@ -160,17 +163,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn health_tells_of_a_hundred_at_most() {
+    async fn health_lists_a_hundred_environments_at_most() {
         let origin = origin((0..300).map(|n| behind(&format!("e{n}"), 1_000 + n, "HTTP 503")).collect());
         let (_, health) = get(&origin, "/health", None).await;
-        let told = health["behind"].as_array().unwrap();
-        assert_eq!((told.len(), &told[0]["key"], &told[99]["key"]), (100, &json!("e299"), &json!("e200")));
+        let listed = health["behind"].as_array().unwrap();
+        assert_eq!(
+            (listed.len(), &listed[0]["key"], &listed[99]["key"]),
+            (100, &json!("e299"), &json!("e200"))
+        );
         let (_, status) = get(&origin, "/status", Some("Token s3cret")).await;
         assert_eq!(status["environments"].as_array().unwrap().len(), 300);
     }
 
     #[tokio::test]
-    async fn a_bus_that_is_down_is_told_and_the_origin_is_ready() {
+    async fn an_origin_is_ready_while_its_bus_is_down() {
         let bus = BusAddress::parse("redis://redis.example").unwrap();
         let origin = Origin::new(Settings::default()).with_bus(bus, |_| {});
         let expected = json!({ "status": "ok", "bus": "down", "behind": [] });
@@ -178,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_status_is_for_those_who_bring_the_token() {
+    async fn the_status_asks_for_the_token() {
         let never = EnvironmentProgress { revision: None, last_success: None, published: 0, ..settled("b") };
         let reported =
             origin(vec![settled("a"), EnvironmentProgress { behind: Some(Duration::ZERO), ..never }]);

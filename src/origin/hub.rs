@@ -1,4 +1,4 @@
-//! The latest revision of each environment, and who listens. No HTTP and no clock in here.
+//! The latest announcement of each environment, and the streams that are open. No HTTP and no clock in here.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,17 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use api::{EnvironmentKey, Revision};
 use tokio::sync::watch;
 
+use crate::announced::{Announced, Announcement};
 use crate::listener::Listener;
 use crate::metrics::Metrics;
-use crate::told::Told;
 
 /// What was announced, one revision per environment, the greatest; and the streams that wait for the next.
 ///
-/// An environment that was announced is never forgotten; one that merely somebody listens to is, with its last
-/// listener. They are bounded apart: streams ask for no token, so that whoever makes keys up must not take the place of
-/// an environment that is announced.
+/// An environment that was announced is never forgotten. One that is only listened to is forgotten with its last
+/// listener. The two are bounded apart: streams ask for no token, so made-up keys must not take the place of environments
+/// that are announced.
 pub(crate) struct Hub {
-    state: Mutex<State>,
+    state: Mutex<HubState>,
     limits: Limits,
     metrics: Arc<Metrics>,
 }
@@ -26,33 +26,33 @@ pub(crate) struct Hub {
 pub(crate) struct Limits {
     /// Streams in total.
     pub(crate) streams: usize,
-    /// Environments that were announced; and as many again that are merely listened to.
+    /// Environments that were announced; and as many again that are only listened to.
     pub(crate) environments: usize,
 }
 
 #[derive(Default)]
-struct State {
-    environments: HashMap<EnvironmentKey, Environment>,
+struct HubState {
+    environments: HashMap<EnvironmentKey, HubEntry>,
     announced: usize,
     streams: usize,
     ended: bool,
 }
 
-struct Environment {
-    latest: watch::Sender<Arc<Told>>,
-    announced: bool,
+struct HubEntry {
+    latest: watch::Sender<Arc<Announced>>,
+    was_announced: bool,
     listeners: usize,
 }
 
 /// Why an origin takes no more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Full {
+pub enum HubError {
     #[error("environment {key} is new, and this origin already has {limit} environments, its limit")]
-    Environments { key: EnvironmentKey, limit: usize },
+    TooManyEnvironments { key: EnvironmentKey, limit: usize },
     #[error("this origin already has {0} open streams, its limit")]
-    Streams(usize),
+    TooManyStreams(usize),
     #[error("this origin is ending")]
-    Ended,
+    Ending,
 }
 
 impl Hub {
@@ -60,32 +60,33 @@ impl Hub {
         Self { state: Mutex::default(), limits, metrics }
     }
 
-    /// Takes an announcement, tells all streams of the environment, and returns the revision that now stands.
+    /// Takes an announcement, wakes all streams of the environment, and returns what stands now.
     ///
-    /// Announcements come out of order, from task queues that retry, so the greatest stays. A revision after
-    /// `latest_possible` is taken for that: one wrong clock must not set a mark that no later change gets past. Every
-    /// announcement is told, also one that changes no number: it says that somebody wrote something.
+    /// Announcements come out of order, from task queues that retry, so the greatest revision stays. Streams get an event
+    /// for every announcement, also for one that changes no number: it says that something was written.
     ///
     /// # Errors
     ///
-    /// [`Full`] for an environment beyond the limit; those known already are still served.
+    /// [`HubError`] for an environment beyond the limit; those known already are still served.
     pub(crate) fn announce(
         &self,
         key: &EnvironmentKey,
-        revision: Revision,
-        latest_possible: Revision,
-    ) -> Result<Revision, Full> {
-        // Waking thousands of streams takes milliseconds, for which no other environment has to wait.
-        let latest = self.announced(key)?;
-        let mut stands = revision.min(latest_possible);
-        latest.send_modify(|told| stands = Self::tell(&latest, told, stands));
+        announcement: Announcement,
+    ) -> Result<Announcement, HubError> {
+        // Waking thousands of streams takes milliseconds. No other environment has to wait for it.
+        let latest = self.announced_entry(key)?;
+        let mut stands = announcement;
+        latest.send_modify(|announced| stands = Self::replace(&latest, announced, announcement));
         self.metrics.announcements.inc();
+        if announcement.is_ahead {
+            self.metrics.announcements_ahead.inc();
+        }
         Ok(stands)
     }
 
-    /// Takes what another replica knows, and tells the streams if it is newer than what they know.
+    /// Takes a revision that another replica knows, and wakes the streams if it is newer than what they know.
     ///
-    /// A revision after `latest_possible` is not taken: it will be, when its time has come and it is still known.
+    /// A revision after `latest_possible` is not taken. It will be, when its time has come and it is still known.
     ///
     /// # Errors
     ///
@@ -95,94 +96,98 @@ impl Hub {
         key: &EnvironmentKey,
         revision: Revision,
         latest_possible: Revision,
-    ) -> Result<(), Full> {
+    ) -> Result<(), HubError> {
         if revision > latest_possible {
             return Ok(());
         }
-        let latest = self.announced(key)?;
-        latest.send_if_modified(|told| {
-            let newer = told.revision().is_none_or(|known| known < revision);
-            if newer {
-                Self::tell(&latest, told, revision);
+        let latest = self.announced_entry(key)?;
+        latest.send_if_modified(|announced| {
+            let is_newer = announced.revision().is_none_or(|known| known < revision);
+            if is_newer {
+                Self::replace(&latest, announced, Announcement { revision, is_ahead: false });
             }
-            newer
+            is_newer
         });
         Ok(())
     }
 
-    /// What stands after an announcement.
-    fn tell(latest: &watch::Sender<Arc<Told>>, told: &mut Arc<Told>, revision: Revision) -> Revision {
+    /// Puts an announcement in the place of the one before, and returns what stands then.
+    fn replace(
+        latest: &watch::Sender<Arc<Announced>>,
+        announced: &mut Arc<Announced>,
+        announcement: Announcement,
+    ) -> Announcement {
         if latest.receiver_count() > 0 {
-            told.outdate();
+            announced.outdate();
         }
-        let next = told.next(revision);
-        let stands = next.revision().unwrap_or(revision);
-        *told = Arc::new(next);
+        let next = announced.next(announcement);
+        let stands = next.latest().unwrap_or(announcement);
+        *announced = Arc::new(next);
         stands
     }
 
     /// What was announced so far.
     pub(crate) fn revisions(&self) -> Vec<(EnvironmentKey, Revision)> {
         let state = self.state();
-        let announced = state.environments.iter().filter(|(_, environment)| environment.announced);
-        let revision = |environment: &Environment| environment.latest.borrow().revision();
-        announced.filter_map(|(key, environment)| Some((key.clone(), revision(environment)?))).collect()
+        let announced = state.environments.iter().filter(|(_, entry)| entry.was_announced);
+        let revision = |entry: &HubEntry| entry.latest.borrow().revision();
+        announced.filter_map(|(key, entry)| Some((key.clone(), revision(entry)?))).collect()
     }
 
-    /// The place of an environment that is being announced, which it keeps from now on.
-    fn announced(&self, key: &EnvironmentKey) -> Result<watch::Sender<Arc<Told>>, Full> {
+    /// The entry of an environment that is being announced, which stays from now on.
+    fn announced_entry(&self, key: &EnvironmentKey) -> Result<watch::Sender<Arc<Announced>>, HubError> {
         let mut state = self.state();
         let known = state.environments.get(key);
-        if !known.is_some_and(|environment| environment.announced) {
+        if !known.is_some_and(|entry| entry.was_announced) {
             if state.announced >= self.limits.environments {
-                return Err(self.no_place_for(key));
+                return Err(self.too_many_environments(key));
             }
             state.announced += 1;
             self.metrics.environments.inc();
         }
-        let environment = self.environment(&mut state, key);
-        environment.announced = true;
-        Ok(environment.latest.clone())
+        let entry = self.entry(&mut state, key);
+        entry.was_announced = true;
+        Ok(entry.latest.clone())
     }
 
     /// Listens to an environment, whether it is known or not.
     ///
     /// # Errors
     ///
-    /// [`Full`] beyond a limit, or once the hub ended.
-    pub(crate) fn listen(self: &Arc<Self>, key: EnvironmentKey) -> Result<Listener, Full> {
+    /// [`HubError`] beyond a limit, or once the hub ended.
+    pub(crate) fn listen(self: &Arc<Self>, key: EnvironmentKey) -> Result<Listener, HubError> {
         let mut state = self.state();
         if state.ended {
-            return Err(Full::Ended);
+            return Err(HubError::Ending);
         }
         if state.streams >= self.limits.streams {
-            return Err(Full::Streams(self.limits.streams));
+            return Err(HubError::TooManyStreams(self.limits.streams));
         }
-        let merely_listened_to = state.environments.len() - state.announced;
-        if merely_listened_to >= self.limits.environments && !state.environments.contains_key(&key) {
-            return Err(self.no_place_for(&key));
+        let only_listened_to = state.environments.len() - state.announced;
+        if only_listened_to >= self.limits.environments && !state.environments.contains_key(&key) {
+            return Err(self.too_many_environments(&key));
         }
         state.streams += 1;
-        let environment = self.environment(&mut state, &key);
-        environment.listeners += 1;
-        let latest = environment.latest.subscribe();
+        let entry = self.entry(&mut state, &key);
+        entry.listeners += 1;
+        let latest = entry.latest.subscribe();
         self.metrics.streams.inc();
         self.metrics.open_streams.inc();
         Ok(Listener::new(Arc::clone(self), key, latest))
     }
 
-    /// A listener went away.
+    /// A stream was closed.
     pub(crate) fn leave(&self, key: &EnvironmentKey) {
         let mut state = self.state();
         state.streams -= 1;
         self.metrics.open_streams.dec();
-        // What was announced after the end has no listeners, though some of before may still be there.
+        // After the end the entries are gone, though listeners of before may still be there.
         if state.ended {
             return;
         }
-        if let Some(environment) = state.environments.get_mut(key) {
-            environment.listeners -= 1;
-            if environment.listeners == 0 && !environment.announced {
+        if let Some(entry) = state.environments.get_mut(key) {
+            entry.listeners -= 1;
+            if entry.listeners == 0 && !entry.was_announced {
                 state.environments.remove(key);
             }
         }
@@ -197,7 +202,7 @@ impl Hub {
         self.metrics.environments.set(0);
     }
 
-    pub(crate) fn ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.state().ended
     }
 
@@ -205,20 +210,20 @@ impl Hub {
         &self.metrics
     }
 
-    fn environment<'a>(&self, state: &'a mut State, key: &EnvironmentKey) -> &'a mut Environment {
-        state.environments.entry(key.clone()).or_insert_with(|| Environment {
-            latest: watch::Sender::new(Arc::new(Told::nothing(self.metrics.fan_out.clone()))),
-            announced: false,
+    fn entry<'a>(&self, state: &'a mut HubState, key: &EnvironmentKey) -> &'a mut HubEntry {
+        state.environments.entry(key.clone()).or_insert_with(|| HubEntry {
+            latest: watch::Sender::new(Arc::new(Announced::nothing(self.metrics.fan_out.clone()))),
+            was_announced: false,
             listeners: 0,
         })
     }
 
-    fn no_place_for(&self, key: &EnvironmentKey) -> Full {
-        Full::Environments { key: key.clone(), limit: self.limits.environments }
+    fn too_many_environments(&self, key: &EnvironmentKey) -> HubError {
+        HubError::TooManyEnvironments { key: key.clone(), limit: self.limits.environments }
     }
 
-    /// No code under this lock can panic halfway through a change, so a poisoned one is as good as any.
-    fn state(&self) -> MutexGuard<'_, State> {
+    /// No code under this lock can panic halfway through a change, so what a poisoned lock holds is sound.
+    fn state(&self) -> MutexGuard<'_, HubState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -226,7 +231,7 @@ impl Hub {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::listener::Aborted;
+    use crate::listener::OriginEndedError;
 
     const LIMITS: Limits = Limits { streams: 3, environments: 2 };
 
@@ -238,12 +243,13 @@ mod tests {
         EnvironmentKey::parse(text).unwrap()
     }
 
-    fn announce(hub: &Hub, environment: &str, revision: u64) -> Result<u64, Full> {
-        Ok(hub.announce(&key(environment), Revision(revision), Revision(10_000))?.0)
+    fn announce(hub: &Hub, environment: &str, revision: u64) -> Result<u64, HubError> {
+        let announcement = Announcement::at_most(Revision(10_000), Revision(revision));
+        Ok(hub.announce(&key(environment), announcement)?.revision.0)
     }
 
     /// What a listener is to write next, without a wait.
-    fn next(listener: &mut Listener) -> Option<Result<String, Aborted>> {
+    fn next(listener: &mut Listener) -> Option<Result<String, OriginEndedError>> {
         use futures_util::FutureExt;
         let written = listener.next().now_or_never()?;
         Some(written.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap()))
@@ -272,38 +278,40 @@ mod tests {
             ("b", 50, 200, 50),
             ("a", u64::MAX, 201, 201),
             ("a", 202, 202, 202),
-            // The origin's own clock was set back: what was told is not taken back.
+            // The origin's own clock was set back: what was announced stays.
             ("a", 190, 180, 202),
         ]
         .into_iter()
         .enumerate()
         {
-            let stood = hub.announce(&key(environment), Revision(revision), Revision(latest_possible));
-            assert_eq!(stood, Ok(Revision(stands)), "announcement {number}");
+            let announcement = Announcement::at_most(Revision(latest_possible), Revision(revision));
+            let stood = hub.announce(&key(environment), announcement).unwrap();
+            assert_eq!(stood.revision, Revision(stands), "announcement {number}");
         }
         assert_eq!(counts(&hub), (7, 2, 2, 0, 0));
+        assert_eq!(hub.metrics().announcements_ahead.get(), 2);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_listener_is_told_what_stands_and_then_of_every_announcement() {
+    async fn a_listener_gets_what_stands_and_then_an_event_for_each_announcement() {
         let hub = hub(LIMITS);
         let mut early = hub.listen(key("a")).unwrap();
         assert_eq!(next(&mut early), Some(Ok(": jackstaff\n\n".into())));
         assert_eq!(next(&mut early), None);
         announce(&hub, "b", 5).unwrap();
-        assert_eq!(next(&mut early), None, "another environment's");
+        assert_eq!(next(&mut early), None, "an announcement of another environment");
         announce(&hub, "a", 100).unwrap();
         let mut late = hub.listen(key("a")).unwrap();
         assert_eq!(next(&mut early), Some(Ok(event(100))));
         assert_eq!(next(&mut late), Some(Ok(format!(": jackstaff\n\n{}", event(100)))));
-        for (announced, told) in [(100, 100), (102, 102), (101, 102), (102, 102), (103, 103)] {
+        for (announced, expected) in [(100, 100), (102, 102), (101, 102), (102, 102), (103, 103)] {
             announce(&hub, "a", announced).unwrap();
             for listener in [&mut early, &mut late] {
-                assert_eq!(next(listener), Some(Ok(event(told))), "{announced}");
+                assert_eq!(next(listener), Some(Ok(event(expected))), "{announced}");
                 assert_eq!(next(listener), None, "{announced}");
             }
         }
-        // Who is slow hears of the last one.
+        // A listener that is slow gets the last one.
         announce(&hub, "a", 104).unwrap();
         announce(&hub, "a", 105).unwrap();
         assert_eq!(next(&mut early), Some(Ok(event(105))));
@@ -312,12 +320,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_another_replica_knows_is_told_if_it_is_news() {
+    async fn what_another_replica_knows_gives_an_event_if_it_is_newer() {
         let hub = hub(LIMITS);
         let mut listener = hub.listen(key("a")).unwrap();
         next(&mut listener);
-        // (what another knows, what a stream is told, what stands then)
-        for (revision, told, stands) in [
+        // (what another replica knows, the event of a stream, what stands then)
+        for (revision, expected, stands) in [
             (100, Some(100), 100),
             (100, None, 100),
             (99, None, 100),
@@ -327,13 +335,13 @@ mod tests {
             (10_000, Some(10_000), 10_000),
         ] {
             hub.learn(&key("a"), Revision(revision), Revision(10_000)).unwrap();
-            assert_eq!(next(&mut listener), told.map(|revision| Ok(event(revision))), "{revision}");
+            assert_eq!(next(&mut listener), expected.map(|revision| Ok(event(revision))), "{revision}");
             assert_eq!(hub.revisions(), [(key("a"), Revision(stands))], "{revision}");
         }
         hub.learn(&key("b"), Revision(1), Revision(10_000)).unwrap();
-        let full = Full::Environments { key: key("c"), limit: 2 };
+        let full = HubError::TooManyEnvironments { key: key("c"), limit: 2 };
         assert_eq!(hub.learn(&key("c"), Revision(1), Revision(10_000)), Err(full));
-        assert_eq!(counts(&hub).0, 0, "announcements of others are not counted here");
+        assert_eq!(counts(&hub).0, 0, "what another replica knows is not counted as an announcement");
     }
 
     #[tokio::test(start_paused = true)]
@@ -355,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_announced_stays_and_what_is_merely_listened_to_goes() {
+    fn what_was_announced_stays_and_what_is_only_listened_to_goes() {
         let hub = hub(LIMITS);
         let listeners =
             [hub.listen(key("a")).unwrap(), hub.listen(key("a")).unwrap(), hub.listen(key("b")).unwrap()];
@@ -372,7 +380,7 @@ mod tests {
     #[test]
     fn one_too_many_is_refused_and_the_others_go_on() {
         let hub = hub(Limits { streams: 3, environments: 1 });
-        let full = |environment| Full::Environments { key: key(environment), limit: 1 };
+        let full = |environment| HubError::TooManyEnvironments { key: key(environment), limit: 1 };
         let listener = hub.listen(key("made-up")).unwrap();
         assert_eq!(hub.listen(key("c")).err(), Some(full("c")));
         // Made-up keys do not take the place of what is announced.
@@ -381,7 +389,7 @@ mod tests {
         assert_eq!(announce(&hub, "made-up", 1), Err(full("made-up")));
         assert_eq!(announce(&hub, "a", 2), Ok(2));
         let _known = [hub.listen(key("a")).unwrap(), hub.listen(key("made-up")).unwrap()];
-        assert_eq!(hub.listen(key("a")).err(), Some(Full::Streams(3)));
+        assert_eq!(hub.listen(key("a")).err(), Some(HubError::TooManyStreams(3)));
         drop(listener);
         assert!(hub.listen(key("a")).is_ok());
     }
@@ -390,18 +398,21 @@ mod tests {
     async fn the_end_aborts_listeners_and_refuses_new_ones() {
         let hub = hub(LIMITS);
         let mut listener = hub.listen(key("a")).unwrap();
-        let mut told = hub.listen(key("b")).unwrap();
+        let mut announced = hub.listen(key("b")).unwrap();
         announce(&hub, "b", 7).unwrap();
-        assert_eq!((next(&mut listener).is_some(), next(&mut told).is_some()), (true, true));
-        assert!(!hub.ended());
+        assert_eq!((next(&mut listener).is_some(), next(&mut announced).is_some()), (true, true));
+        assert!(!hub.has_ended());
         hub.end();
-        assert!(hub.ended());
-        assert_eq!(next(&mut told), Some(Ok(event(7))), "what it had not taken yet");
-        assert_eq!((next(&mut listener), next(&mut told)), (Some(Err(Aborted)), Some(Err(Aborted))));
-        assert_eq!(hub.listen(key("a")).err(), Some(Full::Ended));
-        // One that was under way is taken.
+        assert!(hub.has_ended());
+        assert_eq!(next(&mut announced), Some(Ok(event(7))), "what it had not taken yet");
+        assert_eq!(
+            (next(&mut listener), next(&mut announced)),
+            (Some(Err(OriginEndedError)), Some(Err(OriginEndedError)))
+        );
+        assert_eq!(hub.listen(key("a")).err(), Some(HubError::Ending));
+        // An announcement that was under way is taken.
         assert_eq!(announce(&hub, "b", 8), Ok(8));
-        drop((listener, told));
+        drop((listener, announced));
         assert_eq!(hub.metrics().open_streams.get(), 0);
     }
 
@@ -415,7 +426,7 @@ mod tests {
             count.unwrap().parse::<u64>().unwrap()
         };
         announce(&hub, "a", 1).unwrap();
-        assert_eq!(measured(), 0, "nobody listens");
+        assert_eq!(measured(), 0, "no stream is open");
         let [mut one, mut other] = [hub.listen(key("a")).unwrap(), hub.listen(key("a")).unwrap()];
         next(&mut one);
         next(&mut other);

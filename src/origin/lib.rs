@@ -1,8 +1,8 @@
-//! The origin: where publishers say that an environment changed, and edges hear of it.
+//! The origin: publishers announce here that an environment changed, and edges hear of it.
 //!
-//! It holds no flags, no documents and no keys of clients: per environment it knows one number, the latest
-//! revision that was announced, and who listens. It writes nothing to disk and can be lost and restarted with nothing to
-//! restore, since whoever listens also looks at the KV store on its own.
+//! It holds no flags, no documents and no keys of clients: per environment it knows one number, the latest revision that
+//! was announced, and the streams that are open. It writes nothing to disk and can be lost and restarted with nothing to
+//! restore, since edges also look at the KV store on their own.
 //!
 //! [`run`] serves [`app`] on a listener that the caller opened, until the caller says so:
 //!
@@ -21,7 +21,7 @@
 //! # }
 //! ```
 
-mod announcement;
+mod announced;
 mod app;
 mod bus;
 mod control;
@@ -29,23 +29,20 @@ mod health;
 mod hub;
 mod listener;
 mod metrics;
-mod refusal;
+mod queue_change;
 mod request;
-mod segment;
+mod request_error;
 mod serve;
 mod state;
 mod stream;
-mod token;
-mod told;
+mod stream_part;
 mod watch_metrics;
 mod webhook;
 
 pub use app::app;
 pub use bus::{BusAddress, BusAddressError};
 pub use control::Control;
-pub use hub::Full;
-pub use segment::Segment;
+pub use hub::HubError;
 pub use serve::{listen, run};
 pub use state::{Origin, Settings};
-pub use token::{Token, TokenError};
-pub use webhook::{WebhookSecret, WebhookSecretError};
+pub use stream_part::StreamPart;

@@ -1,4 +1,4 @@
-//! One who listens to an environment: what its stream writes next, and when.
+//! An open stream of an environment: what it writes next, and when.
 
 use std::mem;
 use std::sync::Arc;
@@ -9,77 +9,82 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::announced::Announced;
 use crate::hub::Hub;
-use crate::told::Told;
 
-/// How long nothing is written before a comment is. A relay blocks on its read, so this is how often it wakes up; and
-/// its limit between two bytes is 5 s.
+/// How long nothing is written before a comment is. An edge blocks on its read, so this is how often it wakes up; and its
+/// limit between two bytes is 5 s.
 const PING: Duration = Duration::from_secs(2);
 
-/// A listener counts as an open stream from its making to its drop.
+/// A listener counts as an open stream until it is dropped.
 pub(crate) struct Listener {
     hub: Arc<Hub>,
     key: EnvironmentKey,
-    latest: watch::Receiver<Arc<Told>>,
-    /// What it was told last.
-    told: Arc<Told>,
-    greeted: bool,
+    latest: watch::Receiver<Arc<Announced>>,
+    /// What it took last.
+    announced: Arc<Announced>,
+    has_begun: bool,
 }
 
-/// The origin ends. The stream must break off, not end: a stream that is finished is one that a cache may replay.
+/// The origin ends. The stream must break off instead of ending: a cache may replay a stream that is complete.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the origin ended")]
-pub(crate) struct Aborted;
+pub(crate) struct OriginEndedError;
 
 impl Listener {
-    /// Of [`Hub::listen`] alone, which counts it.
-    pub(crate) fn new(hub: Arc<Hub>, key: EnvironmentKey, mut latest: watch::Receiver<Arc<Told>>) -> Self {
-        let told = Arc::clone(&latest.borrow_and_update());
-        Self { hub, key, latest, told, greeted: false }
+    /// For [`Hub::listen`] alone, which counts it.
+    pub(crate) fn new(
+        hub: Arc<Hub>,
+        key: EnvironmentKey,
+        mut latest: watch::Receiver<Arc<Announced>>,
+    ) -> Self {
+        let announced = Arc::clone(&latest.borrow_and_update());
+        Self { hub, key, latest, announced, has_begun: false }
     }
 
-    /// The next thing to write, always of whole frames: first, at once, a comment and what stands; then an event as
-    /// soon as there was another announcement (several at once are one event), or a comment after two seconds.
+    /// The next bytes to write, always whole frames. First, at once, a comment and the latest announcement. Then an event
+    /// as soon as there is another announcement (several at once are one event), or a comment after two seconds.
     ///
     /// # Errors
     ///
     /// Once the origin ends.
-    pub(crate) async fn next(&mut self) -> Result<Bytes, Aborted> {
-        if !mem::replace(&mut self.greeted, true) {
-            return Ok(self.greeting());
+    pub(crate) async fn next(&mut self) -> Result<Bytes, OriginEndedError> {
+        if !mem::replace(&mut self.has_begun, true) {
+            return Ok([signal::comment("jackstaff").as_bytes(), &self.event()].concat().into());
         }
         match timeout(PING, self.changed()).await {
             Err(_) => Ok(Bytes::from_static(b": ping\n\n")),
-            Ok(changed) => changed.map(|()| self.tell()),
+            Ok(changed) => changed.map(|()| self.event()),
         }
     }
 
-    /// Waits for another announcement. Nothing is lost if the wait is given up.
+    /// Waits for another announcement, and takes it. Nothing is lost if the wait is cancelled.
     ///
     /// # Errors
     ///
     /// Once the origin ends.
-    pub(crate) async fn changed(&mut self) -> Result<(), Aborted> {
-        self.latest.changed().await.map_err(|_| Aborted)?;
-        self.told = Arc::clone(&self.latest.borrow_and_update());
+    pub(crate) async fn changed(&mut self) -> Result<(), OriginEndedError> {
+        self.latest.changed().await.map_err(|_| OriginEndedError)?;
+        self.announced = Arc::clone(&self.latest.borrow_and_update());
         Ok(())
     }
 
-    /// What stands, as of the last look.
-    pub(crate) fn stands(&self) -> Option<Revision> {
-        self.told.revision()
+    /// The revision that it took last.
+    pub(crate) fn revision(&self) -> Option<Revision> {
+        self.announced.revision()
     }
 
-    /// The frame that tells what stands, which is counted; empty if nothing does.
-    pub(crate) fn tell(&self) -> Bytes {
-        if self.stands().is_some() {
-            self.hub.metrics().signals.inc();
+    /// The event of what it took last, for an edge, which is counted; empty if nothing was announced.
+    fn event(&self) -> Bytes {
+        if self.revision().is_some() {
+            self.count_event();
         }
-        self.told.event()
+        self.announced.event()
     }
 
-    fn greeting(&self) -> Bytes {
-        [signal::comment("jackstaff").as_bytes(), &self.tell()].concat().into()
+    /// An event is written.
+    pub(crate) fn count_event(&self) {
+        self.hub.metrics().signals.inc();
     }
 }
 

@@ -8,13 +8,14 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-/// The form in which the metrics are told: OpenMetrics, which Prometheus reads as its own.
+/// OpenMetrics, which Prometheus reads as its own form.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// An origin's own metrics, none with a label.
 pub(crate) struct Metrics {
     registry: Registry,
     pub(crate) announcements: Counter,
+    pub(crate) announcements_ahead: Counter,
     pub(crate) announcements_refused: Counter,
     pub(crate) triggers: Counter,
     pub(crate) triggers_refused: Counter,
@@ -31,6 +32,7 @@ impl Metrics {
         let metrics = Self {
             registry: Registry::with_prefix("jackstaff_origin"),
             announcements: Counter::default(),
+            announcements_ahead: Counter::default(),
             announcements_refused: Counter::default(),
             triggers: Counter::default(),
             triggers_refused: Counter::default(),
@@ -54,18 +56,23 @@ impl Metrics {
             self.announcements.clone(),
         );
         registry.register(
+            "announcements_ahead",
+            "Announcements that were more than ten seconds ahead of this clock, here or at another replica",
+            self.announcements_ahead.clone(),
+        );
+        registry.register(
             "announcements_refused",
-            "Announcements refused, for whatever reason",
+            "Announcements refused, for any reason",
             self.announcements_refused.clone(),
         );
         registry.register(
             "triggers",
-            "Calls that made whoever publishes in this process look",
+            "Calls that made this process look for a change",
             self.triggers.clone(),
         );
         registry.register(
             "triggers_refused",
-            "Webhooks refused, for whatever reason",
+            "Webhooks refused, for any reason",
             self.triggers_refused.clone(),
         );
         registry.register(
@@ -83,17 +90,17 @@ impl Metrics {
         registry.register("signals", "Events written to streams", self.signals.clone());
         registry.register(
             "fan_out_seconds",
-            "From an announcement until the last stream that had taken the one before took it or a later one",
+            "From an announcement until the last stream that was up to date has taken it or a later one",
             self.fan_out.clone(),
         );
         self
     }
 
-    /// With what others count.
+    /// The text of these metrics and of other registries.
     ///
     /// # Errors
     ///
-    /// None: a text in memory takes whatever is written.
+    /// None: writing to a text in memory does not fail.
     pub(crate) fn text(&self, others: &[Registry]) -> Result<String, fmt::Error> {
         let mut text = String::new();
         for registry in [&self.registry].into_iter().chain(others) {

@@ -2,42 +2,75 @@
 
 use std::time::Duration;
 
-use api::EnvironmentKey;
+use api::{EnvironmentKey, Secret};
 use axum::body::to_bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request};
 use bytes::Bytes;
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
 use http_body_util::LengthLimitError;
 use tokio::time::timeout;
 
-use crate::refusal::Refusal;
+use crate::request_error::RequestError;
 use crate::state::Origin;
 
 /// How long a body may take. Flagsmith's caller gives up after two seconds.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
-/// Who brings the token, if there is one.
-pub(crate) fn authorize(origin: &Origin, headers: &HeaderMap) -> Result<(), Refusal> {
-    let carried = headers.get(AUTHORIZATION);
-    let passes = origin.token().is_none_or(|token| carried.is_some_and(|header| token.is_carried_by(header)));
-    if passes { Ok(()) } else { Err(Refusal::Unauthorized) }
+/// Lets a request pass that carries the token. Without a configured token, every request passes.
+pub(crate) fn authorize(origin: &Origin, headers: &HeaderMap) -> Result<(), RequestError> {
+    let header = headers.get(AUTHORIZATION);
+    let passes = origin.token().is_none_or(|token| header.is_some_and(|header| carries(header, token)));
+    if passes { Ok(()) } else { Err(RequestError::Unauthorized) }
 }
 
-pub(crate) fn key(path: Result<Path<String>, PathRejection>) -> Result<EnvironmentKey, Refusal> {
+/// Whether an `Authorization` header is `Token <token>`.
+fn carries(header: &HeaderValue, token: &Secret) -> bool {
+    let header = header.as_bytes();
+    let Some(space) = header.iter().position(|&byte| byte == b' ') else { return false };
+    let (scheme, given) = header.split_at(space);
+    scheme.eq_ignore_ascii_case(b"token") && token.equals(given.trim_ascii())
+}
+
+pub(crate) fn key(path: Result<Path<String>, PathRejection>) -> Result<EnvironmentKey, RequestError> {
     // The one way in which a single text of a path that matched can be refused.
-    let Path(key) = path.map_err(|_| Refusal::KeyNotUtf8)?;
+    let Path(key) = path.map_err(|_| RequestError::KeyNotUtf8)?;
     Ok(EnvironmentKey::parse(&key)?)
 }
 
 /// The whole body, of `limit` bytes at most.
-pub(crate) async fn body(request: Request, limit: usize) -> Result<Bytes, Refusal> {
+pub(crate) async fn body(request: Request, limit: usize) -> Result<Bytes, RequestError> {
     let body = timeout(BODY_TIME, to_bytes(request.into_body(), limit)).await;
-    body.map_err(|_| Refusal::Slow(BODY_TIME))?.map_err(|error| {
+    body.map_err(|_| RequestError::TooSlow(BODY_TIME))?.map_err(|error| {
         match std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) {
-            true => Refusal::TooLarge(limit),
-            false => Refusal::Unread,
+            true => RequestError::TooLarge(limit),
+            false => RequestError::BrokenOff,
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_header_with_the_whole_token_passes() {
+        let token = Secret::parse_token("s3cret").unwrap();
+        for (header, passes) in [
+            ("Token s3cret", true),
+            ("token  s3cret", true),
+            ("Token s3cre", false),
+            ("Token s3cret1", false),
+            ("Token S3CRET", false),
+            ("Token ", false),
+            ("Token", false),
+            ("", false),
+            ("s3cret", false),
+            ("Bearer s3cret", false),
+            ("Tokens3cret", false),
+        ] {
+            assert_eq!(carries(&HeaderValue::from_static(header), &token), passes, "{header:?}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Connections: how they are taken, bounded and ended.
+//! Connections: how they are accepted, bounded and ended.
 
 use std::future::Future;
 use std::io;
@@ -15,72 +15,71 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use crate::app::app;
-use crate::bus;
+use crate::bus::{self, Replica};
 use crate::state::Origin;
 
-/// How long others may take.
 #[derive(Clone, Copy)]
-struct Patience {
-    /// With a whole head of a request: a kept-alive connection that is idle, or a client that sends byte by byte.
+struct Timeouts {
+    /// For the whole head of a request: of a kept-alive connection that is idle, or of a client that sends byte by byte.
     head: Duration,
-    /// With an acknowledgement of what was sent, or with room for what is to be sent. Since a stream writes every two
-    /// seconds, this is how soon the stream of a client that vanished is closed.
+    /// For the acknowledgement of what was sent, or for room for what is to be sent. A stream writes every two seconds,
+    /// so this is how soon the stream of a client that vanished is closed.
     stalled: Duration,
-    /// With requests under way, after the end began. An announcement takes milliseconds; a client that never finishes
-    /// its request must not keep the process alive.
+    /// For requests under way, after the end began. An announcement takes milliseconds; a client that never finishes its
+    /// request must not keep the process alive.
     grace: Duration,
-    /// With the bus, after the end: what was announced last, the others should still hear.
-    last_words: Duration,
+    /// For the bus, after the end, so that other replicas still get what was announced last.
+    flush: Duration,
 }
 
-const PATIENCE: Patience = Patience {
+const TIMEOUTS: Timeouts = Timeouts {
     head: Duration::from_secs(30),
     stalled: Duration::from_secs(30),
     grace: Duration::from_secs(2),
-    last_words: Duration::from_secs(1),
+    flush: Duration::from_secs(1),
 };
 
 /// Bytes kept per connection that were read and not parsed, or not yet taken by the socket. The least that hyper
 /// allows; a request's head has to fit in.
 const BUFFER: usize = 8 * 1024;
 
-/// Connections that may wait to be taken, as far as the system allows. When an origin comes back, all relays connect at
-/// once; who finds no room tries again after a second only.
+/// Connections that may wait to be accepted, as far as the system allows. When an origin comes back, all edges connect at
+/// once; an edge that finds no room tries again only after a second.
 const WAITING: u32 = 4_096;
 
-/// Listens, with room for a rush.
+/// Listens, with room for many connections at once.
 ///
 /// # Errors
 ///
 /// If the address is in use, or not one of this machine.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // An origin that is restarted must not wait until the connections of the one before are forgotten.
+    // A restarted origin must not wait until the system forgets the connections of the one before.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(WAITING)
 }
 
-/// Serves [`app`] on `listener` until `shutdown` completes. Then it takes no more connections, aborts all streams, and
+/// Serves [`app`] on `listener` until `shutdown` completes. Then it accepts no more connections, aborts all streams, and
 /// lets the other requests under way finish, for two seconds at most.
 ///
-/// The caller owns the port and the end, and has a duty: if [`Origin::accepts_everyone`], it says so aloud.
+/// The caller owns the port and the end. If [`Origin::accepts_everyone`], it has to warn of it.
 pub async fn run(listener: TcpListener, origin: Origin, shutdown: impl Future<Output = ()>) {
-    serve(listener, origin, shutdown, PATIENCE).await;
+    serve(listener, origin, shutdown, TIMEOUTS).await;
 }
 
 async fn serve(
     listener: TcpListener,
     origin: Origin,
     shutdown: impl Future<Output = ()>,
-    patience: Patience,
+    timeouts: Timeouts,
 ) {
     let bus = origin.bus().map(|_| tokio::spawn(connect(origin.clone())));
     let app = app(origin.clone());
     let mut http = http1::Builder::new();
     // Frames are small: one copy of some bytes costs less than a list of buffers for each stream.
-    http.timer(TokioTimer::new()).header_read_timeout(patience.head).max_buf_size(BUFFER).writev(false);
+    http.timer(TokioTimer::new()).header_read_timeout(timeouts.head).max_buf_size(BUFFER).writev(false);
     let connections = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
     loop {
@@ -88,25 +87,27 @@ async fn serve(
             stream = accept(&listener) => stream,
             () = &mut shutdown => break,
         };
-        if configure(&stream, patience.stalled).is_ok() {
+        if configure(&stream, timeouts.stalled).is_ok() {
             let service = TowerToHyperService::new(Router::clone(&app));
-            // A connection that fails concerns nobody else; its stream is dropped with it.
+            // A connection that fails affects no other; its stream is dropped with it.
             tokio::spawn(connections.watch(http.serve_connection(TokioIo::new(stream), service)));
         }
     }
     drop(listener);
     origin.end();
     // What is not done by now is cut off.
-    let _ = timeout(patience.grace, connections.shutdown()).await;
+    let _ = timeout(timeouts.grace, connections.shutdown()).await;
     if let (Some(bus), Some(connection)) = (origin.bus(), bus) {
-        bus.flush(patience.last_words).await;
+        bus.flush(timeouts.flush).await;
         connection.abort();
     }
 }
 
 async fn connect(origin: Origin) {
     if let Some(bus) = origin.bus() {
-        match bus::run(&origin, bus).await {}
+        let latest_possible = || origin.latest_possible();
+        let replica = Replica { hub: origin.hub(), latest_possible: &latest_possible };
+        match bus::run(replica, bus).await {}
     }
 }
 
@@ -116,7 +117,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
             Err(error) if is_of_one_connection(&error) => {}
-            // No more files, say. It goes on when some are closed.
+            // For example, no more files may be opened. It goes on when some are closed.
             Err(_) => sleep(Duration::from_millis(200)).await,
         }
     }
@@ -164,13 +165,13 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let origin = Origin::new(Settings::default());
         let (end, ended) = oneshot::channel();
-        let patience = Patience {
+        let timeouts = Timeouts {
             head: Duration::from_millis(300),
             stalled: Duration::from_secs(1),
             grace: Duration::from_millis(500),
-            last_words: Duration::from_millis(500),
+            flush: Duration::from_millis(500),
         };
-        let served = tokio::spawn(serve(listener, origin.clone(), async { drop(ended.await) }, patience));
+        let served = tokio::spawn(serve(listener, origin.clone(), async { drop(ended.await) }, timeouts));
         Running { address, origin, end, served }
     }
 
@@ -239,7 +240,7 @@ mod tests {
 
         end.send(()).unwrap();
         for client in [&mut early, &mut late] {
-            // Whatever else was still written, there is no last chunk.
+            // Beside comments that were still written, nothing follows: there is no last chunk.
             let rest = rest(client).await;
             assert_eq!(rest.replace(&chunk(": ping\n\n"), ""), "");
         }
@@ -278,10 +279,10 @@ mod tests {
         let demo = api::EnvironmentKey::parse("demo").unwrap();
         let signals = &origin.metrics().signals;
         // Far more than the client has room for, each taken before the next.
-        for told in 1..=2_000 {
-            origin.hub().announce(&demo, api::Revision(1), api::Revision(1)).unwrap();
+        for written in 1..=2_000 {
+            origin.announce(&demo, api::Revision(1)).unwrap();
             within(async {
-                while signals.get() < told && origin.metrics().open_streams.get() > 0 {
+                while signals.get() < written && origin.metrics().open_streams.get() > 0 {
                     tokio::task::yield_now().await;
                 }
             })
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_head_of_a_stream_is_answered_and_nobody_listens() {
+    async fn the_head_of_a_stream_is_answered_without_a_stream() {
         let Running { address, origin, end: _end, served: _served } = start().await;
         let request =
             "HEAD /sse/environments/demo/stream HTTP/1.1\r\nHost: origin\r\nConnection: close\r\n\r\n";
@@ -311,7 +312,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_never_finishes_its_request_does_not_hold_up_the_end() {
+    async fn a_request_that_is_never_finished_does_not_delay_the_end() {
         let Running { address, end, served, .. } = start().await;
         let request = "POST /sse/environments/demo/queue-change HTTP/1.1\r\nHost: origin\r\n\
                        Expect: 100-continue\r\nContent-Length: 99\r\n\r\n";

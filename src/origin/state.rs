@@ -2,53 +2,52 @@
 
 use std::sync::{Arc, OnceLock};
 
-use api::{EnvironmentKey, Revision};
+use api::{EnvironmentKey, Revision, Secret};
 use jiff::Timestamp;
 
-use crate::announcement::revision;
+use crate::announced::Announcement;
 use crate::bus::{Bus, BusAddress};
 use crate::control::Control;
-use crate::hub::{Full, Hub, Limits};
+use crate::hub::{Hub, HubError, Limits};
 use crate::metrics::Metrics;
-use crate::segment::Segment;
-use crate::token::Token;
-use crate::webhook::WebhookSecret;
+use crate::queue_change::revision;
+use crate::stream_part::StreamPart;
 
 /// How many seconds ahead of this clock an announcement may be.
 ///
-/// A publisher stamps the later of "now" and the stored revision plus one: after changes in quick succession the stamp
-/// is seconds ahead, rightly; and clocks differ a little. If such a stamp were told as "now", a relay would look at the
-/// KV store and find the older revision, which is as new as what it was told, and not wait for the other. With this
-/// much lead, what a wrong clock can do is bounded all the same: for ten seconds other changes are told under its
-/// number, and each of them still makes relays look.
+/// A publisher stamps the later of "now" and the stored revision plus one, so the stamp may be seconds ahead after changes
+/// in quick succession; and clocks differ a little. If such a stamp were passed on as "now", an edge would look at the KV
+/// store, find the older revision, which is as new as the signal says, and not wait for the other. This much lead bounds
+/// what a wrong clock can do: for ten seconds other changes are signalled under its number. An announcement beyond it is
+/// passed on as the latest possible revision and marked as ahead, so that edges look all the same.
 const LEAD: u64 = 10;
 
 /// How an origin is set up.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What announcements must carry. Without it everybody may announce.
-    pub token: Option<Token>,
-    /// What Flagsmith's webhooks are signed with. Without it there are no routes for them.
-    pub webhook_secret: Option<WebhookSecret>,
+    /// The token that announcements must carry. Without it anybody may announce.
+    pub token: Option<Secret>,
+    /// The secret that Flagsmith signs webhooks with. Without it there are no routes for them.
+    pub webhook_secret: Option<Secret>,
     /// How many streams may be open before more are refused.
     pub max_streams: usize,
     /// How many environments may be announced before new ones are refused. As many again may be listened to without
     /// having been announced.
     pub max_environments: usize,
-    /// Whether streams end, for caches that hand them on to clients, and when. Edges listen to endless ones.
-    pub segment: Option<Segment>,
+    /// How long a stream lasts, for caches that hand it on to clients. Without it streams are endless, as edges need them.
+    pub stream_part: Option<StreamPart>,
 }
 
 impl Default for Settings {
     /// No token, no webhooks; endless streams, 50,000, about 600 MB; 10,000 environments: more than any installation has,
-    /// and a few megabytes at most if somebody makes keys up.
+    /// and a few megabytes at most for made-up keys.
     fn default() -> Self {
         Self {
             token: None,
             webhook_secret: None,
             max_streams: 50_000,
             max_environments: 10_000,
-            segment: None,
+            stream_part: None,
         }
     }
 }
@@ -58,9 +57,9 @@ impl Default for Settings {
 pub struct Origin(Arc<Inner>);
 
 struct Inner {
-    token: Option<Token>,
-    webhook_secret: Option<WebhookSecret>,
-    segment: Option<Segment>,
+    token: Option<Secret>,
+    webhook_secret: Option<Secret>,
+    stream_part: Option<StreamPart>,
     hub: Arc<Hub>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     control: OnceLock<Arc<dyn Control>>,
@@ -73,13 +72,13 @@ impl Origin {
         Self::with_clock(settings, Timestamp::now)
     }
 
-    /// An origin for which `clock` says what time it is.
+    /// An origin with another clock.
     pub fn with_clock(settings: Settings, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         let limits = Limits { streams: settings.max_streams, environments: settings.max_environments };
         Self(Arc::new(Inner {
             token: settings.token,
             webhook_secret: settings.webhook_secret,
-            segment: settings.segment,
+            stream_part: settings.stream_part,
             hub: Arc::new(Hub::new(limits, Arc::new(Metrics::new()))),
             clock: Box::new(clock),
             control: OnceLock::new(),
@@ -87,21 +86,22 @@ impl Origin {
         }))
     }
 
-    /// The same origin, from now on with whoever publishes in this process. There is one at most: the first stays.
+    /// The same origin, from now on with a publisher in the same process. There is one at most: the first stays.
     #[must_use]
     pub fn with_control(self, control: Arc<dyn Control>) -> Self {
         let _ = self.0.control.set(control);
         self
     }
 
-    /// Takes an announcement from this very process, as if it had come over HTTP: all streams of the environment are
-    /// told, whichever replica they are on. It returns at once.
+    /// Takes an announcement, and passes it on to all streams of the environment, at whichever replica they are. It
+    /// returns at once.
     ///
     /// # Errors
     ///
-    /// [`Full`] for an environment beyond the limit; those known already are still served.
-    pub fn announce(&self, key: &EnvironmentKey, revision: Revision) -> Result<(), Full> {
-        let stands = self.0.hub.announce(key, revision, self.latest_possible())?;
+    /// [`HubError`] for an environment beyond the limit; those known already are still served.
+    pub fn announce(&self, key: &EnvironmentKey, revision: Revision) -> Result<(), HubError> {
+        let announcement = Announcement::at_most(self.latest_possible(), revision);
+        let stands = self.0.hub.announce(key, announcement)?;
         if let Some(bus) = self.bus() {
             bus.announced(key, stands);
         }
@@ -109,21 +109,20 @@ impl Origin {
     }
 
     /// The same origin, from now on as one of several that share what is announced over a bus. There is one at most:
-    /// the first stays. It connects while the origin [`run`](crate::run)s; what there is to say of the connection goes
-    /// to `say`, a line each.
+    /// the first stays. It connects while the origin [`run`](crate::run)s, and writes lines about its connection to `log`.
     #[must_use]
-    pub fn with_bus(self, address: BusAddress, say: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        let _ = self.0.bus.set(Bus::new(address, say));
+    pub fn with_bus(self, address: BusAddress, log: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        let _ = self.0.bus.set(Bus::new(address, log));
         self
     }
 
-    /// Whether announcements are taken from anybody, because no token is configured. Whoever starts such an
-    /// origin says so aloud.
+    /// Whether announcements are taken from anybody, because no token is configured. A program that starts such an origin
+    /// has to warn of it.
     pub fn accepts_everyone(&self) -> bool {
         self.0.token.is_none()
     }
 
-    /// Aborts all streams, takes no new ones, and is no longer ready. What else is asked is still answered.
+    /// Aborts all streams, takes no new ones, and is no longer ready. Other requests are still answered.
     pub(crate) fn end(&self) {
         self.0.hub.end();
     }
@@ -144,19 +143,19 @@ impl Origin {
         self.0.bus.get()
     }
 
-    pub(crate) fn token(&self) -> Option<&Token> {
+    pub(crate) fn token(&self) -> Option<&Secret> {
         self.0.token.as_ref()
     }
 
-    pub(crate) fn webhook_secret(&self) -> Option<&WebhookSecret> {
+    pub(crate) fn webhook_secret(&self) -> Option<&Secret> {
         self.0.webhook_secret.as_ref()
     }
 
-    pub(crate) fn segment(&self) -> Option<Segment> {
-        self.0.segment
+    pub(crate) fn stream_part(&self) -> Option<StreamPart> {
+        self.0.stream_part
     }
 
-    /// What an announcement of a later revision is taken for.
+    /// The latest revision that an announcement is taken for.
     pub(crate) fn latest_possible(&self) -> Revision {
         Revision(revision((self.0.clock)()).0 + LEAD)
     }

@@ -1,4 +1,4 @@
-//! The HTTP face of a stream of change signals.
+//! The HTTP answer that is a stream of change signals.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -7,13 +7,13 @@ use futures_util::stream;
 use http::HeaderName;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
 
-use crate::listener::{Aborted, Listener};
-use crate::segment::{Segment, Writing};
+use crate::listener::{Listener, OriginEndedError};
+use crate::stream_part::{PartWriter, StreamPart};
 
-/// What each stream's head says.
+/// The headers of each stream.
 ///
-/// Clients are edges, but Flagsmith's own origin lets browsers in, and a stream tells nothing that is not public. No
-/// proxy on the way may hold it back, or keep it, unless it is a segment.
+/// Clients are edges, but Flagsmith's own origin lets browsers in, and a stream says nothing that is not public. No proxy
+/// on the way may buffer it; and only a part may be cached.
 const HEADERS: [(HeaderName, &str); 4] = [
     (CONTENT_TYPE, "text/event-stream"),
     (CACHE_CONTROL, "no-store"),
@@ -25,26 +25,27 @@ const HEADERS: [(HeaderName, &str); 4] = [
 pub(crate) fn endless(listener: Listener) -> Response {
     let frames = stream::try_unfold(listener, async |mut listener: Listener| {
         let frame = listener.next().await?;
-        Ok::<_, Aborted>(Some((frame, listener)))
+        Ok::<_, OriginEndedError>(Some((frame, listener)))
     });
     (HEADERS, Body::from_stream(frames)).into_response()
 }
 
-/// The answer to `GET` that ends after a while: the segment that begins with it.
-pub(crate) fn segment(listener: Listener, segment: Segment) -> Response {
-    let writing = segment.begin(listener, fastrand::u64(..));
-    let frames = stream::try_unfold(writing, async |mut writing: Writing| {
-        let frame = writing.next().await?;
-        Ok::<_, Aborted>(frame.map(|frame| (frame, writing)))
+/// The answer to `GET` that ends after a while: the part that begins with it.
+pub(crate) fn part(listener: Listener, part: StreamPart) -> Response {
+    let writer = part.begin(listener, fastrand::u64(..));
+    let frames = stream::try_unfold(writer, async |mut writer: PartWriter| {
+        let frame = writer.next().await?;
+        Ok::<_, OriginEndedError>(frame.map(|frame| (frame, writer)))
     });
-    segment.mark((HEADERS, Body::from_stream(frames)).into_response())
+    part.mark((HEADERS, Body::from_stream(frames)).into_response())
 }
 
-/// The answer to `HEAD`: the same head, with no length, and nobody listens.
-pub(crate) fn head(segment: Option<Segment>) -> Response {
-    let head = (HEADERS, Body::from_stream(stream::pending::<Result<Bytes, Aborted>>())).into_response();
-    match segment {
-        Some(segment) => segment.mark(head),
+/// The answer to `HEAD`: the same headers, without a length, and no stream is opened.
+pub(crate) fn head(part: Option<StreamPart>) -> Response {
+    let head =
+        (HEADERS, Body::from_stream(stream::pending::<Result<Bytes, OriginEndedError>>())).into_response();
+    match part {
+        Some(part) => part.mark(head),
         None => head,
     }
 }

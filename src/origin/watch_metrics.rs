@@ -1,4 +1,4 @@
-//! What whoever publishes in this process counts, for `/metrics`.
+//! What the publisher in this process counts, for `/metrics`.
 
 use std::sync::atomic::AtomicU64;
 
@@ -11,7 +11,7 @@ use prometheus_client::registry::Registry;
 /// A metric with a sample for each environment.
 type PerEnvironment<M> = Family<[(&'static str, String); 1], M>;
 
-/// The report as metrics. Made anew each time, so that environments that are gone take theirs along.
+/// The report as metrics. They are made anew each time, so that those of removed environments go with them.
 pub(crate) fn registry(report: &Progress) -> Registry {
     let lag = PerEnvironment::<Gauge<f64, AtomicU64>>::default();
     let failures = PerEnvironment::<Counter>::default();
@@ -34,14 +34,14 @@ pub(crate) fn registry(report: &Progress) -> Registry {
     let mut registry = Registry::with_prefix("jackstaff_watch");
     registry.register(
         "lag_seconds",
-        "For how long the edge has been owed something; 0 if all is settled",
+        "For how long a change has not reached the edge; 0 if nothing is due",
         lag,
     );
     registry.register("failures", "Tries that failed", failures);
     registry.register("published", "Changes published", published);
-    registry.register("last_success_timestamp_seconds", "When all was settled last", last_success);
+    registry.register("last_success_timestamp_seconds", "When nothing was due last", last_success);
     registry.register("api_calls", "Calls to Fastly's API", api_calls);
-    registry.register("troubles", "Places whose document is broken or cannot be had", troubles);
+    registry.register("troubles", "Places whose document is broken or cannot be fetched", troubles);
     registry
 }
 

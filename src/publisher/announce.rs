@@ -4,25 +4,22 @@ use api::{EnvironmentKey, Revision};
 use serde_json::json;
 use ureq::http::Request;
 
-use crate::client::{CallFailed, Calls, built, segment};
+use crate::call_error::CallError;
+use crate::client::{Calls, built, url_encoded};
 use crate::target::Signals;
 
-/// Announces a revision, if there is anybody to tell.
-pub(crate) fn announce(
-    calls: &Calls<'_>,
-    key: &EnvironmentKey,
-    revision: Revision,
-) -> Result<(), CallFailed> {
+/// Announces a revision, if there is an origin.
+pub(crate) fn announce(calls: &Calls<'_>, key: &EnvironmentKey, revision: Revision) -> Result<(), CallError> {
     let what = format!("announcing {key} to the origin");
     let (origin, token) = match &calls.target().signals {
-        Signals::Nobody => return Ok(()),
-        Signals::Here(origin) => {
-            return origin.announce(key, revision).map_err(|why| CallFailed::Here { what, why });
+        Signals::None => return Ok(()),
+        Signals::InProcess(origin) => {
+            return origin.announce(key, revision).map_err(|why| CallError::InProcess { what, why });
         }
         Signals::Origin { url, token } => (url.trim_end_matches('/'), token),
     };
     let mut request =
-        Request::post(format!("{origin}/sse/environments/{}/queue-change", segment(key.as_str())))
+        Request::post(format!("{origin}/sse/environments/{}/queue-change", url_encoded(key.as_str())))
             .header("Content-Type", "application/json");
     if let Some(token) = token {
         request = request.header("Authorization", format!("Token {}", token.reveal()));

@@ -1,4 +1,4 @@
-//! What the store has of an environment, as far as somebody knows: what a decision is made on, and what a write replaces.
+//! What is known of what the store has for an environment: a decision is based on it, and a write replaces it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,19 +8,20 @@ use api::{Header, Revision};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::client::{CallFailed, Calls};
-use crate::kv::{self, Item, Stored};
-use crate::source::Source;
+use crate::call_error::CallError;
+use crate::client::Calls;
+use crate::kv::{self, Item, StoredItem};
+use crate::source::DocumentSource;
 
-/// What the store has under an environment's key, and in which generation. It is learnt by a look or by a write of one's
-/// own, and a write that follows from it replaces this generation and no other.
+/// What the store has under an environment's key, and in which generation. It is known from a read or from our own write.
+/// A write that is based on it replaces this generation and no other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Basis {
     /// None if there is nothing.
     pub(crate) generation: Option<String>,
     /// None if what is there is no bundle.
-    pub(crate) known: Option<Known>,
-    /// It is from a write of one's own.
+    pub(crate) known: Option<KnownBundle>,
+    /// It is known from our own write.
     pub(crate) is_own: bool,
 }
 
@@ -29,7 +30,7 @@ pub(crate) struct Basis {
 /// Read from the metadata, and more leniently than the edge reads it: a revision counts, even if another version of
 /// the format wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Known {
+pub(crate) struct KnownBundle {
     pub(crate) revision: Revision,
     #[serde(default)]
     pub(crate) source_updated_at: Option<String>,
@@ -47,33 +48,33 @@ pub(crate) struct Known {
 }
 
 impl Basis {
-    /// Looks.
-    pub(crate) fn look(calls: &Calls<'_>, key: &str) -> Result<Basis, CallFailed> {
+    /// Reads it from the store.
+    pub(crate) fn read(calls: &Calls<'_>, key: &str) -> Result<Basis, CallError> {
         Ok(Basis::of(kv::get(calls, key)?.as_ref()))
     }
 
-    pub(crate) fn of(stored: Option<&Stored>) -> Basis {
+    pub(crate) fn of(stored: Option<&StoredItem>) -> Basis {
         Basis {
             generation: stored.map(|stored| stored.generation.clone()),
-            known: stored.and_then(Known::of),
+            known: stored.and_then(KnownBundle::of),
             is_own: false,
         }
     }
 
-    /// Whether somebody is served from it.
+    /// Whether edges serve it.
     pub(crate) fn is_served(&self) -> bool {
         self.known.as_ref().is_some_and(|known| !known.tombstone)
     }
 
-    /// Whether an API that answers this may be behind itself, as a replica is, or a process with a cache of its own.
-    pub(crate) fn doubts(&self, answer: &Source) -> Option<Doubt> {
+    /// Whether an API's answer may be out of date, as that of a replica, or of a process with a cache of its own.
+    pub(crate) fn doubts(&self, answer: &DocumentSource) -> Option<Doubt> {
         let known = self.known.as_ref()?;
-        // Without times nobody can tell.
+        // Without both times there is nothing to compare.
         let (stored, answered) = known.updated_at().zip(answer.updated_at)?;
         if known.source_hash == answer.hash || answered > stored {
             return None;
         }
-        // Some changes of overrides move no time.
+        // Some changes of overrides do not move the time.
         if known.replaced.contains(&short(&answer.hash)) {
             return Some(Doubt::Replaced);
         }
@@ -84,7 +85,7 @@ impl Basis {
 /// Why an answer is asked for again before it is believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Doubt {
-    /// It is what was stored once, and was replaced since, with no later time than what is stored.
+    /// It was stored once and replaced since, and its time is not later than that of what is stored.
     Replaced,
     /// It is new, with an earlier time than what is stored. Flagsmith's times go backwards by themselves, so this is no
     /// reason to refuse it.
@@ -92,7 +93,7 @@ pub(crate) enum Doubt {
 }
 
 impl Doubt {
-    /// For how long every answer has to say the same, of an API that is asked once in an `interval`.
+    /// For how long every answer has to be the same, of an API that is asked once in an `interval`.
     pub(crate) fn lasts(self, interval: Duration) -> Duration {
         match self {
             Doubt::Replaced => interval,
@@ -101,22 +102,22 @@ impl Doubt {
     }
 }
 
-impl Known {
+impl KnownBundle {
     /// None if what is stored is no bundle.
-    pub(crate) fn of(stored: &Stored) -> Option<Known> {
+    pub(crate) fn of(stored: &StoredItem) -> Option<KnownBundle> {
         let item = &stored.item;
         let header = bundle::check(&item.value).ok();
         let metadata = header.as_ref().map(Header::metadata).or_else(|| item.metadata.clone())?;
-        let mut known: Known = serde_json::from_str(&metadata).ok()?;
-        // The metadata is what the edge goes by, so that has to be right, too.
+        let mut known: KnownBundle = serde_json::from_str(&metadata).ok()?;
+        // The edge goes by the metadata, so it has to be right, too.
         known.sound = header.is_some() && item.metadata.as_ref() == Some(&metadata);
         Some(known)
     }
 
     /// Of a bundle that was written, and is stored as it was written.
-    pub(crate) fn of_written(item: &Item) -> Option<Known> {
-        let known: Known = serde_json::from_str(item.metadata.as_deref()?).ok()?;
-        Some(Known { sound: true, ..known })
+    pub(crate) fn of_written(item: &Item) -> Option<KnownBundle> {
+        let known: KnownBundle = serde_json::from_str(item.metadata.as_deref()?).ok()?;
+        Some(KnownBundle { sound: true, ..known })
     }
 
     /// When the source of what is stored said that it changed last.
@@ -133,9 +134,9 @@ impl Known {
 }
 
 /// Whether what is stored is of a later revision than a bundle that was written.
-pub(crate) fn is_later(stored: &Stored, written: &Item) -> bool {
+pub(crate) fn is_later(stored: &StoredItem, written: &Item) -> bool {
     let revision = |item: &Item| {
-        let known: Known = serde_json::from_str(item.metadata.as_deref()?).ok()?;
+        let known: KnownBundle = serde_json::from_str(item.metadata.as_deref()?).ok()?;
         Some(known.revision)
     };
     revision(&stored.item) > revision(written)
@@ -157,8 +158,8 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn known(hash: &str, replaced: &[&str]) -> Known {
-        Known {
+    fn known(hash: &str, replaced: &[&str]) -> KnownBundle {
+        KnownBundle {
             revision: Revision(500),
             source_updated_at: Some(at(100).to_string()),
             source_hash: hash.into(),
@@ -183,9 +184,9 @@ mod tests {
         };
         let (header, value) = bundle::write(&label, &[(Section::FlagsClient, b"[]".to_vec())]).unwrap();
         let sound = known("old", &["older"]);
-        let unsound = Known { sound: false, ..sound.clone() };
+        let unsound = KnownBundle { sound: false, ..sound.clone() };
         let cut = value[..value.len() - 1].to_vec();
-        let other = Known {
+        let other = KnownBundle {
             revision: Revision(7),
             source_updated_at: None,
             source_hash: String::new(),
@@ -202,18 +203,18 @@ mod tests {
             ("something else", b"?".to_vec(), Some("?".into()), None),
             ("something else, without metadata", b"?".to_vec(), None, None),
         ] {
-            let stored = Stored { generation: "1".into(), item: Item { value, metadata } };
-            assert_eq!(Known::of(&stored), expected, "{situation}");
+            let stored = StoredItem { generation: "1".into(), item: Item { value, metadata } };
+            assert_eq!(KnownBundle::of(&stored), expected, "{situation}");
         }
     }
 
     #[test]
-    fn what_was_replaced_is_kept_in_mind_for_a_while_and_each_once() {
+    fn the_last_eight_that_were_replaced_are_kept_each_once() {
         let long = |n: u8| char::from(b'a' + n).to_string().repeat(64);
         let short = |n: u8| char::from(b'a' + n).to_string().repeat(SHORT_HASH);
         let mut stored = known(&long(0), &[]);
         for n in 1..12 {
-            stored = Known { replaced: stored.replaced_by(&long(n)), source_hash: long(n), ..stored };
+            stored = KnownBundle { replaced: stored.replaced_by(&long(n)), source_hash: long(n), ..stored };
         }
         assert_eq!(stored.replaced, [10, 9, 8, 7, 6, 5, 4, 3].map(short));
         assert_eq!(stored.replaced_by(&long(9)), [11, 10, 8, 7, 6, 5, 4, 3].map(short), "what is taken back");
@@ -228,10 +229,11 @@ mod tests {
             let updated_at = updated_at.map(|second| at(second).to_string());
             let document = serde_json::json!({ "api_key": "e", "updated_at": updated_at, "feature_states": [],
                 "project": { "segments": [] } });
-            Source::parse(&place, &document.to_string()).unwrap()
+            DocumentSource::parse(&place, &document.to_string()).unwrap()
         };
         let hash = answer(None).hash;
-        let basis = |known: Known| Basis { generation: Some("1".into()), known: Some(known), is_own: false };
+        let basis =
+            |known: KnownBundle| Basis { generation: Some("1".into()), known: Some(known), is_own: false };
         let replaced = basis(known("new", &["x", &hash[..SHORT_HASH]]));
         let other = basis(known("new", &["x"]));
         for (situation, basis, updated_at, expected) in [

@@ -3,16 +3,16 @@
 use std::io::Write;
 
 use api::bundle::{self, ComposeError};
-use api::{BundleError, Header, Label, Provenance, Revision, flag_json};
+use api::{Header, Label, Provenance, Revision, flag_json};
 use engine::{Switches, Warning};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use crate::basis::Known;
-use crate::publish::Options;
-use crate::source::Source;
+use crate::basis::KnownBundle;
+use crate::options::PublishOptions;
+use crate::source::DocumentSource;
 
 /// A bundle that is ready to be written.
 #[derive(Debug)]
@@ -24,11 +24,11 @@ pub(crate) struct Bundle {
 
 /// Why no bundle can be made of a document.
 #[derive(Debug, Error)]
-pub enum BundleRefused {
+pub enum BundleError {
     #[error(transparent)]
     Compose(#[from] ComposeError),
     #[error(transparent)]
-    Layout(#[from] BundleError),
+    Layout(#[from] api::BundleError),
     #[error("the whole: a bundle of {0} bytes, more than the {LIMIT} that a KV value can hold")]
     TooLarge(usize),
 }
@@ -38,17 +38,17 @@ const LIMIT: usize = 25_000_000;
 
 /// Compiles a document and lays it out, stamped with its revision, in place of what is stored.
 pub(crate) fn build(
-    source: &Source,
-    stored: Option<&Known>,
+    source: &DocumentSource,
+    stored: Option<&KnownBundle>,
     revision: Revision,
     now: Timestamp,
-    options: &Options,
-) -> Result<Bundle, BundleRefused> {
+    options: &PublishOptions,
+) -> Result<Bundle, BundleError> {
     let document = &source.document;
     let label = Label {
         revision,
         source_updated_at: source.updated_at.map(|at| match source.provenance {
-            // One from the future would refuse all others until then.
+            // A time in the future would have all files refused until then.
             Provenance::File => at.min(now).to_string(),
             Provenance::Api => at.to_string(),
         }),
@@ -61,20 +61,19 @@ pub(crate) fn build(
     };
     let composed = bundle::compose(document, options.engine(), label, gzip)?;
     if composed.bytes.len() > LIMIT {
-        return Err(BundleRefused::TooLarge(composed.bytes.len()));
+        return Err(BundleError::TooLarge(composed.bytes.len()));
     }
     Ok(Bundle { header: composed.header, bytes: composed.bytes, warnings: composed.warnings })
 }
 
 /// What never matches in a document that is stored already.
-pub(crate) fn warnings(source: &Source, options: &Options) -> Vec<Warning> {
+pub(crate) fn warnings(source: &DocumentSource, options: &PublishOptions) -> Vec<Warning> {
     source.document.compile(options.engine(), flag_json).map(|(_, warnings)| warnings).unwrap_or_default()
 }
 
 /// What is stored in place of an environment that was removed. It holds nothing, and keeps what later decisions need:
-/// how far revisions went, and how old the last document was. No section hangs on its switches; they are the closed
-/// ones.
-pub(crate) fn tombstone(removed: Option<&Known>, revision: Revision) -> Result<Bundle, BundleRefused> {
+/// the last revision, and how old the last document was. It has no sections; its switches are the strictest.
+pub(crate) fn tombstone(removed: Option<&KnownBundle>, revision: Revision) -> Result<Bundle, BundleError> {
     let label = Label {
         revision,
         source_updated_at: removed.and_then(|removed| removed.source_updated_at.clone()),

@@ -1,4 +1,4 @@
-//! The HTTP client: one agent, bounded in time, that tries again what may pass.
+//! The HTTP client: one agent, bounded in time, that tries transient failures again.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -8,145 +8,76 @@ use api::Revision;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use thiserror::Error;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Method, Request, Response, StatusCode, request};
 
+use crate::call_error::CallError;
 use crate::clock::Clock;
 use crate::quota::Quota;
 use crate::target::Target;
 
-/// How long everything may take that is done for one item of the store, waiting included.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// How long all calls for one item of the store may take, pauses included.
+const ITEM_TIMEOUT: Duration = Duration::from_secs(180);
 /// Pauses between the tries of a call.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Bytes of an answer: more than a KV value can have.
 const ANSWER_LIMIT: u64 = 64 << 20;
 
-/// A key is one segment of the path.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// What is not encoded in a path or a query. A key is encoded as one piece of a path.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Calls a target.
 pub struct Client<'a> {
     agent: Agent,
     target: Target,
     clock: &'a dyn Clock,
-    /// Calls to the API so far, and what it said last of how many more it takes.
+    /// Calls to the API so far, and the quota of its last answer.
     calls: AtomicU64,
     quota: Mutex<Option<Quota>>,
 }
 
 /// How often a call is tried again, and for how long.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
+pub(crate) struct RetryPolicy {
     retries: usize,
     /// How long one call may take.
     call: Duration,
-    /// The longest pause that an answer may ask for; who is asked for more gives up, and says so.
-    asked: Duration,
-    /// How long a write waits for the one before, whoever made that; and how long until it is tried again.
+    /// The longest `Retry-After` that is waited for; a longer one ends the tries.
+    longest_retry_after: Duration,
+    /// How long a write waits after the one before, also after one of another publisher; and until it is tried again.
     between_writes: Duration,
 }
 
-impl Patience {
-    /// Of one who has one chance. A KV key takes one write a second, so the pauses outlast that by far.
-    pub(crate) const OF_ONE_CHANCE: Patience = Patience {
+impl RetryPolicy {
+    /// For `publish`, which runs once. A KV key takes one write a second, and the pauses last much longer.
+    pub(crate) const ONE_SHOT: RetryPolicy = RetryPolicy {
         retries: 5,
         call: Duration::from_secs(60),
-        asked: PATIENCE,
+        longest_retry_after: ITEM_TIMEOUT,
         between_writes: Duration::ZERO,
     };
-    /// Of one who comes back by itself, and writes a key once a second at most.
-    pub(crate) const OF_ONE_WHO_RETURNS: Patience = Patience {
+    /// For `watch`, which tries again by itself, and writes a key once a second at most.
+    pub(crate) const WATCHING: RetryPolicy = RetryPolicy {
         retries: 3,
         call: Duration::from_secs(60),
-        asked: LONGEST_PAUSE,
+        longest_retry_after: LONGEST_PAUSE,
         between_writes: Duration::from_secs(1),
     };
-    /// Of one who comes back by itself, and has better things to do meanwhile.
-    pub(crate) const IN_PASSING: Patience = Patience {
+    /// For a short call that is made again by itself: one try.
+    pub(crate) const PROBE: RetryPolicy = RetryPolicy {
         retries: 0,
         call: Duration::from_secs(5),
-        asked: Duration::ZERO,
+        longest_retry_after: Duration::ZERO,
         between_writes: Duration::ZERO,
     };
 }
 
-/// The calls that are made for one item, with their common end.
+/// The calls for one item, with their common deadline.
 pub(crate) struct Calls<'a> {
     client: &'a Client<'a>,
     deadline: Duration,
-    patience: Patience,
-}
-
-/// What went wrong with a call, and with which.
-#[derive(Debug, Error)]
-pub enum CallFailed {
-    #[error("{what}: {error}")]
-    Transport { what: String, error: Box<ureq::Error> },
-    #[error("{what}: answered {status}{detail}")]
-    Status {
-        what: String,
-        status: StatusCode,
-        detail: String,
-        /// How long not to be called again.
-        asked: Option<Duration>,
-    },
-    #[error("{what}: {why}")]
-    Here { what: String, why: String },
-    #[error("{what}: the answer has no header `{header}`")]
-    Header { what: String, header: &'static str },
-    #[error("{what}: the answer cannot be read: {error}")]
-    Unreadable { what: String, error: serde_json::Error },
-    #[error("{what}: there are more than {pages} pages")]
-    Endless { what: String, pages: usize },
-    #[error("{what}: not tried any more after {} s", PATIENCE.as_secs())]
-    OutOfTime { what: String },
-}
-
-impl CallFailed {
-    /// Whether another try may end otherwise.
-    fn may_pass(&self) -> bool {
-        match self {
-            CallFailed::Transport { error, .. } => !matches!(
-                **error,
-                ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::BodyExceedsLimit(_)
-            ),
-            CallFailed::Status { status, .. } => {
-                [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(status)
-                    || status.is_server_error()
-            }
-            CallFailed::Here { .. }
-            | CallFailed::Header { .. }
-            | CallFailed::Unreadable { .. }
-            | CallFailed::Endless { .. }
-            | CallFailed::OutOfTime { .. } => false,
-        }
-    }
-
-    /// How long whoever answered asked not to be called again.
-    pub(crate) fn asked_pause(&self) -> Option<Duration> {
-        match self {
-            CallFailed::Status { asked, .. } => *asked,
-            _ => None,
-        }
-    }
-
-    /// What failed and in which way, without what may differ from one time to the next.
-    pub(crate) fn gist(&self) -> String {
-        match self {
-            CallFailed::Transport { what, .. } => format!("{what}: transport"),
-            CallFailed::Status { what, status, .. } => format!("{what}: {status}"),
-            failed => failed.to_string(),
-        }
-    }
-
-    /// Whether what was asked for may have been done nevertheless. What may pass was tried several times, and each
-    /// of them counts.
-    pub(crate) fn leaves_doubt(&self) -> bool {
-        self.may_pass() || matches!(self, CallFailed::OutOfTime { .. })
-    }
+    policy: RetryPolicy,
 }
 
 impl<'a> Client<'a> {
@@ -154,7 +85,7 @@ impl<'a> Client<'a> {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(Duration::from_secs(5)))
-            // A token goes to nobody but whom it was given for.
+            // A token is sent to no other server than the one that it is for.
             .max_redirects(0)
             .user_agent(concat!("jackstaff/", env!("CARGO_PKG_VERSION")))
             .build()
@@ -162,12 +93,12 @@ impl<'a> Client<'a> {
         Client { agent, target, clock, calls: AtomicU64::new(0), quota: Mutex::new(None) }
     }
 
-    /// How many calls the API was asked so far.
+    /// How many calls were made to the API so far.
     pub fn api_calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// What the API said last of how many more calls it takes.
+    /// The quota of the API's last answer.
     pub fn quota(&self) -> Option<Quota> {
         *self.quota.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -176,9 +107,9 @@ impl<'a> Client<'a> {
         self.clock
     }
 
-    /// Begins with an item.
-    pub(crate) fn calls(&self, patience: Patience) -> Calls<'_> {
-        Calls { client: self, deadline: self.clock.elapsed() + PATIENCE, patience }
+    /// Calls for one item, whose time begins now.
+    pub(crate) fn calls(&self, policy: RetryPolicy) -> Calls<'_> {
+        Calls { client: self, deadline: self.clock.elapsed() + ITEM_TIMEOUT, policy }
     }
 }
 
@@ -195,15 +126,15 @@ impl Calls<'_> {
         self.client.clock.sleep(pause.min(self.remaining()));
     }
 
-    /// A key takes one write a second. Whoever wrote a revision did so within the second that it is named after, and
-    /// the next one waits for that to be over for a second, however it came that somebody else wrote it.
+    /// Waits until a key takes the next write: it takes one write a second. A revision is named after the second in which
+    /// it was written, by this publisher or another, so the next write waits until a second after that one is over.
     pub(crate) fn wait_for_turn(&self, stored: Revision) {
-        if self.patience.between_writes.is_zero() {
+        if self.policy.between_writes.is_zero() {
             return;
         }
         let turn = i64::try_from(stored.0).unwrap_or(i64::MAX).saturating_add(2);
         let wait = turn.saturating_mul(1_000).saturating_sub(self.now().as_millisecond());
-        // A revision from a clock that was ahead is no reason to wait for it.
+        // The wait is bounded: a revision may be from a clock that was ahead.
         self.sleep(Duration::from_millis(u64::try_from(wait).unwrap_or_default().min(2_000)));
     }
 
@@ -211,20 +142,20 @@ impl Calls<'_> {
         self.deadline.saturating_sub(self.client.clock.elapsed())
     }
 
-    /// Makes a call, a few times if need be, and reads its answer to the end. Statuses that are `expected` are
-    /// answers to the question, beside success.
+    /// Makes a call, with further tries if it fails, and reads its answer to the end. Beside success, `expected` statuses
+    /// are answers, too.
     pub(crate) fn call(
         &self,
         what: &str,
         expected: &[StatusCode],
         request: &Request<&[u8]>,
-    ) -> Result<Response<Vec<u8>>, CallFailed> {
+    ) -> Result<Response<Vec<u8>>, CallError> {
         let is_write = request.method() == Method::PUT;
-        let first_pause = if is_write { FIRST_PAUSE.max(self.patience.between_writes) } else { FIRST_PAUSE };
+        let first_pause = if is_write { FIRST_PAUSE.max(self.policy.between_writes) } else { FIRST_PAUSE };
         let mut pauses = ExponentialBuilder::default()
             .with_min_delay(first_pause)
             .with_max_delay(LONGEST_PAUSE)
-            .with_max_times(self.patience.retries)
+            .with_max_times(self.policy.retries)
             .with_jitter()
             .build();
         loop {
@@ -232,11 +163,11 @@ impl Calls<'_> {
                 Ok(response) if response.status().is_success() || expected.contains(&response.status()) => {
                     return Ok(response);
                 }
-                Ok(response) => refused(what, &response, self.now()),
+                Ok(response) => status_error(what, &response, self.now()),
                 Err(failed) => failed,
             };
             let asked = failed.asked_pause().unwrap_or_default();
-            let again = failed.may_pass() && asked <= self.patience.asked;
+            let again = failed.is_transient() && asked <= self.policy.longest_retry_after;
             let pause = if again { pauses.next() } else { None };
             let pause = pause.map(|pause| pause.max(asked));
             match pause.filter(|pause| *pause < self.remaining()) {
@@ -246,13 +177,13 @@ impl Calls<'_> {
         }
     }
 
-    fn once(&self, what: &str, request: &Request<&[u8]>) -> Result<Response<Vec<u8>>, CallFailed> {
+    fn once(&self, what: &str, request: &Request<&[u8]>) -> Result<Response<Vec<u8>>, CallError> {
         let remaining = self.remaining();
         if remaining.is_zero() {
-            return Err(CallFailed::OutOfTime { what: what.to_owned() });
+            return Err(CallError::OutOfTime { what: what.to_owned(), after: ITEM_TIMEOUT });
         }
         let agent = &self.client.agent;
-        let limit = Some(remaining.min(self.patience.call));
+        let limit = Some(remaining.min(self.policy.call));
         let is_of_api = request.headers().contains_key("fastly-key");
         if is_of_api {
             self.client.calls.fetch_add(1, Ordering::Relaxed);
@@ -271,13 +202,13 @@ impl Calls<'_> {
             let body = body.with_config().limit(ANSWER_LIMIT).read_to_vec()?;
             Ok(Response::from_parts(parts, body))
         });
-        read.map_err(|error| CallFailed::Transport { what: what.to_owned(), error: Box::new(error) })
+        read.map_err(|error| CallError::Transport { what: what.to_owned(), error: Box::new(error) })
     }
 }
 
-/// A text as one segment of a path.
-pub(crate) fn segment(text: &str) -> String {
-    utf8_percent_encode(text, SEGMENT).to_string()
+/// A text as one piece of a path or a query.
+pub(crate) fn url_encoded(text: &str) -> String {
+    utf8_percent_encode(text, UNRESERVED).to_string()
 }
 
 /// A request with its body, which may be empty.
@@ -285,13 +216,13 @@ pub(crate) fn built<'b>(
     what: &str,
     request: request::Builder,
     body: &'b [u8],
-) -> Result<Request<&'b [u8]>, CallFailed> {
+) -> Result<Request<&'b [u8]>, CallError> {
     let request = request.body(body);
-    request.map_err(|error| CallFailed::Transport { what: what.to_owned(), error: Box::new(error.into()) })
+    request.map_err(|error| CallError::Transport { what: what.to_owned(), error: Box::new(error.into()) })
 }
 
-/// What an answer says that is none.
-fn refused(what: &str, response: &Response<Vec<u8>>, now: Timestamp) -> CallFailed {
+/// The error of an answer with any other status.
+fn status_error(what: &str, response: &Response<Vec<u8>>, now: Timestamp) -> CallError {
     const SHOWN: usize = 1_000;
     let status = response.status();
     let body = response.body();
@@ -301,7 +232,7 @@ fn refused(what: &str, response: &Response<Vec<u8>>, now: Timestamp) -> CallFail
     if let Some(asked) = asked {
         detail.push_str(&format!(" (to be called again after {} s)", asked.as_secs()));
     }
-    CallFailed::Status { what: what.to_owned(), status, detail, asked }
+    CallError::Status { what: what.to_owned(), status, detail, retry_after: asked }
 }
 
 /// `Retry-After`, in seconds or as a date. Without it, a used-up quota says when it is renewed, in seconds since the
@@ -349,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_one_segment() {
-        assert_eq!(segment("environment/a:b_c.d-é"), "environment%2Fa%3Ab_c.d-%C3%A9");
+    fn a_key_is_one_piece_of_a_path() {
+        assert_eq!(url_encoded("environment/a:b_c.d-é"), "environment%2Fa%3Ab_c.d-%C3%A9");
     }
 }

@@ -26,7 +26,7 @@ impl SystemClock {
         SystemClock { started: Instant::now(), hurried: Mutex::new(false), bell: Condvar::new() }
     }
 
-    /// Ends all pauses, those to come too: whoever is at work comes to its end.
+    /// Ends all pauses, those to come too, so that work under way comes to its end.
     pub fn hurry(&self) {
         *self.hurried.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.bell.notify_all();
@@ -48,7 +48,7 @@ impl Clock for SystemClock {
 
     fn sleep(&self, pause: Duration) {
         let hurried = self.hurried.lock().unwrap_or_else(PoisonError::into_inner);
-        // What it gives says nothing that is asked for here.
+        // Whether it timed out makes no difference.
         let _ = self.bell.wait_timeout_while(hurried, pause, |hurried| !*hurried);
     }
 }

@@ -1,5 +1,5 @@
-//! Environments as Flagsmith's own tables hold them (`src/api/PROTOCOL.md`, 6.2 and 6.4), made into
-//! documents: what `aws dynamodb get-item`, `query` or an export to S3 writes of one environment.
+//! Environments as Flagsmith's own DynamoDB tables hold them (`src/api/PROTOCOL.md`, 6.2 and 6.4), made into documents: what
+//! `aws dynamodb get-item`, `query` or an export to S3 writes of one environment.
 //!
 //! | shape | what is made of it |
 //! |---|---|
@@ -33,7 +33,7 @@ const ABSENT_IS_NO: [&str; 2] =
 
 /// Why items make no document.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum ExportFault {
+pub enum ExportError {
     #[error("an export without an environment: none of its {items} items is one")]
     NoEnvironment { items: usize },
     #[error("an export of {environments} environments, where one is to be published")]
@@ -49,16 +49,16 @@ pub enum ExportFault {
 type Item = Map<String, Value>;
 
 /// The document that a text stands for: mostly the text itself.
-pub(crate) fn document(text: &str) -> Result<Cow<'_, str>, ExportFault> {
+pub(crate) fn document(text: &str) -> Result<Cow<'_, str>, ExportError> {
     match items(text) {
         None => Ok(Cow::Borrowed(text)),
         Some(items) => assemble(items?).map(|document| Cow::Owned(document.to_string())),
     }
 }
 
-/// The members by which an item is told from a document.
+/// The members by which an item differs from a document.
 #[derive(Deserialize)]
-struct Glance {
+struct ExportMarkers {
     #[serde(rename = "Item")]
     item: Option<Value>,
     #[serde(rename = "Items")]
@@ -69,7 +69,7 @@ struct Glance {
     environment_api_key: Option<Value>,
 }
 
-impl Glance {
+impl ExportMarkers {
     fn is_export(&self) -> bool {
         let keys = [&self.api_key, &self.environment_api_key].into_iter().flatten();
         self.item.is_some()
@@ -81,9 +81,9 @@ impl Glance {
 }
 
 /// The items of an export; none if it is a document, or cannot be read.
-fn items(text: &str) -> Option<Result<Vec<Item>, ExportFault>> {
+fn items(text: &str) -> Option<Result<Vec<Item>, ExportError>> {
     if !text.trim_start().starts_with('[') {
-        let mut values = serde_json::Deserializer::from_str(text).into_iter::<Glance>();
+        let mut values = serde_json::Deserializer::from_str(text).into_iter::<ExportMarkers>();
         if !values.next()?.ok()?.is_export() {
             return None;
         }
@@ -92,7 +92,7 @@ fn items(text: &str) -> Option<Result<Vec<Item>, ExportFault>> {
     let items: Vec<Value> = values.ok()?.into_iter().flat_map(unwrapped).collect();
     let items = items.into_iter().zip(1..).map(|(item, number)| match attribute::item(item) {
         Value::Object(item) => Ok(item),
-        _ => Err(ExportFault::Item { number }),
+        _ => Err(ExportError::Item { number }),
     });
     Some(items.collect())
 }
@@ -110,19 +110,19 @@ fn unwrapped(value: Value) -> Vec<Value> {
     }
 }
 
-fn assemble(items: Vec<Item>) -> Result<Value, ExportFault> {
+fn assemble(items: Vec<Item>) -> Result<Value, ExportError> {
     let count = items.len();
     let (overrides, mut environments): (Vec<Item>, Vec<Item>) = items.into_iter().partition(is_override);
     if environments.len() > 1 {
-        return Err(ExportFault::Environments { environments: environments.len() });
+        return Err(ExportError::Environments { environments: environments.len() });
     }
     let Some(mut environment) = environments.pop() else {
-        return Err(ExportFault::NoEnvironment { items: count });
+        return Err(ExportError::NoEnvironment { items: count });
     };
     if environment.remove("compressed") == Some(Value::Bool(true)) {
         for member in COMPRESSED {
             if let Some(Value::String(packed)) = environment.get(member) {
-                let part = unpacked(packed).ok_or(ExportFault::Compressed { member })?;
+                let part = unpacked(packed).ok_or(ExportError::Compressed { member })?;
                 environment.insert(member.to_owned(), part);
             }
         }
@@ -144,9 +144,8 @@ fn is_override(item: &Item) -> bool {
     item.get("document_key").and_then(Value::as_str).is_some_and(|key| key.starts_with("identity_override:"))
 }
 
-/// Adds overrides, of which each item has one; those of the same identity are put together by whoever reads the
-/// document.
-fn add_overrides(environment: &mut Item, items: Vec<Item>) -> Result<(), ExportFault> {
+/// Adds overrides, of which each item has one. The engine merges those of one identity.
+fn add_overrides(environment: &mut Item, items: Vec<Item>) -> Result<(), ExportError> {
     if items.is_empty() {
         return Ok(());
     }
@@ -156,7 +155,7 @@ fn add_overrides(environment: &mut Item, items: Vec<Item>) -> Result<(), ExportF
     for mut item in items {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         if let Some(other) = item.get("environment_api_key").filter(|other| **other != key) {
-            return Err(ExportFault::Another { environment: text(&key), other: text(other) });
+            return Err(ExportError::Another { environment: text(&key), other: text(other) });
         }
         let state = item.remove("feature_state");
         item.insert("identity_features".to_owned(), json!(Vec::from_iter(state)));

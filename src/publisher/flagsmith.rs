@@ -1,16 +1,17 @@
-//! Flagsmith's API, as far as it gives an environment's document to whoever has a server-side key of it (`src/api/PROTOCOL.md`,
-//! 6.1 and 6.3).
+//! Flagsmith's API, as far as it answers a server-side key with its environment's document (`src/api/PROTOCOL.md`, 6.1 and
+//! 6.3).
 //!
-//! What this module never does: give a part of a document, put together pages of different states, send a key to
-//! anybody but the server that was named, or show one.
+//! What this module never does: give a part of a document, put together pages of different states, send a key to another
+//! server than the one that was named, or show a key.
 
 mod address;
-mod failed;
+mod error;
 mod link;
 mod pages;
 #[cfg(test)]
 mod tests;
 
+use api::Secret;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,24 +25,23 @@ use ureq::http::{HeaderMap, Request};
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use url::Url;
 
-pub use address::FlagsmithUrlFault;
-pub use failed::{FlagsmithFailed, PageFault};
+pub use address::FlagsmithUrlError;
+pub use error::{FlagsmithError, PageError};
 
 use crate::client::asked_pause;
 use crate::clock::Clock;
-use crate::target::Secret;
 use address::Address;
-use failed::Fault;
+use error::FlagsmithErrorKind;
 use pages::Pages;
 
 /// How long a document may take, with all its pages, pauses and further tries.
-const PATIENCE: Duration = Duration::from_secs(180);
+const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(180);
 /// How long one page may take.
 const PAGE_TIME: Duration = Duration::from_secs(30);
 /// Pauses between tries.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// The longest pause that is kept because an answer asked for it; who is asked for more gives up, and says so.
+/// The longest `Retry-After` that is waited for; a longer one ends the tries.
 const LONGEST_ASKED_PAUSE: Duration = Duration::from_secs(30);
 /// How often a document is begun that changes from page to page.
 const BEGINNINGS: usize = 4;
@@ -49,7 +49,7 @@ const BEGINNINGS: usize = 4;
 const PAGES: usize = 1_000;
 /// How often one page may be said to be elsewhere.
 const REDIRECTS: usize = 3;
-/// Bytes of an answer that is no document, of which some are shown.
+/// Bytes of an answer that is not a document, of which some are shown.
 const REFUSAL_LIMIT: u64 = 64 << 10;
 
 /// Flagsmith's API.
@@ -75,7 +75,7 @@ impl Flagsmith {
     ///
     /// # Errors
     /// If nothing can be asked at such a URL.
-    pub fn new(url: &str) -> Result<Flagsmith, FlagsmithUrlFault> {
+    pub fn new(url: &str) -> Result<Flagsmith, FlagsmithUrlError> {
         Ok(Flagsmith::at(Address::parse(url)?, &RootCerts::WebPki))
     }
 
@@ -84,19 +84,19 @@ impl Flagsmith {
         Flagsmith { address, agent: agent(Connection::Kept), agent_for_one: agent(Connection::New) }
     }
 
-    /// Trusts whom these certificates (PEM) vouch for, and nobody else.
+    /// Trusts servers by these certificates (PEM) alone.
     ///
     /// # Errors
     /// If there is none, or one cannot be read.
-    pub fn trusting(self, pem: &[u8]) -> Result<Flagsmith, CertificatesFault> {
+    pub fn trusting(self, pem: &[u8]) -> Result<Flagsmith, CertificatesError> {
         let mut certificates = Vec::new();
         for item in parse_pem(pem) {
-            if let PemItem::Certificate(certificate) = item.map_err(|_| CertificatesFault::Unreadable)? {
+            if let PemItem::Certificate(certificate) = item.map_err(|_| CertificatesError::Unreadable)? {
                 certificates.push(certificate);
             }
         }
         if certificates.is_empty() {
-            return Err(CertificatesFault::None);
+            return Err(CertificatesError::None);
         }
         Ok(Flagsmith::at(self.address, &RootCerts::Specific(Arc::new(certificates))))
     }
@@ -117,27 +117,27 @@ impl Flagsmith {
         connection: Connection,
         clock: &dyn Clock,
         retries: usize,
-    ) -> Result<String, FlagsmithFailed> {
+    ) -> Result<String, FlagsmithError> {
         let pauses = ExponentialBuilder::default()
             .with_min_delay(FIRST_PAUSE)
             .with_max_delay(LONGEST_PAUSE)
             .with_max_times(retries)
             .with_jitter()
             .build();
-        let deadline = clock.elapsed() + PATIENCE;
-        let mut visit = Visit { flagsmith: self, key, connection, clock, deadline, pauses };
+        let deadline = clock.elapsed() + DOCUMENT_TIMEOUT;
+        let mut fetching = Fetching { flagsmith: self, key, connection, clock, deadline, pauses };
         for _ in 0..BEGINNINGS {
-            if let Some(text) = visit.document()? {
+            if let Some(text) = fetching.document()? {
                 return Ok(text);
             }
         }
-        Err(FlagsmithFailed::changing(BEGINNINGS))
+        Err(FlagsmithError::changing(BEGINNINGS))
     }
 }
 
-/// Why nobody can be trusted by a file of certificates.
+/// Why a file of certificates is of no use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum CertificatesFault {
+pub enum CertificatesError {
     #[error("a certificate in it cannot be read")]
     Unreadable,
     #[error("there is no certificate in it")]
@@ -153,7 +153,7 @@ fn agent(trusted: RootCerts, connection: Connection) -> Agent {
     config
         .http_status_as_error(false)
         .timeout_connect(Some(Duration::from_secs(5)))
-        // A key goes to nobody but whom it was given for.
+        // A key is sent to no other server than the one that it is for.
         .max_redirects(0)
         .tls_config(TlsConfig::builder().root_certs(trusted).build())
         .user_agent(concat!("jackstaff/", env!("CARGO_PKG_VERSION")))
@@ -161,8 +161,8 @@ fn agent(trusted: RootCerts, connection: Connection) -> Agent {
         .into()
 }
 
-/// One document's fetching.
-struct Visit<'a> {
+/// The fetching of one document.
+struct Fetching<'a> {
     flagsmith: &'a Flagsmith,
     key: &'a Secret,
     connection: Connection,
@@ -178,19 +178,19 @@ struct Page {
     next: Option<Url>,
 }
 
-impl Visit<'_> {
+impl Fetching<'_> {
     /// All pages from the first on; none if the document changed on the way.
-    fn document(&mut self) -> Result<Option<String>, FlagsmithFailed> {
+    fn document(&mut self) -> Result<Option<String>, FlagsmithError> {
         let mut pages = Pages::default();
         let mut next = Some(self.flagsmith.address.document());
         let mut asked = Vec::new();
         while let Some(url) = next {
             let number = asked.len() + 1;
             if asked.contains(&url) {
-                return Err(FlagsmithFailed::of(number, PageFault::Round));
+                return Err(FlagsmithError::of(number, PageError::Round));
             }
             if number > PAGES {
-                return Err(FlagsmithFailed::of(number, PageFault::TooMany { pages: PAGES }));
+                return Err(FlagsmithError::of(number, PageError::TooMany { pages: PAGES }));
             }
             next = match self.page(number, &url, &mut pages)? {
                 Some(page) => page.next,
@@ -198,24 +198,24 @@ impl Visit<'_> {
             };
             asked.push(url);
         }
-        let whole = pages.whole().map_err(|fault| FlagsmithFailed::of(asked.len(), fault))?;
+        let whole = pages.whole().map_err(|kind| FlagsmithError::of(asked.len(), kind))?;
         Ok(Some(whole))
     }
 
     /// A page, which is added to those before it; none if it is of another state. Tried several times if need be.
-    fn page(&mut self, number: usize, url: &Url, pages: &mut Pages) -> Result<Option<Page>, FlagsmithFailed> {
+    fn page(&mut self, number: usize, url: &Url, pages: &mut Pages) -> Result<Option<Page>, FlagsmithError> {
         loop {
-            let fault = match self.ask(url) {
+            let kind = match self.ask(url) {
                 Ok(page) => match pages.add(&page.text) {
                     Ok(true) => return Ok(Some(page)),
                     Ok(false) => return Ok(None),
-                    Err(fault) => fault.into(),
+                    Err(kind) => kind.into(),
                 },
-                Err(fault) => fault,
+                Err(kind) => kind,
             };
-            let failed = FlagsmithFailed::of(number, fault);
+            let failed = FlagsmithError::of(number, kind);
             let asked = failed.asked_pause().unwrap_or_default();
-            let again = failed.may_pass() && asked <= LONGEST_ASKED_PAUSE;
+            let again = failed.is_transient() && asked <= LONGEST_ASKED_PAUSE;
             let pause = if again { self.pauses.next() } else { None };
             match pause.map(|pause| pause.max(asked)).filter(|pause| *pause < self.remaining()) {
                 Some(pause) => self.clock.sleep(pause),
@@ -229,7 +229,7 @@ impl Visit<'_> {
     }
 
     /// Asks once, and at another path of the same server if that is where the answer sends.
-    fn ask(&self, url: &Url) -> Result<Page, Fault> {
+    fn ask(&self, url: &Url) -> Result<Page, FlagsmithErrorKind> {
         let mut url = url.clone();
         for _ in 0..=REDIRECTS {
             match self.get(&url)? {
@@ -243,13 +243,13 @@ impl Visit<'_> {
                 }
             }
         }
-        Err(PageFault::Redirects.into())
+        Err(PageError::Redirects.into())
     }
 
-    fn get(&self, url: &Url) -> Result<Answer, Fault> {
+    fn get(&self, url: &Url) -> Result<Answer, FlagsmithErrorKind> {
         let remaining = self.remaining();
         if remaining.is_zero() {
-            return Err(Fault::OutOfTime { after: PATIENCE });
+            return Err(FlagsmithErrorKind::OutOfTime { after: DOCUMENT_TIMEOUT });
         }
         let mut key = HeaderValue::from_str(self.key.reveal()).map_err(ureq::http::Error::from)?;
         key.set_sensitive(true);
@@ -276,9 +276,9 @@ impl Visit<'_> {
             if is_gzip(&parts.headers) {
                 refusal = unzipped(&refusal).unwrap_or_default();
             }
-            return Err(Fault::Status {
+            return Err(FlagsmithErrorKind::Status {
                 status: parts.status,
-                detail: failed::shown(&refusal, self.key),
+                detail: error::excerpt(&refusal, self.key),
                 asked: asked_pause(parts.status, &parts.headers, self.clock.now()),
             });
         }
@@ -286,7 +286,7 @@ impl Visit<'_> {
         if is_gzip(&parts.headers) {
             bytes = unzipped(&bytes)?;
         }
-        let text = String::from_utf8(bytes).map_err(|_| PageFault::Encoding)?;
+        let text = String::from_utf8(bytes).map_err(|_| PageError::Encoding)?;
         Ok(Answer::Page { text, headers: parts.headers })
     }
 }
@@ -296,12 +296,12 @@ fn is_gzip(headers: &HeaderMap) -> bool {
 }
 
 /// What was compressed, as long as that is no more than a document may have.
-fn unzipped(bytes: &[u8]) -> Result<Vec<u8>, PageFault> {
+fn unzipped(bytes: &[u8]) -> Result<Vec<u8>, PageError> {
     let mut whole = Vec::new();
     let read = MultiGzDecoder::new(bytes).take(pages::BYTES + 1).read_to_end(&mut whole);
-    read.map_err(|_| PageFault::Gzip)?;
+    read.map_err(|_| PageError::Gzip)?;
     if whole.len() as u64 > pages::BYTES {
-        return Err(PageFault::TooLarge { bytes: pages::BYTES });
+        return Err(PageError::TooLarge { bytes: pages::BYTES });
     }
     Ok(whole)
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use ureq::http::{Request, StatusCode};
 
-use crate::client::{CallFailed, Calls, built, segment};
+use crate::call_error::CallError;
+use crate::client::{Calls, built, url_encoded};
 
 /// Keys of one page of a list, and pages of one list.
 const LIST_LIMIT: usize = 1_000;
@@ -21,8 +22,8 @@ pub(crate) struct Item {
 
 /// What is stored under a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stored {
-    /// Equal as long as nobody wrote; it orders nothing.
+pub(crate) struct StoredItem {
+    /// Another one after each write; generations have no order.
     pub(crate) generation: String,
     pub(crate) item: Item,
 }
@@ -36,7 +37,7 @@ pub(crate) enum Write {
 }
 
 /// Looks a key up; none if the store does not have it.
-pub(crate) fn get(calls: &Calls<'_>, key: &str) -> Result<Option<Stored>, CallFailed> {
+pub(crate) fn get(calls: &Calls<'_>, key: &str) -> Result<Option<StoredItem>, CallError> {
     let what = format!("reading {key} from the KV store");
     let request = Request::get(url(calls, key)).header("Fastly-Key", calls.target().token.reveal());
     let response = calls.call(&what, &[StatusCode::NOT_FOUND], &built(&what, request, &[])?)?;
@@ -46,13 +47,13 @@ pub(crate) fn get(calls: &Calls<'_>, key: &str) -> Result<Option<Stored>, CallFa
     let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
     let metadata = header("metadata");
     let Some(generation) = header("generation") else {
-        return Err(CallFailed::Header { what, header: "generation" });
+        return Err(CallError::Header { what, header: "generation" });
     };
-    Ok(Some(Stored { generation, item: Item { value: response.into_body(), metadata } }))
+    Ok(Some(StoredItem { generation, item: Item { value: response.into_body(), metadata } }))
 }
 
 /// The keys that begin with a prefix.
-pub(crate) fn list(calls: &Calls<'_>, prefix: &str) -> Result<Vec<String>, CallFailed> {
+pub(crate) fn list(calls: &Calls<'_>, prefix: &str) -> Result<Vec<String>, CallError> {
     #[derive(Deserialize)]
     struct Page {
         data: Vec<String>,
@@ -67,21 +68,21 @@ pub(crate) fn list(calls: &Calls<'_>, prefix: &str) -> Result<Vec<String>, CallF
     let mut names = BTreeSet::new();
     let mut cursor: Option<String> = None;
     for _ in 0..LIST_PAGES {
-        let mut url = format!("{}?prefix={}&limit={LIST_LIMIT}", keys_url(calls), segment(prefix));
+        let mut url = format!("{}?prefix={}&limit={LIST_LIMIT}", keys_url(calls), url_encoded(prefix));
         if let Some(cursor) = &cursor {
-            url.push_str(&format!("&cursor={}", segment(cursor)));
+            url.push_str(&format!("&cursor={}", url_encoded(cursor)));
         }
         let request = Request::get(url).header("Fastly-Key", calls.target().token.reveal());
         let response = calls.call(&what, &[], &built(&what, request, &[])?)?;
         let page: Page = serde_json::from_slice(response.body())
-            .map_err(|error| CallFailed::Unreadable { what: what.clone(), error })?;
+            .map_err(|error| CallError::Unreadable { what: what.clone(), error })?;
         names.extend(page.data.into_iter().filter(|name| name.starts_with(prefix)));
         cursor = page.meta.next_cursor.filter(|cursor| !cursor.is_empty());
         if cursor.is_none() {
             return Ok(names.into_iter().collect());
         }
     }
-    Err(CallFailed::Endless { what, pages: LIST_PAGES })
+    Err(CallError::Endless { what, pages: LIST_PAGES })
 }
 
 /// Writes a key, provided that the store still has the `replaced` generation of it, or none if there was none. There
@@ -91,7 +92,7 @@ pub(crate) fn put(
     key: &str,
     item: &Item,
     replaced: Option<&str>,
-) -> Result<Write, CallFailed> {
+) -> Result<Write, CallError> {
     let what = format!("writing {key} to the KV store");
     let url = url(calls, key);
     let mut request = match replaced {
@@ -104,17 +105,17 @@ pub(crate) fn put(
     if let Some(metadata) = &item.metadata {
         request = request.header("metadata", metadata);
     }
-    // Documentation names 412; 409 could hardly mean anything else.
+    // Fastly documents 412; 409 can hardly mean anything else.
     let mismatch = [StatusCode::PRECONDITION_FAILED, StatusCode::CONFLICT];
     let response = calls.call(&what, &mismatch, &built(&what, request, &item.value)?)?;
     Ok(if mismatch.contains(&response.status()) { Write::Mismatch } else { Write::Done })
 }
 
 fn url(calls: &Calls<'_>, key: &str) -> String {
-    format!("{}/{}", keys_url(calls), segment(key))
+    format!("{}/{}", keys_url(calls), url_encoded(key))
 }
 
 fn keys_url(calls: &Calls<'_>) -> String {
     let api = calls.target().api.trim_end_matches('/');
-    format!("{api}/resources/stores/kv/{}/keys", segment(&calls.target().store))
+    format!("{api}/resources/stores/kv/{}/keys", url_encoded(&calls.target().store))
 }

@@ -6,11 +6,13 @@
 mod announce;
 mod basis;
 mod bundle;
+mod call_error;
 mod client;
 mod clock;
 mod export;
 mod flagsmith;
 mod kv;
+mod options;
 mod plan;
 mod publish;
 mod purge;
@@ -23,18 +25,18 @@ mod target;
 pub mod watch;
 mod write;
 
-pub use bundle::BundleRefused;
-pub use client::{CallFailed, Client};
+pub use bundle::BundleError;
+pub use call_error::CallError;
+pub use client::Client;
 pub use clock::{Clock, SystemClock};
-pub use export::ExportFault;
-pub use flagsmith::{
-    CertificatesFault, Connection, Flagsmith, FlagsmithFailed, FlagsmithUrlFault, PageFault,
-};
+pub use export::ExportError;
+pub use flagsmith::{CertificatesError, Connection, Flagsmith, FlagsmithError, FlagsmithUrlError, PageError};
+pub use options::PublishOptions;
 pub use plan::PlanWarning;
-pub use publish::{Options, publish, publish_answer, publish_server_keys, unpublish};
+pub use publish::{publish, publish_answer, publish_server_keys, unpublish};
 pub use quota::Quota;
-pub use report::{Done, Published, Report, Trouble};
-pub use server_keys::{ServerKeySource, ServerKeysFault, ServerKeysReport, parse_server_keys};
-pub use source::{Place, Source, SourceFault};
-pub use target::{Announce, Secret, SecretFault, Signals, Target};
-pub use write::{NotShown, StoreFailed};
+pub use report::{Done, PublishError, Published, Report};
+pub use server_keys::{ServerKeySource, ServerKeysError, ServerKeysReport, parse_server_keys};
+pub use source::{DocumentSource, Place, SourceError};
+pub use target::{Announce, Signals, Target};
+pub use write::{ReadBackError, StoreError};

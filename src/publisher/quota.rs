@@ -7,12 +7,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use ureq::http::HeaderMap;
 
-/// As long as more are left, nobody holds back.
+/// As long as more are left, writes are not spread.
 const AMPLE: u64 = 100;
-/// What a change costs: a write, a look whether it is there, a purge.
-const OF_A_CHANGE: u64 = 3;
+/// What a change costs: a write, a read to see that it is there, a purge.
+const CALLS_PER_CHANGE: u64 = 3;
 
-/// What the API said of how many more calls it takes.
+/// How many more calls the API takes, and until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     remaining: u64,
@@ -47,7 +47,7 @@ impl Quota {
         }
         let now = u64::try_from(now.as_second()).unwrap_or_default();
         let until_reset = Duration::from_secs(self.resets_at.saturating_sub(now));
-        let changes = u32::try_from(self.remaining / OF_A_CHANGE).unwrap_or(u32::MAX);
+        let changes = u32::try_from(self.remaining / CALLS_PER_CHANGE).unwrap_or(u32::MAX);
         until_reset / changes.max(1)
     }
 }

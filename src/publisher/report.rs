@@ -1,23 +1,23 @@
-//! What came of a publication.
+//! The result of a publication.
 
 use api::{EnvironmentKey, Revision};
 use engine::Warning;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use crate::bundle::BundleRefused;
-use crate::client::CallFailed;
+use crate::bundle::BundleError;
+use crate::call_error::CallError;
 use crate::plan::PlanWarning;
 use crate::server_keys::ServerKeysReport;
-use crate::write::StoreFailed;
+use crate::write::StoreError;
 
-/// What came of an environment's publication, and of its server-side keys, each on its own.
+/// The results for an environment and for its server-side keys, each on its own.
 #[derive(Debug)]
 pub struct Report {
-    pub environment: Result<Published, Trouble>,
+    pub environment: Result<Published, PublishError>,
     pub server_keys: ServerKeysReport,
     /// What failed after the store had the environment: its purge and its announcement.
-    pub after: Vec<CallFailed>,
+    pub after: Vec<CallError>,
 }
 
 /// What was done for an environment.
@@ -31,8 +31,8 @@ pub struct Published {
     pub warnings: Vec<Warning>,
     /// Every POP has looked at the store since: it is stored for longer than any copy is served without a look.
     pub is_everywhere: bool,
-    /// What is odd about the document as a whole.
-    pub odd: Option<PlanWarning>,
+    /// What is odd about the document as a whole, or about its revision.
+    pub plan_warnings: Vec<PlanWarning>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,9 +46,9 @@ pub enum Done {
 
 /// Why an environment was not published, or not removed.
 #[derive(Debug, Error)]
-pub enum Trouble {
+pub enum PublishError {
     #[error(transparent)]
-    Refused(#[from] BundleRefused),
+    Refused(#[from] BundleError),
     #[error(
         "updated_at: {given} is earlier than {stored}, which is stored; `--force` publishes it all the same"
     )]
@@ -63,20 +63,26 @@ pub enum Trouble {
         "environment `{key}` was removed, by revision {revision}, and stays so: `jackstaff publish` publishes it again"
     )]
     Removed { key: EnvironmentKey, revision: Revision },
+    #[error(
+        "environment `{key}` is stored as revision {revision}, which is after the year 9999, so no revision can follow it: \
+         delete {} from the KV store, purge all of the service, and publish again",
+        key.store_key()
+    )]
+    NoRevisionLeft { key: EnvironmentKey, revision: Revision },
     #[error("environment `{key}` is not in the store")]
     Unknown { key: EnvironmentKey },
     #[error(transparent)]
-    Store(#[from] StoreFailed),
+    Store(#[from] StoreError),
 }
 
 fn and_others(others: usize) -> String {
     if others == 0 { String::new() } else { format!(" (and {others} more)") }
 }
 
-impl Trouble {
-    /// Whether what was given is at fault, rather than a store.
+impl PublishError {
+    /// Whether the document or the command was refused, rather than a call to the store.
     pub fn is_refusal(&self) -> bool {
-        !matches!(self, Trouble::Store(_))
+        !matches!(self, PublishError::Store(_))
     }
 }
 
@@ -93,6 +99,13 @@ impl Published {
     }
 
     pub(crate) fn new(revision: Revision, done: Done) -> Published {
-        Published { revision, done, bytes: None, warnings: Vec::new(), is_everywhere: false, odd: None }
+        Published {
+            revision,
+            done,
+            bytes: None,
+            warnings: Vec::new(),
+            is_everywhere: false,
+            plan_warnings: Vec::new(),
+        }
     }
 }

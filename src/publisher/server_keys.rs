@@ -1,19 +1,19 @@
 //! Server-side keys: where they come from, and how their records get into the store. What is stored of a key is its hash;
-//! the key itself is shown to nobody but the source that it opens.
+//! the key itself is sent to its Flagsmith alone.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use api::{EnvironmentKey, ServerKey, ServerKeyHash};
+use api::{EnvironmentKey, Secret, ServerKey, ServerKeyHash};
 use jiff::Timestamp;
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::client::{CallFailed, Calls, Client, Patience};
-use crate::kv::{Item, Stored};
+use crate::call_error::CallError;
+use crate::client::{Calls, Client, RetryPolicy};
+use crate::kv::{Item, StoredItem};
 use crate::purge::purge;
-use crate::target::Secret;
-use crate::write::{Decision, StoreFailed, bring};
+use crate::write::{Decision, StoreError, put_if_unchanged};
 
 /// A server-side key that an environment shall have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,17 +43,17 @@ pub struct ServerKeysReport {
     /// How many records were written, or would be.
     pub written: usize,
     /// Why records are not in the store.
-    pub failed: Vec<StoreFailed>,
+    pub failed: Vec<StoreError>,
     /// How many were not tried after the first of these.
     pub not_tried: usize,
     /// Purges that failed.
-    pub after: Vec<CallFailed>,
+    pub after: Vec<CallError>,
 }
 
 /// A key on its own, or with what there is to say about it.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Written {
+enum ManifestKey {
     Key(String),
     Full {
         key: String,
@@ -69,8 +69,8 @@ fn yes() -> bool {
 }
 
 /// A manifest in one of its shapes.
-enum Manifest {
-    Environments(BTreeMap<String, Vec<Written>>),
+enum ManifestShape {
+    Environments(BTreeMap<String, Vec<ManifestKey>>),
     Pairs(Vec<Pair>),
 }
 
@@ -87,27 +87,27 @@ struct EdgeProxy {
     environment_key_pairs: Vec<Pair>,
 }
 
-impl Manifest {
-    fn parse(text: &str) -> Result<Manifest, serde_json::Error> {
+impl ManifestShape {
+    fn parse(text: &str) -> Result<ManifestShape, serde_json::Error> {
         if text.trim_start().starts_with('[') {
-            return serde_json::from_str(text).map(Manifest::Pairs);
+            return serde_json::from_str(text).map(ManifestShape::Pairs);
         }
-        // A name that is taken: nobody's client-side key reads so.
+        // No client-side key has this name.
         let members: BTreeMap<String, serde::de::IgnoredAny> = serde_json::from_str(text)?;
         if members.contains_key("environment_key_pairs") {
             let proxy: EdgeProxy = serde_json::from_str(text)?;
-            return Ok(Manifest::Pairs(proxy.environment_key_pairs));
+            return Ok(ManifestShape::Pairs(proxy.environment_key_pairs));
         }
-        serde_json::from_str(text).map(Manifest::Environments)
+        serde_json::from_str(text).map(ManifestShape::Environments)
     }
 
-    fn environments(self) -> BTreeMap<String, Vec<Written>> {
+    fn environments(self) -> BTreeMap<String, Vec<ManifestKey>> {
         match self {
-            Manifest::Environments(environments) => environments,
-            Manifest::Pairs(pairs) => {
-                let mut environments: BTreeMap<String, Vec<Written>> = BTreeMap::new();
+            ManifestShape::Environments(environments) => environments,
+            ManifestShape::Pairs(pairs) => {
+                let mut environments: BTreeMap<String, Vec<ManifestKey>> = BTreeMap::new();
                 for pair in pairs {
-                    environments.entry(pair.client_key).or_default().push(Written::Key(pair.server_key));
+                    environments.entry(pair.client_key).or_default().push(ManifestKey::Key(pair.server_key));
                 }
                 environments
             }
@@ -117,14 +117,14 @@ impl Manifest {
 
 /// Why a manifest of server-side keys is refused. No message shows a key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum ServerKeysFault {
+pub enum ServerKeysError {
     #[error("not a manifest of server-side keys: {0}")]
     Json(String),
     #[error("environment `{environment}`: key {number} does not start with `ser.`, or is too long")]
     Shape { environment: String, number: usize },
     #[error("environment `{environment}`: key {number}: expires_at is not an ISO 8601 time with a zone")]
     ExpiresAt { environment: String, number: usize },
-    #[error("environment `{environment}`: key {number} is key {other_number} of environment `{other}`, too")]
+    #[error("environment `{environment}`: key {number} is also key {other_number} of environment `{other}`")]
     Twice { environment: String, number: usize, other: String, other_number: usize },
 }
 
@@ -133,11 +133,11 @@ pub enum ServerKeysFault {
 /// `environment_key_pairs` of its configuration.
 ///
 /// # Errors
-/// A [`ServerKeysFault`] that names the place.
-pub fn parse_server_keys(text: &str) -> Result<BTreeMap<String, Vec<ServerKeySource>>, ServerKeysFault> {
+/// A [`ServerKeysError`] that names the place.
+pub fn parse_server_keys(text: &str) -> Result<BTreeMap<String, Vec<ServerKeySource>>, ServerKeysError> {
     // The parser's own words may quote a key; its place does not.
-    let manifest = Manifest::parse(text).map_err(|error| {
-        ServerKeysFault::Json(format!("line {}, column {}", error.line(), error.column()))
+    let manifest = ManifestShape::parse(text).map_err(|error| {
+        ServerKeysError::Json(format!("line {}, column {}", error.line(), error.column()))
     })?;
     let mut places: BTreeMap<ServerKeyHash, (String, usize)> = BTreeMap::new();
     let mut sources = BTreeMap::new();
@@ -149,7 +149,7 @@ pub fn parse_server_keys(text: &str) -> Result<BTreeMap<String, Vec<ServerKeySou
                 Entry::Vacant(place) => place.insert((environment.clone(), number)),
                 Entry::Occupied(place) => {
                     let (other, other_number) = place.get().clone();
-                    return Err(ServerKeysFault::Twice { environment, number, other, other_number });
+                    return Err(ServerKeysError::Twice { environment, number, other, other_number });
                 }
             };
             of_one.push(source);
@@ -159,27 +159,30 @@ pub fn parse_server_keys(text: &str) -> Result<BTreeMap<String, Vec<ServerKeySou
     Ok(sources)
 }
 
-fn source(written: Written, environment: &str, number: usize) -> Result<ServerKeySource, ServerKeysFault> {
+fn source(
+    written: ManifestKey,
+    environment: &str,
+    number: usize,
+) -> Result<ServerKeySource, ServerKeysError> {
     let environment = || environment.to_owned();
     let (key, active, expires_at) = match written {
-        Written::Key(key) => (key, true, None),
-        Written::Full { key, active, expires_at } => (key, active, expires_at),
+        ManifestKey::Key(key) => (key, true, None),
+        ManifestKey::Full { key, active, expires_at } => (key, active, expires_at),
     };
-    let secret = Secret::parse(&key).ok();
-    let (key, hash) = secret
-        .zip(ServerKeyHash::of(&key))
-        .ok_or_else(|| ServerKeysFault::Shape { environment: environment(), number })?;
+    let key = Secret::parse_token(&key).ok();
+    let hashed = key.and_then(|key| Some((ServerKeyHash::of(key.reveal())?, key)));
+    let (hash, key) = hashed.ok_or_else(|| ServerKeysError::Shape { environment: environment(), number })?;
     let expires_at = expires_at.map(|at| at.parse()).transpose();
     let expires_at =
-        expires_at.map_err(|_| ServerKeysFault::ExpiresAt { environment: environment(), number })?;
+        expires_at.map_err(|_| ServerKeysError::ExpiresAt { environment: environment(), number })?;
     Ok(ServerKeySource { key, hash, active, expires_at })
 }
 
-/// Brings the records of an environment's keys up to date; those that were revoked come first. A store that fails is
-/// not asked for the rest.
+/// Writes the records of an environment's keys, those that were revoked first. After a store that failed the rest is not
+/// tried.
 pub(crate) fn write_all(
     client: &Client<'_>,
-    patience: Patience,
+    policy: RetryPolicy,
     environment: &EnvironmentKey,
     sources: &[ServerKeySource],
     dry_run: bool,
@@ -188,13 +191,13 @@ pub(crate) fn write_all(
     let mut sources: Vec<&ServerKeySource> = sources.iter().collect();
     sources.sort_by_key(|source| source.active);
     for (source, done) in sources.iter().zip(0..) {
-        match write(&client.calls(patience), environment, source, dry_run) {
+        match write(&client.calls(policy), environment, source, dry_run) {
             Ok((written, purged)) => {
                 report.written += usize::from(written);
                 report.after.extend(purged.err());
             }
             Err(failed) => {
-                let unreachable = !matches!(failed, StoreFailed::Contended { .. });
+                let unreachable = !matches!(failed, StoreError::Contended { .. });
                 report.failed.push(failed);
                 if unreachable {
                     report.not_tried = sources.len() - done - 1;
@@ -215,15 +218,15 @@ fn write(
     environment: &EnvironmentKey,
     source: &ServerKeySource,
     dry_run: bool,
-) -> Result<(bool, Result<(), CallFailed>), StoreFailed> {
+) -> Result<(bool, Result<(), CallError>), StoreError> {
     let name = source.hash.store_key();
     let record = ServerKey {
         environment: environment.to_string(),
         active: source.active,
         expires_at: source.expires_at.map(|at| at.to_string()),
     };
-    let decide = |stored: Option<&Stored>| -> Result<Decision<bool>, StoreFailed> {
-        if stored.is_some_and(|stored| says(stored, &record)) {
+    let decide = |stored: Option<&StoredItem>| -> Result<Decision<bool>, StoreError> {
+        if stored.is_some_and(|stored| means(stored, &record)) {
             return Ok(Decision::Leave(false));
         }
         if dry_run {
@@ -232,15 +235,16 @@ fn write(
         let value = serde_json::to_vec(&record).unwrap_or_default();
         Ok(Decision::Write(Item { value, metadata: None }, true))
     };
-    // Records have no order. Ours replaced one generation; whatever has another one is ours, or was written later.
-    let is_later = |stored: &Stored, _: &Item, replaced: Option<&str>| Some(&*stored.generation) != replaced;
-    let written = bring(calls, &name, None, decide, is_later)?.about;
+    // Records have no order. Ours replaced one generation; any other generation is ours, or was written later.
+    let is_later =
+        |stored: &StoredItem, _: &Item, replaced: Option<&str>| Some(&*stored.generation) != replaced;
+    let written = put_if_unchanged(calls, &name, None, decide, is_later)?.about;
     let purged = if dry_run || (!written && source.active) { Ok(()) } else { purge(calls, &name) };
     Ok((written, purged))
 }
 
-/// Whether a stored record says the same, in whatever words.
-fn says(stored: &Stored, record: &ServerKey) -> bool {
+/// Whether a stored record means the same, however it is written.
+fn means(stored: &StoredItem, record: &ServerKey) -> bool {
     let time = |record: &ServerKey| record.expires_at.as_deref().map(str::parse::<Timestamp>);
     serde_json::from_slice::<ServerKey>(&stored.item.value).is_ok_and(|stored| {
         let same_expiry = match (time(&stored), time(record)) {
@@ -283,7 +287,7 @@ mod tests {
             ),
             (
                 r#"{"d": ["ser.b", "ser.a"], "e": ["ser.a"]}"#,
-                "environment `e`: key 1 is key 2 of environment `d`, too",
+                "environment `e`: key 1 is also key 2 of environment `d`",
             ),
         ] {
             assert_eq!(parse_server_keys(text).err().unwrap().to_string(), expected);
@@ -331,7 +335,7 @@ mod tests {
             ("?", &record(None), false),
         ] {
             let item = Item { value: stored.into(), metadata: None };
-            assert_eq!(says(&Stored { generation: "1".into(), item }, wanted), expected, "{stored}");
+            assert_eq!(means(&StoredItem { generation: "1".into(), item }, wanted), expected, "{stored}");
         }
     }
 }

@@ -5,15 +5,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use api::{EnvironmentKey, KeyError, Provenance};
+use api::{EnvironmentKey, KeyError, Provenance, parse_time};
 use engine::{Document, Refusal};
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::export::{self, ExportFault};
+use crate::export::{self, ExportError};
 
 /// Where a document is from, as it is shown: a file's path, or an environment at Flagsmith.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,7 +42,7 @@ impl fmt::Display for Place {
 
 /// A document that was read and understood.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub struct DocumentSource {
     pub key: EnvironmentKey,
     pub document: Document,
     /// When the source says that it changed last.
@@ -56,13 +54,13 @@ pub struct Source {
 
 /// Why a place gives nothing to publish. Each message names the place.
 #[derive(Debug, Error)]
-pub enum SourceFault {
+pub enum SourceError {
     #[error("{place}: could not be read: {error}")]
     Unreadable { place: Place, error: std::io::Error },
     #[error("{place}: {refusal}")]
     Refused { place: Place, refusal: Refusal },
     #[error("{place}: {fault}")]
-    Export { place: Place, fault: ExportFault },
+    Export { place: Place, fault: ExportError },
     #[error("{place}: api_key: {fault}")]
     Key { place: Place, fault: KeyError },
     #[error("{place}: updated_at: not an ISO 8601 time: {text:?}")]
@@ -74,79 +72,75 @@ pub enum SourceFault {
     Another { place: Place, found: EnvironmentKey, expected: EnvironmentKey },
 }
 
-impl Source {
+impl DocumentSource {
     /// # Errors
-    /// A [`SourceFault`] that names the file, the place in it and what is wrong there.
-    pub fn read(file: &Path) -> Result<Source, SourceFault> {
+    /// A [`SourceError`] that names the file, the place in it and what is wrong there.
+    pub fn read(file: &Path) -> Result<DocumentSource, SourceError> {
         let place = Place::from(file);
         match fs::read_to_string(file) {
-            Ok(text) => Source::parse(&place, &text),
-            Err(error) => Err(SourceFault::Unreadable { place, error }),
+            Ok(text) => DocumentSource::parse(&place, &text),
+            Err(error) => Err(SourceError::Unreadable { place, error }),
         }
     }
 
-    /// As [`Source::read`], of a text that is at hand.
+    /// As [`DocumentSource::read`], of a text that is at hand.
     ///
     /// # Errors
-    /// As [`Source::read`].
-    pub fn parse(place: &Place, text: &str) -> Result<Source, SourceFault> {
+    /// As [`DocumentSource::read`].
+    pub fn parse(place: &Place, text: &str) -> Result<DocumentSource, SourceError> {
         let place = place.clone();
         let text = match export::document(text) {
             Ok(text) => text,
-            Err(fault) => return Err(SourceFault::Export { place, fault }),
+            Err(fault) => return Err(SourceError::Export { place, fault }),
         };
         let document = match Document::parse(&text) {
             Ok(document) => document,
-            Err(refusal) => return Err(SourceFault::Refused { place, refusal }),
+            Err(refusal) => return Err(SourceError::Refused { place, refusal }),
         };
         let key = match EnvironmentKey::parse(document.key()) {
             Ok(key) => key,
-            Err(fault) => return Err(SourceFault::Key { place, fault }),
+            Err(fault) => return Err(SourceError::Key { place, fault }),
         };
         let updated_at = match document.updated_at() {
             None => None,
-            Some(text) => match time(text) {
+            Some(text) => match parse_time(text) {
                 Some(time) => Some(time),
-                None => return Err(SourceFault::UpdatedAt { place, text: text.to_owned() }),
+                None => return Err(SourceError::UpdatedAt { place, text: text.to_owned() }),
             },
         };
         let hash = sha256(document.content().as_bytes());
-        Ok(Source { key, document, updated_at, hash, provenance: Provenance::File })
+        Ok(DocumentSource { key, document, updated_at, hash, provenance: Provenance::File })
     }
 
-    /// As [`Source::parse`], of what an API was asked for, which may answer with another environment's document.
+    /// As [`DocumentSource::parse`], of what an API was asked for, which may answer with another environment's document.
     ///
     /// # Errors
-    /// As [`Source::read`], and if it is not that of this environment.
-    pub fn fetched(place: &Place, text: &str, environment: &EnvironmentKey) -> Result<Source, SourceFault> {
-        let source = Source::parse(place, text)?;
+    /// As [`DocumentSource::read`], and if it is not that of this environment.
+    pub fn fetched(
+        place: &Place,
+        text: &str,
+        environment: &EnvironmentKey,
+    ) -> Result<DocumentSource, SourceError> {
+        let source = DocumentSource::parse(place, text)?;
         if source.key == *environment {
-            return Ok(Source { provenance: Provenance::Api, ..source });
+            return Ok(DocumentSource { provenance: Provenance::Api, ..source });
         }
         let place = place.clone();
-        Err(SourceFault::Another { place, found: source.key, expected: environment.clone() })
+        Err(SourceError::Another { place, found: source.key, expected: environment.clone() })
     }
-}
-
-/// A time with a zone, or without one in UTC.
-fn time(text: &str) -> Option<Timestamp> {
-    text.parse().ok().or_else(|| {
-        let time: DateTime = text.parse().ok()?;
-        Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp())
-    })
 }
 
 /// SHA-256, in hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(&Sha256::digest(bytes))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Source, String> {
-        Source::parse(&Place::new("a.json"), text).map_err(|fault| fault.to_string())
+    fn parse(text: &str) -> Result<DocumentSource, String> {
+        DocumentSource::parse(&Place::new("a.json"), text).map_err(|fault| fault.to_string())
     }
 
     #[test]

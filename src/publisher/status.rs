@@ -1,5 +1,5 @@
-//! How things stand: what is stored of each environment, what an edge serves of it, and what whoever publishes says of
-//! it. Nothing is ever written.
+//! What is stored of each environment, what an edge serves of it, and what a `jackstaff serve` reports of it. Nothing is ever
+//! written.
 
 mod edge;
 mod judgement;
@@ -14,15 +14,15 @@ use std::thread;
 use std::time::Duration;
 
 use api::progress::{Bus, EnvironmentProgress, Publishing};
-use api::{EnvironmentKey, Header, Revision, bundle};
+use api::{EnvironmentKey, Header, Revision, Secret, bundle};
 
-use crate::client::{CallFailed, Client, Patience};
+use crate::call_error::CallError;
+use crate::client::{Client, RetryPolicy};
 use crate::clock::Clock;
 use crate::kv::{self, Item};
-use crate::target::Secret;
 
-pub use edge::AtEdge;
-pub use judgement::wrong;
+pub use edge::EdgeAnswer;
+pub use judgement::{problems, warnings};
 
 use edge::Edge;
 
@@ -33,18 +33,18 @@ pub const VALUE_LIMIT: u64 = 25_000_000;
 const PREFIX: &str = "environment/";
 /// How many environments are looked at at once.
 const AT_ONCE: usize = 8;
-/// After what time one is looked at again that an edge serves otherwise than it is stored: it may have been published
-/// between the two looks.
+/// After what time an environment is looked at again that an edge serves otherwise than it is stored: it may have been
+/// published between the two looks.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 /// What is asked, beside the store.
 #[derive(Debug, Default)]
-pub struct Question {
+pub struct StatusQuery {
     /// Only these; all that are stored or watched if there are none.
     pub environments: Vec<EnvironmentKey>,
     /// The base of an edge.
     pub edge: Option<String>,
-    /// The base of one who publishes and can be asked, and the token that it wants to see.
+    /// The base of a `jackstaff serve`, and its token.
     pub serving: Option<(String, Option<Secret>)>,
 }
 
@@ -52,9 +52,9 @@ pub struct Question {
 #[derive(Debug, Default)]
 pub struct Status {
     pub environments: Vec<EnvironmentStatus>,
-    /// What whoever publishes says; none if it was not asked, or did not answer.
+    /// What `jackstaff serve` reports; none if it was not asked, or did not answer.
     pub publishing: Option<Publishing>,
-    /// Who could not be asked, and why.
+    /// What could not be asked, and why.
     pub unanswered: Vec<String>,
 }
 
@@ -74,50 +74,52 @@ impl Status {
 pub struct EnvironmentStatus {
     pub key: EnvironmentKey,
     /// None if the store did not answer.
-    pub stored: Option<Stored>,
+    pub stored: Option<StoredBundle>,
     /// None if there is no edge to ask, or it did not answer.
-    pub edge: Option<AtEdge>,
+    pub edge: Option<EdgeAnswer>,
     pub watched: Option<EnvironmentProgress>,
 }
 
 /// What the store has of an environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stored {
+pub enum StoredBundle {
     Sound(Header),
     /// A value that no edge serves.
-    Broken {
+    Unusable {
         revision: Option<Revision>,
         why: String,
     },
     Missing,
 }
 
-impl Stored {
-    fn of(item: &Item) -> Stored {
+impl StoredBundle {
+    fn of(item: &Item) -> StoredBundle {
         let metadata = item.metadata.as_deref().unwrap_or_default();
         let revision = Header::glance(metadata.as_bytes()).map(|(revision, _)| revision);
         match bundle::check(&item.value) {
-            Ok(header) if header.metadata() == metadata => Stored::Sound(header),
-            Ok(_) => Stored::Broken { revision, why: "its metadata are not those of its bundle".to_owned() },
-            Err(fault) => Stored::Broken { revision, why: fault.to_string() },
+            Ok(header) if header.metadata() == metadata => StoredBundle::Sound(header),
+            Ok(_) => {
+                StoredBundle::Unusable { revision, why: "its metadata is not that of its bundle".to_owned() }
+            }
+            Err(fault) => StoredBundle::Unusable { revision, why: fault.to_string() },
         }
     }
 }
 
 /// Looks at everything.
-pub fn status(client: &Client<'_>, clock: &dyn Clock, question: &Question) -> Status {
+pub fn status(client: &Client<'_>, clock: &dyn Clock, query: &StatusQuery) -> Status {
     let mut status = Status::default();
-    if let Some((base, token)) = &question.serving {
+    if let Some((base, token)) = &query.serving {
         match serving::ask(base, token.as_ref()) {
             Ok(publishing) => status.publishing = Some(publishing),
             Err(why) => status.unanswered.push(why),
         }
     }
-    let told =
+    let reported =
         status.publishing.iter_mut().flat_map(|publishing| take(&mut publishing.progress.environments));
     let mut watched: BTreeMap<EnvironmentKey, EnvironmentProgress> =
-        told.map(|environment| (environment.key.clone(), environment)).collect();
-    let mut keys = question.environments.clone();
+        reported.map(|environment| (environment.key.clone(), environment)).collect();
+    let mut keys = query.environments.clone();
     if keys.is_empty() {
         match stored_environments(client) {
             Ok(stored) => keys = stored,
@@ -130,7 +132,7 @@ pub fn status(client: &Client<'_>, clock: &dyn Clock, question: &Question) -> St
     }
     keys.sort();
     keys.dedup();
-    let edge = question.edge.as_deref().map(Edge::new);
+    let edge = query.edge.as_deref().map(Edge::new);
     let look = Look { client, edge, store_failed: OnceLock::new(), edge_failed: OnceLock::new() };
     let mut looks = each(&keys, |key| look.at(key));
     let doubtful: Vec<usize> = (0..keys.len()).filter(|index| judgement::disagree(&looks[*index])).collect();
@@ -151,13 +153,13 @@ pub fn status(client: &Client<'_>, clock: &dyn Clock, question: &Question) -> St
 }
 
 /// The environments that the store has anything of.
-fn stored_environments(client: &Client<'_>) -> Result<Vec<EnvironmentKey>, CallFailed> {
-    let names = kv::list(&client.calls(Patience::OF_ONE_WHO_RETURNS), PREFIX)?;
+fn stored_environments(client: &Client<'_>) -> Result<Vec<EnvironmentKey>, CallError> {
+    let names = kv::list(&client.calls(RetryPolicy::WATCHING), PREFIX)?;
     let keys = names.iter().filter_map(|name| EnvironmentKey::parse(name.strip_prefix(PREFIX)?).ok());
     Ok(keys.collect())
 }
 
-/// Looks at environments, one after the other. Who did not answer once is not asked again.
+/// Looks at environments, one after the other. A store or an edge that did not answer once is not asked again.
 struct Look<'a> {
     client: &'a Client<'a>,
     edge: Option<Edge<'a>>,
@@ -172,19 +174,19 @@ impl Look<'_> {
         EnvironmentStatus { key: key.clone(), stored: self.stored(key), edge, watched: None }
     }
 
-    fn edge(&self, key: &EnvironmentKey) -> Option<AtEdge> {
+    fn edge(&self, key: &EnvironmentKey) -> Option<EdgeAnswer> {
         let edge = self.edge.as_ref().filter(|_| self.edge_failed.get().is_none())?;
         edge.ask(key).map_err(|why| self.edge_failed.get_or_init(|| why)).ok()
     }
 
-    fn stored(&self, key: &EnvironmentKey) -> Option<Stored> {
+    fn stored(&self, key: &EnvironmentKey) -> Option<StoredBundle> {
         if self.store_failed.get().is_some() {
             return None;
         }
-        let calls = self.client.calls(Patience::OF_ONE_WHO_RETURNS);
+        let calls = self.client.calls(RetryPolicy::WATCHING);
         let found = kv::get(&calls, &key.store_key());
         let found = found.map_err(|failed| self.store_failed.get_or_init(|| failed.to_string())).ok()?;
-        Some(found.map_or(Stored::Missing, |stored| Stored::of(&stored.item)))
+        Some(found.map_or(StoredBundle::Missing, |stored| StoredBundle::of(&stored.item)))
     }
 }
 

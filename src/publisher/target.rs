@@ -1,12 +1,11 @@
-//! Where bundles go, and who is told.
+//! Where bundles are written and announced.
 
 use std::fmt;
 use std::sync::Arc;
 
-use api::{EnvironmentKey, Revision};
-use thiserror::Error;
+use api::{EnvironmentKey, Revision, Secret};
 
-/// Where bundles go, and who is told.
+/// Where bundles are written and announced.
 #[derive(Debug, Clone)]
 pub struct Target {
     /// Base of Fastly's REST API, or of an edge that answers in its place.
@@ -19,69 +18,32 @@ pub struct Target {
     pub signals: Signals,
 }
 
-/// Who is told of what was stored.
+/// Where revisions are announced.
 #[derive(Clone)]
 pub enum Signals {
-    Nobody,
-    /// An origin of change signals: its base, and the token that it wants to see.
+    None,
+    /// An origin of change signals: its base, and its token.
     Origin {
         url: String,
         token: Option<Secret>,
     },
-    /// Who runs in this very process.
-    Here(Arc<dyn Announce>),
+    /// An origin in the same process.
+    InProcess(Arc<dyn Announce>),
 }
 
-/// Tells all who listen of a revision.
+/// Announces a revision to open streams.
 pub trait Announce: Send + Sync {
     /// # Errors
-    /// Why nobody was told, in words.
+    /// Why it could not be announced, in words.
     fn announce(&self, key: &EnvironmentKey, revision: Revision) -> Result<(), String>;
 }
 
 impl fmt::Debug for Signals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Signals::Nobody => f.write_str("Nobody"),
+            Signals::None => f.write_str("None"),
             Signals::Origin { url, .. } => write!(f, "Origin({url})"),
-            Signals::Here(_) => f.write_str("Here"),
+            Signals::InProcess(_) => f.write_str("InProcess"),
         }
-    }
-}
-
-/// A token. It shows itself to nobody.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-/// Why a text is no token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum SecretFault {
-    #[error("an empty token")]
-    Empty,
-    #[error("a token holds visible ASCII characters only")]
-    Character,
-}
-
-impl Secret {
-    /// # Errors
-    /// If the text cannot stand in a header.
-    pub fn parse(text: &str) -> Result<Secret, SecretFault> {
-        if text.is_empty() {
-            Err(SecretFault::Empty)
-        } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Err(SecretFault::Character)
-        } else {
-            Ok(Secret(text.to_owned()))
-        }
-    }
-
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
     }
 }

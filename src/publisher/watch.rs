@@ -1,23 +1,23 @@
-//! Publishing continuously: places → environments → what each is owed → publications, at most one a second each.
+//! Publishing continuously: places → environments → what is due for each → publications, at most one a second each.
 //!
-//! [`Watch`] decides, and does nothing: what was seen, what came of a job, what time it is and chance are arguments.
-//! [`Files`] looks, [`Polls`] says when Flagsmith is asked, [`Job::perform`] publishes, and [`Session::run`] brings them
-//! together, in threads and real time.
+//! [`Watch`] decides, and does nothing: observations, results of jobs, the time and chance are arguments. [`Files`] looks at
+//! files, [`Polls`] says when Flagsmith is asked, [`Job::perform`] publishes, and [`Session::run`] runs them all in threads
+//! and real time.
 
-mod claims;
+mod attempt_error;
+mod backoff;
 mod environment;
-mod failure;
 mod files;
 mod job;
-mod lane;
-mod news;
-mod pace;
+mod log_line;
+mod observation;
+mod outage;
+mod ownership;
 mod polls;
 mod record;
 mod remote;
 mod run;
-mod seen;
-mod spell;
+mod work_schedule;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,63 +30,62 @@ use crate::basis::Basis;
 use crate::quota::Quota;
 use crate::server_keys::ServerKeySource;
 use crate::source::Place;
-use claims::{Claims, Followed, Trouble, Wish};
-use environment::{Allowed, Ended, Environment, Taken};
+use environment::{Acceptance, AllowedWork, Environment, JobEffects};
+use ownership::{Effects, Ownership, PlaceProblem, PlaceToPublish};
 
 pub use files::Files;
 pub use job::{Finished, Job};
-pub use news::News;
+pub use log_line::LogLine;
+pub use observation::{Observation, PlaceState, ToPublish};
 pub use polls::{Fetch, Fetched, Polls};
 pub use remote::Remote;
-pub use run::{AtFlagsmith, Session, Settings};
-pub use seen::{Seen, State, ToPublish};
+pub use run::{AtFlagsmith, Session, WatchSettings};
 
 /// How many jobs are under way at once.
 const AT_ONCE: usize = 8;
-/// How many of them may be such as may take long: whoever waits for somebody who does not answer must not keep the
-/// others from their work.
+/// How many of them may be slow ones: jobs that wait for a server that does not answer must not delay the others.
 const SLOW_AT_ONCE: usize = 4;
-/// How often the store is asked whether it still has what is remembered of an environment, one after the other: 120
-/// calls an hour, of about 1,000.
+/// How often the store is asked whether it still has what is remembered, for one environment after the other: 120 calls
+/// an hour, of about 1,000.
 const BETWEEN_CHECKS: Duration = Duration::from_secs(30);
 
 /// What there is to publish, and when.
 #[derive(Debug, Default)]
 pub struct Watch {
-    claims: Claims,
+    ownership: Ownership,
     environments: BTreeMap<EnvironmentKey, Environment>,
     server_keys: BTreeMap<String, Vec<ServerKeySource>>,
-    again: Vec<Place>,
-    pace: Pace,
+    places_to_read: Vec<Place>,
+    write_budget: WriteBudget,
     next_check: Option<Duration>,
     checked_last: Option<EnvironmentKey>,
 }
 
 /// How writes are spread when the API takes few more calls.
 #[derive(Debug, Default)]
-struct Pace {
+struct WriteBudget {
     pause: Duration,
     written: Duration,
     is_scarce: bool,
 }
 
 impl Watch {
-    /// Takes in what became of a file.
-    pub fn saw(&mut self, seen: Seen, now: Duration) -> Vec<News> {
-        let Followed { wish, again, news } = self.claims.saw(seen, now);
-        self.again.extend(again);
-        if let Some(wish) = wish {
-            let Wish { place, wanted } = wish;
-            let environment = self.expects(wanted.source.key.clone(), &place, now);
-            if environment.publish(place.clone(), wanted, now) == Taken::TooLate {
-                self.again.push(place);
+    /// Takes in what was observed at a place.
+    pub fn observe(&mut self, seen: Observation, now: Duration) -> Vec<LogLine> {
+        let Effects { to_publish, read_again, lines } = self.ownership.observe(seen, now);
+        self.places_to_read.extend(read_again);
+        if let Some(to_publish) = to_publish {
+            let PlaceToPublish { place, wanted } = to_publish;
+            let environment = self.expect(wanted.source.key.clone(), &place, now);
+            if environment.publish(place.clone(), wanted, now) == Acceptance::TooLate {
+                self.places_to_read.push(place);
             }
         }
-        news
+        lines
     }
 
-    /// There is, or will be, an environment: it has its server-side keys before its document is seen.
-    pub(crate) fn expects(&mut self, key: EnvironmentKey, place: &Place, now: Duration) -> &mut Environment {
+    /// There is, or will be, an environment: its server-side keys are published before its document is seen.
+    pub(crate) fn expect(&mut self, key: EnvironmentKey, place: &Place, now: Duration) -> &mut Environment {
         let server_keys = &self.server_keys;
         self.environments.entry(key).or_insert_with_key(|key| {
             let server_keys = server_keys.get(key.as_str()).cloned().unwrap_or_default();
@@ -95,55 +94,55 @@ impl Watch {
     }
 
     /// There are, or will be, all environments that are asked for.
-    pub fn expects_all(&mut self, polls: &Polls, now: Duration) {
+    pub fn expect_all(&mut self, polls: &Polls, now: Duration) {
         for (environment, place) in polls.places() {
-            self.expects(environment.clone(), place, now);
+            self.expect(environment.clone(), place, now);
         }
     }
 
-    /// What is stored of an environment, for a question to an API that is asked now. None as long as that is not known, or
-    /// is about to change; then it is looked at.
+    /// What is stored of an environment, for a request to an API that is made now. None as long as that is not known, or is
+    /// about to change; then the store is read.
     pub(crate) fn basis(&mut self, key: &EnvironmentKey) -> Option<Basis> {
         self.environments.get_mut(key)?.basis()
     }
 
     /// Whether an environment is published from another place.
     pub(crate) fn is_elsewhere(&self, key: &EnvironmentKey, place: &Place) -> bool {
-        self.claims.is_elsewhere(key, place)
+        self.ownership.is_elsewhere(key, place)
     }
 
     /// Places whose documents are needed once more, though they may not have changed.
-    pub fn again(&mut self) -> Vec<Place> {
-        std::mem::take(&mut self.again)
+    pub fn take_places_to_read(&mut self) -> Vec<Place> {
+        std::mem::take(&mut self.places_to_read)
     }
 
     /// Takes in a manifest of server-side keys. Those of environments that it does not list stay as they were.
-    pub fn has_server_keys(&mut self, server_keys: BTreeMap<String, Vec<ServerKeySource>>, now: Duration) {
+    pub fn set_server_keys(&mut self, server_keys: BTreeMap<String, Vec<ServerKeySource>>, now: Duration) {
         for (key, environment) in &mut self.environments {
             if let Some(server_keys) = server_keys.get(key.as_str()) {
-                environment.has_server_keys(server_keys.clone(), now);
+                environment.set_server_keys(server_keys.clone(), now);
             }
         }
         self.server_keys = server_keys;
     }
 
-    /// Takes in what the API said last of how many more calls it takes.
-    pub fn has_quota(&mut self, quota: Quota, time: Timestamp) -> Option<News> {
-        self.pace.pause = quota.pause(time);
-        let was_scarce = std::mem::replace(&mut self.pace.is_scarce, quota.is_scarce(time));
-        match (was_scarce, self.pace.is_scarce) {
-            (false, true) => Some(News::trouble(format!(
+    /// Takes in the quota of the API's last answer.
+    pub fn set_quota(&mut self, quota: Quota, time: Timestamp) -> Option<LogLine> {
+        self.write_budget.pause = quota.pause(time);
+        let was_scarce = std::mem::replace(&mut self.write_budget.is_scarce, quota.is_scarce(time));
+        match (was_scarce, self.write_budget.is_scarce) {
+            (false, true) => Some(LogLine::warning(format!(
                 "the API takes few more calls, so changes are written every {:.1} s until it takes more",
-                self.pace.pause.as_secs_f64()
+                self.write_budget.pause.as_secs_f64()
             ))),
-            (true, false) => Some(News::good("the API takes enough calls again")),
+            (true, false) => Some(LogLine::info("the API takes enough calls again")),
             _ => None,
         }
     }
 
-    /// What there is to say because time went by.
-    pub fn news(&mut self, now: Duration) -> Vec<News> {
-        self.claims.broken(now)
+    /// What is to be logged because time went by.
+    pub fn log_lines(&mut self, now: Duration) -> Vec<LogLine> {
+        self.ownership.broken(now)
     }
 
     /// What is to be done now, longest due first; what comes of it is for [`Watch::done`].
@@ -152,21 +151,21 @@ impl Watch {
         self.first(now, allowed).or_else(|| self.check(now, allowed))
     }
 
-    /// What is still to be done when all is to end: whoever has to hear of what was written.
+    /// What is still to be done before the end: purges and announcements of what was written.
     pub fn last(&mut self, now: Duration) -> Option<Job> {
-        self.first(now, Allowed::Telling)
+        self.first(now, AllowedWork::AfterWrite)
     }
 
-    /// When there may be something to do or to say, if nothing is seen until then.
+    /// When there may be something to do or to log, if nothing is observed until then.
     pub fn due(&self) -> Option<Duration> {
         let allowed = self.allowed();
-        let stores_from = self.pace.stores_from();
+        let stores_from = self.write_budget.stores_from();
         let due = self.environments.values().filter_map(|environment| environment.due(allowed?, stores_from));
-        due.chain(self.claims.due()).min()
+        due.chain(self.ownership.due()).min()
     }
 
-    fn first(&mut self, now: Duration, allowed: Allowed) -> Option<Job> {
-        let stores_from = self.pace.stores_from();
+    fn first(&mut self, now: Duration, allowed: AllowedWork) -> Option<Job> {
+        let stores_from = self.write_budget.stores_from();
         let due = self.environments.iter_mut().filter_map(|(key, environment)| {
             Some((environment.due(allowed, stores_from)?, key, environment))
         });
@@ -176,15 +175,15 @@ impl Watch {
         }
         let job = Job { key: key.clone(), task: environment.begin(allowed, stores_from)? };
         if job.writes() {
-            self.pace.written = now;
+            self.write_budget.written = now;
         }
         Some(job)
     }
 
-    /// Sees whether the store still has what is remembered: of the environment after the one that was looked at last.
-    fn check(&mut self, now: Duration, allowed: Allowed) -> Option<Job> {
+    /// Checks whether the store still has what is remembered, for the environment after the one that was checked last.
+    fn check(&mut self, now: Duration, allowed: AllowedWork) -> Option<Job> {
         let due = *self.next_check.get_or_insert(now + BETWEEN_CHECKS);
-        if now < due || allowed != Allowed::All || self.pace.is_scarce {
+        if now < due || allowed != AllowedWork::All || self.write_budget.is_scarce {
             return None;
         }
         self.next_check = Some(now + BETWEEN_CHECKS);
@@ -197,24 +196,24 @@ impl Watch {
     }
 
     /// What may be begun beside what is under way.
-    fn allowed(&self) -> Option<Allowed> {
+    fn allowed(&self) -> Option<AllowedWork> {
         let under_way = self.environments.values().map(Environment::under_way);
         let (jobs, slow) = under_way.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         match (jobs < AT_ONCE, slow < SLOW_AT_ONCE) {
             (false, _) => None,
-            (true, true) => Some(Allowed::All),
-            (true, false) => Some(Allowed::Swift),
+            (true, true) => Some(AllowedWork::All),
+            (true, false) => Some(AllowedWork::Quick),
         }
     }
 
     /// Takes in what came of a job. `chance` spreads what is tried again.
-    pub fn done(&mut self, finished: Finished, now: Duration, chance: u64) -> Vec<News> {
+    pub fn done(&mut self, finished: Finished, now: Duration, chance: u64) -> Vec<LogLine> {
         let Some(environment) = self.environments.get_mut(&finished.key) else { return Vec::new() };
-        let Ended { news, again } = environment.end(finished.outcome, now, chance);
-        if again {
-            self.again.push(environment.place().clone());
+        let JobEffects { lines, read_again } = environment.end(finished.outcome, now, chance);
+        if read_again {
+            self.places_to_read.push(environment.place().clone());
         }
-        news
+        lines
     }
 
     /// The environments that there are.
@@ -222,14 +221,15 @@ impl Watch {
         self.environments.keys()
     }
 
-    /// How far all environments are, and what is wrong with places, beside those that cannot be had.
+    /// How far all environments are, and what is wrong with places.
     pub fn progress(
         &self,
         polls: &Polls,
         time: Timestamp,
         now: Duration,
     ) -> (Vec<EnvironmentProgress>, Vec<PlaceTrouble>) {
-        let troubles: Vec<Trouble> = polls.troubles().into_iter().chain(self.claims.troubles()).collect();
+        let troubles: Vec<PlaceProblem> =
+            polls.troubles().into_iter().chain(self.ownership.troubles()).collect();
         let mut doubts: BTreeMap<&Place, (String, Duration)> = BTreeMap::new();
         for trouble in &troubles {
             doubts.entry(&trouble.place).or_insert((trouble.why.clone(), trouble.since));
@@ -245,7 +245,7 @@ impl Watch {
         (environments, troubles.chain(of_environments).collect())
     }
 
-    /// Whether what an environment is owed was tried, in vain.
+    /// Whether what is due for an environment was tried and failed.
     pub(crate) fn is_failing(&self, key: &EnvironmentKey) -> bool {
         self.environments.get(key).is_some_and(Environment::was_tried)
     }
@@ -260,14 +260,14 @@ impl Watch {
         self.environments.values().any(|environment| environment.under_way().0 > 0)
     }
 
-    /// The environments that are not in the state in which they should be, or are not known to be.
+    /// The environments for which something is still due.
     pub fn unsettled(&self) -> Vec<&EnvironmentKey> {
         let unsettled = self.environments.iter().filter(|(_, environment)| !environment.is_settled());
         unsettled.map(|(key, _)| key).collect()
     }
 }
 
-impl Pace {
+impl WriteBudget {
     /// Before this moment nothing is written.
     fn stores_from(&self) -> Duration {
         if self.pause.is_zero() { Duration::ZERO } else { self.written + self.pause }

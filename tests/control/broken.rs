@@ -93,7 +93,7 @@ fn a_document_that_breaks_is_named_stops_no_other_and_stays_served_as_it_was() {
     });
 }
 
-/// A condition with an operator that nobody knows never matches; the rest of the document is as good as any.
+/// A condition with an unknown operator never matches; the rest of the document is sound.
 #[test]
 fn where_operators_that_are_not_known_are_published_all_else_is_served() {
     let Some(tools) = tools() else { return };
@@ -125,7 +125,7 @@ fn of<'a>(status: &'a Value, key: &str) -> &'a Value {
     environments.iter().find(|environment| environment["key"] == key).unwrap()
 }
 
-/// A replica of Flagsmith's database may lag behind: as long as not every answer says so, nobody believes it.
+/// A replica of Flagsmith's database may lag behind: as long as not every answer says so, it is not believed.
 #[test]
 fn a_document_from_before_the_last_edit_is_not_published() {
     let Some(tools) = tools() else { return };

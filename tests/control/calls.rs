@@ -29,7 +29,7 @@ enum Item {
 
 impl Calls {
     /// Counts what happened. A program that publishes was killed when there had been so many events, `before` of which
-    /// are left out here: what it had begun is nobody's.
+    /// are left out here: what it had begun is not finished by another.
     pub(crate) fn count(events: &[Event], kills: &[usize], before: usize) -> Calls {
         let kills: BTreeSet<usize> = kills.iter().map(|kill| kill - before).collect();
         let mut items: BTreeMap<String, Item> = BTreeMap::new();

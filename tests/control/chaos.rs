@@ -185,7 +185,7 @@ impl Chaos<'_> {
         }
     }
 
-    /// What one wrote that was killed may reach the store late. Nobody knows then when that was, so it is for the store to
+    /// What one wrote that was killed may reach the store late. When that was is not known then, so it is for the store to
     /// refuse what comes next.
     fn has_just_started(&self, at: Instant) -> bool {
         self.starts.iter().any(|start| (*start..*start + 3 * SECOND).contains(&at))

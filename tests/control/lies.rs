@@ -41,9 +41,9 @@ fn of_people(environment: usize) -> Value {
     document
 }
 
-/// Every environment was published anew at every poll, and every app asked for its flags each time.
+/// Every environment was published again at every poll, and every app asked for its flags each time.
 #[test]
-fn where_nothing_changes_nothing_is_written_purged_or_told() {
+fn where_nothing_changes_nothing_is_written_purged_or_announced() {
     let Some(tools) = tools() else { return };
     let _machine = beside_others();
     let (poll, time) = if is_full() { (5, 300) } else { (1, 20) };
@@ -72,7 +72,7 @@ fn heard(crowd: &Clients) -> BTreeSet<u64> {
 }
 
 #[test]
-fn what_four_people_edit_is_served_once_each_whoever_is_told() {
+fn each_of_four_peoples_edits_is_served_once_however_it_is_found() {
     let Some(tools) = tools() else { return };
     let _alone = alone();
     for (poll, trigger) in [(5, Trigger::QueueChange), (2, Trigger::Webhook), (2, Trigger::Nothing)] {
@@ -127,7 +127,7 @@ fn people_edit(stage: &Stage, poll: Duration, how: &str) {
         published_once_each(stage, environment);
     }
     let refused: Vec<String> =
-        stage.serve().said().into_iter().filter(|line| line.contains("goes on being served")).collect();
+        stage.serve().said().into_iter().filter(|line| line.contains("stays served")).collect();
     assert_eq!(refused, Vec::<String>::new());
 }
 
@@ -174,7 +174,7 @@ fn published_once_each(stage: &Stage, environment: usize) {
     assert!(stored.is_sorted_by_key(|(edit, _)| *edit), "{item}: {stored:?}");
 }
 
-/// What Flagsmith does not answer any more goes on being served, and who reads the log is told what it may mean.
+/// What Flagsmith does not answer any more stays served, and the log says what it may mean.
 #[test]
 fn a_key_that_worked_and_is_refused_is_explained() {
     let Some(tools) = tools() else { return };
@@ -189,13 +189,13 @@ fn a_key_that_worked_and_is_refused_is_explained() {
     assert!(stage.served(0, 0).is_some());
     eventually("it is in the status", SOON, || {
         let why = stage.status()["environments"][0]["why"].as_str()?.to_owned();
-        why.contains("goes on being served").then_some(())
+        why.contains("stays served").then_some(())
     });
 }
 
-/// Shares of more than a hundred percent, which Flagsmith itself cannot read: nobody else waits for that environment.
+/// Shares of more than a hundred percent, which Flagsmith itself cannot read: no other environment waits for that one.
 #[test]
-fn a_document_that_flagsmith_cannot_make_holds_up_nobody_else() {
+fn a_document_that_flagsmith_cannot_make_delays_no_other() {
     let Some(tools) = tools() else { return };
     let _machine = beside_others();
     let stage =

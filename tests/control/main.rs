@@ -1,5 +1,5 @@
 //! The way of a change from Flagsmith to apps, all of it: a stand-in for Flagsmith, `jackstaff serve`, three edges, and
-//! those who listen and read.
+//! the clients that listen and read.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
 mod broken;

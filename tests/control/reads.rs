@@ -1,4 +1,4 @@
-//! What must hold at every moment: whoever reads an environment at an edge again and again never finds anything older than
+//! What must hold at every moment: a client that reads an environment at an edge again and again never finds anything older than
 //! before, neither by its revision nor by what was edited.
 
 use std::collections::BTreeMap;

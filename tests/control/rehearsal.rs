@@ -20,19 +20,19 @@ const APART: Duration = Duration::from_millis(1_700);
 const SOON: Duration = Duration::from_secs(60);
 
 #[test]
-fn every_app_has_a_change_that_flagsmith_tells_of() {
+fn every_app_has_a_change_that_flagsmith_signals() {
     let Some(tools) = tools() else { return };
     let _alone = alone();
     let mut stage = stage(&tools, &Scenery { environments: 3, ..Scenery::default() });
     let crowds = listen(&stage);
     for trigger in [Trigger::Webhook, Trigger::QueueChange] {
-        stage.is_told_by(trigger);
+        stage.notify_by(trigger);
         every_app_has_every_change(&stage, &crowds, &format!("{trigger:?}"), Duration::from_secs(20));
     }
 }
 
 #[test]
-fn every_app_has_a_change_that_nobody_tells_of() {
+fn every_app_has_a_change_that_only_polling_finds() {
     let Some(tools) = tools() else { return };
     let _alone = alone();
     let scenery = Scenery { environments: 3, trigger: Trigger::Nothing, poll: 2, ..Scenery::default() };

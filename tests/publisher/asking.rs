@@ -1,5 +1,5 @@
 //! Watching a Flagsmith that lies as real ones do, in simulated time: answers that come late, from processes that are
-//! behind, with times that go backwards and UUIDs that are made up; and more than one who asks.
+//! behind, with times that go backwards and UUIDs that are made up; and several publishers.
 
 mod calm;
 mod order;
@@ -12,8 +12,8 @@ use std::time::Duration;
 use api::progress::{Changed, EnvironmentProgress};
 use api::{EnvironmentKey, Header, bundle};
 use jiff::{SignedDuration, Timestamp};
-use publisher::watch::{Fetch, News, Polls, Watch};
-use publisher::{Client, Clock, Options, Place, Source, parse_server_keys};
+use publisher::watch::{Fetch, LogLine, Polls, Watch};
+use publisher::{Client, Clock, DocumentSource, Place, PublishOptions, parse_server_keys};
 use serde_json::{Value, json};
 use tests::SimulatedClock;
 use tests::fastly::Event;
@@ -23,7 +23,7 @@ use crate::world::{World, target};
 const STEP: Duration = Duration::from_millis(100);
 const POLL: Duration = Duration::from_secs(5);
 
-/// One or more who publish what one Flagsmith has.
+/// One or more publishers of what one Flagsmith has.
 struct Asking {
     world: World,
     flagsmith: Simulated,
@@ -43,7 +43,7 @@ struct Simulated {
 struct Publisher {
     watch: Watch,
     polls: Polls,
-    options: Options,
+    options: PublishOptions,
     /// How long an answer is on its way.
     delay: Duration,
     /// How far its clock is ahead.
@@ -117,7 +117,7 @@ impl Asking {
         asking
     }
 
-    /// Another one who publishes, with answers that take so long and a clock that is so many seconds ahead.
+    /// Another publisher, with answers that take so long and a clock that is so many seconds ahead.
     fn another(&mut self, delay: Duration, ahead: i64) -> &mut Publisher {
         let keys: Value =
             self.flagsmith.documents.keys().map(|key| (key.clone(), json!([format!("ser.{key}")]))).collect();
@@ -125,14 +125,14 @@ impl Asking {
         let mut publisher = Publisher {
             watch: Watch::default(),
             polls: Polls::new("flagsmith", POLL),
-            options: Options { keep_removed: true, hold_unknown: true, ..Options::default() },
+            options: PublishOptions { keep_removed: true, hold_unknown: true, ..PublishOptions::default() },
             delay,
             ahead: SignedDuration::from_secs(ahead),
             on_their_way: Vec::new(),
             said: Vec::new(),
         };
-        publisher.polls.has(&parse_server_keys(&keys.to_string()).unwrap(), time, now);
-        publisher.watch.expects_all(&publisher.polls, now);
+        publisher.polls.set_manifest(&parse_server_keys(&keys.to_string()).unwrap(), time, now);
+        publisher.watch.expect_all(&publisher.polls, now);
         self.publishers.push(publisher);
         self.publishers.last_mut().unwrap()
     }
@@ -149,8 +149,8 @@ impl Asking {
         self.set(environment, 0, document(environment, value));
     }
 
-    /// Everybody hears that an environment may have changed.
-    fn tell(&mut self, environment: usize) {
+    /// All publishers get the signal that an environment may have changed.
+    fn signal(&mut self, environment: usize) {
         let changed = Changed::Environment(EnvironmentKey::parse(&key(environment)).unwrap());
         let now = self.world.clock.elapsed();
         for publisher in &mut self.publishers {
@@ -196,7 +196,7 @@ impl Asking {
         self.stored(environment).last().unwrap().0
     }
 
-    /// How many events there were that somebody pays for or hears of: writes, purges, announcements.
+    /// How many writes, purges and announcements there were.
     fn stir(&self) -> usize {
         let events = self.world.api.events();
         events.iter().filter(|event| !matches!(event, Event::Called { .. })).count()
@@ -206,7 +206,7 @@ impl Asking {
 impl Publisher {
     fn work(&mut self, world: &World, flagsmith: &mut Simulated) {
         let clock = &Ahead(&world.clock, self.ahead);
-        let mut said: Vec<News> = self.watch.news(clock.elapsed());
+        let mut said: Vec<LogLine> = self.watch.log_lines(clock.elapsed());
         while let Some(fetch) = self.polls.next(clock.elapsed(), &mut self.watch) {
             let text = flagsmith.answer(fetch.environment().as_str(), clock.elapsed());
             self.on_their_way.push((clock.elapsed() + self.delay, fetch, text));
@@ -214,18 +214,18 @@ impl Publisher {
         let come: Vec<(Duration, Fetch, String)> =
             self.on_their_way.extract_if(.., |(due, ..)| *due <= clock.elapsed()).collect();
         for (_, fetch, text) in come {
-            let (seen, news) = self.polls.done(fetch.answered(&text), clock.elapsed(), 7);
-            said.extend(news);
-            said.extend(seen.into_iter().flat_map(|seen| self.watch.saw(seen, clock.elapsed())));
+            let (seen, lines) = self.polls.done(fetch.answered(&text), clock.elapsed(), 7);
+            said.extend(lines);
+            said.extend(seen.into_iter().flat_map(|seen| self.watch.observe(seen, clock.elapsed())));
         }
         while let Some(job) = self.watch.next(clock.elapsed()) {
             let finished = job.perform(&Client::new(target(&world.api), clock), &self.options);
             said.extend(self.watch.done(finished, clock.elapsed(), 7));
         }
-        for place in self.watch.again() {
-            assert!(self.polls.again(&place, clock.elapsed()));
+        for place in self.watch.take_places_to_read() {
+            assert!(self.polls.report_again(&place, clock.elapsed()));
         }
-        self.said.extend(said.into_iter().map(|news| news.line));
+        self.said.extend(said.into_iter().map(|lines| lines.line));
     }
 
     fn progress(&self, world: &World) -> Vec<EnvironmentProgress> {
@@ -243,7 +243,7 @@ fn read(value: &[u8]) -> Option<(u64, Header)> {
 }
 
 /// A document as Flagsmith's API would answer it.
-fn answered(document: &Value) -> Source {
+fn answered(document: &Value) -> DocumentSource {
     let key = EnvironmentKey::parse(document["api_key"].as_str().unwrap()).unwrap();
-    Source::fetched(&Place::new("flagsmith"), &document.to_string(), &key).unwrap()
+    DocumentSource::fetched(&Place::new("flagsmith"), &document.to_string(), &key).unwrap()
 }

@@ -97,10 +97,10 @@ fn a_late_write_never_replaces_a_later_one() {
 }
 
 #[test]
-fn what_somebody_else_made_of_it_meanwhile_is_decided_upon() {
+fn what_another_publisher_wrote_meanwhile_is_decided_upon() {
     let world = World::new();
     world.given(&document("one", MARCH));
-    // Written, unheard of, and written over by somebody whose document is later, before it is tried again.
+    // Written with its answer lost, and replaced by another publisher with a later document before it is tried again.
     world.api.fail(Kind::Write, ITEM, [Fault::DoneButCut, Fault::Delay(500)]);
     let outcome = thread::scope(|scope| {
         let publication = scope.spawn(|| world.publish(&document("two", MARCH)));

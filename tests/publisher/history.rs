@@ -1,10 +1,10 @@
-//! What the store took, in its order, against what publishers were told.
+//! What the store took, in its order, against the answers that publishers got.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::{EnvironmentKey, Header, Revision, bundle};
 use jiff::Timestamp;
-use publisher::{CallFailed, Client, Done, NotShown, StoreFailed, Trouble, unpublish};
+use publisher::{CallError, Client, Done, PublishError, ReadBackError, StoreError, unpublish};
 use serde_json::json;
 use tests::SimulatedClock;
 use tests::fastly::{Event, FastlyApi};
@@ -70,7 +70,7 @@ impl History {
         problems
     }
 
-    /// Names what a publisher was told, and finds fault with it if the history does not bear it out.
+    /// Names the answer that a publisher got, and reports it if the history contradicts it.
     pub(crate) fn explains(&self, publication: &Publication) -> (&'static str, Option<String>) {
         let Publication { environment, wanted, report, .. } = publication;
         let stored = self.of_environment(environment);
@@ -83,35 +83,41 @@ impl History {
                 });
                 (if published.done == Done::Written { "written" } else { "unchanged" }, holds)
             }
-            Err(Trouble::Older { stored: later, given }) => {
+            Err(PublishError::Older { stored: later, given }) => {
                 let is_there = stored.iter().any(|(_, header)| {
                     header.source_updated_at.as_deref().and_then(|at| at.parse().ok()) == Some(*later)
                 });
                 let was_meant = matches!(wanted, Wanted::Document { updated_at: Some(at), forced: false, .. } if at == given);
                 ("refused: older", is_there && was_meant && given < later)
             }
-            Err(Trouble::Unknown { .. }) => ("refused: not in the store", matches!(wanted, Wanted::Removal)),
-            Err(Trouble::Store(StoreFailed::InDoubt(failed))) => ("in doubt", was_told_to_fail(failed)),
-            Err(Trouble::Store(StoreFailed::Call(failed))) => ("the store failed", was_told_to_fail(failed)),
-            Err(Trouble::Store(StoreFailed::Contended { .. })) => ("others wrote first", true),
+            Err(PublishError::Unknown { .. }) => {
+                ("refused: not in the store", matches!(wanted, Wanted::Removal))
+            }
+            Err(PublishError::Store(StoreError::InDoubt(failed))) => ("in doubt", was_made_to_fail(failed)),
+            Err(PublishError::Store(StoreError::Call(failed))) => {
+                ("the store failed", was_made_to_fail(failed))
+            }
+            Err(PublishError::Store(StoreError::Contended { .. })) => ("others wrote first", true),
             // The write was answered for, so it has to be there.
-            Err(Trouble::Store(StoreFailed::NotReadBack { why: NotShown::Call(failed), .. })) => {
+            Err(PublishError::Store(StoreError::NotReadBack {
+                why: ReadBackError::Call(failed), ..
+            })) => {
                 let is_there = stored.iter().any(|(_, header)| is_wanted(header, wanted));
-                ("not read back", is_there && was_told_to_fail(failed))
+                ("not read back", is_there && was_made_to_fail(failed))
             }
             Err(_) => ("unexplained", false),
         };
         (kind, (!holds).then(|| format!("{environment}: {}", outcome(report))))
     }
 
-    /// A record was stored for each key, unless the publisher was told that it was not.
+    /// A record was stored for each key, unless the publisher got an error for it.
     pub(crate) fn has_the_keys_of(&self, publication: &Publication) -> Vec<String> {
         let Publication { environment, keys, report, .. } = publication;
         if let Some(failed) = report.server_keys.failed.first() {
             let explained = match failed {
-                StoreFailed::Call(failed) | StoreFailed::InDoubt(failed) => was_told_to_fail(failed),
-                StoreFailed::Contended { .. } => true,
-                StoreFailed::NotReadBack { why, .. } => matches!(why, NotShown::Call(_)),
+                StoreError::Call(failed) | StoreError::InDoubt(failed) => was_made_to_fail(failed),
+                StoreError::Contended { .. } => true,
+                StoreError::NotReadBack { why, .. } => matches!(why, ReadBackError::Call(_)),
             };
             return if explained { Vec::new() } else { vec![format!("{environment}: {failed}")] };
         }
@@ -133,7 +139,7 @@ impl History {
             && after(self.purged.get(&format!("environment/{key}")))
     }
 
-    /// Everything stored was wanted by one who was told that it is there, or that it may be.
+    /// Everything stored was wanted by a publisher that was told so by its report, or was left in doubt.
     pub(crate) fn owes_everything_to(&self, publications: &[Publication]) -> Vec<String> {
         let mut problems = Vec::new();
         for (key, stored) in &self.stored {
@@ -141,7 +147,7 @@ impl History {
             for (number, (_, header)) in stored.iter().enumerate() {
                 let next = stored.get(number + 1).map(|(_, header)| header);
                 if !of_this.iter().any(|publication| owes(publication, header, next)) {
-                    problems.push(format!("{key}: nobody wanted revision {}", header.revision));
+                    problems.push(format!("{key}: no publisher wanted revision {}", header.revision));
                 }
             }
         }
@@ -161,7 +167,7 @@ impl History {
         problems
     }
 
-    /// The last write stands, and a publisher who comes now finds it.
+    /// The last write stands, and a publisher that starts now finds it.
     pub(crate) fn ends_as_stored(&self, api: &FastlyApi) -> Vec<String> {
         let clock = SimulatedClock::at(Timestamp::from_second(SUMMER).unwrap());
         let client = Client::new(target(api), &clock);
@@ -189,32 +195,32 @@ impl History {
     }
 }
 
-/// Whether a call failed as the stand-in was told, rather than for a reason of its own.
-fn was_told_to_fail(failed: &CallFailed) -> bool {
+/// Whether a call failed as the stand-in was made to fail it.
+fn was_made_to_fail(failed: &CallError) -> bool {
     match failed {
-        CallFailed::Status { detail, .. } => detail.contains("as told"),
-        CallFailed::Transport { .. } => true,
-        CallFailed::Here { .. }
-        | CallFailed::Header { .. }
-        | CallFailed::Unreadable { .. }
-        | CallFailed::Endless { .. }
-        | CallFailed::OutOfTime { .. } => false,
+        CallError::Status { detail, .. } => detail.contains("as told"),
+        CallError::Transport { .. } => true,
+        CallError::InProcess { .. }
+        | CallError::Header { .. }
+        | CallError::Unreadable { .. }
+        | CallError::Endless { .. }
+        | CallError::OutOfTime { .. } => false,
     }
 }
 
 /// Whether a publication is where an item came from, after which came the next one.
 fn owes(publication: &Publication, header: &Header, next: Option<&Header>) -> bool {
     let Publication { wanted, report, .. } = publication;
-    // A write that was not heard of, and written over before anybody looked: it was decided anew.
+    // A write whose answer was lost, and that was replaced before it was read: it was decided again.
     let written_over = || next.is_some_and(|next| !is_wanted(next, wanted));
-    let told = match &report.environment {
+    let is_written = match &report.environment {
         Ok(published) if published.revision == header.revision => published.done == Done::Written,
         Ok(published) => published.revision > header.revision && written_over(),
-        Err(Trouble::Store(_)) => true,
-        Err(Trouble::Older { .. }) => written_over(),
+        Err(PublishError::Store(_)) => true,
+        Err(PublishError::Older { .. }) => written_over(),
         Err(_) => false,
     };
-    told && is_wanted(header, wanted)
+    is_written && is_wanted(header, wanted)
 }
 
 fn is_wanted(header: &Header, wanted: &Wanted) -> bool {

@@ -1,11 +1,11 @@
-//! Looking at files: what is told of them as they come, change and go.
+//! Looking at files: what is reported of them as they come, change and go.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use publisher::Place;
-use publisher::watch::{Files, State};
+use publisher::watch::{Files, PlaceState};
 use tempfile::TempDir;
 
 const TICK: Duration = Duration::from_millis(250);
@@ -34,22 +34,22 @@ impl Looking {
         fs::write(self.path(name), content).unwrap();
     }
 
-    /// What is told after so much time.
+    /// What is reported after so much time.
     fn after(&mut self, time: Duration) -> Vec<String> {
         self.now += time;
         let folder = format!("{}/", self.folder.path().display());
         let name = |place: &Place| place.to_string().strip_prefix(&folder).unwrap().to_owned();
-        let told = self.files.look(self.now).into_iter().map(|seen| {
+        let reported = self.files.look(self.now).into_iter().map(|seen| {
             let name = name(&seen.place);
             match seen.state {
-                State::Content(text) => format!("{name}: {text}"),
-                State::Unreadable(why) => format!("{name} cannot be read: {why}"),
-                State::Missing => format!("{name} is missing"),
-                State::Gone => format!("{name} is gone"),
-                State::Answer(_) | State::Broken(_) => panic!("files are not understood here"),
+                PlaceState::Content(text) => format!("{name}: {text}"),
+                PlaceState::Unreadable(why) => format!("{name} cannot be read: {why}"),
+                PlaceState::Missing => format!("{name} is missing"),
+                PlaceState::Gone => format!("{name} is gone"),
+                PlaceState::Answer(_) | PlaceState::Unusable(_) => panic!("files are not understood here"),
             }
         });
-        told.collect()
+        reported.collect()
     }
 
     fn soon(&mut self) -> Vec<String> {
@@ -70,9 +70,9 @@ fn files_of_a_directory_come_change_and_go() {
     looking.write("a.json", "2");
     assert_eq!(looking.soon(), ["a.json: 2"]);
     fs::rename(looking.path("a.json"), looking.path("c.json")).unwrap();
-    let mut told = looking.soon();
-    told.sort();
-    assert_eq!(told, ["a.json is missing", "c.json: 2"]);
+    let mut reported = looking.soon();
+    reported.sort();
+    assert_eq!(reported, ["a.json is missing", "c.json: 2"]);
     assert_eq!(looking.soon(), NOTHING);
     assert_eq!(looking.after(Duration::from_secs(2)), ["a.json is gone"]);
     assert_eq!(looking.soon(), NOTHING);
@@ -139,12 +139,12 @@ fn a_change_is_seen_even_if_its_time_is_not() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told_once() {
+fn what_cannot_be_read_is_reported_once() {
     let mut looking = Looking::at(&["a.json", "missing.json"]);
     fs::write(looking.path("a.json"), b"\xff").unwrap();
-    let told = looking.soon();
-    assert_eq!(told[0], "a.json cannot be read: not UTF-8");
-    assert!(told[1].starts_with("missing.json cannot be read: "), "{told:?}");
+    let reported = looking.soon();
+    assert_eq!(reported[0], "a.json cannot be read: not UTF-8");
+    assert!(reported[1].starts_with("missing.json cannot be read: "), "{reported:?}");
     for _ in 0..50 {
         assert_eq!(looking.soon(), NOTHING);
     }
@@ -170,14 +170,17 @@ fn a_file_that_is_named_twice_is_one() {
 #[test]
 fn a_directory_may_go_and_come_back() {
     let mut looking = Looking::at(&["d"]);
-    let told = looking.soon();
-    assert!(told.len() == 1 && told[0].starts_with("d cannot be read: "), "{told:?}");
+    let reported = looking.soon();
+    assert!(reported.len() == 1 && reported[0].starts_with("d cannot be read: "), "{reported:?}");
     fs::create_dir(looking.path("d")).unwrap();
     looking.write("d/a.json", "1");
     assert_eq!(looking.soon(), ["d/a.json: 1"]);
     fs::rename(looking.path("d"), looking.path("e")).unwrap();
-    let told = looking.soon();
-    assert!(told[0].starts_with("d cannot be read: ") && told[1..] == ["d/a.json is missing"], "{told:?}");
+    let reported = looking.soon();
+    assert!(
+        reported[0].starts_with("d cannot be read: ") && reported[1..] == ["d/a.json is missing"],
+        "{reported:?}"
+    );
     fs::rename(looking.path("e"), looking.path("d")).unwrap();
     assert_eq!(looking.soon(), ["d/a.json: 1"]);
 }

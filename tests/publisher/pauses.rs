@@ -1,8 +1,8 @@
-//! Answers that may pass: tried again, with patience, and with an end to it.
+//! Answers that may pass: tried again, with policy, and with an end to it.
 
 use std::time::{Duration, Instant};
 
-use publisher::{Client, Options, SystemClock, publish};
+use publisher::{Client, PublishOptions, SystemClock, publish};
 use tests::fastly::{Fault, Kind};
 
 use crate::world::{ITEM, NOW, World, document, outcome, source, target};
@@ -32,7 +32,7 @@ fn writes_that_come_too_fast_wait_for_each_other() {
     let client = Client::new(target(&world.api), &clock);
     let started = Instant::now();
     for value in ["one", "two"] {
-        let report = publish(&client, &source(&document(value, MARCH)), &[], &Options::default());
+        let report = publish(&client, &source(&document(value, MARCH)), &[], &PublishOptions::default());
         assert!(outcome(&report).starts_with("written"), "{}", outcome(&report));
     }
     assert!(started.elapsed() >= Duration::from_secs(1));

@@ -51,9 +51,9 @@ fn what_is_never_shown_is_not_announced() {
         world.publish(&document("two", MARCH)),
         "environment/a was written, and the store does not show it: it shows something older"
     );
-    assert!(!world.api.story().iter().any(|line| line.starts_with("POST")), "nobody is told");
+    assert!(!world.api.story().iter().any(|line| line.starts_with("POST")), "nothing is announced");
     let again = world.publish(&document("two", MARCH));
-    assert_eq!(again, format!("unchanged {}", NOW + 1), "and the next publication tells");
+    assert_eq!(again, format!("unchanged {}", NOW + 1), "and the next publication announces it");
     assert!(world.api.story().contains(&format!("announced a {}", NOW + 1)));
 }
 
@@ -66,14 +66,14 @@ fn what_cannot_be_read_back_is_not_announced() {
         "environment/a was written, and the store does not show it: reading environment/a from the KV store: \
          answered 503 Service Unavailable: {\"title\":\"as told\",\"status\":503}"
     );
-    assert!(!world.api.story().iter().any(|line| line.starts_with("POST")), "nobody is told");
+    assert!(!world.api.story().iter().any(|line| line.starts_with("POST")), "nothing is announced");
 }
 
 #[test]
-fn a_later_one_by_somebody_else_will_do() {
+fn a_later_write_of_another_publisher_counts_as_read_back() {
     let world = World::new();
     world.given(&document("one", MARCH));
-    // Somebody writes between our write and the look at it.
+    // Another publisher writes between our write and the read after it.
     let (value, metadata) = bundle_of(NOW + 5, None);
     world.api.fail(Kind::Read, ITEM, [Fault::Delay(0), Fault::Delay(300)]);
     let outcome = thread::scope(|scope| {

@@ -1,6 +1,6 @@
 //! Environments that are removed, and come back.
 
-use publisher::Options;
+use publisher::PublishOptions;
 use tests::fastly::{Fault, Kind};
 
 use crate::world::{ITEM, NOW, World, document, document_of};
@@ -81,7 +81,7 @@ fn an_older_document_does_not_come_back_unforced() {
     let refused = world.publish(&document("old", FEBRUARY));
     assert!(refused.starts_with("updated_at: 2026-02-01T00:00:00Z is earlier than 2026-03-01"), "{refused}");
     assert!(world.header().tombstone);
-    let force = Options { force: true, ..Options::default() };
+    let force = PublishOptions { force: true, ..PublishOptions::default() };
     let forced = world.publish_with(&document("old", FEBRUARY), &[], &force);
     assert_eq!(forced, format!("written {}", NOW + 2));
     assert!(!world.header().tombstone);

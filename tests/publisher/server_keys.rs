@@ -1,7 +1,7 @@
-//! Server-side keys: compared, written and purged on their own, and shown to nobody.
+//! Server-side keys: compared, written and purged on their own, and never shown.
 
 use api::ServerKeyHash;
-use publisher::Options;
+use publisher::PublishOptions;
 use serde_json::{Value, json};
 use tests::fastly::{Event, Fault, Kind};
 
@@ -19,7 +19,7 @@ fn record(world: &World, key: &str) -> Value {
 
 /// Publishes `one`, the same each time, with these keys.
 fn publish(world: &World, manifest: &Value) -> String {
-    world.publish_with(&document("one", MARCH), &keys(manifest), &Options::default())
+    world.publish_with(&document("one", MARCH), &keys(manifest), &PublishOptions::default())
 }
 
 /// Which records were written and purged since, without the environment's own item.
@@ -84,7 +84,7 @@ fn a_key_is_revoked_even_if_the_document_is_refused() {
     publish(&world, &json!(["ser.x"]));
     let older = document("older", "2026-02-01T00:00:00Z");
     let revoked = keys(&json!([{ "key": "ser.x", "active": false }]));
-    let outcome = world.publish_with(&older, &revoked, &Options::default());
+    let outcome = world.publish_with(&older, &revoked, &PublishOptions::default());
     assert!(outcome.starts_with("updated_at: 2026-02-01") && outcome.ends_with("; 1 keys"), "{outcome}");
     assert_eq!(record(&world, "ser.x")["active"], false);
 }
@@ -100,7 +100,7 @@ fn keys_that_cannot_be_written_do_not_hold_up_the_environment() {
 }
 
 #[test]
-fn a_purge_that_fails_is_told() {
+fn a_purge_that_fails_is_reported() {
     let world = World::new();
     world.api.fail(Kind::Purge, &name("ser.x"), [Fault::Answer(403)]);
     let outcome = publish(&world, &json!(["ser.x", "ser.y"]));

@@ -1,5 +1,5 @@
 //! Two publishers at once, to the same environments, while a tenth of all calls fails in every way there is. What each
-//! was told is held against what the store took, in the order in which it did.
+//! got is compared with what the store took, in its order.
 //!
 //! 500 publications each, spread over 20 environments; with `JACKSTAFF_TEST_FULL` 500 each to each of them.
 
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use api::EnvironmentKey;
 use jiff::Timestamp;
-use publisher::{Client, Options, Report, ServerKeySource, parse_server_keys, publish, unpublish};
+use publisher::{Client, PublishOptions, Report, ServerKeySource, parse_server_keys, publish, unpublish};
 use serde_json::{Value, json};
 use tests::SimulatedClock;
 use tests::fastly::{Event, FastlyApi, Fault, Kind, fastly_api};
@@ -26,7 +26,7 @@ const FAULTS: f64 = 0.1;
 const SPRING: i64 = 1_772_450_553;
 pub(crate) const SUMMER: i64 = 1_780_000_000;
 
-/// A publication, and what its publisher was told.
+/// A publication, and its report.
 pub(crate) struct Publication {
     pub(crate) environment: String,
     pub(crate) wanted: Wanted,
@@ -51,7 +51,7 @@ fn two_publishers_and_a_tenth_of_the_calls_failing() {
     let api = fastly_api();
     let seed = 20_260_302;
     api.fail_at_random(Some((seed, FAULTS)));
-    // Whatever chance brings, one publication at least is not settled: 12 calls are 6 of one publisher's.
+    // With any chance, one publication at least is not settled: 12 calls are 6 of one publisher's.
     api.fail(Kind::Write, "environment/environment-7", [Fault::Answer(503); 12]);
     let changes = AtomicU64::new(0);
     let publications: Vec<Publication> = thread::scope(|scope| {
@@ -121,7 +121,7 @@ fn publisher(number: u64, publications: usize, api: &FastlyApi, changes: &Atomic
         let mut keys = parse_server_keys(&manifest.to_string()).unwrap().remove(&environment).unwrap();
         keys.truncate(if rng.u8(..100) < 10 { 2 } else { 0 });
         let source = source(&document);
-        let report = publish(&client, &source, &keys, &Options { force, ..Options::default() });
+        let report = publish(&client, &source, &keys, &PublishOptions { force, ..PublishOptions::default() });
         let wanted = Wanted::Document { hash: source.hash, updated_at: source.updated_at, forced: force };
         done.push(Publication { environment, wanted, keys, report });
     }

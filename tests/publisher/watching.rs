@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::progress::{EnvironmentProgress, PlaceTrouble};
-use publisher::watch::{News, Polls, Seen, State, Watch};
-use publisher::{Client, Clock, Options, Place};
+use publisher::watch::{LogLine, Observation, PlaceState, Polls, Watch};
+use publisher::{Client, Clock, Place, PublishOptions};
 use serde_json::Value;
 use tests::fastly::Event;
 
@@ -22,7 +22,7 @@ const STEP: Duration = Duration::from_millis(100);
 struct Watching {
     world: World,
     watch: Watch,
-    options: Options,
+    options: PublishOptions,
     said: Vec<String>,
     /// When jobs that wrote began and ended.
     writings: Vec<(Duration, Duration)>,
@@ -35,34 +35,34 @@ impl Watching {
         Watching {
             world: World::new(),
             watch: Watch::default(),
-            options: Options::default(),
+            options: PublishOptions::default(),
             said: Vec::new(),
             writings: Vec::new(),
             files: BTreeMap::new(),
         }
     }
 
-    fn say(&mut self, news: Vec<News>) {
-        self.said.extend(news.into_iter().map(|news| news.line));
+    fn say(&mut self, lines: Vec<LogLine>) {
+        self.said.extend(lines.into_iter().map(|lines| lines.line));
     }
 
-    fn saw(&mut self, file: &str, state: State) {
-        if let State::Content(text) = &state {
+    fn observe(&mut self, file: &str, state: PlaceState) {
+        if let PlaceState::Content(text) = &state {
             self.files.insert(file.to_owned(), text.clone());
         }
-        let seen = Seen { place: Place::new(file), state };
-        let news = self.watch.saw(seen, self.world.clock.elapsed());
-        self.say(news);
+        let seen = Observation { place: Place::new(file), state };
+        let lines = self.watch.observe(seen, self.world.clock.elapsed());
+        self.say(lines);
     }
 
-    fn has(&mut self, file: &str, document: &Value) {
-        self.saw(file, State::Content(document.to_string()));
+    fn put(&mut self, file: &str, document: &Value) {
+        self.observe(file, PlaceState::Content(document.to_string()));
     }
 
     /// Does what is due.
     fn work(&mut self) {
         let clock = &self.world.clock;
-        let mut said = self.watch.news(clock.elapsed());
+        let mut said = self.watch.log_lines(clock.elapsed());
         while let Some(job) = self.watch.next(clock.elapsed()) {
             let client = Client::new(target(&self.world.api), clock);
             let (began, before) = (clock.elapsed(), self.world.api.writes());
@@ -73,9 +73,9 @@ impl Watching {
             said.extend(self.watch.done(finished, clock.elapsed(), 7));
         }
         self.say(said);
-        for place in self.watch.again() {
+        for place in self.watch.take_places_to_read() {
             let text = self.files[&place.to_string()].clone();
-            self.saw(&place.to_string(), State::Content(text));
+            self.observe(&place.to_string(), PlaceState::Content(text));
         }
     }
 

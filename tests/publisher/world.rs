@@ -1,9 +1,9 @@
 //! One publisher, and the stand-in that it writes to.
 
-use api::{EnvironmentKey, Header, Label, bundle};
+use api::{EnvironmentKey, Header, Label, Secret, bundle};
 use jiff::Timestamp;
 use publisher::{
-    Client, Clock, Done, Options, Place, Report, Secret, ServerKeySource, Signals, Source, Target,
+    Client, Clock, DocumentSource, Done, Place, PublishOptions, Report, ServerKeySource, Signals, Target,
     parse_server_keys, publish, unpublish,
 };
 use serde_json::{Value, json};
@@ -33,17 +33,17 @@ pub(crate) fn document_of(key: &str, value: &str, updated_at: Option<&str>) -> V
     })
 }
 
-pub(crate) fn source(document: &Value) -> Source {
-    Source::parse(&Place::new("a.json"), &document.to_string()).unwrap()
+pub(crate) fn source(document: &Value) -> DocumentSource {
+    DocumentSource::parse(&Place::new("a.json"), &document.to_string()).unwrap()
 }
 
 pub(crate) fn target(api: &FastlyApi) -> Target {
     Target {
         api: api.url(),
-        token: Secret::parse(TOKEN).unwrap(),
+        token: Secret::parse_token(TOKEN).unwrap(),
         store: STORE.into(),
         service: Some(SERVICE.into()),
-        signals: Signals::Origin { url: api.url(), token: Some(Secret::parse(ORIGIN_TOKEN).unwrap()) },
+        signals: Signals::Origin { url: api.url(), token: Some(Secret::parse_token(ORIGIN_TOKEN).unwrap()) },
     }
 }
 
@@ -55,14 +55,14 @@ impl World {
 
     /// Publishes, and says what came of it.
     pub(crate) fn publish(&self, document: &Value) -> String {
-        self.publish_with(document, &[], &Options::default())
+        self.publish_with(document, &[], &PublishOptions::default())
     }
 
     pub(crate) fn publish_with(
         &self,
         document: &Value,
         keys: &[ServerKeySource],
-        options: &Options,
+        options: &PublishOptions,
     ) -> String {
         let client = Client::new(target(&self.api), &self.clock);
         outcome(&publish(&client, &source(document), keys, options))
@@ -127,7 +127,7 @@ pub(crate) fn outcome(report: &Report) -> String {
             };
             format!("{done} {}", published.revision)
         }
-        Err(trouble) => trouble.to_string(),
+        Err(error) => error.to_string(),
     }];
     let keys = &report.server_keys;
     if keys.written > 0 {

@@ -1,6 +1,7 @@
 //! What is called, in which order; and other publishers.
 
-use publisher::{Client, Options, Secret, Signals, Target, publish};
+use api::{EnvironmentKey, Secret};
+use publisher::{Client, PublishOptions, Report, Signals, Target, publish, unpublish};
 use serde_json::json;
 use tests::fastly::{Fault, Kind};
 
@@ -60,7 +61,7 @@ fn what_is_unchanged_is_purged_and_announced_again() {
 #[test]
 fn a_dry_run_only_reads() {
     let world = World::new();
-    let options = Options { dry_run: true, ..Options::default() };
+    let options = PublishOptions { dry_run: true, ..PublishOptions::default() };
     let planned = world.publish_with(&document("one", MARCH), &keys(&json!(["ser.x"])), &options);
     assert_eq!(planned, format!("planned {NOW}; 1 keys"));
     let story = world.api.story();
@@ -68,7 +69,7 @@ fn a_dry_run_only_reads() {
 }
 
 #[test]
-fn whoever_was_overtaken_decides_anew() {
+fn a_publisher_that_was_overtaken_decides_anew() {
     let world = World::new();
     world.given(&document("one", MARCH));
     world.api.fail(Kind::Write, ITEM, [Fault::Overtaken]);
@@ -78,12 +79,15 @@ fn whoever_was_overtaken_decides_anew() {
 }
 
 #[test]
-fn whoever_is_always_overtaken_gives_up_and_says_so() {
+fn a_publisher_that_is_always_overtaken_gives_up_and_says_so() {
     let world = World::new();
     world.given(&document("one", MARCH));
     world.api.fail(Kind::Write, ITEM, [Fault::Overtaken; 8]);
-    assert_eq!(world.publish(&document("two", MARCH)), "environment/a: others wrote first, 8 times over");
-    assert!(!world.api.story().iter().any(|line| line.starts_with("POST")), "nobody is told");
+    assert_eq!(
+        world.publish(&document("two", MARCH)),
+        "environment/a: other publishers wrote first, 8 times in a row"
+    );
+    assert!(!world.api.story().iter().any(|line| line.starts_with("POST")), "nothing is announced");
     assert_eq!(world.header().revision.0, NOW);
 }
 
@@ -104,7 +108,7 @@ fn a_read_that_is_out_of_date_neither_goes_back_nor_overwrites() {
 }
 
 #[test]
-fn revisions_go_on_whoever_wrote_the_last() {
+fn revisions_continue_after_those_of_other_publishers() {
     for (situation, revision, value, metadata) in [
         ("by a clock that is ahead", NOW + 50, None, None),
         (
@@ -165,11 +169,11 @@ fn a_refusal_is_not_tried_again_and_a_redirection_not_followed() {
 }
 
 #[test]
-fn without_a_service_or_an_origin_nobody_is_told() {
+fn without_a_service_or_an_origin_nothing_is_purged_or_announced() {
     let world = World::new();
-    let target = Target { service: None, signals: Signals::Nobody, ..target(&world.api) };
+    let target = Target { service: None, signals: Signals::None, ..target(&world.api) };
     let client = Client::new(target, &world.clock);
-    let report = publish(&client, &source(&document("one", MARCH)), &[], &Options::default());
+    let report = publish(&client, &source(&document("one", MARCH)), &[], &PublishOptions::default());
     assert_eq!(outcome(&report), format!("written {NOW}"));
     assert!(!world.api.story().iter().any(|line| line.starts_with("POST")));
 }
@@ -178,11 +182,11 @@ fn without_a_service_or_an_origin_nobody_is_told() {
 fn tokens_do_not_show() {
     let world = World::new();
     assert!(!format!("{:?}", target(&world.api)).contains("token-"), "not in a debug text either");
-    assert!(Secret::parse("with\nnewline").is_err());
+    assert!(Secret::parse_token("with\nnewline").is_err());
 }
 
 #[test]
-fn what_fails_afterwards_is_told_and_the_rest_is_done() {
+fn what_fails_afterwards_is_reported_and_the_rest_is_done() {
     let world = World::new();
     world.api.fail(Kind::Purge, ITEM, [Fault::Answer(403)]);
     let outcome = world.publish(&document("one", MARCH));
@@ -197,4 +201,46 @@ fn what_fails_afterwards_is_told_and_the_rest_is_done() {
         outcome.starts_with(&format!("unchanged {NOW}; announcing a to the origin: answered 500")),
         "{outcome}"
     );
+}
+
+/// `stored + 1` was 0 after the greatest number that there is, so a lower revision was stored.
+#[test]
+fn nothing_is_stored_after_a_revision_that_none_can_follow() {
+    for revision in [u64::MAX, u64::MAX - 1, 253_402_300_799] {
+        let world = World::new();
+        let (value, metadata) = bundle_of(revision, None);
+        world.api.write(ITEM, &value, Some(&metadata));
+        world.api.story();
+        let expected = format!(
+            "environment `a` is stored as revision {revision}, which is after the year 9999, so no revision can follow it: \
+             delete environment/a from the KV store, purge all of the service, and publish again"
+        );
+        assert_eq!(world.publish(&document("one", MARCH)), expected);
+        assert_eq!(world.unpublish("a", false), expected);
+        assert_eq!(world.api.stored(ITEM).unwrap().value, value, "{revision}");
+        assert_eq!(world.api.story(), [format!("GET {PATH} 200"), format!("GET {PATH} 200")]);
+    }
+}
+
+#[test]
+fn a_revision_that_is_ahead_of_the_clock_is_warned_of() {
+    for (stored, warns) in [(NOW + 9, false), (NOW + 10, true), (NOW + 3_600, true)] {
+        let world = World::new();
+        let (value, metadata) = bundle_of(stored, None);
+        world.api.write(ITEM, &value, Some(&metadata));
+        let client = Client::new(target(&world.api), &world.clock);
+        let publish = || publish(&client, &source(&document("one", MARCH)), &[], &PublishOptions::default());
+        let key = EnvironmentKey::parse("a").unwrap();
+        let ahead = |revision: u64| {
+            let warning =
+                format!("revision {revision} is {} s ahead of this machine's clock", revision - NOW);
+            move |report: &Report| {
+                let warnings = &report.environment.as_ref().unwrap().plan_warnings;
+                warnings.iter().any(|given| given.to_string().starts_with(&warning))
+            }
+        };
+        assert_eq!(ahead(stored + 1)(&publish()), warns, "written after {stored}");
+        assert_eq!(ahead(stored + 1)(&publish()), warns, "unchanged after {stored}");
+        assert!(ahead(stored + 2)(&unpublish(&client, &key, true)), "removed after {stored}");
+    }
 }

@@ -36,6 +36,7 @@ fn start(tools: &Tools, address: &str, arguments: &[&str]) -> Origin {
     let mut process = Command::new(&tools.jackstaff)
         .args(["origin", "--listen", address])
         .args(arguments)
+        .env_remove("JACKSTAFF_ORIGIN_TOKEN")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

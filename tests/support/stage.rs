@@ -1,4 +1,4 @@
-//! Everything between somebody who edits a flag and the apps that show it: a stand-in for Flagsmith, `jackstaff serve`,
+//! Everything between an edit of a flag and the apps that show it: a stand-in for Flagsmith, `jackstaff serve`,
 //! a stand-in of Fastly's API, and edges, each with a KV store of its own.
 
 use std::fs;
@@ -46,13 +46,13 @@ pub struct Scenery {
     /// Seconds between two looks at an environment at Flagsmith.
     pub poll: u64,
     pub trigger: Trigger,
-    /// The share of changes of which Flagsmith tells nobody.
+    /// The share of changes that Flagsmith does not signal.
     pub lost: f64,
     /// Settings of the edges.
     pub settings: Value,
     /// Whether Flagsmith lies, as real ones do.
     pub lies: bool,
-    /// What else `serve` is told.
+    /// Further arguments of `serve`.
     pub arguments: &'static [&'static str],
 }
 
@@ -123,7 +123,7 @@ pub fn stage(tools: &Tools, scenery: &Scenery) -> Stage {
     stage_with(tools, scenery, document)
 }
 
-/// Starts everything, with documents that are made as told.
+/// Starts everything, with documents of this shape.
 #[track_caller]
 pub fn stage_with(tools: &Tools, scenery: &Scenery, document: impl Fn(usize) -> Value) -> Stage {
     let (flagsmith, api) = (flagsmith(), fastly_api());
@@ -133,7 +133,7 @@ pub fn stage_with(tools: &Tools, scenery: &Scenery, document: impl Fn(usize) -> 
     if scenery.lies {
         flagsmith.lie(7);
     }
-    // Nobody listens there yet.
+    // Nothing listens there yet.
     let proxy = proxy("http://127.0.0.1:9");
     let edge = |_| edge_with_origin(tools, &scenery.settings, &proxy.url());
     let edges: Vec<Edge> = (0..scenery.edges).map(edge).collect();
@@ -175,7 +175,7 @@ impl Stage {
     }
 
     /// From now on, this is how Flagsmith says that something changed.
-    pub fn is_told_by(&mut self, trigger: Trigger) {
+    pub fn notify_by(&mut self, trigger: Trigger) {
         self.scenery.trigger = trigger;
         self.notify();
     }
@@ -219,7 +219,7 @@ impl Stage {
         self.process().clone().unwrap()
     }
 
-    /// Ends `serve` in the middle of whatever it does.
+    /// Kills `serve` in the middle of its work.
     pub fn kill_serve(&self) {
         if let Some(serve) = self.process().take() {
             serve.kill();

@@ -32,7 +32,7 @@ fn many_clients_share_a_connection_and_who_leaves_takes_nobody_along() {
 }
 
 #[test]
-fn a_late_joiner_is_told_what_the_segment_told_and_one_that_is_too_late_begins_another() {
+fn a_late_joiner_is_told_what_the_part_told_and_one_that_is_too_late_begins_another() {
     let Some(world) = World::new() else { return };
     let begun = Instant::now();
     let first = world.clients(1);
@@ -114,7 +114,7 @@ fn keys_that_open_nothing_share_a_stream_that_says_nothing() {
         assert_eq!(world.streams(), 1);
     }
     world.change();
-    // They are held, beyond the time in which a segment can be joined, and told nothing.
+    // They are held, beyond the time in which a part can be joined, and told nothing.
     std::thread::sleep((JOIN * 2).saturating_sub(begun.elapsed()));
     for history in crowds.iter().flat_map(tests::stream::Clients::histories) {
         assert_eq!((history.is_listening(), history.heard().count()), (true, 0));

@@ -1,4 +1,4 @@
-//! A crowd that comes back as soon as a stream ends, through several segments.
+//! A crowd that comes back as soon as a stream ends, through several parts.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use tests::say;
 use tests::stream::{Listening, Report};
 
-use crate::world::{JOIN, KEY, SEGMENT, SOON, World, came_together};
+use crate::world::{JOIN, KEY, PART, SOON, World, came_together};
 
 /// Between two changes.
 const CHANGES: Duration = Duration::from_millis(500);
 
 #[test]
-fn a_crowd_has_one_connection_for_each_segment() {
-    through(100, SEGMENT, 2 * SEGMENT + JOIN / 2, JOIN / 4);
+fn many_clients_have_one_connection_for_each_part() {
+    through(100, PART, 2 * PART + JOIN / 2, JOIN / 4);
 }
 
 #[test]
@@ -25,8 +25,8 @@ fn five_hundred_clients_for_two_minutes() {
 }
 
 /// Clients that come within a while, and changes for a time.
-fn through(clients: usize, segment: Duration, time: Duration, over: Duration) {
-    let Some(world) = World::with(segment, clients) else { return };
+fn through(clients: usize, part: Duration, time: Duration, over: Duration) {
+    let Some(world) = World::with(part, clients) else { return };
     let begun = Instant::now();
     let crowd = world.listening(&Listening { over, ..Listening::to(world.varnish.url(), KEY, clients) });
     let mut changes = Vec::new();
@@ -40,17 +40,17 @@ fn through(clients: usize, segment: Duration, time: Duration, over: Duration) {
     let histories = crowd.histories();
     let counts = world.proxy.counts();
     let report = Report::new(&histories, &changes, Duration::from_secs(5), Instant::now());
-    say(&format!("{clients} clients of Varnish, segments of {segment:?}: {report}{counts:?}"));
+    say(&format!("{clients} clients of Varnish, parts of {part:?}: {report}{counts:?}"));
     assert_eq!(report.faults(), Vec::<String>::new());
     assert!(report.ends.keys().all(|end| end == "clean"), "{report}");
-    // No loops: nobody came back more often than segments ended. They came to one segment after the other, together.
+    // No loops: nobody came back more often than parts ended. They came to one part after the other, together.
     let most = u32::try_from(report.most_reconnects).unwrap();
-    assert!(most >= 2 && segment * most <= begun.elapsed(), "{report}");
-    if came_together(&histories, segment * 3 / 8) {
+    assert!(most >= 2 && part * most <= begun.elapsed(), "{report}");
+    if came_together(&histories, part * 3 / 8) {
         assert_eq!(counts.streams.total, u64::from(most) + 1, "{report}");
     } else {
         say(
-            "NOT SHOWN: one connection for each segment: this machine was too slow to let clients come together",
+            "NOT SHOWN: one connection for each part: this machine was too slow to let clients come together",
         );
     }
     let fewest = histories.iter().map(tests::stream::History::reconnects).min();

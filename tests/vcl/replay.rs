@@ -6,24 +6,24 @@ use tests::eventually;
 use tests::proxy::Mode;
 use tests::stream::{End, History};
 
-use crate::world::{JOIN, SEGMENT, SOON, World, came_together};
+use crate::world::{JOIN, PART, SOON, World, came_together};
 
 fn ends(history: &History) -> Vec<End> {
     history.connections.iter().filter_map(|connection| Some(connection.ended.clone()?.1)).collect()
 }
 
 #[test]
-fn a_segment_that_ended_is_not_replayed() {
+fn a_part_that_ended_is_not_replayed() {
     let Some(world) = World::new() else { return };
     let crowd = world.clients(20);
     let change = world.change();
     let told_again = |history: &History| history.connections.get(1).is_some_and(|it| !it.heard.is_empty());
-    crowd.wait_for_all("the segment ends, and another begins", SEGMENT + SOON, told_again);
+    crowd.wait_for_all("the part ends, and another begins", PART + SOON, told_again);
     for history in crowd.histories() {
         assert_eq!(ends(&history), [End::Clean]);
         let first = &history.connections[0];
         let lasted = first.ended.clone().unwrap().0 - first.opened.unwrap();
-        assert!(lasted > SEGMENT - JOIN * 2, "{lasted:?}");
+        assert!(lasted > PART - JOIN * 2, "{lasted:?}");
         // It begins with what stands.
         let heard: Vec<u64> = history.connections[1].heard.iter().map(|heard| heard.revision).collect();
         assert_eq!(heard, [change.revision]);

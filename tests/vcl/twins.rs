@@ -22,8 +22,8 @@ fn both_ask_the_origin_for_the_same() {
     for (file, beginning) in [
         ("collapse.vcl", "unset req.http."),
         ("collapse.vcl", "set req.http.Accept"),
-        ("segment.vcl", "set bereq."),
-        ("segment.vcl", "set resp.http."),
+        ("stream_part.vcl", "set bereq."),
+        ("stream_part.vcl", "set resp.http."),
         ("cors.vcl", "set resp.http.Access-Control-Allow-Origin"),
     ] {
         let mut fastly = lines(&format!("vcl/{file}"), beginning);
@@ -41,10 +41,10 @@ fn both_know_the_same_numbers_and_names() {
         ("collapse.vcl", r#""/sse/environments/jackstaff:silent/stream""#),
         ("collapse.vcl", r#""^/sse/environments/[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,255}/stream$""#),
         ("collapse.vcl", r#""/ser\.[^/]*/stream$""#),
-        ("segment.vcl", "set beresp.ttl = 1s;"),
-        ("segment.vcl", "beresp.ttl < 1s"),
-        ("segment.vcl", "= 20s"),
-        ("segment.vcl", "set beresp.grace = 0s;"),
+        ("stream_part.vcl", "set beresp.ttl = 1s;"),
+        ("stream_part.vcl", "beresp.ttl < 1s"),
+        ("stream_part.vcl", "= 20s"),
+        ("stream_part.vcl", "set beresp.grace = 0s;"),
         ("failure.vcl", "set beresp.ttl = 1s;"),
         ("failure.vcl", "{\"data: unavailable\n\n\"}"),
         ("cors.vcl", r#"Access-Control-Max-Age = "600""#),
@@ -54,5 +54,5 @@ fn both_know_the_same_numbers_and_names() {
             assert!(text(&file).contains(words), "{file} lacks {words}");
         }
     }
-    assert!(text("src/origin/segment.rs").contains(r#"SILENT: &str = "jackstaff:silent""#));
+    assert!(text("src/origin/stream_part.rs").contains(r#"SILENT: &str = "jackstaff:silent""#));
 }

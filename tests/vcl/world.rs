@@ -13,8 +13,8 @@ pub(crate) const KEY: &str = "demo";
 /// How long what is under way at once may take on a machine that does much else.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
-/// How long a segment lasts in most tests, and for how long it can be joined.
-pub(crate) const SEGMENT: Duration = Duration::from_secs(5);
+/// How long a part lasts in most tests, and for how long it can be joined.
+pub(crate) const PART: Duration = Duration::from_secs(5);
 pub(crate) const JOIN: Duration = Duration::from_secs(1);
 
 pub(crate) struct World {
@@ -25,14 +25,14 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// With segments of [`SEGMENT`], if the programs are there.
+    /// With parts of [`PART`], if the programs are there.
     pub(crate) fn new() -> Option<World> {
-        World::with(SEGMENT, 100)
+        World::with(PART, 100)
     }
 
-    pub(crate) fn with(segment: Duration, clients: usize) -> Option<World> {
+    pub(crate) fn with(part: Duration, clients: usize) -> Option<World> {
         let tools = tools()?;
-        let origin = origin_with(&tools, &["--segment", &segment.as_secs().to_string()]);
+        let origin = origin_with(&tools, &["--stream-seconds", &part.as_secs().to_string()]);
         let proxy = proxy(&origin.url());
         let varnish = varnish(&proxy.url(), clients)?;
         Some(World { varnish, proxy, origin, revision: AtomicU64::new(1_772_450_553) })
@@ -77,8 +77,8 @@ impl World {
     }
 }
 
-/// Whether clients, each time that they connected, did so within the time in which a segment can be joined. A machine that
-/// does much else may let them come later, and then there is more than one segment at a time, rightly.
+/// Whether clients, each time that they connected, did so within the time in which a part can be joined. A machine that
+/// does much else may let them come later, and then there is more than one part at a time, rightly.
 pub(crate) fn came_together(histories: &[History], join: Duration) -> bool {
     let most = histories.iter().map(|history| history.connections.len()).max().unwrap_or_default();
     (0..most).all(|nth| {

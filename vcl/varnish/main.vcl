@@ -8,7 +8,7 @@
 #   include "/etc/varnish/jackstaff/main.vcl";
 
 include "./collapse.vcl";
-include "./segment.vcl";
+include "./stream_part.vcl";
 include "./failure.vcl";
 include "./cors.vcl";
 
@@ -24,12 +24,12 @@ sub vcl_hash {
 }
 
 sub vcl_backend_fetch {
-  call segment_fetch;
+  call stream_part_fetch;
   return (fetch);
 }
 
 sub vcl_backend_response {
-  call segment_response;
+  call stream_part_response;
   call failure_response;
 }
 
@@ -45,7 +45,7 @@ sub vcl_synth {
 }
 
 sub vcl_deliver {
-  call segment_deliver;
+  call stream_part_deliver;
   call cors_deliver;
   return (deliver);
 }

@@ -2,7 +2,9 @@
 
 use api::Header;
 use jiff::Timestamp;
-use publisher::status::{AtEdge, EnvironmentStatus, Status, Stored, VALUE_LIMIT, wrong};
+use publisher::status::{
+    EdgeAnswer, EnvironmentStatus, Status, StoredBundle, VALUE_LIMIT, problems, warnings,
+};
 use serde_json::{Map, Value, json};
 
 use super::table::age;
@@ -23,16 +25,17 @@ pub(super) fn json(status: &Status, now: Timestamp) -> Value {
 
 fn environment(status: &EnvironmentStatus, now: Timestamp) -> Value {
     let stored = status.stored.as_ref().map(|stored| match stored {
-        Stored::Sound(header) => sound(header, now),
-        Stored::Broken { revision, why } => json!({ "revision": revision, "broken": why }),
-        Stored::Missing => json!({ "missing": true }),
+        StoredBundle::Sound(header) => sound(header, now),
+        StoredBundle::Unusable { revision, why } => json!({ "revision": revision, "broken": why }),
+        StoredBundle::Missing => json!({ "missing": true }),
     });
     json!({
         "key": status.key.as_str(),
         "stored": stored,
         "edge": status.edge.as_ref().map(edge),
         "serve": status.watched,
-        "wrong": wrong(status),
+        "wrong": problems(status),
+        "warnings": warnings(status, now),
     })
 }
 
@@ -50,12 +53,12 @@ fn sound(header: &Header, now: Timestamp) -> Value {
     })
 }
 
-fn edge(edge: &AtEdge) -> Value {
+fn edge(edge: &EdgeAnswer) -> Value {
     match edge {
-        AtEdge::Serves { revision, source, age } => {
+        EdgeAnswer::Serves { revision, source, age } => {
             json!({ "revision": revision, "source": source, "age_seconds": age })
         }
-        AtEdge::Refuses => json!({ "status": 403 }),
-        AtEdge::Fails { status } => json!({ "status": status }),
+        EdgeAnswer::Refuses => json!({ "status": 403 }),
+        EdgeAnswer::Fails { status } => json!({ "status": status }),
     }
 }

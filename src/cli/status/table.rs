@@ -5,7 +5,9 @@ use std::time::Duration;
 use api::bundle::{Section, Span};
 use api::{Header, Revision};
 use jiff::Timestamp;
-use publisher::status::{AtEdge, EnvironmentStatus, Status, Stored, VALUE_LIMIT, wrong};
+use publisher::status::{
+    EdgeAnswer, EnvironmentStatus, Status, StoredBundle, VALUE_LIMIT, problems, warnings,
+};
 
 const HEADINGS: [&str; 10] =
     ["ENVIRONMENT", "REVISION", "AGE", "SOURCE", "BYTES", "LIMIT", "COMPILED", "FLAGS", "DOCUMENT", "EDGE"];
@@ -14,7 +16,7 @@ const NUMBERS: [usize; 6] = [2, 4, 5, 6, 7, 8];
 
 type Row = [String; HEADINGS.len()];
 
-/// A row an environment, and below what is wrong, a line each.
+/// A row for each environment, and below a line for each problem and each warning.
 pub(super) fn table(status: &Status, now: Timestamp) -> String {
     if status.environments.is_empty() && status.unanswered.is_empty() {
         return "there is no environment\n".to_owned();
@@ -25,7 +27,12 @@ pub(super) fn table(status: &Status, now: Timestamp) -> String {
     let mut lines: Vec<String> = Vec::new();
     for environment in &status.environments {
         lines.extend(
-            wrong(environment).iter().map(|what| format!("environment `{}`: {what}", environment.key)),
+            problems(environment).iter().map(|what| format!("environment `{}`: {what}", environment.key)),
+        );
+        lines.extend(
+            warnings(environment, now)
+                .iter()
+                .map(|what| format!("environment `{}`: warning: {what}", environment.key)),
         );
     }
     lines.extend(status.troubles());
@@ -43,20 +50,20 @@ fn row(status: &EnvironmentStatus, now: Timestamp) -> Row {
     let mut row: Row = Default::default();
     row[0] = status.key.to_string();
     match &status.stored {
-        Some(Stored::Sound(header)) => stored(&mut row, header, now),
-        Some(Stored::Broken { revision, .. }) => {
+        Some(StoredBundle::Sound(header)) => stored(&mut row, header, now),
+        Some(StoredBundle::Unusable { revision, .. }) => {
             row[1] = revision.map_or("broken".to_owned(), |revision| format!("{revision} broken"));
         }
-        Some(Stored::Missing) => row[1] = "missing".to_owned(),
+        Some(StoredBundle::Missing) => row[1] = "missing".to_owned(),
         None => row[1] = "?".to_owned(),
     }
     row[9] = match &status.edge {
-        Some(AtEdge::Serves { revision, source, age }) => {
+        Some(EdgeAnswer::Serves { revision, source, age }) => {
             let age = age.map_or(String::new(), |age| format!(" {}", short(Duration::from_secs(age))));
             format!("{revision} {source}{age}")
         }
-        Some(AtEdge::Refuses) => "403".to_owned(),
-        Some(AtEdge::Fails { status }) => status.to_string(),
+        Some(EdgeAnswer::Refuses) => "403".to_owned(),
+        Some(EdgeAnswer::Fails { status }) => status.to_string(),
         None => "-".to_owned(),
     };
     row
@@ -127,11 +134,11 @@ mod tests {
 
     use super::*;
 
-    fn environment(key: &str, stored: Option<Stored>, edge: Option<AtEdge>) -> EnvironmentStatus {
+    fn environment(key: &str, stored: Option<StoredBundle>, edge: Option<EdgeAnswer>) -> EnvironmentStatus {
         EnvironmentStatus { key: EnvironmentKey::parse(key).unwrap(), stored, edge, watched: None }
     }
 
-    fn stored(tombstone: bool) -> Option<Stored> {
+    fn stored(tombstone: bool) -> Option<StoredBundle> {
         let label = Label {
             revision: Revision(1_772_450_553),
             source_updated_at: (!tombstone).then(|| "2026-03-02T11:22:33Z".into()),
@@ -149,22 +156,23 @@ mod tests {
             (Section::Document, vec![0; 400_000]),
         ];
         let sections = if tombstone { &[][..] } else { &sections[..] };
-        Some(Stored::Sound(bundle::write(&label, sections).unwrap().0))
+        Some(StoredBundle::Sound(bundle::write(&label, sections).unwrap().0))
     }
 
     #[test]
     fn a_table() {
-        let serves = AtEdge::Serves { revision: Revision(1_772_450_553), source: "pop".into(), age: Some(7) };
+        let serves =
+            EdgeAnswer::Serves { revision: Revision(1_772_450_553), source: "pop".into(), age: Some(7) };
         let older =
-            AtEdge::Serves { revision: Revision(1_772_450_500), source: "stale".into(), age: Some(300) };
-        let broken = Stored::Broken { revision: Some(Revision(5)), why: "not a bundle".into() };
+            EdgeAnswer::Serves { revision: Revision(1_772_450_500), source: "stale".into(), age: Some(300) };
+        let broken = StoredBundle::Unusable { revision: Some(Revision(5)), why: "not a bundle".into() };
         let status = Status {
             environments: vec![
                 environment("production", stored(false), Some(serves)),
                 environment("staging", stored(false), Some(older)),
-                environment("old", stored(true), Some(AtEdge::Refuses)),
-                environment("damaged", Some(broken), Some(AtEdge::Fails { status: 503 })),
-                environment("wanted", Some(Stored::Missing), None),
+                environment("old", stored(true), Some(EdgeAnswer::Refuses)),
+                environment("damaged", Some(broken), Some(EdgeAnswer::Fails { status: 503 })),
+                environment("wanted", Some(StoredBundle::Missing), None),
                 environment("unknown", None, None),
             ],
             ..Status::default()

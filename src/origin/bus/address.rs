@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use api::Secret;
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion};
 
 /// A Redis server, or what speaks as one, such as Valkey. Neither `Debug` nor `Display` shows the password.
@@ -15,8 +16,6 @@ pub enum BusAddressError {
     Scheme,
     #[error("the URL of the bus is not of the form redis://HOST:PORT/DB")]
     Form,
-    #[error("the password of the bus is empty")]
-    EmptyPassword,
 }
 
 impl BusAddress {
@@ -41,16 +40,10 @@ impl BusAddress {
     }
 
     /// The same address with this password in the place of any other.
-    ///
-    /// # Errors
-    ///
-    /// If it is empty, as of a file that somebody forgot to fill.
-    pub fn with_password(self, password: &str) -> Result<Self, BusAddressError> {
-        if password.is_empty() {
-            return Err(BusAddressError::EmptyPassword);
-        }
-        let settings = self.0.redis_settings().clone().set_password(password);
-        Ok(Self(self.0.set_redis_settings(settings)))
+    #[must_use]
+    pub fn with_password(self, password: &Secret) -> Self {
+        let settings = self.0.redis_settings().clone().set_password(password.reveal());
+        Self(self.0.set_redis_settings(settings))
     }
 
     pub(crate) fn info(&self) -> &ConnectionInfo {
@@ -111,9 +104,8 @@ mod tests {
     #[test]
     fn a_password_from_elsewhere() {
         let address = BusAddress::parse("redis://:other@redis.example").unwrap();
-        let address = address.with_password("s3cret").unwrap();
+        let address = address.with_password(&Secret::parse("s3cret").unwrap());
         assert_eq!(address.info().redis_settings().password(), Some("s3cret"));
         assert_eq!(format!("{address:?}"), "BusAddress(redis://redis.example:6379/0)");
-        assert_eq!(address.with_password("").unwrap_err(), BusAddressError::EmptyPassword);
     }
 }

@@ -1,12 +1,15 @@
-//! What stands in Redis and goes over its channel, and what of it is none of ours.
+//! What is in Redis and goes over its channel, and how what no replica wrote is recognised.
 //!
 //! | name | what it is |
 //! |---|---|
 //! | `jackstaff:revisions` | a hash: the greatest revision of each environment that was announced, in decimal digits |
-//! | `jackstaff:announcements:DB` | a channel: `SENDER announced REVISION KEY`, or `SENDER known REVISION KEY` |
+//! | `jackstaff:announcements:DB` | a channel: `SENDER KIND REVISION KEY` |
 //!
-//! `announced`: somebody wrote something, so whoever listens is told, also of a revision that they know. `known`: what a
-//! replica brought along to a Redis that had less, which is news to nobody who knows it.
+//! | kind | what it says |
+//! |---|---|
+//! | `announced` | something was written: all streams get an event, also of a revision that they know |
+//! | `ahead` | the same, and the announced revision was later than this one, so the number that was written is not known |
+//! | `known` | a replica knows this revision and Redis did not: no event for those that know it |
 
 use api::{EnvironmentKey, Revision};
 
@@ -14,25 +17,27 @@ use crate::bus::address::BusAddress;
 
 pub(crate) const REVISIONS: &str = "jackstaff:revisions";
 
-/// How a revision came to be told. Its text is a part of the message.
+/// How a revision came to be sent. Its text is a part of the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum MessageKind {
     Announced,
+    Ahead,
     Known,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Message<'a> {
     pub(crate) sender: &'a str,
-    pub(crate) kind: Kind,
+    pub(crate) kind: MessageKind,
     pub(crate) key: EnvironmentKey,
     pub(crate) revision: Revision,
 }
 
-impl Kind {
+impl MessageKind {
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Announced => "announced",
+            Self::Ahead => "ahead",
             Self::Known => "known",
         }
     }
@@ -47,9 +52,9 @@ pub(crate) fn channel(address: &BusAddress) -> String {
 pub(crate) fn message(payload: &[u8]) -> Option<Message<'_>> {
     let mut words = std::str::from_utf8(payload).ok()?.splitn(4, ' ');
     let sender = words.next()?;
-    let kind = [Kind::Announced, Kind::Known];
     let word = words.next()?;
-    let kind = kind.into_iter().find(|kind| kind.text() == word)?;
+    let kinds = [MessageKind::Announced, MessageKind::Ahead, MessageKind::Known];
+    let kind = kinds.into_iter().find(|kind| kind.text() == word)?;
     let revision = words.next()?;
     let (key, revision) = entry(words.next()?.as_bytes(), revision.as_bytes())?;
     Some(Message { sender, kind, key, revision })
@@ -72,8 +77,9 @@ mod tests {
         let demo = || EnvironmentKey::parse("demo").unwrap();
         let of = |kind| Some(Message { sender: "1f", kind, key: demo(), revision: Revision(1_772_450_553) });
         for (payload, expected) in [
-            (&b"1f announced 1772450553 demo"[..], of(Kind::Announced)),
-            (b"1f known 1772450553 demo", of(Kind::Known)),
+            (&b"1f announced 1772450553 demo"[..], of(MessageKind::Announced)),
+            (b"1f ahead 1772450553 demo", of(MessageKind::Ahead)),
+            (b"1f known 1772450553 demo", of(MessageKind::Known)),
             (b"", None),
             (b"1f", None),
             (b"1f announced", None),

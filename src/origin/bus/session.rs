@@ -1,4 +1,4 @@
-//! One connection to Redis, from its making to its loss.
+//! One connection to Redis, from when it is made until it is lost.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -10,29 +10,29 @@ use redis::{AsyncConnectionConfig, Client, ErrorKind, RedisError, Value, cmd};
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, timeout};
 use tokio::{select, try_join};
 
-use crate::bus::Bus;
-use crate::bus::message::{self, Kind, REVISIONS};
-use crate::hub::Full;
-use crate::state::Origin;
+use crate::announced::Announcement;
+use crate::bus::message::{self, MessageKind, REVISIONS};
+use crate::bus::{Bus, Replica};
+use crate::hub::HubError;
 
-/// How long anything may take that is asked of Redis. It answers within a millisecond.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How often it is asked whether it is still there. A Redis that hangs closes no connection.
-const PULSE: Duration = Duration::from_secs(2);
-/// How often both sides are compared while the connection lasts: somebody may have emptied Redis, or it failed over to
-/// a copy that lagged behind.
-const COMPARISON: Duration = Duration::from_secs(30);
-/// Environments told or read at once: a millisecond of Redis' time at most, in which it serves nobody else.
+/// How long Redis may take for an answer. It answers within a millisecond.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often Redis is asked whether it is still there. A Redis that hangs closes no connection.
+const PING_INTERVAL: Duration = Duration::from_secs(2);
+/// How often both sides are compared while the connection lasts: Redis may have been emptied, or failed over to a copy
+/// that lagged behind.
+const COMPARE_INTERVAL: Duration = Duration::from_secs(30);
+/// Environments written or read in one command: a millisecond of Redis' time at most, in which it serves no other client.
 const BATCH: usize = 500;
-/// Seconds ahead of this clock beyond which a revision is none: garbage would stand for ever, since the greatest stays.
+/// Seconds ahead of this clock beyond which a revision is garbage. It would stand for ever, since the greatest stays.
 const DAY: u64 = 24 * 60 * 60;
-/// Characters shown of garbage. The rest of it helps nobody.
-const SHOWN: usize = 80;
+/// Characters of garbage that are logged.
+const LOGGED: usize = 80;
 
 /// Why there is no connection any more, or never was.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Lost {
-    #[error("it did not answer within {} seconds", PATIENCE.as_secs())]
+pub(crate) enum BusError {
+    #[error("it did not answer within {} seconds", ANSWER_TIMEOUT.as_secs())]
     Silent,
     #[error("it closed the connection")]
     Closed,
@@ -44,7 +44,7 @@ pub(crate) enum Lost {
     Other(RedisError),
 }
 
-impl From<RedisError> for Lost {
+impl From<RedisError> for BusError {
     fn from(error: RedisError) -> Self {
         if error.is_timeout() {
             Self::Silent
@@ -62,75 +62,78 @@ impl From<RedisError> for Lost {
 type Fields = Vec<(Vec<u8>, Vec<u8>)>;
 
 struct Session<'a> {
-    origin: &'a Origin,
+    replica: Replica<'a>,
     bus: &'a Bus,
     channel: String,
     redis: MultiplexedConnection,
 }
 
 /// Connects, calls `up` once both sides have what the other had, and comes back when the connection is lost.
-pub(crate) async fn run(origin: &Origin, bus: &Bus, up: impl FnOnce()) -> Lost {
-    let Err(lost) = connected(origin, bus, up).await;
-    lost
+pub(crate) async fn run(replica: Replica<'_>, bus: &Bus, up: impl FnOnce()) -> BusError {
+    let Err(error) = connected(replica, bus, up).await;
+    error
 }
 
-async fn connected(origin: &Origin, bus: &Bus, up: impl FnOnce()) -> Result<Infallible, Lost> {
+async fn connected(replica: Replica<'_>, bus: &Bus, up: impl FnOnce()) -> Result<Infallible, BusError> {
     let channel = message::channel(&bus.address);
-    // From here on announcements are heard, so that whatever was not heard stands in the hash.
-    let opened = timeout(PATIENCE, open(bus, &channel)).await.map_err(|_| Lost::Silent)?;
-    let (redis, pulse, messages) = opened?;
-    let session = Session { origin, bus, channel, redis };
-    let (never, ..) = try_join!(session.tell(up), session.hear(messages), session.keep_asking(pulse))?;
+    // From here on messages are received, so that all that was missed is in the hash.
+    let opened = timeout(ANSWER_TIMEOUT, open(bus, &channel)).await.map_err(|_| BusError::Silent)?;
+    let (redis, pings, messages) = opened?;
+    let session = Session { replica, bus, channel, redis };
+    let (never, ..) = try_join!(session.send(up), session.receive(messages), session.ping(pings))?;
     Ok(never)
 }
 
-/// A connection that is asked, and one that has subscribed, with what it hears.
-async fn open(bus: &Bus, channel: &str) -> Result<(MultiplexedConnection, PubSubSink, PubSubStream), Lost> {
+/// A connection for commands, and one that has subscribed, with its messages.
+async fn open(
+    bus: &Bus,
+    channel: &str,
+) -> Result<(MultiplexedConnection, PubSubSink, PubSubStream), BusError> {
     let client = Client::open(bus.address.info().clone())?;
-    let (mut pulse, messages) = client.get_async_pubsub().await?.split();
-    pulse.subscribe(channel).await?;
+    let (mut pings, messages) = client.get_async_pubsub().await?.split();
+    pings.subscribe(channel).await?;
     let limits = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(PATIENCE))
-        .set_response_timeout(Some(PATIENCE));
-    Ok((client.get_multiplexed_async_connection_with_config(&limits).await?, pulse, messages))
+        .set_connection_timeout(Some(ANSWER_TIMEOUT))
+        .set_response_timeout(Some(ANSWER_TIMEOUT));
+    Ok((client.get_multiplexed_async_connection_with_config(&limits).await?, pings, messages))
 }
 
 impl Session<'_> {
-    async fn tell(&self, up: impl FnOnce()) -> Result<Infallible, Lost> {
+    async fn send(&self, up: impl FnOnce()) -> Result<Infallible, BusError> {
         self.compare().await?;
-        self.tell_what_waits().await?;
+        self.send_outbox().await?;
         up();
-        let mut comparisons = interval_at(Instant::now() + COMPARISON, COMPARISON);
+        let mut comparisons = interval_at(Instant::now() + COMPARE_INTERVAL, COMPARE_INTERVAL);
         comparisons.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             select! {
-                () = self.bus.waiting.added() => self.tell_what_waits().await?,
+                () = self.bus.outbox.added() => self.send_outbox().await?,
                 _ = comparisons.tick() => self.compare().await?,
             }
         }
     }
 
-    async fn hear(&self, mut messages: PubSubStream) -> Result<Infallible, Lost> {
+    async fn receive(&self, mut messages: PubSubStream) -> Result<Infallible, BusError> {
         while let Some(message) = messages.next().await {
             self.take(message.get_payload_bytes());
         }
-        Err(Lost::Closed)
+        Err(BusError::Closed)
     }
 
-    async fn keep_asking(&self, mut pulse: PubSubSink) -> Result<Infallible, Lost> {
-        let mut ticks = interval(PULSE);
+    async fn ping(&self, mut pings: PubSubSink) -> Result<Infallible, BusError> {
+        let mut ticks = interval(PING_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut redis = self.redis.clone();
         loop {
             ticks.tick().await;
             let ping = cmd("PING");
-            let both = async { try_join!(ping.query_async::<Value>(&mut redis), pulse.ping::<Value>()) };
-            timeout(PATIENCE, both).await.map_err(|_| Lost::Silent)??;
+            let both = async { try_join!(ping.query_async::<Value>(&mut redis), pings.ping::<Value>()) };
+            timeout(ANSWER_TIMEOUT, both).await.map_err(|_| BusError::Silent)??;
         }
     }
 
-    /// Learns what Redis has, then tells what is known here; after that neither lacks anything.
-    async fn compare(&self) -> Result<(), Lost> {
+    /// Learns what Redis has, then sends what is known here; after that neither lacks anything.
+    async fn compare(&self) -> Result<(), BusError> {
         let mut cursor = 0_u64;
         loop {
             let mut scan = cmd("HSCAN");
@@ -138,8 +141,8 @@ impl Session<'_> {
             let (next, entries): (u64, Fields) = scan.query_async(&mut self.redis.clone()).await?;
             for (field, value) in entries {
                 match message::entry(&field, &value) {
-                    Some((key, revision)) => self.learn(Kind::Known, &key, revision),
-                    None => self.pass_over(&[&field[..], b" ", &value].concat()),
+                    Some((key, revision)) => self.learn(MessageKind::Known, &key, revision),
+                    None => self.ignore(&[&field[..], b" ", &value].concat()),
                 }
             }
             cursor = next;
@@ -147,20 +150,26 @@ impl Session<'_> {
                 break;
             }
         }
-        self.write(Kind::Known, &self.origin.hub().revisions()).await
+        self.write(MessageKind::Known, &self.replica.hub.revisions()).await
     }
 
-    async fn tell_what_waits(&self) -> Result<(), Lost> {
-        self.write(Kind::Announced, &self.bus.waiting.take()).await?;
-        self.bus.waiting.arrived();
+    async fn send_outbox(&self) -> Result<(), BusError> {
+        let to_send = self.bus.outbox.take();
+        self.write(MessageKind::Announced, &to_send.announced).await?;
+        self.write(MessageKind::Ahead, &to_send.ahead).await?;
+        self.bus.outbox.arrived();
         Ok(())
     }
 
-    async fn write(&self, kind: Kind, revisions: &[(EnvironmentKey, Revision)]) -> Result<(), Lost> {
+    async fn write(
+        &self,
+        kind: MessageKind,
+        revisions: &[(EnvironmentKey, Revision)],
+    ) -> Result<(), BusError> {
         for batch in revisions.chunks(BATCH) {
             let mut script = cmd("EVAL");
             script.arg(include_str!("merge.lua")).arg(1).arg(REVISIONS);
-            script.arg(&self.channel).arg(&self.bus.sender).arg(kind.text()).arg(self.last_believed().0);
+            script.arg(&self.channel).arg(&self.bus.sender).arg(kind.text()).arg(self.latest_plausible().0);
             for (key, revision) in batch {
                 script.arg(key.as_str()).arg(revision.0);
             }
@@ -173,37 +182,41 @@ impl Session<'_> {
         match message::message(payload) {
             Some(message) if message.sender == self.bus.sender => {}
             Some(message) => self.learn(message.kind, &message.key, message.revision),
-            None => self.pass_over(payload),
+            None => self.ignore(payload),
         }
     }
 
-    fn learn(&self, kind: Kind, key: &EnvironmentKey, revision: Revision) {
-        if revision > self.last_believed() {
-            return self.pass_over(format!("{key} {revision}").as_bytes());
+    fn learn(&self, kind: MessageKind, key: &EnvironmentKey, revision: Revision) {
+        if revision > self.latest_plausible() {
+            return self.ignore(format!("{key} {revision}").as_bytes());
         }
-        let (hub, latest_possible) = (self.origin.hub(), self.origin.latest_possible());
+        let (hub, latest_possible) = (self.replica.hub, (self.replica.latest_possible)());
+        let announcement = Announcement::at_most(latest_possible, revision);
         let outcome = match kind {
-            Kind::Announced => hub.announce(key, revision, latest_possible).map(drop),
-            Kind::Known => hub.learn(key, revision, latest_possible),
+            MessageKind::Announced => hub.announce(key, announcement).map(drop),
+            MessageKind::Ahead => {
+                hub.announce(key, Announcement { is_ahead: true, ..announcement }).map(drop)
+            }
+            MessageKind::Known => hub.learn(key, revision, latest_possible),
         };
-        if let Err(full @ Full::Environments { .. }) = outcome {
-            self.bus.say_once(&self.bus.said_full, || {
-                format!("of what the bus brings, some is passed over: {full}")
+        if let Err(error @ HubError::TooManyEnvironments { .. }) = outcome {
+            self.bus.log_once(&self.bus.has_logged_limit, || {
+                format!("some revisions from the bus are ignored: {error}")
             });
         }
     }
 
-    fn pass_over(&self, garbage: &[u8]) {
-        self.bus.say_once(&self.bus.said_garbage, || {
-            let shown: String = String::from_utf8_lossy(garbage).chars().take(SHOWN).collect();
+    fn ignore(&self, garbage: &[u8]) {
+        self.bus.log_once(&self.bus.has_logged_garbage, || {
+            let start: String = String::from_utf8_lossy(garbage).chars().take(LOGGED).collect();
             format!(
-                "of what the bus {} brings, some is no revision and is passed over: {shown:?}",
+                "some of what the bus {} holds is not a revision and is ignored: {start:?}",
                 self.bus.address
             )
         });
     }
 
-    fn last_believed(&self) -> Revision {
-        Revision(self.origin.latest_possible().0 + DAY)
+    fn latest_plausible(&self) -> Revision {
+        Revision((self.replica.latest_possible)().0 + DAY)
     }
 }

@@ -44,7 +44,7 @@ fn plain(attribute: Value) -> Value {
     }
 }
 
-/// A number, or its text if it is none that JSON has; whoever reads the document says so then.
+/// A number, or its text if JSON has no such number; then the document is refused with its place.
 fn number(text: String) -> Value {
     text.parse::<Number>().map_or(Value::String(text), Value::Number)
 }

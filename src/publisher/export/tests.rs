@@ -4,11 +4,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::*;
-use crate::source::{Place, Source};
+use crate::source::{DocumentSource, Place};
 
 /// What a document is after everything was read from it.
 fn stamped(text: &str) -> Result<Value, String> {
-    let source = Source::parse(&Place::new("a.json"), text).map_err(|fault| fault.to_string())?;
+    let source = DocumentSource::parse(&Place::new("a.json"), text).map_err(|fault| fault.to_string())?;
     Ok(serde_json::from_str(&source.document.stamped("2026-01-01T00:00:00Z")).unwrap())
 }
 
@@ -145,7 +145,7 @@ fn numbers_as_text() {
             Value::Array(values) => values.iter_mut().for_each(as_text),
             Value::Object(members) => {
                 for (name, value) in members {
-                    // What a flag's value is nobody can tell from its text.
+                    // The type of a flag's value does not follow from its text.
                     if name != "feature_state_value" {
                         as_text(value);
                     }

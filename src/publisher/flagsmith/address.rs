@@ -3,14 +3,14 @@
 use thiserror::Error;
 use url::Url;
 
-use super::failed::PageFault;
+use super::error::PageError;
 
-/// Where the API is, whatever the server in front of it is called.
+/// The path of the API at any server.
 const ROOT: &str = "/api/v1";
 
 /// Why nothing can be asked at a URL.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum FlagsmithUrlFault {
+pub enum FlagsmithUrlError {
     #[error("not a URL: {0}")]
     Unreadable(url::ParseError),
     #[error("not a URL of http or https")]
@@ -27,24 +27,24 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    pub(crate) fn parse(text: &str) -> Result<Address, FlagsmithUrlFault> {
-        let url = Url::parse(text).map_err(FlagsmithUrlFault::Unreadable)?;
+    pub(crate) fn parse(text: &str) -> Result<Address, FlagsmithUrlError> {
+        let url = Url::parse(text).map_err(FlagsmithUrlError::Unreadable)?;
         if !["http", "https"].contains(&url.scheme()) {
-            return Err(FlagsmithUrlFault::Scheme);
+            return Err(FlagsmithUrlError::Scheme);
         }
         let has_extras = !url.username().is_empty()
             || url.password().is_some()
             || url.query().is_some()
             || url.fragment().is_some();
         if has_extras {
-            return Err(FlagsmithUrlFault::Extras);
+            return Err(FlagsmithUrlError::Extras);
         }
         let mut base = url.as_str().trim_end_matches('/').to_owned();
         if !base.ends_with(ROOT) {
             base.push_str(ROOT);
         }
         let document = Url::parse(&format!("{base}/environment-document/"));
-        Ok(Address { document: document.map_err(FlagsmithUrlFault::Unreadable)?, base })
+        Ok(Address { document: document.map_err(FlagsmithUrlError::Unreadable)?, base })
     }
 
     pub(crate) fn base(&self) -> &str {
@@ -57,11 +57,11 @@ impl Address {
     }
 
     /// Where an answer from `here` sends, absolutely or relatively; never to another server.
-    pub(crate) fn same_server(&self, here: &Url, target: &str) -> Result<Url, PageFault> {
-        let url = here.join(target).map_err(|_| PageFault::Link)?;
+    pub(crate) fn same_server(&self, here: &Url, target: &str) -> Result<Url, PageError> {
+        let url = here.join(target).map_err(|_| PageError::Link)?;
         if url.origin() != self.document.origin() {
-            // What else may be in it is nobody's business.
-            return Err(PageFault::Elsewhere { server: url.origin().ascii_serialization() });
+            // The rest of the URL may hold a key.
+            return Err(PageError::Elsewhere { server: url.origin().ascii_serialization() });
         }
         Ok(url)
     }
@@ -85,12 +85,12 @@ mod tests {
             assert_eq!(address.document().as_str(), format!("{expected}/environment-document/"), "{text}");
         }
         for (text, expected) in [
-            ("flagsmith:8000", FlagsmithUrlFault::Scheme),
-            ("flagsmith", FlagsmithUrlFault::Unreadable(url::ParseError::RelativeUrlWithoutBase)),
-            ("ftp://flagsmith", FlagsmithUrlFault::Scheme),
-            ("http://", FlagsmithUrlFault::Unreadable(url::ParseError::EmptyHost)),
-            ("http://me:secret@flagsmith", FlagsmithUrlFault::Extras),
-            ("http://flagsmith?key=ser.secret", FlagsmithUrlFault::Extras),
+            ("flagsmith:8000", FlagsmithUrlError::Scheme),
+            ("flagsmith", FlagsmithUrlError::Unreadable(url::ParseError::RelativeUrlWithoutBase)),
+            ("ftp://flagsmith", FlagsmithUrlError::Scheme),
+            ("http://", FlagsmithUrlError::Unreadable(url::ParseError::EmptyHost)),
+            ("http://me:secret@flagsmith", FlagsmithUrlError::Extras),
+            ("http://flagsmith?key=ser.secret", FlagsmithUrlError::Extras),
         ] {
             assert_eq!(Address::parse(text).unwrap_err(), expected, "{text}");
         }
@@ -115,10 +115,10 @@ mod tests {
         ] {
             let expected = expected
                 .map(|path| format!("http://host:8000{path}"))
-                .map_err(|server| PageFault::Elsewhere { server: server.into() });
+                .map_err(|server| PageError::Elsewhere { server: server.into() });
             let url = address.same_server(&address.document(), target).map(String::from);
             assert_eq!(url, expected, "{target}");
         }
-        assert_eq!(address.same_server(&address.document(), "http://"), Err(PageFault::Link));
+        assert_eq!(address.same_server(&address.document(), "http://"), Err(PageError::Link));
     }
 }

@@ -3,18 +3,18 @@
 use ureq::http::HeaderMap;
 use ureq::http::header::LINK;
 
-use super::failed::PageFault;
+use super::error::PageError;
 
-/// The next page; none if this is the last. A header that cannot be read might hide one, so it is a fault.
-pub(crate) fn next(headers: &HeaderMap) -> Result<Option<String>, PageFault> {
+/// The next page; none if this is the last. A header that cannot be read might hide one, so it is an error.
+pub(crate) fn next(headers: &HeaderMap) -> Result<Option<String>, PageError> {
     for value in headers.get_all(LINK) {
-        let value = value.to_str().map_err(|_| PageFault::Link)?;
+        let value = value.to_str().map_err(|_| PageError::Link)?;
         for link in split(value, ',') {
             let mut parts = split(link, ';').into_iter();
             let target = parts.next().unwrap_or_default().trim();
             if parts.any(is_next) {
                 let target = target.strip_prefix('<').and_then(|target| target.strip_suffix('>'));
-                return target.map(|target| Some(target.trim().to_owned())).ok_or(PageFault::Link);
+                return target.map(|target| Some(target.trim().to_owned())).ok_or(PageError::Link);
             }
         }
     }
@@ -63,7 +63,7 @@ mod tests {
             (vec!["</0>; rel=prev", "</1>; rel=next"], Ok(Some("/1"))),
             (vec!["</0>; rel=prev; title=\"rel=next\""], Ok(None)),
             (vec!["</0>; anchor=next"], Ok(None)),
-            (vec!["/1; rel=next"], Err(PageFault::Link)),
+            (vec!["/1; rel=next"], Err(PageError::Link)),
             (vec!["</1; rel=next"], Ok(None)),
         ] {
             let mut headers = HeaderMap::new();
@@ -74,6 +74,6 @@ mod tests {
         }
         let mut headers = HeaderMap::new();
         headers.append(LINK, b"</\xff>; rel=next".as_slice().try_into().unwrap());
-        assert_eq!(next(&headers), Err(PageFault::Link));
+        assert_eq!(next(&headers), Err(PageError::Link));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::failed::PageFault;
+use super::error::PageError;
 
 /// Bytes of a page, and of all pages together: more than may be stored of an environment.
 pub(crate) const BYTES: u64 = 64 << 20;
@@ -28,13 +28,13 @@ pub(crate) struct Pages {
 
 impl Pages {
     /// Adds a page, unless it is of another state than those before.
-    pub(crate) fn add(&mut self, text: &str) -> Result<bool, PageFault> {
+    pub(crate) fn add(&mut self, text: &str) -> Result<bool, PageError> {
         let mut members: Members = serde_json::from_str(text).map_err(|error| not_json(&error))?;
         let overrides = match members.remove(OVERRIDES) {
             None => Vec::new(),
             Some(overrides) => {
                 let overrides = serde_json::from_str::<Option<Vec<Box<RawValue>>>>(overrides.get());
-                overrides.map_err(|_| PageFault::Overrides)?.unwrap_or_default()
+                overrides.map_err(|_| PageError::Overrides)?.unwrap_or_default()
             }
         };
         if self.first.is_none() {
@@ -49,7 +49,7 @@ impl Pages {
             self.bytes += overrides.iter().map(|entry| entry.get().len() as u64).sum::<u64>();
         }
         if self.bytes > BYTES {
-            return Err(PageFault::TooLarge { bytes: BYTES });
+            return Err(PageError::TooLarge { bytes: BYTES });
         }
         self.overrides.extend(overrides);
         self.pages += 1;
@@ -57,7 +57,7 @@ impl Pages {
     }
 
     /// The document; of a single page what that was, to the letter.
-    pub(crate) fn whole(self) -> Result<String, PageFault> {
+    pub(crate) fn whole(self) -> Result<String, PageError> {
         let Pages { first, mut environment, overrides, pages, .. } = self;
         match first {
             Some(first) if pages == 1 => Ok(first),
@@ -70,8 +70,8 @@ impl Pages {
     }
 }
 
-fn not_json(error: &serde_json::Error) -> PageFault {
-    PageFault::Json { line: error.line(), column: error.column() }
+fn not_json(error: &serde_json::Error) -> PageError {
+    PageError::Json { line: error.line(), column: error.column() }
 }
 
 /// Whether two texts say the same.

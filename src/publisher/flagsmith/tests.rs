@@ -1,4 +1,4 @@
-//! Fetching from a tiny server that answers as it is told.
+//! Fetching from a tiny server with prepared answers.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -90,7 +90,7 @@ fn document(updated_at: &str, overrides: &[&str]) -> Value {
 
 fn fetch(url: &str, retries: usize) -> (Result<Value, String>, Vec<Duration>) {
     let clock = Instantly::default();
-    let key = Secret::parse("ser.key").unwrap();
+    let key = Secret::parse_token("ser.key").unwrap();
     let text = Flagsmith::new(url).unwrap().fetch(&key, Connection::Kept, &clock, retries);
     let value = text.map(|text| serde_json::from_str(&text).unwrap());
     (value.map_err(|failed| failed.to_string()), clock.slept.into_inner().unwrap())
@@ -106,7 +106,7 @@ fn a_single_page_to_the_letter() {
         [answer("200 OK", &[], text.as_bytes()), answer("200 OK", &["content-encoding: gzip"], &gzip)]
     {
         let (url, asked) = server(vec![answer]);
-        let key = Secret::parse("ser.key").unwrap();
+        let key = Secret::parse_token("ser.key").unwrap();
         let fetched = Flagsmith::new(&url).unwrap().fetch(&key, Connection::Kept, &Instantly::default(), 0);
         assert_eq!(fetched.unwrap(), text);
         assert_eq!(asked.iter().collect::<Vec<_>>(), [GET]);
@@ -208,11 +208,11 @@ fn pauses_that_are_asked_for_are_kept_within_limits() {
     assert_eq!((fetched, slept), (Ok(document("1", &[])), vec![Duration::from_secs(7)]));
 
     let (url, _) = server(vec![busy("3600")]);
-    let key = Secret::parse("ser.key").unwrap();
+    let key = Secret::parse_token("ser.key").unwrap();
     let failed =
         Flagsmith::new(&url).unwrap().fetch(&key, Connection::Kept, &Instantly::default(), 5).unwrap_err();
     assert_eq!(failed.asked_pause(), Some(Duration::from_secs(3600)));
-    assert_eq!(failed.gist(), "503 Service Unavailable");
+    assert_eq!(failed.kind(), "503 Service Unavailable");
     assert_eq!(
         failed.to_string(),
         "fetching the environment document: answered 503 Service Unavailable (to be asked again after 3600 s)"
@@ -228,7 +228,7 @@ fn refusals_are_final_and_show_no_key() {
         ("400 Bad Request", false),
     ] {
         let (url, asked) = server(vec![answer(status, &[], b"{\"message\": \"unknown key 'ser.key'\"}")]);
-        let key = Secret::parse("ser.key").unwrap();
+        let key = Secret::parse_token("ser.key").unwrap();
         let failed = Flagsmith::new(&url)
             .unwrap()
             .fetch(&key, Connection::Kept, &Instantly::default(), 5)
@@ -249,7 +249,7 @@ fn answers_that_lead_astray() {
     for (answers, expected) in [
         (vec![page(&document("1", &[]), Some("http://127.0.0.1:1/?k=1"))], elsewhere),
         (vec![answer("301 Moved", &["location: http://127.0.0.1:1/"], b"")], elsewhere),
-        (vec![answer("302 Found", &["location: /"], b""); 4], "sends from one place to the next"),
+        (vec![answer("302 Found", &["location: /"], b""); 4], "redirect too often"),
         (vec![answer("302 Found", &[], b"")], "answered 302 Found"),
         (vec![page(&document("1", &[]), Some(PATH))], "the next page is one that was read before"),
         (vec![page(&document("1", &[]), Some("http://"))], "Link header cannot be read"),
@@ -287,14 +287,14 @@ fn what_is_too_much() {
     assert_eq!(asked.iter().count(), PAGES);
 }
 
-/// Whoever asks every ten seconds finds connections that the server closed meanwhile.
+/// A request every ten seconds meets connections that the server closed meanwhile.
 #[test]
 fn a_connection_that_was_closed_in_between() {
     let whole = page(&document("1", &[]), None);
     let kept = String::from_utf8(whole).unwrap().replace("connection: close\r\n", "").into_bytes();
     let (url, asked) = server(vec![kept.clone(), kept]);
     let flagsmith = Flagsmith::new(&url).unwrap();
-    let key = Secret::parse("ser.key").unwrap();
+    let key = Secret::parse_token("ser.key").unwrap();
     for _ in 0..2 {
         flagsmith.fetch(&key, Connection::Kept, &Instantly::default(), 0).unwrap();
         // The server says what it was asked as soon as it has closed.

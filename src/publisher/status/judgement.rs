@@ -1,38 +1,59 @@
 //! What is wrong with an environment, given how it stands.
 
 use api::{Header, Revision};
+use jiff::Timestamp;
 
-use super::{AtEdge, EnvironmentStatus, Stored};
+use super::{EdgeAnswer, EnvironmentStatus, StoredBundle};
+use crate::plan;
 
-/// What is wrong, in words; nothing if all who were asked agree.
-pub fn wrong(status: &EnvironmentStatus) -> Vec<String> {
-    let mut wrong = Vec::new();
+/// What is wrong, in words; nothing if all that were asked agree.
+pub fn problems(status: &EnvironmentStatus) -> Vec<String> {
+    let mut problems = Vec::new();
     match &status.stored {
-        Some(Stored::Missing) => wrong.push("it is not in the store".to_owned()),
-        Some(Stored::Broken { why, .. }) => {
-            wrong.push(format!("what is stored is broken, so edges keep what they have: {why}"));
+        Some(StoredBundle::Missing) => problems.push("it is not in the store".to_owned()),
+        Some(StoredBundle::Unusable { why, .. }) => {
+            problems.push(format!("what is stored is broken, so edges keep what they have: {why}"));
         }
-        Some(Stored::Sound(_)) | None => {}
+        Some(StoredBundle::Sound(_)) | None => {}
     }
-    wrong.extend(at_edge(status));
+    if let Some(revision) = stored_revision(status).filter(|revision| !plan::can_be_followed(*revision)) {
+        problems.push(format!(
+            "revision {revision} is stored, which is after the year 9999, so no change can be published"
+        ));
+    }
+    problems.extend(at_edge(status));
     if let Some(watched) = &status.watched {
         if let Some(behind) = watched.behind {
             let why = watched.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
-            wrong.push(format!("it is behind for {} s{why}", behind.as_secs()));
+            problems.push(format!("it is behind for {} s{why}", behind.as_secs()));
         }
-        if let (Some(Stored::Sound(header)), Some(stored_last)) = (&status.stored, watched.revision)
-            && header.revision < stored_last
+        if let (Some(StoredBundle::Sound(header)), Some(written)) = (&status.stored, watched.revision)
+            && header.revision < written
         {
-            let shown = header.revision;
-            wrong.push(format!(
-                "the store shows revision {shown}, and revision {stored_last} was written to it"
-            ));
+            let stored = header.revision;
+            problems
+                .push(format!("the store shows revision {stored}, and revision {written} was written to it"));
         }
     }
-    wrong
+    problems
 }
 
-/// Whether the edge serves something else than what is stored; it may be so for a moment.
+/// Warnings, which do not count as problems: the stored revision is far ahead of the clock.
+pub fn warnings(status: &EnvironmentStatus, now: Timestamp) -> Vec<String> {
+    let revision = stored_revision(status).filter(|revision| plan::can_be_followed(*revision));
+    let warning = revision.and_then(|revision| plan::warn_if_ahead(revision, now));
+    warning.iter().map(ToString::to_string).collect()
+}
+
+fn stored_revision(status: &EnvironmentStatus) -> Option<Revision> {
+    match &status.stored {
+        Some(StoredBundle::Sound(header)) => Some(header.revision),
+        Some(StoredBundle::Unusable { revision, .. }) => *revision,
+        Some(StoredBundle::Missing) | None => None,
+    }
+}
+
+/// Whether the edge serves something else than what is stored, which may be so for a moment.
 pub(super) fn disagree(status: &EnvironmentStatus) -> bool {
     at_edge(status).is_some()
 }
@@ -40,15 +61,15 @@ pub(super) fn disagree(status: &EnvironmentStatus) -> bool {
 /// What is wrong with what the edge serves.
 fn at_edge(status: &EnvironmentStatus) -> Option<String> {
     let edge = status.edge.as_ref()?;
-    if let AtEdge::Fails { status } = edge {
+    if let EdgeAnswer::Fails { status } = edge {
         return Some(format!("the edge answers {status}"));
     }
     match (status.stored.as_ref()?, edge) {
-        (Stored::Sound(header), AtEdge::Serves { revision, .. }) => served(header, *revision),
-        (Stored::Sound(header), AtEdge::Refuses) if opens(header) => {
+        (StoredBundle::Sound(header), EdgeAnswer::Serves { revision, .. }) => served(header, *revision),
+        (StoredBundle::Sound(header), EdgeAnswer::Refuses) if opens(header) => {
             Some(format!("the edge does not know it, and revision {} is stored", header.revision))
         }
-        (Stored::Missing, AtEdge::Serves { revision, .. }) => {
+        (StoredBundle::Missing, EdgeAnswer::Serves { revision, .. }) => {
             Some(format!("the edge serves revision {revision}, which the store does not have"))
         }
         _ => None,
@@ -86,7 +107,7 @@ mod tests {
 
     use super::*;
 
-    fn stored(tombstone: bool, stop_serving_flags: bool) -> Option<Stored> {
+    fn stored(tombstone: bool, stop_serving_flags: bool) -> Option<StoredBundle> {
         let label = Label {
             revision: Revision(7),
             source_updated_at: None,
@@ -97,11 +118,11 @@ mod tests {
             switches: Switches { stop_serving_flags, ..Switches::default() },
             tombstone,
         };
-        Some(Stored::Sound(bundle::write(&label, &[]).unwrap().0))
+        Some(StoredBundle::Sound(bundle::write(&label, &[]).unwrap().0))
     }
 
-    fn serves(revision: u64) -> Option<AtEdge> {
-        Some(AtEdge::Serves { revision: Revision(revision), source: "pop".into(), age: Some(1) })
+    fn serves(revision: u64) -> Option<EdgeAnswer> {
+        Some(EdgeAnswer::Serves { revision: Revision(revision), source: "pop".into(), age: Some(1) })
     }
 
     fn watched(revision: u64, behind: Option<u64>, why: Option<&str>) -> Option<EnvironmentProgress> {
@@ -118,9 +139,31 @@ mod tests {
     }
 
     #[test]
+    fn a_stored_revision_that_is_ahead_is_a_warning_and_one_that_nothing_can_follow_is_wrong() {
+        let now = Timestamp::from_second(1_000).unwrap();
+        for (revision, warns, is_wrong) in [
+            (1_010, false, false),
+            (1_011, true, false),
+            (253_402_300_798, true, false),
+            (u64::MAX, false, true),
+        ] {
+            let stored = Some(StoredBundle::Unusable {
+                revision: Some(Revision(revision)),
+                why: "not a bundle".into(),
+            });
+            let key = EnvironmentKey::parse("e").unwrap();
+            let status = EnvironmentStatus { key, stored, edge: None, watched: None };
+            assert_eq!(!warnings(&status, now).is_empty(), warns, "{revision}");
+            let named =
+                problems(&status).iter().any(|problem| problem.contains("no change can be published"));
+            assert_eq!(named, is_wrong, "{revision}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong() {
-        let broken = || Some(Stored::Broken { revision: None, why: "not a bundle".into() });
-        let refuses = || Some(AtEdge::Refuses);
+        let broken = || Some(StoredBundle::Unusable { revision: None, why: "not a bundle".into() });
+        let refuses = || Some(EdgeAnswer::Refuses);
         for (stored, edge, watched, expected) in [
             (stored(false, false), None, None, vec![]),
             (stored(false, false), serves(7), watched(7, None, None), vec![]),
@@ -157,10 +200,15 @@ mod tests {
                 None,
                 vec!["the edge does not know it, and revision 7 is stored"],
             ),
-            (stored(false, false), Some(AtEdge::Fails { status: 503 }), None, vec!["the edge answers 503"]),
-            (Some(Stored::Missing), refuses(), None, vec!["it is not in the store"]),
             (
-                Some(Stored::Missing),
+                stored(false, false),
+                Some(EdgeAnswer::Fails { status: 503 }),
+                None,
+                vec!["the edge answers 503"],
+            ),
+            (Some(StoredBundle::Missing), refuses(), None, vec!["it is not in the store"]),
+            (
+                Some(StoredBundle::Missing),
                 serves(6),
                 None,
                 vec!["it is not in the store", "the edge serves revision 6, which the store does not have"],
@@ -181,7 +229,7 @@ mod tests {
         ] {
             let status =
                 EnvironmentStatus { key: EnvironmentKey::parse("e").unwrap(), stored, edge, watched };
-            assert_eq!(wrong(&status), expected, "{status:?}");
+            assert_eq!(problems(&status), expected, "{status:?}");
         }
     }
 }

@@ -1,15 +1,15 @@
-//! What whoever publishes says of it: the answer to `GET /status`.
+//! What a `jackstaff serve` reports: the answer to `GET /status`.
 
+use api::Secret;
 use api::progress::Publishing;
 use ureq::http::{Request, StatusCode};
 
 use super::edge::agent;
-use crate::target::Secret;
 
 /// Bytes of an answer: a thousand environments have half a megabyte.
 const LIMIT: u64 = 64 << 20;
 
-/// Asks whoever publishes.
+/// Asks a `jackstaff serve`.
 pub(super) fn ask(base: &str, token: Option<&Secret>) -> Result<Publishing, String> {
     let base = base.trim_end_matches('/');
     let failed = |why: &dyn std::fmt::Display| format!("asking {base}/status: {why}");
@@ -21,7 +21,7 @@ pub(super) fn ask(base: &str, token: Option<&Secret>) -> Result<Publishing, Stri
     let (parts, mut body) = agent().run(request).map_err(|error| failed(&error))?.into_parts();
     match parts.status {
         StatusCode::OK => {}
-        StatusCode::NOT_FOUND => return Err(failed(&"answered 404: nobody publishes there")),
+        StatusCode::NOT_FOUND => return Err(failed(&"answered 404: no publisher runs there")),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             return Err(failed(&format!("answered {}: the token is missing or wrong", parts.status)));
         }

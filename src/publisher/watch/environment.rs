@@ -1,4 +1,4 @@
-//! One environment: what it is owed, and when that may be done.
+//! One environment: what is due for it, and when that may be done.
 
 mod outcome;
 
@@ -12,13 +12,13 @@ use jiff::Timestamp;
 use crate::basis::Basis;
 use crate::server_keys::ServerKeySource;
 use crate::source::Place;
-use crate::watch::job::{Document, Task};
-use crate::watch::lane::Lane;
+use crate::watch::job::{Document, Task, WorkKind};
+use crate::watch::observation::ToPublish;
+use crate::watch::outage::Outage;
 use crate::watch::record::Record;
-use crate::watch::seen::ToPublish;
-use crate::watch::spell::Spell;
+use crate::watch::work_schedule::WorkSchedule;
 
-pub(crate) use outcome::Ended;
+pub(crate) use outcome::JobEffects;
 
 /// An environment that is published from a place.
 #[derive(Debug)]
@@ -30,25 +30,25 @@ pub(crate) struct Environment {
     server_keys: Vec<ServerKeySource>,
     /// What the store has; none if that is not known.
     basis: Option<Basis>,
-    /// What was wanted last was found there, or written: all that hear of it are owed nothing more.
+    /// The last document was found there, or written, so nothing else is due for it.
     is_confirmed: bool,
     /// A document is being written.
     is_writing: bool,
-    /// How often somebody else wrote first, one time after the other.
+    /// How often another publisher wrote first, in a row.
     overtaken: usize,
     owed: Owed,
-    storing: Lane,
-    purging: Lane,
-    announcing: Lane,
-    spell: Spell,
+    storing: WorkSchedule,
+    purging: WorkSchedule,
+    announcing: WorkSchedule,
+    outage: Outage,
     record: Record,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Owed {
-    /// A look at what the store has.
+    /// To read what the store has.
     look: bool,
-    /// An answer of an API, in place of one that came too late.
+    /// A new answer of an API, in place of one that came too late.
     answer: bool,
     document: bool,
     server_keys: bool,
@@ -58,32 +58,24 @@ struct Owed {
 
 /// Whether a document was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Taken {
-    InTime,
-    /// It was asked for before the last write, so nobody knows whether it is newer: it has to be asked for again.
+pub(crate) enum Acceptance {
+    Accepted,
+    /// It was asked for before the last write, so it may be older than that: it has to be asked for again.
     TooLate,
 }
 
 /// Which work may be begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Allowed {
+pub(crate) enum AllowedWork {
     /// All of it.
     All,
-    /// What is not likely to take long: all but announcements, and but what failed last time.
-    Swift,
-    /// What belongs to a write that was made.
-    Telling,
+    /// What is not likely to take long: neither announcements nor what failed last time.
+    Quick,
+    /// Purges and announcements of a write that was made.
+    AfterWrite,
 }
 
-/// A kind of work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Store,
-    Purge,
-    Announce,
-}
-
-const KINDS: [Kind; 3] = [Kind::Store, Kind::Purge, Kind::Announce];
+const WORK_KINDS: [WorkKind; 3] = [WorkKind::Store, WorkKind::Purge, WorkKind::Announce];
 
 impl Environment {
     /// One that is to have these server-side keys.
@@ -104,17 +96,17 @@ impl Environment {
             is_writing: false,
             overtaken: 0,
             owed,
-            storing: Lane::default(),
-            purging: Lane::default(),
-            announcing: Lane::default(),
-            spell: Spell::default(),
+            storing: WorkSchedule::default(),
+            purging: WorkSchedule::default(),
+            announcing: WorkSchedule::default(),
+            outage: Outage::default(),
             record: Record::owed(now),
         }
     }
 
-    /// It is to be published anew; what was not published yet is superseded. An answer that was asked for before the last
-    /// write comes too late, unless it says what is stored.
-    pub(crate) fn publish(&mut self, place: Place, wanted: ToPublish, now: Duration) -> Taken {
+    /// Takes a new document, in place of one that was not published yet. An answer that was asked for before the last write
+    /// comes too late, unless it is what is stored.
+    pub(crate) fn publish(&mut self, place: Place, wanted: ToPublish, now: Duration) -> Acceptance {
         self.place = place;
         let is_too_late =
             wanted.basis.as_ref().is_some_and(|basis| !self.is_still(basis) && !self.is_stored(&wanted));
@@ -126,35 +118,35 @@ impl Environment {
             self.wanted = Some(wanted);
             self.drop_if_stored();
         }
-        self.record.is(self.is_settled(), now);
-        if is_too_late { Taken::TooLate } else { Taken::InTime }
+        self.record.set_settled(self.is_settled(), now);
+        if is_too_late { Acceptance::TooLate } else { Acceptance::Accepted }
     }
 
-    /// What is stored, for a question to an API that is asked now: see [`super::Watch::basis`].
+    /// What is stored, for a request to an API that is made now: see [`super::Watch::basis`].
     pub(crate) fn basis(&mut self) -> Option<Basis> {
         if self.is_writing {
             return None;
         }
-        // It may be looked at already.
+        // It may be being read already.
         self.owed.look |= self.basis.is_none() && !self.storing.is_busy();
         self.basis.clone()
     }
 
-    /// Whether what is stored is what it was for a question.
+    /// Whether what is stored is still what it was when the API was asked.
     fn is_still(&self, asked: &Basis) -> bool {
         !self.is_writing && self.basis.as_ref().is_some_and(|basis| basis.generation == asked.generation)
     }
 
     /// It is to have these server-side keys.
-    pub(crate) fn has_server_keys(&mut self, server_keys: Vec<ServerKeySource>, now: Duration) {
+    pub(crate) fn set_server_keys(&mut self, server_keys: Vec<ServerKeySource>, now: Duration) {
         if self.server_keys != server_keys {
             self.server_keys = server_keys;
             self.owed.server_keys = true;
-            self.record.is(false, now);
+            self.record.set_settled(false, now);
         }
     }
 
-    /// What is to be looked at, whether it is still stored as it is remembered, if nothing else is to be done.
+    /// To read whether the store still has what is remembered, if nothing else is to be done.
     pub(crate) fn begin_check(&mut self) -> Option<Task> {
         if self.basis.is_none() || !self.is_settled() {
             return None;
@@ -163,7 +155,7 @@ impl Environment {
         Some(Task::Look)
     }
 
-    /// How far it is. `doubt` is what speaks against what is known of its document, and since when.
+    /// How far it is. `doubt` is what is wrong with its place, and since when.
     pub(crate) fn progress(
         &self,
         doubt: Option<(String, Duration)>,
@@ -173,7 +165,7 @@ impl Environment {
         self.record.progress(&self.key, &self.place, doubt, time, now)
     }
 
-    /// What is wrong with what it holds.
+    /// What is wrong with its document.
     pub(crate) fn troubles(&self) -> impl Iterator<Item = PlaceTrouble> {
         self.record.troubles().map(|why| PlaceTrouble { place: self.place.to_string(), why })
     }
@@ -182,13 +174,13 @@ impl Environment {
         &self.place
     }
 
-    /// The document that waits may be what is stored: then it waits for nothing, and nothing is held back.
+    /// Drops the document that waits if it is what is stored. Then nothing is due for it.
     fn drop_if_stored(&mut self) {
         let is_stored = self.wanted.as_ref().is_some_and(|wanted| self.is_stored(wanted));
         if self.owed.document && is_stored {
             self.owed.document = false;
             self.wanted = None;
-            self.record.settled();
+            self.record.not_refused();
         }
     }
 
@@ -200,46 +192,47 @@ impl Environment {
         is_stored && self.is_confirmed && !self.storing.is_busy()
     }
 
-    /// How much is under way for it, and how much of that may take long.
+    /// How many jobs are under way for it, and how many of these may be slow.
     pub(crate) fn under_way(&self) -> (usize, usize) {
-        let busy = KINDS.into_iter().filter(|kind| self.lane(*kind).is_busy());
+        let busy = WORK_KINDS.into_iter().filter(|kind| self.schedule(*kind).is_busy());
         busy.fold((0, 0), |(busy, slow), kind| (busy + 1, slow + usize::from(self.may_be_slow(kind))))
     }
 
-    /// Whether all that it is owed was tried at least.
+    /// Whether everything that is due was tried at least.
     pub(crate) fn was_tried(&self) -> bool {
-        KINDS.into_iter().all(|kind| {
-            let lane = self.lane(kind);
-            !lane.is_busy() && (!self.is_owed(kind) || lane.is_failing())
+        WORK_KINDS.into_iter().all(|kind| {
+            let schedule = self.schedule(kind);
+            !schedule.is_busy() && (!self.is_owed(kind) || schedule.is_failing())
         })
     }
 
     pub(crate) fn is_settled(&self) -> bool {
-        !self.owed.answer && KINDS.into_iter().all(|kind| !self.lane(kind).is_busy() && !self.is_owed(kind))
+        !self.owed.answer
+            && WORK_KINDS.into_iter().all(|kind| !self.schedule(kind).is_busy() && !self.is_owed(kind))
     }
 
     /// When there is something to do for it. Nothing is written before `stores_from`.
-    pub(crate) fn due(&self, allowed: Allowed, stores_from: Duration) -> Option<Duration> {
+    pub(crate) fn due(&self, allowed: AllowedWork, stores_from: Duration) -> Option<Duration> {
         self.first(allowed, stores_from).map(|(due, _)| due)
     }
 
-    /// What is to be done for it first. What comes in from here on is owed again.
-    pub(crate) fn begin(&mut self, allowed: Allowed, stores_from: Duration) -> Option<Task> {
+    /// What is to be done for it first. What comes in from here on is due again.
+    pub(crate) fn begin(&mut self, allowed: AllowedWork, stores_from: Duration) -> Option<Task> {
         let (_, kind) = self.first(allowed, stores_from)?;
-        self.lane_mut(kind).begin();
+        self.schedule_mut(kind).begin();
         Some(match kind {
-            Kind::Store if take(&mut self.owed.look) => Task::Look,
-            Kind::Store => {
+            WorkKind::Store if take(&mut self.owed.look) => Task::Look,
+            WorkKind::Store => {
                 let document = if take(&mut self.owed.document) { self.document() } else { None };
                 self.is_writing = document.is_some();
                 let server_keys = take(&mut self.owed.server_keys).then(|| self.server_keys.clone());
                 Task::Store { document, server_keys }
             }
-            Kind::Purge => {
+            WorkKind::Purge => {
                 self.owed.purge = false;
                 Task::Purge
             }
-            Kind::Announce => Task::Announce(self.owed.announcement.take()?),
+            WorkKind::Announce => Task::Announce(self.owed.announcement.take()?),
         })
     }
 
@@ -253,52 +246,53 @@ impl Environment {
     }
 
     /// What is due first, and when.
-    fn first(&self, allowed: Allowed, stores_from: Duration) -> Option<(Duration, Kind)> {
-        let wanted = KINDS.into_iter().filter(|kind| self.is_owed(*kind) && self.is_allowed(*kind, allowed));
+    fn first(&self, allowed: AllowedWork, stores_from: Duration) -> Option<(Duration, WorkKind)> {
+        let wanted =
+            WORK_KINDS.into_iter().filter(|kind| self.is_owed(*kind) && self.is_allowed(*kind, allowed));
         let due = wanted.filter_map(|kind| {
-            let due = self.lane(kind).due()?;
-            Some((if kind == Kind::Store { due.max(stores_from) } else { due }, kind))
+            let due = self.schedule(kind).due()?;
+            Some((if kind == WorkKind::Store { due.max(stores_from) } else { due }, kind))
         });
         due.min_by_key(|(due, _)| *due)
     }
 
-    fn is_allowed(&self, kind: Kind, allowed: Allowed) -> bool {
-        // An announcement makes relays look, so POPs are to be purged before; but not for ever.
+    fn is_allowed(&self, kind: WorkKind, allowed: AllowedWork) -> bool {
+        // An announcement makes edges look, so POPs are purged before. But a purge that fails does not hold it up.
         let is_purged = (!self.owed.purge && !self.purging.is_busy()) || self.purging.is_failing();
-        let is_its_turn = kind != Kind::Announce || is_purged;
+        let is_its_turn = kind != WorkKind::Announce || is_purged;
         is_its_turn
             && match allowed {
-                Allowed::All => true,
-                Allowed::Swift => !self.may_be_slow(kind),
-                Allowed::Telling => kind != Kind::Store && !self.lane(kind).is_failing(),
+                AllowedWork::All => true,
+                AllowedWork::Quick => !self.may_be_slow(kind),
+                AllowedWork::AfterWrite => kind != WorkKind::Store && !self.schedule(kind).is_failing(),
             }
     }
 
-    fn may_be_slow(&self, kind: Kind) -> bool {
-        kind == Kind::Announce || self.lane(kind).is_failing()
+    fn may_be_slow(&self, kind: WorkKind) -> bool {
+        kind == WorkKind::Announce || self.schedule(kind).is_failing()
     }
 
-    fn is_owed(&self, kind: Kind) -> bool {
+    fn is_owed(&self, kind: WorkKind) -> bool {
         match kind {
-            Kind::Store => self.owed.look || self.owed.document || self.owed.server_keys,
-            Kind::Purge => self.owed.purge,
-            Kind::Announce => self.owed.announcement.is_some(),
+            WorkKind::Store => self.owed.look || self.owed.document || self.owed.server_keys,
+            WorkKind::Purge => self.owed.purge,
+            WorkKind::Announce => self.owed.announcement.is_some(),
         }
     }
 
-    fn lane(&self, kind: Kind) -> &Lane {
+    fn schedule(&self, kind: WorkKind) -> &WorkSchedule {
         match kind {
-            Kind::Store => &self.storing,
-            Kind::Purge => &self.purging,
-            Kind::Announce => &self.announcing,
+            WorkKind::Store => &self.storing,
+            WorkKind::Purge => &self.purging,
+            WorkKind::Announce => &self.announcing,
         }
     }
 
-    fn lane_mut(&mut self, kind: Kind) -> &mut Lane {
+    fn schedule_mut(&mut self, kind: WorkKind) -> &mut WorkSchedule {
         match kind {
-            Kind::Store => &mut self.storing,
-            Kind::Purge => &mut self.purging,
-            Kind::Announce => &mut self.announcing,
+            WorkKind::Store => &mut self.storing,
+            WorkKind::Purge => &mut self.purging,
+            WorkKind::Announce => &mut self.announcing,
         }
     }
 }

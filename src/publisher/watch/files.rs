@@ -1,8 +1,8 @@
-//! Files, looked at again and again.
+//! Files that are looked at again and again.
 //!
-//! Looking is all there is to it: notifications of the operating system differ from one to the next, miss what comes
-//! over a network, and lose sight of a file that an editor replaces. A look costs a `stat` a file; what was touched a
-//! short time ago is read and compared, since a time of modification may be as coarse as two seconds.
+//! No notifications of the operating system are used: they differ between systems, miss changes that come over a network,
+//! and lose a file that an editor replaces. A look costs a `stat` for each file. A file that was touched a short time ago is
+//! read and compared, since a time of modification may be as coarse as two seconds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf, absolute};
 use std::time::{Duration, SystemTime};
 
 use crate::source::{Place, sha256};
-use crate::watch::seen::{Seen, State};
+use crate::watch::observation::{Observation, PlaceState};
 
-/// A file is read at each look until nothing was seen to touch it for this long.
-const RESTLESS: Duration = Duration::from_secs(5);
-/// Whatever its marks say, a file is read this often.
+/// A file is read at each look until it was not touched for this long.
+const UNSETTLED: Duration = Duration::from_secs(5);
+/// A file is read this often, also if it does not seem to be touched.
 const READ_AGAIN: Duration = Duration::from_secs(10);
 /// Editors take a file away for a moment.
 const GONE_AFTER: Duration = Duration::from_secs(2);
@@ -28,23 +28,23 @@ pub struct Files {
     paths: Vec<PathBuf>,
     ignored: Option<PathBuf>,
     /// By absolute path, so that a file that is named twice is one.
-    known: BTreeMap<PathBuf, Known>,
+    known: BTreeMap<PathBuf, KnownFile>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownFile {
     place: Place,
     mark: Option<Mark>,
-    told: Option<Told>,
+    reported: Option<Reported>,
     touched: Duration,
     read: Duration,
     was_there: bool,
     missing_since: Option<Duration>,
 }
 
-/// What was told last.
+/// What was reported last.
 #[derive(Debug, PartialEq, Eq)]
-enum Told {
+enum Reported {
     /// A content of this hash.
     Content(String),
     Unreadable(String),
@@ -68,7 +68,7 @@ impl Files {
     }
 
     /// What became of them since the last look.
-    pub fn look(&mut self, now: Duration) -> Vec<Seen> {
+    pub fn look(&mut self, now: Duration) -> Vec<Observation> {
         let listed = self.list();
         let names: BTreeSet<PathBuf> = listed.iter().map(|(path, _)| path.clone()).collect();
         let unlisted: Vec<PathBuf> =
@@ -76,20 +76,20 @@ impl Files {
         let mut seen = Vec::new();
         for (path, file) in listed {
             let known =
-                self.known.entry(path.clone()).or_insert_with(|| Known::new(Place::from(&*file), now));
+                self.known.entry(path.clone()).or_insert_with(|| KnownFile::new(Place::from(&*file), now));
             let state = known.look(&path, now);
-            seen.extend(state.map(|state| Seen { place: known.place.clone(), state }));
+            seen.extend(state.map(|state| Observation { place: known.place.clone(), state }));
         }
         for path in unlisted {
-            // One that is a directory by now stands for what is in it.
+            // If it is a directory by now, the files in it are listed.
             let Some(known) = self.known.get_mut(&path).filter(|_| !path.is_dir()) else {
                 self.known.remove(&path);
                 continue;
             };
             let state = known.look(&path, now);
             let Some(state) = state else { continue };
-            let is_gone = matches!(state, State::Gone);
-            seen.push(Seen { place: known.place.clone(), state });
+            let is_gone = matches!(state, PlaceState::Gone);
+            seen.push(Observation { place: known.place.clone(), state });
             if is_gone {
                 self.known.remove(&path);
             }
@@ -97,21 +97,21 @@ impl Files {
         seen
     }
 
-    /// A place is to be told of again, as if it were new. Whether it is one of these files.
-    pub fn again(&mut self, place: &Place) -> bool {
+    /// Reports a place again, as if it were new. Returns whether it is one of these files.
+    pub fn report_again(&mut self, place: &Place) -> bool {
         let mut known = self.known.values_mut().filter(|known| known.place == *place);
         let Some(known) = known.next() else { return false };
-        known.told = None;
+        known.reported = None;
         known.mark = None;
         true
     }
 
-    /// All files that there should be, by absolute path.
+    /// All files to look at, by absolute path.
     fn list(&self) -> Vec<(PathBuf, PathBuf)> {
         let mut names = BTreeSet::new();
         let mut listed = Vec::new();
         for path in &self.paths {
-            // A directory that cannot be read is told of like a file that cannot be.
+            // A directory that cannot be read is reported like such a file.
             let files = documents(path).unwrap_or_else(|_| vec![path.clone()]);
             for file in files {
                 let path = whole(&file);
@@ -133,7 +133,7 @@ fn documents(path: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         let name = entry.file_name();
-        // Hidden files, and what editors leave beside what they edit, are not meant.
+        // Hidden files, and the backup files of editors, are not documents.
         let is_meant = name.to_str().is_none_or(|name| !name.starts_with(['.', '#']));
         let file = entry.path();
         if is_meant && file.extension().is_some_and(|extension| extension == "json") && !file.is_dir() {
@@ -149,12 +149,12 @@ fn whole(path: impl AsRef<Path>) -> PathBuf {
     absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-impl Known {
-    fn new(place: Place, now: Duration) -> Known {
-        Known {
+impl KnownFile {
+    fn new(place: Place, now: Duration) -> KnownFile {
+        KnownFile {
             place,
             mark: None,
-            told: None,
+            reported: None,
             touched: now,
             read: now,
             was_there: false,
@@ -162,7 +162,7 @@ impl Known {
         }
     }
 
-    fn look(&mut self, path: &Path, now: Duration) -> Option<State> {
+    fn look(&mut self, path: &Path, now: Duration) -> Option<PlaceState> {
         let metadata = match fs::metadata(path) {
             Ok(metadata) => metadata,
             Err(error) => return self.failed(&error, now),
@@ -180,53 +180,53 @@ impl Known {
         if self.mark != mark {
             self.mark = mark;
             self.touched = now;
-        } else if now >= self.touched + RESTLESS && now < self.read + READ_AGAIN {
+        } else if now >= self.touched + UNSETTLED && now < self.read + READ_AGAIN {
             return None;
         }
         self.read = now;
         match fs::read(path) {
-            Ok(bytes) => self.has(bytes),
+            Ok(bytes) => self.accept(bytes),
             Err(error) => self.failed(&error, now),
         }
     }
 
-    fn has(&mut self, bytes: Vec<u8>) -> Option<State> {
-        let told = Some(Told::Content(sha256(&bytes)));
-        if self.told == told {
+    fn accept(&mut self, bytes: Vec<u8>) -> Option<PlaceState> {
+        let reported = Some(Reported::Content(sha256(&bytes)));
+        if self.reported == reported {
             return None;
         }
         let Ok(text) = String::from_utf8(bytes) else {
             return self.unreadable("not UTF-8".into());
         };
-        self.told = told;
-        Some(State::Content(text))
+        self.reported = reported;
+        Some(PlaceState::Content(text))
     }
 
-    fn failed(&mut self, error: &io::Error, now: Duration) -> Option<State> {
+    fn failed(&mut self, error: &io::Error, now: Duration) -> Option<PlaceState> {
         if error.kind() != ErrorKind::NotFound {
             return self.unreadable(error.to_string());
         }
         self.mark = None;
         if !self.was_there {
-            // One that never came is told of once; one that went was told of.
-            return if self.told.is_none() { self.unreadable(error.to_string()) } else { None };
+            // A file that was never there is reported once; the removal of one was reported before.
+            return if self.reported.is_none() { self.unreadable(error.to_string()) } else { None };
         }
         let since = *self.missing_since.get_or_insert(now);
         if now < since + GONE_AFTER {
-            return self.tell(Told::Missing, State::Missing);
+            return self.report(Reported::Missing, PlaceState::Missing);
         }
         self.was_there = false;
-        self.tell(Told::Gone, State::Gone)
+        self.report(Reported::Gone, PlaceState::Gone)
     }
 
-    fn unreadable(&mut self, why: String) -> Option<State> {
-        self.tell(Told::Unreadable(why.clone()), State::Unreadable(why))
+    fn unreadable(&mut self, why: String) -> Option<PlaceState> {
+        self.report(Reported::Unreadable(why.clone()), PlaceState::Unreadable(why))
     }
 
-    /// Tells what was not told last.
-    fn tell(&mut self, told: Told, state: State) -> Option<State> {
-        let is_new = self.told.as_ref() != Some(&told);
-        self.told = Some(told);
+    /// Reports a state, unless it was the last one reported.
+    fn report(&mut self, reported: Reported, state: PlaceState) -> Option<PlaceState> {
+        let is_new = self.reported.as_ref() != Some(&reported);
+        self.reported = Some(reported);
         is_new.then_some(state)
     }
 }

@@ -1,4 +1,4 @@
-//! One thing to do for an environment, in any thread, and what came of it.
+//! One thing to do for an environment, in any thread, and its result.
 
 use std::sync::Arc;
 
@@ -6,13 +6,14 @@ use api::{EnvironmentKey, Revision};
 
 use crate::announce::announce;
 use crate::basis::Basis;
-use crate::client::{CallFailed, Calls, Client, Patience};
-use crate::publish::{AnswerRefused, Options, Written, write_answer, write_document};
+use crate::call_error::CallError;
+use crate::client::{Calls, Client, RetryPolicy};
+use crate::options::PublishOptions;
+use crate::publish::{AnswerError, WrittenDocument, write_answer, write_document};
 use crate::purge::purge;
 use crate::server_keys::{ServerKeySource, ServerKeysReport, write_all};
-use crate::source::Source;
-use crate::watch::environment::Kind;
-use crate::watch::failure::Failure;
+use crate::source::DocumentSource;
+use crate::watch::attempt_error::AttemptError;
 
 /// Something to do for an environment.
 #[derive(Debug)]
@@ -24,9 +25,9 @@ pub struct Job {
 /// What is to be done, in the order in which [`crate::publish`] does it all.
 #[derive(Debug)]
 pub(crate) enum Task {
-    /// To bring the store up to date.
+    /// To write a document and server-side keys.
     Store { document: Option<Document>, server_keys: Option<Vec<ServerKeySource>> },
-    /// To see what the store has.
+    /// To read what the store has.
     Look,
     /// To have POPs look at the store.
     Purge,
@@ -34,51 +35,58 @@ pub(crate) enum Task {
     Announce(Revision),
 }
 
+/// A kind of work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WorkKind {
+    Store,
+    Purge,
+    Announce,
+}
+
 /// A document that is to be stored.
 #[derive(Debug)]
 pub(crate) enum Document {
     /// Of a file, with what is remembered of the store.
-    OfFile(Arc<Source>, Option<Basis>),
+    OfFile(Arc<DocumentSource>, Option<Basis>),
     /// What an API answered, with what was stored when it was asked.
-    Answer(Arc<Source>, Basis),
+    Answer(Arc<DocumentSource>, Basis),
 }
 
-/// What came of it.
+/// A job that ended, and its result.
 #[derive(Debug)]
 pub struct Finished {
     pub(crate) key: EnvironmentKey,
     pub(crate) outcome: Outcome,
 }
 
-/// What came of a [`Task`]; whatever was not to be done is absent.
+/// The result of a [`Task`]; what was not to be done is absent.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Stored {
-        published: Option<Result<Written, AnswerRefused>>,
+        published: Option<Result<WrittenDocument, AnswerError>>,
         server_keys: Option<ServerKeysReport>,
     },
-    Looked(Result<Basis, CallFailed>),
-    /// It came to no end.
-    GivenUp(Kind, Failure),
-    Purged(Result<(), CallFailed>),
-    Announced(Revision, Result<(), CallFailed>),
+    Looked(Result<Basis, CallError>),
+    /// The job panicked.
+    Panicked(WorkKind, AttemptError),
+    Purged(Result<(), CallError>),
+    Announced(Revision, Result<(), CallError>),
 }
 
 impl Job {
-    /// Does it, with less patience than one who has one chance.
-    pub fn perform(self, client: &Client<'_>, options: &Options) -> Finished {
+    /// Does it, with fewer tries than `publish`, since it is tried again.
+    pub fn perform(self, client: &Client<'_>, options: &PublishOptions) -> Finished {
         let Job { key, task } = self;
-        let patience = Patience::OF_ONE_WHO_RETURNS;
+        let policy = RetryPolicy::WATCHING;
         let outcome = match task {
             Task::Store { document, server_keys } => Outcome::Stored {
-                published: document.map(|document| document.write(&client.calls(patience), options)),
-                server_keys: server_keys
-                    .map(|keys| write_all(client, patience, &key, &keys, options.dry_run)),
+                published: document.map(|document| document.write(&client.calls(policy), options)),
+                server_keys: server_keys.map(|keys| write_all(client, policy, &key, &keys, options.dry_run)),
             },
-            Task::Look => Outcome::Looked(Basis::look(&client.calls(Patience::IN_PASSING), &key.store_key())),
-            Task::Purge => Outcome::Purged(purge(&client.calls(Patience::IN_PASSING), &key.store_key())),
+            Task::Look => Outcome::Looked(Basis::read(&client.calls(RetryPolicy::PROBE), &key.store_key())),
+            Task::Purge => Outcome::Purged(purge(&client.calls(RetryPolicy::PROBE), &key.store_key())),
             Task::Announce(revision) => {
-                let calls = client.calls(Patience::IN_PASSING);
+                let calls = client.calls(RetryPolicy::PROBE);
                 Outcome::Announced(revision, announce(&calls, &key, revision))
             }
         };
@@ -90,21 +98,21 @@ impl Job {
         matches!(self.task, Task::Store { .. })
     }
 
-    /// What is to be taken in if it came to no end.
-    pub(crate) fn given_up(&self) -> Finished {
+    /// The result if the job panics.
+    pub(crate) fn panicked(&self) -> Finished {
         let (kind, what) = match self.task {
-            Task::Store { .. } => (Kind::Store, "writing"),
-            Task::Look => (Kind::Store, "looking at"),
-            Task::Purge => (Kind::Purge, "purging"),
-            Task::Announce(_) => (Kind::Announce, "announcing"),
+            Task::Store { .. } => (WorkKind::Store, "writing"),
+            Task::Look => (WorkKind::Store, "reading"),
+            Task::Purge => (WorkKind::Purge, "purging"),
+            Task::Announce(_) => (WorkKind::Announce, "announcing"),
         };
-        let failure = Failure::of(format!("{what} environment `{}` came to no end", self.key));
-        Finished { key: self.key.clone(), outcome: Outcome::GivenUp(kind, failure) }
+        let failure = AttemptError::of(format!("internal error: {what} environment `{}` panicked", self.key));
+        Finished { key: self.key.clone(), outcome: Outcome::Panicked(kind, failure) }
     }
 }
 
 impl Document {
-    fn write(&self, calls: &Calls<'_>, options: &Options) -> Result<Written, AnswerRefused> {
+    fn write(&self, calls: &Calls<'_>, options: &PublishOptions) -> Result<WrittenDocument, AnswerError> {
         match self {
             Document::OfFile(source, remembered) => {
                 Ok(write_document(calls, source, options, remembered.as_ref())?)

@@ -1,9 +1,9 @@
 //! Environments at Flagsmith, asked again and again.
 //!
-//! Each is asked once an interval, without conditions, and what it answers is compared: a change of an override does
-//! not always move `updated_at`. Who hears that something may have changed has it asked at once, and a few times soon
-//! after, since a webhook may be ahead of the document. When Flagsmith is away, one environment at a time tries it for
-//! all.
+//! Each is asked for once an interval, without conditions, and the answers are compared: a change of an override does not
+//! always move `updated_at`. After a signal that something may have changed, it is asked for at once, and a few times soon
+//! after, since a webhook may come before the document changes. When Flagsmith is away, one environment at a time tries it
+//! for all.
 
 mod fetch;
 mod poll;
@@ -13,28 +13,28 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::EnvironmentKey;
 use api::progress::Changed;
+use api::{EnvironmentKey, Secret};
 use jiff::Timestamp;
 
 use crate::basis::Basis;
 use crate::server_keys::ServerKeySource;
 use crate::source::Place;
-use crate::target::Secret;
 use crate::watch::Watch;
-use crate::watch::claims::Trouble;
-use crate::watch::news::News;
-use crate::watch::pace::Pace;
-use crate::watch::seen::{Seen, State};
-use crate::watch::spell::Spell;
+use crate::watch::backoff::Backoff;
+use crate::watch::log_line::LogLine;
+use crate::watch::observation::{Observation, PlaceState};
+use crate::watch::outage::Outage;
+use crate::watch::ownership::PlaceProblem;
 use poll::Poll;
 
 pub use fetch::{Fetch, Fetched};
 
 /// How many are asked at once.
 const AT_ONCE: usize = 8;
-/// After so many failures in a row, whoever they concern, Flagsmith is taken to be away.
+/// After so many failures in a row, of any environments, Flagsmith is taken to be away.
 const AWAY_AFTER: usize = 8;
+
 /// What is asked of Flagsmith, and when.
 #[derive(Debug)]
 pub struct Polls {
@@ -51,12 +51,12 @@ impl Polls {
     }
 
     /// Takes in a manifest of server-side keys: each environment is asked for with the first key that opens it.
-    pub fn has(
+    pub fn set_manifest(
         &mut self,
         manifest: &BTreeMap<String, Vec<ServerKeySource>>,
         time: Timestamp,
         now: Duration,
-    ) -> Vec<Seen> {
+    ) -> Vec<Observation> {
         let wanted: BTreeMap<EnvironmentKey, &Secret> = manifest
             .iter()
             .filter_map(|(name, sources)| {
@@ -68,7 +68,7 @@ impl Polls {
         self.environments.retain(|environment, poll| {
             let stays = wanted.contains_key(environment);
             if !stays {
-                seen.push(Seen { place: poll.place.clone(), state: State::Gone });
+                seen.push(Observation { place: poll.place.clone(), state: PlaceState::Gone });
             }
             stays
         });
@@ -80,28 +80,32 @@ impl Polls {
             if poll.key != *key {
                 poll.key = key.clone();
                 poll.due = now;
-                poll.pace = Pace::default();
+                poll.backoff = Backoff::default();
             }
         }
         seen
     }
 
     /// Says which environments are published from elsewhere: those are not asked for.
-    pub(crate) fn rest(&mut self, is_elsewhere: impl Fn(&EnvironmentKey, &Place) -> bool, now: Duration) {
+    pub(crate) fn pause_elsewhere(
+        &mut self,
+        is_elsewhere: impl Fn(&EnvironmentKey, &Place) -> bool,
+        now: Duration,
+    ) {
         for (environment, poll) in &mut self.environments {
-            let rests = is_elsewhere(environment, &poll.place);
-            if rests && !poll.rests {
+            let is_elsewhere = is_elsewhere(environment, &poll.place);
+            if is_elsewhere && !poll.is_elsewhere {
                 poll.trouble = None;
-                poll.spell = Spell::default();
-            } else if poll.rests && !rests {
-                poll.told = None;
+                poll.outage = Outage::default();
+            } else if poll.is_elsewhere && !is_elsewhere {
+                poll.seen_answer = None;
                 poll.due = now;
             }
-            poll.rests = rests;
+            poll.is_elsewhere = is_elsewhere;
         }
     }
 
-    /// What is to be asked now; what comes of it is for [`Polls::done`]. An environment waits until the watch knows what is
+    /// What is to be asked now; the answer is for [`Polls::done`]. An environment waits until the watch knows what is
     /// stored of it.
     pub fn next(&mut self, now: Duration, watch: &mut Watch) -> Option<Fetch> {
         self.next_on(now, |environment| watch.basis(environment))
@@ -126,14 +130,14 @@ impl Polls {
         let interval = self.interval;
         let (environment, poll, basis) = ready.min_by_key(|(_, poll, _)| poll.rank(now, interval))?;
         poll.is_busy = true;
-        poll.is_told_of = false;
+        poll.is_announced = false;
         Some(Fetch {
             environment: environment.clone(),
             place: poll.place.clone(),
             key: poll.key.clone(),
             connection: poll.connection(),
             basis,
-            told: poll.told.clone(),
+            seen_answer: poll.seen_answer.clone(),
         })
     }
 
@@ -144,30 +148,37 @@ impl Polls {
     }
 
     /// Takes in what came of it. `chance` spreads what is tried again.
-    pub fn done(&mut self, fetched: Fetched, now: Duration, chance: u64) -> (Option<Seen>, Vec<News>) {
+    pub fn done(
+        &mut self,
+        fetched: Fetched,
+        now: Duration,
+        chance: u64,
+    ) -> (Option<Observation>, Vec<LogLine>) {
         let Some(poll) = self.environments.get_mut(&fetched.environment) else { return (None, Vec::new()) };
         poll.is_busy = false;
         match fetched.result {
             Ok(answer) => {
-                let news = poll.answered(now, self.interval, answer.is_some());
+                let lines = poll.answered(now, self.interval, answer.is_some());
                 if self.is_away() {
                     // It is back, for all of them.
                     for poll in self.environments.values_mut() {
-                        poll.pace.hurry(now);
+                        poll.backoff.hurry(now);
                     }
                 }
                 self.failures_in_a_row = 0;
-                let Some(poll) = self.environments.get_mut(&fetched.environment) else { return (None, news) };
+                let Some(poll) = self.environments.get_mut(&fetched.environment) else {
+                    return (None, lines);
+                };
                 let Some(answer) = answer else {
                     poll.repeats_itself();
-                    return (None, news);
+                    return (None, lines);
                 };
                 poll.number = answer.number.or(poll.number);
                 if !poll.believes(&answer, now, self.interval) {
-                    return (None, news);
+                    return (None, lines);
                 }
-                poll.told = Some(answer.told);
-                (Some(Seen { place: poll.place.clone(), state: answer.state }), news)
+                poll.seen_answer = Some(answer.seen_answer);
+                (Some(Observation { place: poll.place.clone(), state: answer.state }), lines)
             }
             Err(failure) => {
                 self.failures_in_a_row += 1;
@@ -176,13 +187,13 @@ impl Polls {
         }
     }
 
-    /// Something may have changed: it is asked at once. Whether it is among these environments.
+    /// Something may have changed: it is asked for at once. Returns whether it is among these environments.
     pub fn changed(&mut self, what: &Changed, now: Duration) -> bool {
         let mut is_known = false;
         for (environment, poll) in &mut self.environments {
             let is_meant = match what {
                 Changed::Environment(key) => environment == key,
-                // One that was not seen yet may be it.
+                // An environment that was not fetched yet may have this number.
                 Changed::Number(number) => poll.number.is_none_or(|own| own == *number),
                 Changed::Anything => true,
             };
@@ -194,28 +205,28 @@ impl Polls {
         is_known
     }
 
-    /// A place is to be told of again, as if it were new. Whether it is one of these.
-    pub fn again(&mut self, place: &Place, now: Duration) -> bool {
+    /// Reports a place again, as if it were new. Returns whether it is one of these.
+    pub fn report_again(&mut self, place: &Place, now: Duration) -> bool {
         let mut polls = self.environments.values_mut().filter(|poll| poll.place == *place);
         let Some(poll) = polls.next() else { return false };
-        poll.told = None;
+        poll.seen_answer = None;
         poll.changed(now);
         true
     }
 
-    /// Environments that cannot be had, and since when.
-    pub(crate) fn troubles(&self) -> Vec<Trouble> {
+    /// Environments that cannot be fetched, and since when.
+    pub(crate) fn troubles(&self) -> Vec<PlaceProblem> {
         let troubles = self.environments.values().filter_map(|poll| {
             let (why, since) = poll.trouble()?;
-            Some(Trouble { place: poll.place.clone(), why, since })
+            Some(PlaceProblem { place: poll.place.clone(), why, since })
         });
         troubles.collect()
     }
 
-    /// Whether each was asked for once at least, but for those that are not known to be asked for soon.
+    /// Whether each was asked for once at least, except those for which the store cannot be read.
     pub(crate) fn asked_all(&self, is_stuck: impl Fn(&EnvironmentKey) -> bool) -> bool {
         self.environments.iter().all(|(environment, poll)| {
-            let was_asked = poll.rests || poll.told.is_some() || poll.trouble().is_some();
+            let was_asked = poll.is_elsewhere || poll.seen_answer.is_some() || poll.trouble().is_some();
             was_asked || (poll.awaits_basis && is_stuck(environment))
         })
     }

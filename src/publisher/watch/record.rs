@@ -1,4 +1,4 @@
-//! What there is to tell of an environment to who asks.
+//! What `/status` and the metrics say of an environment.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use jiff::Timestamp;
 
 use crate::report::{Done, Published};
 use crate::source::Place;
-use crate::watch::failure::Failure;
+use crate::watch::attempt_error::AttemptError;
 
-/// How many warnings of a document are told of to who asks; all of them are said when it is published.
+/// How many warnings of a document are listed in `/status`; all of them are logged when it is published.
 const WARNINGS: usize = 10;
 
 /// How it went with an environment so far.
@@ -30,7 +30,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Of one that is owed something.
+    /// For an environment for which something is due.
     pub(crate) fn owed(now: Duration) -> Record {
         Record { owed_since: Some(now), ..Record::default() }
     }
@@ -40,8 +40,8 @@ impl Record {
         self.revision
     }
 
-    /// Whether it is settled now, or owed something.
-    pub(crate) fn is(&mut self, settled: bool, now: Duration) {
+    /// Says whether nothing is due now.
+    pub(crate) fn set_settled(&mut self, settled: bool, now: Duration) {
         if settled {
             self.owed_since = None;
             self.failure = None;
@@ -61,33 +61,33 @@ impl Record {
     pub(crate) fn published(&mut self, published: &Published) {
         self.revision = Some(published.revision);
         self.refused = None;
-        // A switch is as somebody set it, and no trouble that passes.
+        // A warning about a switch does not pass, so it is not listed.
         let warnings = published.warnings.iter().filter(|warning| warning.kind != WarningKind::Switch);
         let warnings = warnings.take(WARNINGS);
         self.warnings = warnings.map(|warning| format!("warning: {warning}")).collect();
         self.published += u64::from(published.done == Done::Written);
     }
 
-    /// Its document cannot be published at all. It may be another one than before that could not be: since the first of
-    /// them, changes are held back.
+    /// Its document cannot be published at all. If it is not the first one in a row, the time of the first stays: since then
+    /// changes are held back.
     pub(crate) fn refused(&mut self, why: String, now: Duration) {
         let since = self.refused.take().map_or(now, |(_, since)| since);
         self.refused = Some((why, since));
     }
 
-    /// What is wanted is what is stored.
-    pub(crate) fn settled(&mut self) {
+    /// The document is what is stored.
+    pub(crate) fn not_refused(&mut self) {
         self.refused = None;
     }
 
-    pub(crate) fn failed(&mut self, failures: Vec<Failure>) {
+    pub(crate) fn failed(&mut self, failures: Vec<AttemptError>) {
         self.failures += u64::try_from(failures.len()).unwrap_or_default();
         if let Some(failure) = failures.into_iter().next_back() {
             self.failure = Some(failure.text);
         }
     }
 
-    /// How far it is. `doubt` is what speaks against what is known of its document, and since when.
+    /// How far it is. `doubt` is what is wrong with its place, and since when.
     pub(crate) fn progress(
         &self,
         key: &EnvironmentKey,

@@ -1,4 +1,4 @@
-//! From other threads: saying that something may have changed, and asking how far everything is.
+//! A handle for other threads: to say that something may have changed, and to ask how far everything is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -11,8 +11,8 @@ use api::progress::{Changed, Progress};
 use crate::watch::job::Finished;
 use crate::watch::polls::Fetched;
 
-/// How long an answer to a question may take. A look at thousands of files takes tens of milliseconds.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long an answer may take. A look at thousands of files takes tens of milliseconds.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What reaches the thread that decides.
 pub(crate) enum Message {
@@ -26,25 +26,25 @@ pub(crate) enum Message {
 #[derive(Debug, Clone)]
 pub struct Remote {
     messages: Sender<Message>,
-    known: Arc<Mutex<Known>>,
+    known: Arc<Mutex<WatchedEnvironments>>,
 }
 
 /// Which environments are watched.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct WatchedEnvironments {
     pub(crate) environments: BTreeSet<EnvironmentKey>,
     /// By Flagsmith's ids; of those that were not asked for yet, there are none.
     pub(crate) numbers: BTreeMap<EnvironmentKey, Option<u64>>,
 }
 
 impl Remote {
-    /// A handle, and what hears of what is said through it.
+    /// A handle, and the receiver of its messages.
     pub(crate) fn new() -> (Remote, Receiver<Message>) {
         let (messages, heard) = channel();
         (Remote { messages, known: Arc::default() }, heard)
     }
 
-    /// Says that something may have changed at the source. Whether that is watched here.
+    /// Says that something may have changed at the source. Returns whether it is watched here.
     pub fn changed(&self, what: Changed) -> bool {
         let is_known = {
             let known = self.known();
@@ -61,18 +61,18 @@ impl Remote {
         is_known && self.messages.send(Message::Changed(what)).is_ok()
     }
 
-    /// How far everything is; none if the watch has ended, or does not come to answer.
+    /// How far everything is; none if the watch has ended, or does not answer in time.
     pub fn progress(&self) -> Option<Progress> {
         let (answer, answered) = channel();
         self.messages.send(Message::Report(answer)).ok()?;
-        answered.recv_timeout(PATIENCE).ok()
+        answered.recv_timeout(ANSWER_TIMEOUT).ok()
     }
 
     pub(crate) fn sender(&self) -> Sender<Message> {
         self.messages.clone()
     }
 
-    pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
+    pub(crate) fn known(&self) -> MutexGuard<'_, WatchedEnvironments> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,18 +13,18 @@ use api::progress::{Changed, Progress};
 use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
 use crate::flagsmith::Flagsmith;
-use crate::publish::Options;
+use crate::options::PublishOptions;
 use crate::server_keys::{ServerKeySource, parse_server_keys};
 use crate::target::Target;
 use crate::watch::remote::Message;
-use crate::watch::{Fetch, Files, Job, News, Polls, Remote, Seen, State, Watch};
+use crate::watch::{Fetch, Files, Job, LogLine, Observation, PlaceState, Polls, Remote, Watch};
 
-/// How soon an end is noticed.
-const GLANCE: Duration = Duration::from_millis(100);
+/// How soon a hurried clock is noticed.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// What is watched, and how.
 #[derive(Debug)]
-pub struct Settings {
+pub struct WatchSettings {
     /// Files and directories.
     pub paths: Vec<PathBuf>,
     pub flagsmith: Option<AtFlagsmith>,
@@ -32,7 +32,7 @@ pub struct Settings {
     pub server_keys: BTreeMap<String, Vec<ServerKeySource>>,
     /// A manifest of server-side keys in a file, which is watched, too.
     pub server_keys_file: Option<PathBuf>,
-    pub options: Options,
+    pub options: PublishOptions,
     /// How often files are looked at.
     pub interval: Duration,
 }
@@ -41,24 +41,24 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct AtFlagsmith {
     pub api: Flagsmith,
-    /// As it is called in what is said.
+    /// How it is called in the log.
     pub name: String,
     /// How often each environment is asked for.
     pub interval: Duration,
 }
 
-/// A watch that can be talked to.
+/// A watch that takes messages.
 #[derive(Debug)]
 pub struct Session {
-    settings: Settings,
+    settings: WatchSettings,
     remote: Remote,
-    heard: Receiver<Message>,
+    inbox: Receiver<Message>,
 }
 
 impl Session {
-    pub fn new(settings: Settings) -> Session {
-        let (remote, heard) = Remote::new();
-        Session { settings, remote, heard }
+    pub fn new(settings: WatchSettings) -> Session {
+        let (remote, inbox) = Remote::new();
+        Session { settings, remote, inbox }
     }
 
     /// A handle for other threads.
@@ -66,17 +66,17 @@ impl Session {
         self.remote.clone()
     }
 
-    /// Publishes whatever changes, until the clock is hurried; then ends with the publications that are under way.
-    pub fn run(self, target: Target, clock: &Arc<SystemClock>, mut say: impl FnMut(&News)) {
-        let Session { settings, remote, heard } = self;
-        let Settings { paths, flagsmith, server_keys, server_keys_file, options, interval } = settings;
+    /// Publishes what changes, until the clock is hurried; then ends with the publications that are under way.
+    pub fn run(self, target: Target, clock: &Arc<SystemClock>, mut log: impl FnMut(&LogLine)) {
+        let Session { settings, remote, inbox } = self;
+        let WatchSettings { paths, flagsmith, server_keys, server_keys_file, options, interval } = settings;
         let client = Client::new(target, &**clock);
         let (api, polls) = match flagsmith {
             Some(at) => (Some(Arc::new(at.api)), Polls::new(&at.name, at.interval)),
             None => (None, Polls::new("", Duration::MAX)),
         };
         thread::scope(|threads| {
-            let mut running = Running {
+            let mut running = RunningSession {
                 threads,
                 client: &client,
                 clock,
@@ -87,48 +87,50 @@ impl Session {
                 manifest: Files::new(server_keys_file.into_iter().collect(), None),
                 polls,
                 watch: Watch::default(),
-                news: Vec::new(),
+                lines: Vec::new(),
                 next_look: clock.elapsed(),
                 interval,
             };
-            running.has_server_keys(server_keys);
-            running.watch(&heard, &mut say);
-            running.end(&heard, &mut say);
+            running.set_server_keys(server_keys);
+            running.watch(&inbox, &mut log);
+            running.end(&inbox, &mut log);
         });
     }
 }
 
-struct Running<'scope, 'env> {
+struct RunningSession<'scope, 'env> {
     threads: &'scope Scope<'scope, 'env>,
     client: &'env Client<'env>,
     clock: &'env Arc<SystemClock>,
-    options: &'env Options,
+    options: &'env PublishOptions,
     api: Option<Arc<Flagsmith>>,
     remote: Remote,
     files: Files,
     manifest: Files,
     polls: Polls,
     watch: Watch,
-    news: Vec<News>,
+    lines: Vec<LogLine>,
     next_look: Duration,
     interval: Duration,
 }
 
-impl Running<'_, '_> {
-    fn watch(&mut self, heard: &Receiver<Message>, say: &mut impl FnMut(&News)) {
+impl RunningSession<'_, '_> {
+    fn watch(&mut self, inbox: &Receiver<Message>, log: &mut impl FnMut(&LogLine)) {
         let mut is_first_round = true;
         while !self.clock.is_hurried() {
             if self.clock.elapsed() >= self.next_look {
                 self.look();
             }
             let now = self.clock.elapsed();
-            for place in self.watch.again() {
-                let _ = self.files.again(&place) || self.polls.again(&place, now);
+            for place in self.watch.take_places_to_read() {
+                if !self.files.report_again(&place) {
+                    self.polls.report_again(&place, now);
+                }
             }
             if let Some(quota) = self.client.quota() {
-                self.news.extend(self.watch.has_quota(quota, self.clock.now()));
+                self.lines.extend(self.watch.set_quota(quota, self.clock.now()));
             }
-            self.news.extend(self.watch.news(now));
+            self.lines.extend(self.watch.log_lines(now));
             while let Some(fetch) = self.polls.next(self.clock.elapsed(), &mut self.watch) {
                 self.fetch(fetch);
             }
@@ -138,24 +140,25 @@ impl Running<'_, '_> {
             let asked_all = || self.polls.asked_all(|key| self.watch.is_failing(key));
             if is_first_round && asked_all() && self.watch.tried_all() {
                 is_first_round = false;
-                self.news.push(News::good(watching(self.watch.environments().len())));
+                self.lines.push(LogLine::info(watching(self.watch.environments().len())));
             }
-            self.say(say);
+            self.write_log(log);
             let due = [self.watch.due(), self.polls.due()].into_iter().flatten();
             let until = due.fold(self.next_look, Duration::min);
-            let pause = until.saturating_sub(self.clock.elapsed()).clamp(Duration::from_millis(1), GLANCE);
-            // Nothing was heard: whatever is due by now is done.
-            if let Ok(message) = heard.recv_timeout(pause) {
-                self.hear(message);
+            let pause =
+                until.saturating_sub(self.clock.elapsed()).clamp(Duration::from_millis(1), LONGEST_WAIT);
+            // Without a message, only what is due by now is done.
+            if let Ok(message) = inbox.recv_timeout(pause) {
+                self.receive(message);
             }
-            while let Ok(message) = heard.try_recv() {
-                self.hear(message);
+            while let Ok(message) = inbox.try_recv() {
+                self.receive(message);
             }
         }
     }
 
-    /// Ends what is under way, and tells whoever has to hear of what was written.
-    fn end(&mut self, heard: &Receiver<Message>, say: &mut impl FnMut(&News)) {
+    /// Finishes what is under way, and purges and announces what was written.
+    fn end(&mut self, inbox: &Receiver<Message>, log: &mut impl FnMut(&LogLine)) {
         loop {
             while let Some(job) = self.watch.last(self.clock.elapsed()) {
                 self.begin(job);
@@ -163,20 +166,20 @@ impl Running<'_, '_> {
             if !self.watch.is_busy() {
                 break;
             }
-            if let Ok(message) = heard.recv() {
-                self.hear(message);
+            if let Ok(message) = inbox.recv() {
+                self.receive(message);
             }
-            self.say(say);
+            self.write_log(log);
         }
         for key in self.watch.unsettled() {
             let line = format!("environment `{key}` is left as it is; watching again settles it");
-            self.news.push(News::trouble(line));
+            self.lines.push(LogLine::warning(line));
         }
-        self.say(say);
+        self.write_log(log);
     }
 
-    fn say(&mut self, say: &mut impl FnMut(&News)) {
-        self.news.drain(..).for_each(|news| say(&news));
+    fn write_log(&mut self, log: &mut impl FnMut(&LogLine)) {
+        self.lines.drain(..).for_each(|lines| log(&lines));
     }
 
     fn look(&mut self) {
@@ -184,32 +187,32 @@ impl Running<'_, '_> {
         self.next_look = now + self.interval;
         for seen in self.manifest.look(now) {
             match server_keys(seen) {
-                Ok(Some(server_keys)) => self.has_server_keys(server_keys),
+                Ok(Some(server_keys)) => self.set_server_keys(server_keys),
                 Ok(None) => {}
-                Err(trouble) => self.news.push(trouble),
+                Err(trouble) => self.lines.push(trouble),
             }
         }
         for seen in self.files.look(now) {
-            self.saw(seen);
+            self.observe(seen);
         }
-        self.polls.rest(|environment, place| self.watch.is_elsewhere(environment, place), now);
+        self.polls.pause_elsewhere(|environment, place| self.watch.is_elsewhere(environment, place), now);
     }
 
-    fn has_server_keys(&mut self, server_keys: BTreeMap<String, Vec<ServerKeySource>>) {
+    fn set_server_keys(&mut self, server_keys: BTreeMap<String, Vec<ServerKeySource>>) {
         let now = self.clock.elapsed();
         if self.api.is_some() {
-            for seen in self.polls.has(&server_keys, self.clock.now(), now) {
-                self.saw(seen);
+            for seen in self.polls.set_manifest(&server_keys, self.clock.now(), now) {
+                self.observe(seen);
             }
             self.note_numbers();
         }
-        self.watch.has_server_keys(server_keys, now);
-        self.watch.expects_all(&self.polls, now);
+        self.watch.set_server_keys(server_keys, now);
+        self.watch.expect_all(&self.polls, now);
     }
 
-    fn saw(&mut self, seen: Seen) {
-        let news = self.watch.saw(seen, self.clock.elapsed());
-        self.news.extend(news);
+    fn observe(&mut self, seen: Observation) {
+        let lines = self.watch.observe(seen, self.clock.elapsed());
+        self.lines.extend(lines);
         let mut known = self.remote.known();
         if known.environments.len() != self.watch.environments().len() {
             known.environments = self.watch.environments().cloned().collect();
@@ -221,18 +224,18 @@ impl Running<'_, '_> {
         self.remote.known().numbers = numbers.collect();
     }
 
-    fn hear(&mut self, message: Message) {
+    fn receive(&mut self, message: Message) {
         let now = self.clock.elapsed();
         match message {
             Message::Finished(finished) => {
-                let news = self.watch.done(finished, now, chance());
-                self.news.extend(news);
+                let lines = self.watch.done(finished, now, chance());
+                self.lines.extend(lines);
             }
             Message::Fetched(fetched) => {
-                let (seen, news) = self.polls.done(fetched, now, chance());
-                self.news.extend(news);
+                let (seen, lines) = self.polls.done(fetched, now, chance());
+                self.lines.extend(lines);
                 if let Some(seen) = seen {
-                    self.saw(seen);
+                    self.observe(seen);
                     self.note_numbers();
                 }
             }
@@ -245,7 +248,7 @@ impl Running<'_, '_> {
             Message::Report(answer) => {
                 let (environments, troubles) = self.watch.progress(&self.polls, self.clock.now(), now);
                 let api_calls = self.client.api_calls();
-                // Whoever asked may have lost patience.
+                // The request may have timed out.
                 let _ = answer.send(Progress { environments, troubles, api_calls });
             }
         }
@@ -254,22 +257,22 @@ impl Running<'_, '_> {
     fn begin(&self, job: Job) {
         let (messages, client, options) = (self.remote.sender(), self.client, self.options);
         self.threads.spawn(move || {
-            let given_up = job.given_up();
+            let panicked = job.panicked();
             let done = catch_unwind(AssertUnwindSafe(|| job.perform(client, options)));
-            // Whoever waits for it does so to the end.
-            let _ = messages.send(Message::Finished(done.unwrap_or(given_up)));
+            // The receiver lives until all jobs have ended.
+            let _ = messages.send(Message::Finished(done.unwrap_or(panicked)));
         });
     }
 
-    /// Nobody waits for it in the end: nothing depends on what was asked.
+    /// The end does not wait for it: nothing depends on the answer.
     fn fetch(&self, fetch: Fetch) {
         let Some(api) = self.api.clone() else { return };
         let (messages, clock) = (self.remote.sender(), Arc::clone(self.clock));
         thread::spawn(move || {
-            let given_up = fetch.given_up();
+            let panicked = fetch.panicked();
             let done = catch_unwind(AssertUnwindSafe(|| fetch.perform(&api, &*clock)));
-            // All may have ended by now.
-            let _ = messages.send(Message::Fetched(done.unwrap_or(given_up)));
+            // The watch may have ended by now.
+            let _ = messages.send(Message::Fetched(done.unwrap_or(panicked)));
         });
     }
 }
@@ -282,22 +285,22 @@ fn watching(environments: usize) -> String {
     }
 }
 
-/// The keys of a manifest that was seen; none while it is away, and what was known stays.
-fn server_keys(seen: Seen) -> Result<Option<BTreeMap<String, Vec<ServerKeySource>>>, News> {
-    let Seen { place, state } = seen;
+/// The keys of a manifest that was observed; none while it is missing, and the keys stay as they were.
+fn server_keys(seen: Observation) -> Result<Option<BTreeMap<String, Vec<ServerKeySource>>>, LogLine> {
+    let Observation { place, state } = seen;
     let stays = |what: &dyn std::fmt::Display| {
-        News::trouble_of(&place, format!("{what}; server-side keys stay as they were before"))
+        LogLine::warning_of(&place, format!("{what}; server-side keys stay as they were before"))
     };
     match state {
-        State::Content(text) => parse_server_keys(&text).map(Some).map_err(|fault| stays(&fault)),
-        State::Unreadable(why) => Err(stays(&format!("could not be read: {why}"))),
-        State::Broken(why) => Err(stays(&why)),
-        State::Gone => Err(stays(&"is gone")),
-        State::Missing | State::Answer(_) => Ok(None),
+        PlaceState::Content(text) => parse_server_keys(&text).map(Some).map_err(|fault| stays(&fault)),
+        PlaceState::Unreadable(why) => Err(stays(&format!("could not be read: {why}"))),
+        PlaceState::Unusable(why) => Err(stays(&why)),
+        PlaceState::Gone => Err(stays(&"is gone")),
+        PlaceState::Missing | PlaceState::Answer(_) => Ok(None),
     }
 }
 
-/// Different in each process and each time, which is all that it is for.
+/// A number that differs in each process and at each call.
 fn chance() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(())

@@ -1,4 +1,4 @@
-//! Nothing changes, or nothing that counts; and two hundred edits that nobody tells of.
+//! Nothing changes, or nothing that counts; and two hundred edits without a signal.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -34,7 +34,7 @@ fn what_moves_the_time_alone_is_no_change() {
         let mut edited = document(0, 0);
         edited["feature_states"][0]["feature"]["description"] = json!(format!("description {n}"));
         asking.set(0, 0, edited);
-        asking.tell(0);
+        asking.signal(0);
         asking.pass_seconds(3);
     }
     assert_eq!(asking.stir(), stir);
@@ -74,7 +74,7 @@ fn each_edit_is_published_once_and_within_the_time_of_a_poll() {
         assert_eq!(hashes.len(), stored.len(), "published twice: {stored:?}");
     }
     let said = &asking.publishers[0].said;
-    assert!(!said.iter().any(|line| line.contains("goes on being served")), "{said:?}");
+    assert!(!said.iter().any(|line| line.contains("stays served")), "{said:?}");
 }
 
 /// An override that goes with its identity moves no time; nor does the value of an option.
@@ -95,7 +95,7 @@ fn a_change_that_moves_no_time_is_published() {
     assert!(!String::from_utf8_lossy(&stored.value).contains("bert"));
 }
 
-/// Whatever is refused, the clock that tells since when does not start again with each answer.
+/// The time since when a document is refused does not start again with each answer.
 #[test]
 fn how_long_a_change_is_held_back_is_counted_from_the_first() {
     let mut asking = Asking::new(1);

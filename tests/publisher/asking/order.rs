@@ -1,4 +1,4 @@
-//! Who asks, and who writes: answers are ordered by cause, whatever clocks and times say.
+//! Several publishers of one Flagsmith: answers are ordered by cause, and no clock takes part.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn of_two_that_ask_at_once_the_last_state_wins_and_nothing_goes_back() {
             let environment = rng.usize(..2);
             asking.edit(environment, n);
             if rng.bool() {
-                asking.tell(environment);
+                asking.signal(environment);
             }
             asking.pass(Duration::from_millis(rng.u64(..3_000)));
         }
@@ -49,14 +49,14 @@ fn mismatches(asking: &Asking) -> usize {
     events.iter().filter(|event| matches!(event, Event::Called { status: Some(412), .. })).count()
 }
 
-/// The answer was on its way when somebody else wrote what is newer, so nobody knows what it is worth.
+/// The answer was on its way when another publisher wrote something newer, so it may be out of date.
 #[test]
 fn an_answer_that_was_overtaken_is_thrown_away_and_asked_for_again() {
     let mut asking = Asking::new(1);
     asking.another(Duration::from_secs(3), 0);
     asking.pass_seconds(10);
     asking.edit(0, 1);
-    asking.tell(0);
+    asking.signal(0);
     asking.pass(Duration::from_secs(1));
     // While the question for 1 is under way, 2 is made and published by hand.
     asking.edit(0, 2);
@@ -78,7 +78,7 @@ fn a_restart_in_the_middle_of_a_question_loses_nothing() {
     asking.another(Duration::from_secs(2), 0);
     asking.pass_seconds(10);
     asking.edit(0, 1);
-    asking.tell(0);
+    asking.signal(0);
     asking.pass(Duration::from_secs(1));
     asking.publishers.clear();
     asking.edit(0, 2);
@@ -106,37 +106,37 @@ fn a_look_that_lags_costs_a_mismatch_and_nothing_else() {
     assert_eq!((values, mismatches(&asking)), (vec![0, 1, 2], 1));
 }
 
-/// It is bounded, and told of; and the last state is there once nobody else writes.
+/// It is bounded and logged; and the last state is there once no other publisher writes.
 #[test]
-fn who_is_always_overtaken_says_so_and_goes_on() {
+fn a_watch_that_is_always_overtaken_logs_it_and_goes_on() {
     let mut asking = Asking::new(1);
     asking.another(Duration::ZERO, 0);
     asking.pass_seconds(10);
     asking.world.api.fail(Kind::Write, ITEM, [Fault::Overtaken; 20]);
     asking.edit(0, 1);
-    asking.tell(0);
+    asking.signal(0);
     asking.pass_seconds(15);
     let said = |publisher: &Publisher| {
-        publisher.said.iter().any(|line| line.contains("others wrote first, 8 times over"))
+        publisher.said.iter().any(|line| line.contains("other publishers wrote first, 8 times in a row"))
     };
     assert!(said(&asking.publishers[0]), "{:?}", asking.publishers[0].said);
     asking.pass_seconds(120);
     assert_eq!((asking.last(0), asking.publishers[0].progress(&asking.world)[0].behind), (1, None));
 }
 
-/// Answers of a stranger's API, whatever they are dated, replace only what was known when they were asked for.
+/// Answers of another API, whatever their times, replace only what was known when they were asked for.
 #[test]
-fn publishing_by_hand_is_asked_anew_when_somebody_else_wrote_first() {
+fn publish_asks_again_when_another_publisher_wrote_first() {
     let asking = Asking::new(1);
     let client = Client::new(target(&asking.world.api), &asking.world.clock);
     let key = api::EnvironmentKey::parse("e0").unwrap();
     asking.world.api.fail(Kind::Write, ITEM, [Fault::Overtaken, Fault::Overtaken]);
-    let (mut asked, options) = (0, publisher::Options::default());
+    let (mut asked, options) = (0, publisher::PublishOptions::default());
     let ask = |_: Connection| {
         asked += 1;
         Ok::<_, String>(answered(&document(0, asked)))
     };
-    // Nothing is stored, so nobody overtakes it.
+    // Nothing is stored, so it is not overtaken.
     let first = publish_answer(&client, &key, ask, &[], &options).unwrap();
     assert!(outcome(&first).starts_with("written"), "{}", outcome(&first));
     let stored = asking.last(0);

@@ -1,4 +1,4 @@
-//! An environment that was removed by hand, while somebody goes on watching it.
+//! An environment that was removed by hand, while a watch goes on.
 
 use publisher::{Client, Connection, publish_answer, unpublish};
 
@@ -15,7 +15,7 @@ fn what_was_removed_stays_so_until_it_is_published_by_hand() {
     let writes = asking.world.api.writes();
     asking.pass_seconds(60);
     asking.edit(0, 1);
-    asking.tell(0);
+    asking.signal(0);
     asking.pass_seconds(60);
     assert_eq!(asking.world.api.writes(), writes, "{:?}", asking.publishers[0].said);
     let progress = &asking.publishers[0].progress(&asking.world)[0];
@@ -29,7 +29,7 @@ fn what_was_removed_stays_so_until_it_is_published_by_hand() {
 
     let ask = |_: Connection| Ok::<_, String>(answered(&document(0, 1)));
     let client = Client::new(target(&asking.world.api), &asking.world.clock);
-    let report = publish_answer(&client, &key, ask, &[], &publisher::Options::default()).unwrap();
+    let report = publish_answer(&client, &key, ask, &[], &publisher::PublishOptions::default()).unwrap();
     assert!(outcome(&report).starts_with("written"), "{}", outcome(&report));
     asking.pass_seconds(60);
     asking.edit(0, 2);

@@ -1,4 +1,4 @@
-//! A Flagsmith that is behind itself: some of its processes show what was there half a minute ago.
+//! A Flagsmith that answers out of date: some of its processes show what was there half a minute ago.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn of_two_processes_the_one_that_is_behind_takes_nothing_back() {
         for n in 1..=10 {
             asking.edit(0, n);
             if rng.bool() {
-                asking.tell(0);
+                asking.signal(0);
             }
             asking.pass(Duration::from_millis(if rng.bool() { rng.u64(..55_000) } else { rng.u64(..5_000) }));
         }
@@ -34,7 +34,7 @@ fn of_two_processes_the_one_that_is_behind_takes_nothing_back() {
     }
 }
 
-/// With a time of its own, as somebody does in Flagsmith's pages; or with the time that it had, as a database is restored:
+/// With a time of its own, as in Flagsmith's pages; or with the time that it had, as a database is restored:
 /// then all processes say so.
 #[test]
 fn what_is_taken_back_indeed_is_served_within_two_intervals() {
@@ -55,7 +55,7 @@ fn what_is_taken_back_indeed_is_served_within_two_intervals() {
 
 /// While it is doubted it is said to be, since when it began.
 #[test]
-fn what_is_doubted_is_told_of() {
+fn a_doubtful_answer_is_shown_in_the_status() {
     let mut asking = Asking::new(1);
     asking.another(Duration::ZERO, 0);
     asking.edit(0, 1);
@@ -63,10 +63,10 @@ fn what_is_doubted_is_told_of() {
     asking.edit(0, 2);
     asking.pass_seconds(10);
     asking.set(0, 60_000, document(0, 1));
-    asking.tell(0);
+    asking.signal(0);
     asking.pass(Duration::from_secs(3));
     let progress = &asking.publishers[0].progress(&asking.world)[0];
-    assert!(progress.why.as_ref().is_some_and(|why| why.contains("behind itself")), "{progress:?}");
+    assert!(progress.why.as_ref().is_some_and(|why| why.contains("it may be out of date")), "{progress:?}");
     assert!(progress.behind.unwrap() >= Duration::from_millis(2_800), "{progress:?}");
     asking.pass_seconds(5);
     assert_eq!(values(&asking).last(), Some(&1));

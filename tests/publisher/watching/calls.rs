@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use publisher::watch::State;
+use publisher::watch::PlaceState;
 use publisher::{Clock, Quota};
 use tests::fastly::Event;
 
@@ -13,7 +13,7 @@ use crate::world::{NOW, document};
 fn a_burst_is_written_once_a_second_and_its_last_change_stays() {
     let mut watching = Watching::new();
     for number in 0..50 {
-        watching.has("a.json", &document(&number.to_string(), MARCH));
+        watching.put("a.json", &document(&number.to_string(), MARCH));
         watching.pass(STEP);
     }
     watching.pass_seconds(5);
@@ -33,7 +33,7 @@ fn a_burst_is_written_once_a_second_and_its_last_change_stays() {
 fn what_is_the_same_is_announced_at_the_start_and_not_written() {
     let mut watching = Watching::new();
     watching.world.given(&document("one", MARCH));
-    watching.has("a.json", &document("one", MARCH));
+    watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(60);
     assert_eq!(watching.story(), ["softly purged environment/a", &format!("announced a {NOW}")]);
     assert_eq!(watching.said(), [format!("a.json: unchanged: environment `a` is stored as revision {NOW}")]);
@@ -44,7 +44,7 @@ fn what_was_stored_hours_ago_is_purged_no_more() {
     let mut watching = Watching::new();
     watching.world.given(&document("one", MARCH));
     watching.world.clock.advance(Duration::from_secs(3 * 3_600));
-    watching.has("a.json", &document("one", MARCH));
+    watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(60);
     assert_eq!(watching.story(), [format!("announced a {NOW}")]);
     assert!(watching.watch.unsettled().is_empty());
@@ -61,11 +61,11 @@ fn calls_of_the_api(watching: &Watching) -> usize {
 #[test]
 fn a_change_costs_a_write_a_look_whether_it_is_there_and_a_purge() {
     let mut watching = Watching::new();
-    watching.has("a.json", &document("0", MARCH));
+    watching.put("a.json", &document("0", MARCH));
     watching.pass_seconds(2);
     let before = calls_of_the_api(&watching);
     for number in 1..=5 {
-        watching.has("a.json", &document(&number.to_string(), MARCH));
+        watching.put("a.json", &document(&number.to_string(), MARCH));
         watching.pass_seconds(2);
     }
     assert_eq!(watching.writes(), ["0", "1", "2", "3", "4", "5"]);
@@ -75,23 +75,23 @@ fn a_change_costs_a_write_a_look_whether_it_is_there_and_a_purge() {
 #[test]
 fn what_is_stored_already_costs_nothing() {
     let mut watching = Watching::new();
-    watching.has("a.json", &document("one", MARCH));
+    watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(2);
     watching.story();
     // In other words, and back again before it was written.
-    watching.saw("a.json", State::Content(document("one", MARCH).to_string() + "\n"));
+    watching.observe("a.json", PlaceState::Content(document("one", MARCH).to_string() + "\n"));
     watching.pass_seconds(2);
-    watching.has("a.json", &document("two", MARCH));
-    watching.has("a.json", &document("one", MARCH));
+    watching.put("a.json", &document("two", MARCH));
+    watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(2);
     assert_eq!(watching.story(), Vec::<String>::new());
     assert!(watching.watch.unsettled().is_empty());
 }
 
 #[test]
-fn what_somebody_else_stored_is_found_and_put_right() {
+fn what_another_publisher_stored_is_found_and_replaced() {
     let mut watching = Watching::new();
-    watching.has("a.json", &document("one", MARCH));
+    watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(2);
     watching.world.given(&document("two", MARCH));
     watching.pass_seconds(60);
@@ -99,17 +99,17 @@ fn what_somebody_else_stored_is_found_and_put_right() {
 }
 
 #[test]
-fn who_remembers_what_is_not_there_any_more_reads_and_decides_anew() {
+fn a_remembered_generation_that_is_gone_is_read_again() {
     let mut watching = Watching::new();
-    watching.has("a.json", &document("one", MARCH));
+    watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(2);
     // Of the other watch, which was quicker.
     watching.world.given(&document("two", MARCH));
     let before = watching.writes().len();
-    watching.has("a.json", &document("two", MARCH));
+    watching.put("a.json", &document("two", MARCH));
     watching.pass_seconds(2);
     assert_eq!(watching.writes().len(), before, "the store has it already");
-    watching.has("a.json", &document("three", MARCH));
+    watching.put("a.json", &document("three", MARCH));
     watching.pass_seconds(2);
     assert_eq!(watching.writes().last().map(String::as_str), Some("three"));
 }
@@ -117,14 +117,14 @@ fn who_remembers_what_is_not_there_any_more_reads_and_decides_anew() {
 #[test]
 fn when_the_api_takes_few_more_calls_changes_wait_for_each_other_and_the_last_is_written() {
     let mut watching = Watching::new();
-    watching.has("a.json", &document("0", MARCH));
+    watching.put("a.json", &document("0", MARCH));
     watching.pass_seconds(2);
     // Ten changes in five minutes.
     let quota = Quota::new(30, NOW + 302);
     for number in 1..=100 {
-        let news = watching.watch.has_quota(quota, watching.world.clock.now());
-        watching.say(news.into_iter().collect());
-        watching.has("a.json", &document(&number.to_string(), MARCH));
+        let lines = watching.watch.set_quota(quota, watching.world.clock.now());
+        watching.say(lines.into_iter().collect());
+        watching.put("a.json", &document(&number.to_string(), MARCH));
         watching.pass_seconds(1);
     }
     assert_eq!(
@@ -132,8 +132,8 @@ fn when_the_api_takes_few_more_calls_changes_wait_for_each_other_and_the_last_is
         "the API takes few more calls, so changes are written every 30.0 s until it takes more"
     );
     assert!((4..=6).contains(&watching.writes().len()), "{:?}", watching.writes());
-    let news = watching.watch.has_quota(Quota::new(1_000, NOW + 3_902), watching.world.clock.now());
-    assert_eq!(news.unwrap().line, "the API takes enough calls again");
+    let lines = watching.watch.set_quota(Quota::new(1_000, NOW + 3_902), watching.world.clock.now());
+    assert_eq!(lines.unwrap().line, "the API takes enough calls again");
     watching.pass_seconds(1);
     assert_eq!(watching.writes().last().map(String::as_str), Some("100"));
     assert!(watching.watch.unsettled().is_empty());

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use api::bundle;
-use publisher::watch::State;
-use publisher::{Client, Clock, Options};
+use publisher::watch::PlaceState;
+use publisher::{Client, Clock, PublishOptions};
 use tests::fastly::{Event, Fault, Kind};
 
 use super::{MARCH, STEP, Watching, value};
@@ -16,7 +16,7 @@ fn after_an_outage_of_the_store_the_last_change_is_written() {
     watching.world.given(&document("one", MARCH));
     watching.world.api.fail(Kind::Read, ITEM, [Fault::Answer(503); 60]);
     for number in 2..20 {
-        watching.has("a.json", &document(&number.to_string(), MARCH));
+        watching.put("a.json", &document(&number.to_string(), MARCH));
         watching.pass_seconds(2);
     }
     watching.pass_seconds(300);
@@ -34,10 +34,10 @@ fn after_an_outage_of_the_store_the_last_change_is_written() {
 }
 
 #[test]
-fn a_wrong_token_is_said_once_and_tried_on() {
+fn a_wrong_token_is_logged_once_and_tried_again() {
     let mut watching = Watching::new();
     watching.world.api.fail(Kind::Read, ITEM, [Fault::Answer(401); 6]);
-    watching.has("a.json", &document("one", MARCH));
+    watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(50);
     let said = watching.said();
     assert_eq!(said.len(), 3, "{said:?}");
@@ -49,7 +49,7 @@ fn a_wrong_token_is_said_once_and_tried_on() {
 fn an_origin_that_was_away_hears_of_it_and_nothing_is_written_again() {
     let mut watching = Watching::new();
     watching.world.api.fail(Kind::Announce, "a", [Fault::Answer(503); 10]);
-    watching.has("a.json", &document("one", MARCH));
+    watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(300);
     assert_eq!(
         watching.story(),
@@ -71,7 +71,7 @@ fn newer_flags_do_not_wait_for_an_origin_that_is_away() {
     let mut watching = Watching::new();
     watching.world.api.fail(Kind::Announce, "a", [Fault::Cut; 12]);
     for number in 0..30 {
-        watching.has("a.json", &document(&number.to_string(), MARCH));
+        watching.put("a.json", &document(&number.to_string(), MARCH));
         watching.pass_seconds(1);
     }
     watching.pass_seconds(60);
@@ -94,7 +94,7 @@ fn newer_flags_do_not_wait_for_an_origin_that_is_away() {
 fn what_could_not_be_purged_is_purged_later_and_announced_once() {
     let mut watching = Watching::new();
     watching.world.api.fail(Kind::Purge, ITEM, [Fault::Answer(500); 3]);
-    watching.has("a.json", &document("one", MARCH));
+    watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(60);
     assert_eq!(
         watching.story(),
@@ -106,9 +106,9 @@ fn what_could_not_be_purged_is_purged_later_and_announced_once() {
 fn a_change_that_failed_is_not_lost_when_the_file_breaks() {
     let mut watching = Watching::new();
     watching.world.api.fail(Kind::Read, ITEM, [Fault::Answer(503); 20]);
-    watching.has("a.json", &document("one", MARCH));
+    watching.put("a.json", &document("one", MARCH));
     watching.pass(STEP);
-    watching.saw("a.json", State::Content("{".into()));
+    watching.observe("a.json", PlaceState::Content("{".into()));
     watching.pass_seconds(120);
     assert_eq!(watching.writes(), ["one"]);
 }
@@ -117,9 +117,9 @@ fn a_change_that_failed_is_not_lost_when_the_file_breaks() {
 fn an_announcement_is_owed_even_if_what_comes_next_is_refused() {
     let mut watching = Watching::new();
     watching.world.api.fail(Kind::Announce, "a", [Fault::Answer(503); 5]);
-    watching.has("a.json", &document("one", MARCH));
+    watching.put("a.json", &document("one", MARCH));
     watching.pass(STEP);
-    watching.has("a.json", &document("old", "2026-02-01T00:00:00Z"));
+    watching.put("a.json", &document("old", "2026-02-01T00:00:00Z"));
     watching.pass_seconds(60);
     assert!(watching.story().contains(&format!("announced a {NOW}")));
 }
@@ -131,7 +131,7 @@ fn environments_that_fail_leave_room_for_the_others() {
     for key in &failing {
         let item = format!("environment/{key}");
         watching.world.api.fail(Kind::Read, &item, [Fault::Answer(401); 100]);
-        watching.has(&format!("{key}.json"), &document_of(key, "one", Some(MARCH)));
+        watching.put(&format!("{key}.json"), &document_of(key, "one", Some(MARCH)));
     }
     watching.pass_seconds(5);
     // All of them are due again, and take as long as they like.
@@ -139,19 +139,19 @@ fn environments_that_fail_leave_room_for_the_others() {
     let now = watching.world.clock.elapsed();
     let held: Vec<_> = std::iter::from_fn(|| watching.watch.next(now)).collect();
     assert_eq!(held.len(), 4);
-    watching.has("a.json", &document("one", MARCH));
+    watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(1);
     assert_eq!(watching.writes(), ["one"]);
 }
 
 #[test]
-fn announcements_that_nobody_takes_leave_room_for_writes() {
+fn announcements_that_no_origin_takes_leave_room_for_writes() {
     let mut watching = Watching::new();
     for number in 0..20 {
         let key = format!("key-{number}");
-        watching.has(&format!("{key}.json"), &document_of(&key, "one", Some(MARCH)));
+        watching.put(&format!("{key}.json"), &document_of(&key, "one", Some(MARCH)));
     }
-    // Whoever announces waits for an origin that does not answer.
+    // An announcement waits for an origin that does not answer.
     let now = watching.world.clock.elapsed();
     let client = Client::new(target(&watching.world.api), &watching.world.clock);
     let mut waiting = Vec::new();
@@ -160,7 +160,7 @@ fn announcements_that_nobody_takes_leave_room_for_writes() {
             waiting.push(job);
             continue;
         }
-        let finished = job.perform(&client, &Options::default());
+        let finished = job.perform(&client, &PublishOptions::default());
         watching.watch.done(finished, now, 7);
     }
     assert_eq!((waiting.len(), watching.writes().len()), (4, 20));
@@ -170,15 +170,15 @@ fn announcements_that_nobody_takes_leave_room_for_writes() {
 fn what_is_under_way_at_the_end_is_announced() {
     let mut watching = Watching::new();
     let now = watching.world.clock.elapsed();
-    watching.has("a.json", &document("one", MARCH));
+    watching.put("a.json", &document("one", MARCH));
     let writing = watching.watch.next(now).unwrap();
-    watching.has("a.json", &document("two", MARCH));
+    watching.put("a.json", &document("two", MARCH));
     let client = Client::new(target(&watching.world.api), &watching.world.clock);
     assert!(watching.watch.last(now).is_none(), "nothing is written any more");
-    let finished = writing.perform(&client, &Options::default());
+    let finished = writing.perform(&client, &PublishOptions::default());
     watching.watch.done(finished, now, 7);
     while let Some(job) = watching.watch.last(now) {
-        let finished = job.perform(&client, &Options::default());
+        let finished = job.perform(&client, &PublishOptions::default());
         watching.watch.done(finished, now, 7);
     }
     assert_eq!(
@@ -190,7 +190,7 @@ fn what_is_under_way_at_the_end_is_announced() {
 }
 
 #[test]
-fn through_all_faults_the_last_change_is_stored_and_everybody_told() {
+fn through_all_faults_the_last_change_is_stored_and_announced() {
     const ENVIRONMENTS: usize = 5;
     let mut watching = Watching::new();
     watching.world.api.fail_at_random(Some((20_260_302, 0.2)));
@@ -198,7 +198,7 @@ fn through_all_faults_the_last_change_is_stored_and_everybody_told() {
     for number in 1..=300 {
         let one = number * 7 % ENVIRONMENTS;
         let key = format!("key-{one}");
-        watching.has(&format!("{key}.json"), &document_of(&key, &number.to_string(), Some(MARCH)));
+        watching.put(&format!("{key}.json"), &document_of(&key, &number.to_string(), Some(MARCH)));
         last[one] = number;
         watching.pass(STEP);
     }

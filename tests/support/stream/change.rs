@@ -4,8 +4,8 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use api::Revision;
-use publisher::{Client, Done, Options, Place, Secret, Signals, Source, SystemClock, Target};
+use api::{Revision, Secret};
+use publisher::{Client, DocumentSource, Done, Place, PublishOptions, Signals, SystemClock, Target};
 use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::Request;
@@ -70,13 +70,13 @@ pub fn announce(origin: &str, token: Option<&str>, key: &str, revision: u64) -> 
 fn write(api: &str, store: &str, service: &str, token: &str, document: &Value) -> (String, u64) {
     let target = Target {
         api: api.to_owned(),
-        token: Secret::parse(token).unwrap(),
+        token: Secret::parse_token(token).unwrap(),
         store: store.to_owned(),
         service: Some(service.to_owned()),
-        signals: Signals::Nobody,
+        signals: Signals::None,
     };
-    let source = Source::parse(&Place::new("document"), &document.to_string()).unwrap();
-    let options = Options { force: true, ..Options::default() };
+    let source = DocumentSource::parse(&Place::new("document"), &document.to_string()).unwrap();
+    let options = PublishOptions { force: true, ..PublishOptions::default() };
     let report = publisher::publish(&Client::new(target, &SystemClock::start()), &source, &[], &options);
     assert!(report.after.is_empty(), "{report:?}");
     let published = report.environment.unwrap();
@@ -146,7 +146,7 @@ impl Stores {
         Stores(edges.into_iter().map(store).collect())
     }
 
-    /// Announces a bundle, and has it brought into each store in its time.
+    /// Announces a bundle, and has it written into each store in its time.
     #[track_caller]
     pub fn publish(&self, origin: &str, bundle: &Bundle) -> Change {
         let begun = Instant::now();

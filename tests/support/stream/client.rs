@@ -90,8 +90,8 @@ impl Client {
             if let Some(told) = told_retry(&data) {
                 *retry = told;
             }
-            for revision in reader.read(&data) {
-                self.hear(Heard { at, revision: revision.0 });
+            for signal in reader.read(&data) {
+                self.hear(Heard { at, revision: signal.revision.0 });
             }
         }
         End::Clean

@@ -1,99 +1,99 @@
-//! What came of what was done for an environment: what it is owed then, and what there is to say about it.
+//! What follows from the result of a job: what is due for its environment then, and what is logged.
 
 use std::time::Duration;
 
-use super::{Environment, Kind};
+use super::Environment;
 use crate::basis::Basis;
-use crate::publish::{AnswerRefused, Written};
-use crate::report::{Done, Published, Trouble};
+use crate::publish::{AnswerError, WrittenDocument};
+use crate::report::{Done, PublishError, Published};
 use crate::server_keys::ServerKeysReport;
-use crate::watch::failure::Failure;
-use crate::watch::job::Outcome;
-use crate::watch::news::News;
+use crate::watch::attempt_error::AttemptError;
+use crate::watch::job::{Outcome, WorkKind};
+use crate::watch::log_line::LogLine;
 use crate::write::TRIES;
 
 /// A KV key takes one write a second. Counted from the end of a write, so that revisions, which are whole seconds,
 /// never run ahead of the clock.
 const BETWEEN_WRITES: Duration = Duration::from_secs(1);
 
-/// What there is to say after something ended, and whether its document is needed once more.
+/// What is logged after a job, and whether the document has to be read again.
 #[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) news: Vec<News>,
-    pub(crate) again: bool,
+pub(crate) struct JobEffects {
+    pub(crate) lines: Vec<LogLine>,
+    pub(crate) read_again: bool,
 }
 
 impl Environment {
-    /// Takes in what came of it. `chance` spreads what is tried again.
-    pub(crate) fn end(&mut self, outcome: Outcome, now: Duration, chance: u64) -> Ended {
-        let mut again = false;
-        let (mut news, failures) = match outcome {
+    /// Takes in the result of a job. `chance` spreads what is tried again.
+    pub(crate) fn end(&mut self, outcome: Outcome, now: Duration, chance: u64) -> JobEffects {
+        let mut read_again = false;
+        let (mut lines, failures) = match outcome {
             Outcome::Stored { published, server_keys } => {
                 let was_written =
                     matches!(&published, Some(Ok((published, _))) if published.done == Done::Written);
-                let (news, failures) = self.stored(published, server_keys, now);
-                // What was asked for in vain is asked for at once.
+                let (lines, failures) = self.stored(published, server_keys, now);
+                // An answer that came too late is asked for again at once.
                 let rest = if was_written || !self.owed.answer { BETWEEN_WRITES } else { Duration::ZERO };
                 self.storing.end(&failures, rest, now, chance);
-                again = self.owed.answer;
+                read_again = self.owed.answer;
                 self.drop_if_stored();
-                (news, failures)
+                (lines, failures)
             }
             Outcome::Looked(found) => {
-                let failures: Vec<Failure> = match found {
+                let failures: Vec<AttemptError> = match found {
                     Ok(found) => {
-                        again = self.found(found);
+                        read_again = self.found(found);
                         Vec::new()
                     }
-                    // One who only looked whether all is as it was does so again soon.
+                    // A check that failed is made again soon by itself.
                     Err(_) if self.basis.is_some() => Vec::new(),
                     Err(failed) => {
                         self.owed.look = true;
-                        vec![Failure::of_call(&failed)]
+                        vec![AttemptError::of_call(&failed)]
                     }
                 };
                 self.storing.end(&failures, Duration::ZERO, now, chance);
                 self.drop_if_stored();
                 (Vec::new(), failures)
             }
-            Outcome::GivenUp(task, failure) => {
-                again = self.owe(task);
+            Outcome::Panicked(task, failure) => {
+                read_again = self.owe(task);
                 let failures = vec![failure];
-                let lane = self.lane_mut(task);
-                lane.end(&failures, BETWEEN_WRITES, now, chance);
+                let schedule = self.schedule_mut(task);
+                schedule.end(&failures, BETWEEN_WRITES, now, chance);
                 (Vec::new(), failures)
             }
             Outcome::Purged(result) => {
-                let failures: Vec<Failure> = result.err().iter().map(Failure::of_call).collect();
+                let failures: Vec<AttemptError> = result.err().iter().map(AttemptError::of_call).collect();
                 self.owed.purge |= !failures.is_empty();
                 self.purging.end(&failures, Duration::ZERO, now, chance);
                 (Vec::new(), failures)
             }
             Outcome::Announced(revision, result) => {
-                let failures: Vec<Failure> = result.err().iter().map(Failure::of_call).collect();
-                let mut news = Vec::new();
+                let failures: Vec<AttemptError> = result.err().iter().map(AttemptError::of_call).collect();
+                let mut lines = Vec::new();
                 if failures.is_empty() && self.announcing.is_failing() {
                     let line = format!("environment `{}`: revision {revision} is announced now", self.key);
-                    news.push(News::good_of(&self.place, line));
+                    lines.push(LogLine::info_of(&self.place, line));
                 }
                 if !failures.is_empty() {
-                    // Unless there is something newer to announce by now.
+                    // Unless something newer is to be announced by now.
                     self.owed.announcement.get_or_insert(revision);
                 }
                 self.announcing.end(&failures, Duration::ZERO, now, chance);
-                (news, failures)
+                (lines, failures)
             }
         };
-        news.extend(self.news_of_spell(&failures, now));
+        lines.extend(self.lines_of_outage(&failures, now));
         self.record.failed(failures);
-        self.record.is(self.is_settled(), now);
+        self.record.set_settled(self.is_settled(), now);
         if self.is_settled() {
             self.record.succeeded(now);
         }
-        Ended { news, again }
+        JobEffects { lines, read_again }
     }
 
-    /// Takes in what the store has. Whether the document is needed once more, since somebody else wrote.
+    /// Takes in what the store has. Returns whether the document has to be read again, since another publisher wrote.
     fn found(&mut self, found: Basis) -> bool {
         let before = self.basis.replace(found);
         let Some(before) = before else { return false };
@@ -106,27 +106,27 @@ impl Environment {
         !is_same
     }
 
-    /// What was begun came to no end: all of it is owed again. Whether the document has to be asked for again.
-    fn owe(&mut self, kind: Kind) -> bool {
+    /// The job panicked: all of it is due again. Returns whether the document has to be asked for again.
+    fn owe(&mut self, kind: WorkKind) -> bool {
         match kind {
-            Kind::Store => {
+            WorkKind::Store => {
                 self.is_writing = false;
                 self.owed.server_keys |= !self.server_keys.is_empty();
                 self.retry()
             }
-            Kind::Purge => {
+            WorkKind::Purge => {
                 self.owed.purge = true;
                 false
             }
-            Kind::Announce => {
+            WorkKind::Announce => {
                 self.owed.announcement = self.owed.announcement.max(self.record.revision());
                 false
             }
         }
     }
 
-    /// Nobody knows what the store has by now. A file's document is written again; an answer is asked for again, once
-    /// that is known. Whether there is one to ask for.
+    /// What the store has by now is not known. A file's document is written again; an answer is asked for again, once that
+    /// is known. Returns whether there is an answer to ask for.
     fn retry(&mut self) -> bool {
         self.basis = None;
         self.is_confirmed = false;
@@ -143,16 +143,16 @@ impl Environment {
 
     fn stored(
         &mut self,
-        published: Option<Result<Written, AnswerRefused>>,
+        published: Option<Result<WrittenDocument, AnswerError>>,
         server_keys: Option<ServerKeysReport>,
         now: Duration,
-    ) -> (Vec<News>, Vec<Failure>) {
-        let mut news = Vec::new();
+    ) -> (Vec<LogLine>, Vec<AttemptError>) {
+        let mut lines = Vec::new();
         let mut failures = Vec::new();
         self.is_writing = false;
         match published {
             Some(Ok((published, basis))) => {
-                news.extend(self.news_of(&published));
+                lines.extend(self.lines_of(&published));
                 self.record.published(&published);
                 self.is_confirmed = basis.is_some();
                 self.basis = basis;
@@ -161,29 +161,31 @@ impl Environment {
                     self.wanted = None;
                 }
                 if published.done != Done::Planned {
-                    // Who starts a thousand environments has calls for other things than that.
+                    // At a start with a thousand environments this spares a thousand calls.
                     self.owed.purge |= !published.is_everywhere;
                     self.owed.announcement = Some(published.revision);
-                    // Who did not listen may do so now.
+                    // A server that did not answer may do so now.
                     self.purging.hurry(now);
                     self.announcing.hurry(now);
                 }
             }
-            Some(Err(AnswerRefused::Trouble(Trouble::Store(failed)))) => {
+            Some(Err(AnswerError::PublishError(PublishError::Store(failed)))) => {
                 self.retry();
-                failures.push(Failure::of_store(&failed));
+                failures.push(AttemptError::of_store(&failed));
             }
-            Some(Err(AnswerRefused::Overtaken(found))) => {
+            Some(Err(AnswerError::Overtaken(found))) => {
                 self.retry();
                 self.basis = Some(*found);
                 self.overtaken += 1;
                 if self.overtaken.is_multiple_of(TRIES) {
-                    failures.push(Failure::of(format!("others wrote first, {TRIES} times over")));
+                    failures.push(AttemptError::of(format!(
+                        "other publishers wrote first, {TRIES} times in a row"
+                    )));
                 }
             }
-            Some(Err(AnswerRefused::Trouble(refusal))) => {
-                let line = format!("{refusal}. What is stored goes on being served");
-                news.push(News::trouble_of(&self.place, line));
+            Some(Err(AnswerError::PublishError(refusal))) => {
+                let line = format!("{refusal}. What is stored stays served");
+                lines.push(LogLine::warning_of(&self.place, line));
                 self.record.refused(refusal.to_string(), now);
                 if !self.owed.document {
                     self.wanted = None;
@@ -192,35 +194,35 @@ impl Environment {
             None => {}
         }
         if let Some(report) = server_keys {
-            let failed = Failure::of_keys(&report);
+            let failed = AttemptError::of_keys(&report);
             self.owed.server_keys |= !failed.is_empty();
             failures.extend(failed);
             if report.written > 0 {
                 let keys = if report.written == 1 { "key" } else { "keys" };
                 let line = format!("{} server-side {keys} written", report.written);
-                news.push(News::good_of(&self.place, line));
+                lines.push(LogLine::info_of(&self.place, line));
             }
         }
-        (news, failures)
+        (lines, failures)
     }
 
-    fn news_of(&self, published: &Published) -> Vec<News> {
+    fn lines_of(&self, published: &Published) -> Vec<LogLine> {
         let warnings = published.warnings.iter().map(|warning| format!("warning: {warning}"));
-        let odd = published.odd.iter().map(|odd| format!("warning: {odd}"));
-        let mut news: Vec<News> =
-            warnings.chain(odd).map(|line| News::trouble_of(&self.place, line)).collect();
-        news.push(News::good_of(&self.place, published.sentence(&self.key)));
-        news
+        let of_plan = published.plan_warnings.iter().map(|warning| format!("warning: {warning}"));
+        let mut lines: Vec<LogLine> =
+            warnings.chain(of_plan).map(|line| LogLine::warning_of(&self.place, line)).collect();
+        lines.push(LogLine::info_of(&self.place, published.sentence(&self.key)));
+        lines
     }
 
-    fn news_of_spell(&mut self, failures: &[Failure], now: Duration) -> Vec<News> {
+    fn lines_of_outage(&mut self, failures: &[AttemptError], now: Duration) -> Vec<LogLine> {
         if !failures.is_empty() {
-            self.spell.tried(now);
-            let said = failures.iter().filter_map(|failure| self.spell.failed(failure, now));
-            return said.map(|line| News::trouble_of(&self.place, line)).collect();
+            self.outage.tried(now);
+            let said = failures.iter().filter_map(|failure| self.outage.failed(failure, now));
+            return said.map(|line| LogLine::warning_of(&self.place, line)).collect();
         }
-        let recovered = if self.is_settled() { self.spell.end(now) } else { None };
-        let line = recovered.map(|spell| format!("recovered {spell}"));
-        line.into_iter().map(|line| News::good_of(&self.place, line)).collect()
+        let recovered = if self.is_settled() { self.outage.end(now) } else { None };
+        let line = recovered.map(|outage| format!("recovered {outage}"));
+        line.into_iter().map(|line| LogLine::info_of(&self.place, line)).collect()
     }
 }

@@ -1,17 +1,16 @@
-//! One question to Flagsmith, in any thread, and what came of it.
+//! One request to Flagsmith, in any thread, and its answer.
 
 use std::sync::Arc;
 
-use api::EnvironmentKey;
+use api::{EnvironmentKey, Secret};
 use serde::Deserialize;
 
 use crate::basis::{Basis, Doubt};
 use crate::clock::Clock;
 use crate::flagsmith::{Connection, Flagsmith};
-use crate::source::{Place, Source, sha256};
-use crate::target::Secret;
-use crate::watch::failure::Failure;
-use crate::watch::seen::{State, ToPublish};
+use crate::source::{DocumentSource, Place, sha256};
+use crate::watch::attempt_error::AttemptError;
+use crate::watch::observation::{PlaceState, ToPublish};
 
 /// An environment that is to be asked for.
 #[derive(Debug)]
@@ -22,44 +21,44 @@ pub struct Fetch {
     pub(super) connection: Connection,
     /// What is stored while it is asked: all that the answer may replace.
     pub(super) basis: Basis,
-    pub(super) told: Option<Told>,
+    pub(super) seen_answer: Option<SeenAnswer>,
 }
 
-/// An answer that was told of.
+/// An answer that was reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct SeenAnswer {
     /// SHA-256 of its text.
     pub(super) text: String,
-    pub(super) gist: Gist,
+    pub(super) digest: AnswerDigest,
 }
 
-/// What an answer comes to, whatever its text is: Flagsmith writes the same document in other words each time.
+/// What an answer means: Flagsmith writes the same document differently each time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Gist {
+pub(super) enum AnswerDigest {
     /// A content of this hash.
     Content(String),
     Broken(String),
 }
 
-/// What came of it.
+/// The result of a request.
 #[derive(Debug)]
 pub struct Fetched {
     pub(super) environment: EnvironmentKey,
-    /// None if it comes to what was told last.
-    pub(super) result: Result<Option<Answer>, Failure>,
+    /// None if it means the same as the last one that was reported.
+    pub(super) result: Result<Option<Answer>, AttemptError>,
 }
 
 #[derive(Debug)]
 pub(super) struct Answer {
-    pub(super) told: Told,
+    pub(super) seen_answer: SeenAnswer,
     pub(super) number: Option<u64>,
-    pub(super) state: State,
-    /// Flagsmith may be behind itself.
+    pub(super) state: PlaceState,
+    /// The answer may be out of date.
     pub(super) doubt: Option<Doubt>,
 }
 
 impl Fetch {
-    /// Whose document it asks for.
+    /// The environment whose document it asks for.
     pub fn environment(&self) -> &EnvironmentKey {
         &self.environment
     }
@@ -69,11 +68,10 @@ impl Fetch {
         match flagsmith.fetch(&self.key, self.connection, clock, 0) {
             Ok(text) => self.answered(&text),
             Err(failed) => {
-                let has_worked = self.told.is_some() || self.basis.is_served();
+                let has_worked = self.seen_answer.is_some() || self.basis.is_served();
                 let advice = failed.advice(&self.environment).filter(|_| has_worked);
-                let advice =
-                    advice.map(|advice| format!("what was published goes on being served: {advice}"));
-                let failure = Failure::of_fetch(&self.place, &failed, advice.as_deref());
+                let advice = advice.map(|advice| format!("what was published stays served: {advice}"));
+                let failure = AttemptError::of_fetch(&self.place, &failed, advice.as_deref());
                 Fetched { environment: self.environment, result: Err(failure) }
             }
         }
@@ -81,20 +79,20 @@ impl Fetch {
 
     /// Takes in the text of its answer.
     pub fn answered(self, text: &str) -> Fetched {
-        let Fetch { environment, place, basis, told, .. } = self;
+        let Fetch { environment, place, basis, seen_answer, .. } = self;
         let hash = sha256(text.as_bytes());
-        if told.as_ref().is_some_and(|told| told.text == hash) {
+        if seen_answer.as_ref().is_some_and(|seen_answer| seen_answer.text == hash) {
             return Fetched { environment, result: Ok(None) };
         }
         let answer = Answer::read(&place, &environment, text, hash, basis);
-        let is_known = told.is_some_and(|told| told.gist == answer.told.gist);
+        let is_known = seen_answer.is_some_and(|seen_answer| seen_answer.digest == answer.seen_answer.digest);
         Fetched { environment, result: Ok((!is_known).then_some(answer)) }
     }
 
-    /// What is to be taken in if it came to no end.
-    pub(crate) fn given_up(&self) -> Fetched {
-        let what = format!("{}: asking for it came to no end", self.place);
-        Fetched { environment: self.environment.clone(), result: Err(Failure::of(what)) }
+    /// The result if the request panics.
+    pub(crate) fn panicked(&self) -> Fetched {
+        let what = format!("{}: internal error: asking for it panicked", self.place);
+        Fetched { environment: self.environment.clone(), result: Err(AttemptError::of(what)) }
     }
 }
 
@@ -105,18 +103,18 @@ impl Answer {
             id: u64,
         }
         let number = serde_json::from_str::<Numbered>(text).ok().map(|numbered| numbered.id);
-        let (gist, state, doubt) = match Source::fetched(place, text, environment) {
+        let (digest, state, doubt) = match DocumentSource::fetched(place, text, environment) {
             Ok(source) => {
                 let doubt = basis.doubts(&source);
-                let gist = Gist::Content(source.hash.clone());
+                let digest = AnswerDigest::Content(source.hash.clone());
                 let wanted = ToPublish { source: Arc::new(source), basis: Some(basis) };
-                (gist, State::Answer(wanted), doubt)
+                (digest, PlaceState::Answer(wanted), doubt)
             }
             Err(fault) => {
                 let why = fault.to_string();
-                (Gist::Broken(why.clone()), State::Broken(why), None)
+                (AnswerDigest::Broken(why.clone()), PlaceState::Unusable(why), None)
             }
         };
-        Answer { told: Told { text: hash, gist }, number, state, doubt }
+        Answer { seen_answer: SeenAnswer { text: hash, digest }, number, state, doubt }
     }
 }

@@ -1,22 +1,22 @@
-//! One environment at Flagsmith: when it is asked for next, and what there is to say of it.
+//! One environment at Flagsmith: when it is asked for next, and what is logged of it.
 
+use api::Secret;
 use std::time::Duration;
 
 use crate::flagsmith::Connection;
 use crate::source::Place;
-use crate::target::Secret;
-use crate::watch::failure::Failure;
-use crate::watch::news::News;
-use crate::watch::pace::Pace;
-use crate::watch::spell::Spell;
+use crate::watch::attempt_error::AttemptError;
+use crate::watch::backoff::Backoff;
+use crate::watch::log_line::LogLine;
+use crate::watch::outage::Outage;
 
-use super::fetch::{Answer, Gist, Told};
+use super::fetch::{Answer, AnswerDigest, SeenAnswer};
 
-/// When an environment is asked again that may have changed and shows no change yet.
+/// When an environment is asked for again that may have changed and shows no change yet.
 const SECOND_LOOKS: [Duration; 4] =
     [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(3)];
 
-/// How often one is asked that may be behind itself, before it is believed, and how soon at the soonest.
+/// How often a doubtful answer is asked for again before it is believed, and how soon at the soonest.
 const DOUBT_LOOKS: u32 = 8;
 const SHORTEST_DOUBT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -27,23 +27,23 @@ pub(super) struct Poll {
     pub(super) key: Secret,
     /// Flagsmith's id of it.
     pub(super) number: Option<u64>,
-    /// The answer that was told of last.
-    pub(super) told: Option<Told>,
+    /// The answer that was reported last.
+    pub(super) seen_answer: Option<SeenAnswer>,
     pub(super) due: Duration,
     pub(super) is_busy: bool,
-    /// It is published from elsewhere, and Flagsmith need not know it.
-    pub(super) rests: bool,
-    /// It is not asked before it is known what is stored.
+    /// It is published from another place, and Flagsmith need not have it.
+    pub(super) is_elsewhere: bool,
+    /// It is not asked for before it is known what is stored.
     pub(super) awaits_basis: bool,
-    /// What it answers again that was replaced, and since when it answers nothing else.
-    doubted: Option<(Gist, Duration)>,
-    /// Somebody said that it may have changed, and it was not asked since.
-    pub(super) is_told_of: bool,
+    /// The answer that is doubted, and since when there was no other.
+    doubted: Option<(AnswerDigest, Duration)>,
+    /// There was a signal that it may have changed, and it was not asked for since.
+    pub(super) is_announced: bool,
     /// It may have changed since it was asked.
     changed_meanwhile: bool,
     second_looks: std::slice::Iter<'static, Duration>,
-    pub(super) pace: Pace,
-    pub(super) spell: Spell,
+    pub(super) backoff: Backoff,
+    pub(super) outage: Outage,
     pub(super) trouble: Option<(String, Duration)>,
 }
 
@@ -53,87 +53,87 @@ impl Poll {
             place,
             key,
             number: None,
-            told: None,
+            seen_answer: None,
             due: now,
             is_busy: false,
-            rests: false,
+            is_elsewhere: false,
             awaits_basis: false,
             doubted: None,
-            is_told_of: false,
+            is_announced: false,
             changed_meanwhile: false,
             second_looks: [].iter(),
-            pace: Pace::default(),
-            spell: Spell::default(),
+            backoff: Backoff::default(),
+            outage: Outage::default(),
             trouble: None,
         }
     }
 
     /// Whether it is to be asked for when it is due.
     pub(super) fn waits(&self) -> bool {
-        !self.is_busy && !self.rests
+        !self.is_busy && !self.is_elsewhere
     }
 
-    /// How it is asked: of one that may be behind itself, another process may answer.
+    /// How it is asked for. After a doubtful answer over a new connection, which may lead to another process.
     pub(super) fn connection(&self) -> Connection {
         if self.doubted.is_some() { Connection::New } else { Connection::Kept }
     }
 
-    /// Whether an answer is to be told of: one that is doubted only when no other came for a whole interval. Until then
-    /// it is asked again, sooner than usual.
+    /// Whether an answer is believed: a doubtful one only when there was no other for a while. Until then it is asked for
+    /// again, sooner than usual.
     pub(super) fn believes(&mut self, answer: &Answer, now: Duration, interval: Duration) -> bool {
         let Some(doubt) = answer.doubt else {
             self.doubted = None;
             return true;
         };
-        let gist = &answer.told.gist;
-        let doubted = self.doubted.take().filter(|(doubted, _)| doubted == gist);
-        let (gist, since) = doubted.unwrap_or_else(|| (gist.clone(), now));
+        let digest = &answer.seen_answer.digest;
+        let doubted = self.doubted.take().filter(|(doubted, _)| doubted == digest);
+        let (digest, since) = doubted.unwrap_or_else(|| (digest.clone(), now));
         let lasts = doubt.lasts(interval);
         if now >= since + lasts {
             return true;
         }
         let pause = (lasts / DOUBT_LOOKS).max(SHORTEST_DOUBT_PAUSE);
         self.due = self.due.min(now + pause).min(since + lasts);
-        self.doubted = Some((gist, since));
+        self.doubted = Some((digest, since));
         false
     }
 
-    /// It answers what it answered before.
+    /// The answer is the one that was reported last.
     pub(super) fn repeats_itself(&mut self) {
         self.doubted = None;
     }
 
-    /// What speaks against what is stored, and since when.
+    /// What is wrong, and since when.
     pub(super) fn trouble(&self) -> Option<(String, Duration)> {
         let doubt = self.doubted.as_ref().map(|(_, since)| {
-            let why = "Flagsmith may be behind itself: what it answers goes back behind what is stored, so it is asked \
-                       again, and believed if it says nothing else for a while";
+            let why = "Flagsmith's answer is older than what is stored, by its updated_at, so it may be out of date: it is asked for \
+                       again, and believed if the answer stays the same for a while";
             (why.to_owned(), *since)
         });
         self.trouble.clone().or(doubt)
     }
 
-    /// Who is asked first of those that are due: a Flagsmith that is slow has more to do with what somebody told of than
-    /// with questions of routine, as long as those are not late by a whole interval.
+    /// The order of those that are due: with a slow Flagsmith, those with a signal come first, as long as the others are not
+    /// late by a whole interval.
     pub(super) fn rank(&self, now: Duration, interval: Duration) -> (bool, Duration) {
-        let can_wait = !self.is_told_of && now < self.due() + interval;
+        let can_wait = !self.is_announced && now < self.due() + interval;
         (can_wait, self.due())
     }
 
     pub(super) fn due(&self) -> Duration {
-        self.due.max(self.pace.not_before())
+        self.due.max(self.backoff.not_before())
     }
 
     pub(super) fn changed(&mut self, now: Duration) {
         self.due = now;
-        self.is_told_of = true;
+        self.is_announced = true;
         self.changed_meanwhile = self.is_busy;
         self.second_looks = SECOND_LOOKS.iter();
-        self.pace.hurry(now);
+        self.backoff.hurry(now);
     }
 
-    pub(super) fn answered(&mut self, now: Duration, interval: Duration, is_new: bool) -> Vec<News> {
-        self.pace.came_to(&[], now, 0);
+    pub(super) fn answered(&mut self, now: Duration, interval: Duration, is_new: bool) -> Vec<LogLine> {
+        self.backoff.came_to(&[], now, 0);
         self.trouble = None;
         if is_new {
             self.second_looks = [].iter();
@@ -144,21 +144,21 @@ impl Poll {
         } else {
             now + self.second_looks.next().copied().unwrap_or(interval).min(interval)
         };
-        let recovered = self.spell.end(now).map(|spell| format!("recovered {spell}"));
-        recovered.into_iter().map(|line| News::good_of(&self.place, line)).collect()
+        let recovered = self.outage.end(now).map(|outage| format!("recovered {outage}"));
+        recovered.into_iter().map(|line| LogLine::info_of(&self.place, line)).collect()
     }
 
-    pub(super) fn failed(&mut self, failure: Failure, now: Duration, chance: u64) -> Vec<News> {
+    pub(super) fn failed(&mut self, failure: AttemptError, now: Duration, chance: u64) -> Vec<LogLine> {
         self.changed_meanwhile = false;
         self.due = now;
-        if self.rests {
+        if self.is_elsewhere {
             return Vec::new();
         }
-        self.spell.tried(now);
-        let news = self.spell.failed(&failure, now).map(News::trouble);
+        self.outage.tried(now);
+        let lines = self.outage.failed(&failure, now).map(LogLine::warning);
         let since = self.trouble.as_ref().map_or(now, |(_, since)| *since);
         self.trouble = Some((failure.text.clone(), since));
-        self.pace.came_to(&[failure], now, chance);
-        news.into_iter().collect()
+        self.backoff.came_to(&[failure], now, chance);
+        lines.into_iter().collect()
     }
 }

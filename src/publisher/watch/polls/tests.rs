@@ -1,5 +1,5 @@
 use crate::server_keys::parse_server_keys;
-use crate::watch::failure::Failure;
+use crate::watch::attempt_error::AttemptError;
 
 use super::*;
 
@@ -11,13 +11,13 @@ fn at(milliseconds: u64) -> Duration {
 
 fn polls(manifest: &str) -> Polls {
     let mut polls = Polls::new("flagsmith", INTERVAL);
-    assert!(has(&mut polls, manifest).is_empty());
+    assert!(set_manifest(&mut polls, manifest).is_empty());
     polls
 }
 
-fn has(polls: &mut Polls, manifest: &str) -> Vec<Seen> {
+fn set_manifest(polls: &mut Polls, manifest: &str) -> Vec<Observation> {
     let time = Timestamp::from_second(1_772_450_553).unwrap();
-    polls.has(&parse_server_keys(manifest).unwrap(), time, Duration::ZERO)
+    polls.set_manifest(&parse_server_keys(manifest).unwrap(), time, Duration::ZERO)
 }
 
 fn text(key: &str, value: u64) -> String {
@@ -37,7 +37,7 @@ fn nothing(_: &EnvironmentKey) -> Option<Basis> {
 }
 
 fn fails(fetch: &Fetch) -> Fetched {
-    Fetched { environment: fetch.environment.clone(), result: Err(Failure::of("flagsmith: 503".into())) }
+    Fetched { environment: fetch.environment.clone(), result: Err(AttemptError::of("flagsmith: 503".into())) }
 }
 
 /// Asks whenever it is time to, until a moment; when that was, and whether there was something new.
@@ -57,7 +57,7 @@ fn environment(name: &str) -> Changed {
 }
 
 #[test]
-fn an_environment_is_asked_for_once_an_interval_and_told_of_when_it_changed() {
+fn an_environment_is_asked_for_once_an_interval_and_reported_when_it_changed() {
     let mut polls = polls(r#"{"a": ["ser.a"]}"#);
     assert!(!polls.asked_all(|_| false));
     let asked = ask(&mut polls, &text("a", 1), 0, 25_000);
@@ -81,9 +81,9 @@ fn what_may_have_changed_is_asked_for_at_once_and_again_until_it_shows() {
     assert_eq!(ask(&mut polls, &text("a", 2), 15_000, 24_000), [(15_000, true)], "it shows at once");
 }
 
-/// A Flagsmith that takes seconds for an answer is asked first for what somebody told of, but not for ever.
+/// A Flagsmith that takes seconds for an answer is asked first for what may have changed, but not for ever.
 #[test]
-fn what_was_told_of_is_asked_for_before_what_is_due() {
+fn what_may_have_changed_is_asked_for_before_what_is_due() {
     let mut polls = polls(r#"{"a": ["ser.a"], "b": ["ser.b"], "c": ["ser.c"]}"#);
     let next = |polls: &mut Polls, now: u64| {
         polls.next_on(at(now), nothing).map(|fetch| fetch.environment.to_string()).unwrap_or_default()
@@ -108,11 +108,11 @@ fn a_change_while_it_is_being_asked_for_is_not_lost() {
 }
 
 #[test]
-fn a_place_is_told_of_again_if_somebody_needs_it() {
+fn a_place_is_reported_again_if_it_is_needed() {
     let mut polls = polls(r#"{"a": ["ser.a"]}"#);
     ask(&mut polls, &text("a", 1), 0, 100);
-    assert!(polls.again(&Place::new("flagsmith: environment `a`"), at(100)));
-    assert!(!polls.again(&Place::new("a.json"), at(100)));
+    assert!(polls.report_again(&Place::new("flagsmith: environment `a`"), at(100)));
+    assert!(!polls.report_again(&Place::new("a.json"), at(100)));
     assert_eq!(ask(&mut polls, &text("a", 1), 100, 5_000)[0], (100, true));
 }
 
@@ -132,25 +132,25 @@ fn a_flagsmith_that_is_away_is_tried_by_one_and_asked_for_all_when_it_is_back() 
             said += polls.done(fails(&fetch), at(now), 7).1.len();
         }
     }
-    assert_eq!(said, 40, "each is said once");
+    assert_eq!(said, 40, "each is logged once");
     assert_eq!(polls.troubles().len(), 40);
     // Back: the one that tries it finds it so, and the others follow at once.
-    let mut told = 0;
+    let mut reported = 0;
     for now in (60_000..92_000).step_by(10) {
         while let Some(fetch) = polls.next_on(at(now), nothing) {
             let name = fetch.environment.to_string();
-            told += usize::from(polls.done(answers(fetch, &text(&name, 1)), at(now), 7).0.is_some());
+            reported += usize::from(polls.done(answers(fetch, &text(&name, 1)), at(now), 7).0.is_some());
         }
-        if told > 1 {
+        if reported > 1 {
             break;
         }
     }
-    assert_eq!(told, 40);
+    assert_eq!(reported, 40);
     assert!(polls.troubles().is_empty());
 }
 
 #[test]
-fn a_manifest_says_who_is_asked_for_and_with_which_key() {
+fn a_manifest_says_which_environments_are_asked_for_and_with_which_key() {
     let mut polls = polls(
         r#"{"a": [{"key": "ser.old", "active": false}, {"key": "ser.gone", "expires_at": "2020-01-01T00:00:00Z"}, "ser.a"],
             "b": [{"key": "ser.b", "active": false}], "c": ["ser.c"]}"#,
@@ -159,8 +159,8 @@ fn a_manifest_says_who_is_asked_for_and_with_which_key() {
     let asked: Vec<(&str, &str)> =
         fetches.iter().map(|fetch| (fetch.environment.as_str(), fetch.key.reveal())).collect();
     assert_eq!(asked, [("a", "ser.a"), ("c", "ser.c")]);
-    let gone = has(&mut polls, r#"{"a": ["ser.a"]}"#);
-    assert!(matches!(gone.as_slice(), [Seen { state: State::Gone, .. }]));
+    let gone = set_manifest(&mut polls, r#"{"a": ["ser.a"]}"#);
+    assert!(matches!(gone.as_slice(), [Observation { state: PlaceState::Gone, .. }]));
     // What is heard of it later is nothing.
     assert!(polls.done(answers(fetches.remove(1), &text("c", 1)), at(10), 7).0.is_none());
 }
@@ -170,7 +170,7 @@ fn a_key_of_another_environment_is_refused() {
     let mut polls = polls(r#"{"a": ["ser.a"]}"#);
     let fetch = polls.next_on(at(0), nothing).unwrap();
     let (seen, _) = polls.done(answers(fetch, &text("b", 1)), at(10), 7);
-    let Some(Seen { state: State::Broken(why), .. }) = seen else { panic!("{seen:?}") };
+    let Some(Observation { state: PlaceState::Unusable(why), .. }) = seen else { panic!("{seen:?}") };
     assert_eq!(
         why,
         "flagsmith: environment `a`: api_key: the server-side key opens environment `b`, and not `a`, for which the \
@@ -185,10 +185,10 @@ fn an_environment_that_is_published_from_elsewhere_is_not_asked_for() {
     let fetch = polls.next_on(at(0), nothing).unwrap();
     polls.done(fails(&fetch), at(0), 7);
     assert_eq!(polls.troubles().len(), 1);
-    polls.rest(|_, _| true, at(10));
+    polls.pause_elsewhere(|_, _| true, at(10));
     assert!(polls.troubles().is_empty() && polls.asked_all(|_| false));
     assert!(polls.changed(&environment("a"), at(20)));
     assert_eq!((ask(&mut polls, &text("a", 1), 20, 30_000), polls.due()), (vec![], None));
-    polls.rest(|_, _| false, at(30_000));
+    polls.pause_elsewhere(|_, _| false, at(30_000));
     assert_eq!(ask(&mut polls, &text("a", 1), 30_000, 31_000)[0], (30_000, true));
 }

@@ -1,4 +1,4 @@
-//! Why an announcement or a trigger was not taken or a stream not opened, and how that is said over HTTP.
+//! Why an announcement or a trigger was not taken or a stream not opened, and the HTTP answer to it.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
-use crate::announcement::AnnouncementError;
-use crate::hub::Full;
+use crate::hub::HubError;
+use crate::queue_change::QueueChangeError;
 
-/// Seconds after which what has no place now may try again: places become free as streams and origins end.
+/// Seconds after which a caller may try again that a limit refused: streams and origins end.
 const RETRY: &str = "10";
 
 /// The text of each is the `detail` of its answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refusal {
+pub(crate) enum RequestError {
     #[error("Invalid authorization header")]
     Unauthorized,
     #[error("X-Flagsmith-Signature is missing, or not of this body and the webhook's secret")]
@@ -33,36 +33,36 @@ pub(crate) enum Refusal {
     #[error("body is larger than {0} bytes")]
     TooLarge(usize),
     #[error("body could not be read to its end")]
-    Unread,
+    BrokenOff,
     #[error("body did not arrive within {} seconds", .0.as_secs())]
-    Slow(Duration),
+    TooSlow(Duration),
     #[error(transparent)]
-    Announcement(#[from] AnnouncementError),
+    QueueChange(#[from] QueueChangeError),
     #[error(transparent)]
-    Full(#[from] Full),
+    Hub(#[from] HubError),
 }
 
-impl Refusal {
+impl RequestError {
     fn status(&self) -> StatusCode {
         match self {
             Self::Unauthorized | Self::NotSigned => StatusCode::UNAUTHORIZED,
             Self::NotPublishedHere | Self::NothingPublished => StatusCode::NOT_FOUND,
-            Self::Key(_) | Self::KeyNotUtf8 | Self::Announcement(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Key(_) | Self::KeyNotUtf8 | Self::QueueChange(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Unread => StatusCode::BAD_REQUEST,
-            Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::BrokenOff => StatusCode::BAD_REQUEST,
+            Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             // The caller did nothing wrong and may try again, on an origin with a greater limit or less to do.
-            Self::Full(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Hub(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for RequestError {
     fn into_response(self) -> Response {
         let mut response = detail(self.status(), &self.to_string());
         let header = match self {
             Self::Unauthorized => Some((WWW_AUTHENTICATE, "Token")),
-            Self::Full(_) => Some((RETRY_AFTER, RETRY)),
+            Self::Hub(_) => Some((RETRY_AFTER, RETRY)),
             _ => None,
         };
         let header = header.map(|(name, value)| (name, HeaderValue::from_static(value)));

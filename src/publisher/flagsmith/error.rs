@@ -1,20 +1,18 @@
 //! What went wrong while a document was fetched. No message shows a key.
 
-use api::EnvironmentKey;
+use api::{EnvironmentKey, Secret};
 use std::time::Duration;
 
 use thiserror::Error;
 use ureq::http::StatusCode;
 
-use crate::target::Secret;
-
-/// Why a document could not be had.
+/// Why a document could not be fetched.
 #[derive(Debug, Error)]
-#[error("{}: {fault}", what(*.page))]
-pub struct FlagsmithFailed {
+#[error("{}: {kind}", what(*.page))]
+pub struct FlagsmithError {
     /// From 1.
     page: usize,
-    fault: Fault,
+    kind: FlagsmithErrorKind,
 }
 
 fn what(page: usize) -> String {
@@ -25,15 +23,15 @@ fn what(page: usize) -> String {
     }
 }
 
-/// What is wrong with a page.
+/// In which way it failed.
 #[derive(Debug, Error)]
-pub(crate) enum Fault {
+pub(crate) enum FlagsmithErrorKind {
     #[error("{0}")]
     Transport(#[from] ureq::Error),
     #[error("answered {status}{detail}{}", to_be_asked_again(*.asked))]
     Status { status: StatusCode, detail: String, asked: Option<Duration> },
     #[error(transparent)]
-    Page(#[from] PageFault),
+    Page(#[from] PageError),
     #[error("it changed from one page to the next, {beginnings} times over")]
     Changing { beginnings: usize },
     #[error("not tried any more after {} s", after.as_secs())]
@@ -42,10 +40,10 @@ pub(crate) enum Fault {
 
 /// What is wrong with an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum PageFault {
+pub enum PageError {
     #[error("the answer is not UTF-8")]
     Encoding,
-    #[error("the answer is called gzip, and is none, or breaks off")]
+    #[error("the answer is labelled gzip, and is not gzip or breaks off")]
     Gzip,
     /// The parser's place, and no text of the document.
     #[error("the answer is not a JSON object: line {line}, column {column}")]
@@ -56,7 +54,7 @@ pub enum PageFault {
     Link,
     #[error("the answer sends to another server, {server}, which is not followed")]
     Elsewhere { server: String },
-    #[error("the answer sends from one place to the next")]
+    #[error("the answers redirect too often")]
     Redirects,
     #[error("the next page is one that was read before")]
     Round,
@@ -66,9 +64,9 @@ pub enum PageFault {
     TooLarge { bytes: u64 },
 }
 
-impl From<ureq::http::Error> for Fault {
+impl From<ureq::http::Error> for FlagsmithErrorKind {
     fn from(error: ureq::http::Error) -> Self {
-        Fault::Transport(error.into())
+        FlagsmithErrorKind::Transport(error.into())
     }
 }
 
@@ -76,43 +74,44 @@ fn to_be_asked_again(asked: Option<Duration>) -> String {
     asked.map_or_else(String::new, |asked| format!(" (to be asked again after {} s)", asked.as_secs()))
 }
 
-impl FlagsmithFailed {
-    pub(crate) fn of(page: usize, fault: impl Into<Fault>) -> FlagsmithFailed {
-        FlagsmithFailed { page, fault: fault.into() }
+impl FlagsmithError {
+    pub(crate) fn of(page: usize, kind: impl Into<FlagsmithErrorKind>) -> FlagsmithError {
+        FlagsmithError { page, kind: kind.into() }
     }
 
-    pub(crate) fn changing(beginnings: usize) -> FlagsmithFailed {
-        FlagsmithFailed::of(1, Fault::Changing { beginnings })
+    pub(crate) fn changing(beginnings: usize) -> FlagsmithError {
+        FlagsmithError::of(1, FlagsmithErrorKind::Changing { beginnings })
     }
 
     /// How long the server asked not to be asked again.
     pub fn asked_pause(&self) -> Option<Duration> {
-        match &self.fault {
-            Fault::Status { asked, .. } => *asked,
+        match &self.kind {
+            FlagsmithErrorKind::Status { asked, .. } => *asked,
             _ => None,
         }
     }
 
-    /// In which way it failed, without what may differ from one time to the next.
-    pub fn gist(&self) -> String {
-        match &self.fault {
-            Fault::Transport(_) => "transport".to_owned(),
-            Fault::Status { status, .. } => status.to_string(),
-            Fault::Page(PageFault::Json { .. }) => "not a JSON object".to_owned(),
-            fault => fault.to_string(),
+    /// In which way it failed, without what differs from one time to the next.
+    pub fn kind(&self) -> String {
+        match &self.kind {
+            FlagsmithErrorKind::Transport(_) => "transport".to_owned(),
+            FlagsmithErrorKind::Status { status, .. } => status.to_string(),
+            FlagsmithErrorKind::Page(PageError::Json { .. }) => "not a JSON object".to_owned(),
+            kind => kind.to_string(),
         }
     }
 
-    /// Whether the key opens nothing, or there is no such API: what is tried again rarely.
+    /// Whether the key opens nothing, or there is no such API, so that another try soon is of no use.
     pub fn is_final(&self) -> bool {
         let refusals = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::NOT_FOUND];
-        matches!(&self.fault, Fault::Status { status, .. } if refusals.contains(status))
+        matches!(&self.kind, FlagsmithErrorKind::Status { status, .. } if refusals.contains(status))
     }
 
-    /// What it may mean that a key is refused, and what to do.
+    /// What a refused key may mean, and what to do.
     pub fn advice(&self, environment: &EnvironmentKey) -> Option<String> {
         let refusals = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
-        let is_refusal = matches!(&self.fault, Fault::Status { status, .. } if refusals.contains(status));
+        let is_refusal =
+            matches!(&self.kind, FlagsmithErrorKind::Status { status, .. } if refusals.contains(status));
         is_refusal.then(|| {
             format!(
                 "was the key deleted in Flagsmith? List another one in the manifest. The environment? `jackstaff \
@@ -121,28 +120,29 @@ impl FlagsmithFailed {
         })
     }
 
-    /// Whether another try at once may end otherwise.
-    pub(crate) fn may_pass(&self) -> bool {
-        match &self.fault {
-            Fault::Transport(error) => !matches!(
+    /// Whether another try at once may succeed.
+    pub(crate) fn is_transient(&self) -> bool {
+        match &self.kind {
+            FlagsmithErrorKind::Transport(error) => !matches!(
                 error,
                 ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::BodyExceedsLimit(_)
             ),
-            Fault::Status { status, .. } => {
+            FlagsmithErrorKind::Status { status, .. } => {
                 [StatusCode::TOO_MANY_REQUESTS, StatusCode::REQUEST_TIMEOUT].contains(status)
                     || status.is_server_error()
             }
-            // One that broke off may look so.
-            Fault::Page(fault) => {
-                matches!(fault, PageFault::Json { .. } | PageFault::Encoding | PageFault::Gzip)
+            // An answer that broke off may look so.
+            FlagsmithErrorKind::Page(kind) => {
+                matches!(kind, PageError::Json { .. } | PageError::Encoding | PageError::Gzip)
             }
-            Fault::Changing { .. } | Fault::OutOfTime { .. } => false,
+            FlagsmithErrorKind::Changing { .. } | FlagsmithErrorKind::OutOfTime { .. } => false,
         }
     }
 }
 
-/// What an answer says that is no document, on one line: some servers repeat the key that they do not know.
-pub(crate) fn shown(body: &[u8], key: &Secret) -> String {
+/// The start of an answer that is not a document, on one line and without the key: some servers repeat a key that they
+/// do not know.
+pub(crate) fn excerpt(body: &[u8], key: &Secret) -> String {
     const SHOWN: usize = 300;
     let text = String::from_utf8_lossy(body).replace(key.reveal(), "…");
     let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).collect();
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_of_a_refusal() {
-        let key = Secret::parse("ser.abc").unwrap();
+        let key = Secret::parse_token("ser.abc").unwrap();
         for (body, expected) in [
             ("", String::new()),
             (" \r\n", String::new()),
@@ -168,7 +168,7 @@ mod tests {
             ("\x1b[31mred", ": [31mred".into()),
             (&"é".repeat(400), format!(": {}", "é".repeat(300))),
         ] {
-            assert_eq!(shown(body.as_bytes(), &key), expected, "{body:?}");
+            assert_eq!(excerpt(body.as_bytes(), &key), expected, "{body:?}");
         }
     }
 }

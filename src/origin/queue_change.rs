@@ -1,18 +1,14 @@
-//! The body of `queue-change`: `{"updated_at": "2026-03-02T11:22:33.123456+00:00"}`.
+//! The body of `queue-change`: `{"updated_at": "2026-03-02T11:22:33.123456+00:00"}`, as Flagsmith's own core sends it.
 //!
-//! The zone may be missing and is UTC then; unknown members are ignored (`src/api/PROTOCOL.md`, 7.4).
+//! The zone may be missing and is UTC then; members that are not known are ignored (`src/api/PROTOCOL.md`, 7.4).
 
-use std::borrow::Cow;
-
-use api::Revision;
+use api::{Revision, parse_time};
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::Offset;
 use serde_json::Value;
 
 /// Why a body announces nothing.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum AnnouncementError {
+pub(crate) enum QueueChangeError {
     #[error(r#"body is empty, expected {{"updated_at": "<ISO 8601 time>"}}"#)]
     Empty,
     #[error("body is not JSON: {0}")]
@@ -28,47 +24,28 @@ pub(crate) enum AnnouncementError {
 }
 
 /// The time in the body as a revision, see [`revision`].
-pub(crate) fn parse(body: &[u8]) -> Result<Revision, AnnouncementError> {
+pub(crate) fn parse(body: &[u8]) -> Result<Revision, QueueChangeError> {
     if body.trim_ascii().is_empty() {
-        return Err(AnnouncementError::Empty);
+        return Err(QueueChangeError::Empty);
     }
-    let body: Value = serde_json::from_slice(body).map_err(AnnouncementError::NotJson)?;
-    let members = body.as_object().ok_or(AnnouncementError::NotAnObject)?;
-    let updated_at = members.get("updated_at").ok_or(AnnouncementError::Missing)?;
-    let text = updated_at.as_str().ok_or(AnnouncementError::NotAString)?;
-    time(text).map(revision).ok_or(AnnouncementError::NotATime)
+    let body: Value = serde_json::from_slice(body).map_err(QueueChangeError::NotJson)?;
+    let members = body.as_object().ok_or(QueueChangeError::NotAnObject)?;
+    let updated_at = members.get("updated_at").ok_or(QueueChangeError::Missing)?;
+    let text = updated_at.as_str().ok_or(QueueChangeError::NotAString)?;
+    parse_time(text).map(revision).ok_or(QueueChangeError::NotATime)
 }
 
 /// Whole seconds since the epoch, a begun second counted as a whole one; 0 before 1970.
 ///
-/// Up and not down, because a signal must not be lower than the revision of the document it speaks of. Two
-/// changes within a second, the first of them already in the store: rounded down, the announcement of the second
-/// would name a revision that everybody has, and nobody would wait for it. Rounded up it is a second too high at
-/// worst, and whoever hears it looks a few times more than needed; it never reaches a client.
+/// Up and not down, because a signal must not be lower than the revision of the document that it speaks of. Take two
+/// changes within a second, the first of them already in the store: rounded down, the announcement of the second would
+/// name a revision that every edge has, and no edge would wait for it. Rounded up it is a second too high at worst; then
+/// edges look a few times more than needed, and the number never reaches a client.
 ///
-/// "Now", the bound of an announcement, is rounded in the same way, or it would take the rounding back.
+/// "Now", the bound of an announcement, is rounded in the same way. Otherwise it would take the rounding back.
 pub(crate) fn revision(time: Timestamp) -> Revision {
     let begun = u64::from(time.subsec_nanosecond() > 0);
     Revision(u64::try_from(time.as_second()).unwrap_or(0) + begun)
-}
-
-fn time(text: &str) -> Option<Timestamp> {
-    let text = with_short_fraction(text);
-    let zoned = text.parse::<Timestamp>();
-    zoned.or_else(|_| Offset::UTC.to_timestamp(text.parse::<DateTime>()?)).ok()
-}
-
-/// A fraction of a second may have any number of digits, and jiff takes nine. Since [`revision`] only asks
-/// whether there is one, `.0` or `.5` stands for it.
-fn with_short_fraction(text: &str) -> Cow<'_, str> {
-    let Some((whole, rest)) = text.split_once(['.', ',']) else { return text.into() };
-    let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (fraction, zone) = rest.split_at(digits);
-    match fraction.trim_start_matches('0') {
-        _ if fraction.is_empty() => text.into(),
-        "" => format!("{whole}.0{zone}").into(),
-        _ => format!("{whole}.5{zone}").into(),
-    }
 }
 
 #[cfg(test)]
@@ -77,7 +54,7 @@ mod tests {
 
     #[test]
     fn times() {
-        // 1772450553 is 2026-03-02T11:22:33Z, as in the design's table.
+        // 1772450553 is 2026-03-02T11:22:33Z, the revision in most tests.
         for (text, revision) in [
             ("2026-03-02T11:22:33Z", Some(1_772_450_553)),
             ("2026-03-02T11:22:33+00:00", Some(1_772_450_553)),
@@ -112,7 +89,7 @@ mod tests {
             ("2026-03-02T11:22:33Z trailing", None),
             ("2026-03-02T11:22:33\u{663}Z", None),
         ] {
-            assert_eq!(time(text).map(super::revision), revision.map(Revision), "{text}");
+            assert_eq!(parse_time(text).map(super::revision), revision.map(Revision), "{text}");
         }
     }
 
@@ -137,9 +114,9 @@ mod tests {
                 "`updated_at` is not an ISO 8601 time such as 2026-03-02T11:22:33.123456+00:00",
             ),
         ] {
-            let said = parse(body.as_bytes()).map_or_else(|error| error.to_string(), |n| n.to_string());
-            assert_eq!(said, outcome, "{body}");
+            let got = parse(body.as_bytes()).map_or_else(|error| error.to_string(), |n| n.to_string());
+            assert_eq!(got, outcome, "{body}");
         }
-        assert!(matches!(parse(b"{\"updated_at\":\"\xff\"}"), Err(AnnouncementError::NotJson(_))));
+        assert!(matches!(parse(b"{\"updated_at\":\"\xff\"}"), Err(QueueChangeError::NotJson(_))));
     }
 }

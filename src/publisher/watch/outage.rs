@@ -1,17 +1,17 @@
-//! A spell of failures: the first of a kind is said, and further ones rarely.
+//! An outage: the first failure of a kind is logged, and further ones rarely.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::watch::failure::Failure;
+use crate::watch::attempt_error::AttemptError;
 
-/// After what time a failure is said again; each further time after twice as long.
+/// After what time a failure is logged again; each further time after twice as long.
 const FIRST_REMINDER: Duration = Duration::from_secs(60);
 const LONGEST_REMINDER: Duration = Duration::from_secs(3_600);
 
-/// What failed since all was well.
+/// What failed since the last success.
 #[derive(Debug, Default)]
-pub(crate) struct Spell {
+pub(crate) struct Outage {
     began: Option<Duration>,
     tries: usize,
     kinds: BTreeMap<String, Reminder>,
@@ -23,19 +23,19 @@ struct Reminder {
     pause: Duration,
 }
 
-impl Spell {
-    /// Notes a try that failed, or a part of it did.
+impl Outage {
+    /// Counts a try that failed, whole or in part.
     pub(crate) fn tried(&mut self, now: Duration) {
         self.began.get_or_insert(now);
         self.tries += 1;
     }
 
-    /// What there is to say of a failure.
-    pub(crate) fn failed(&mut self, failure: &Failure, now: Duration) -> Option<String> {
+    /// What is to be logged of a failure.
+    pub(crate) fn failed(&mut self, failure: &AttemptError, now: Duration) -> Option<String> {
         let text = &failure.text;
-        let Some(reminder) = self.kinds.get_mut(&failure.gist) else {
+        let Some(reminder) = self.kinds.get_mut(&failure.kind) else {
             self.kinds
-                .insert(failure.gist.clone(), Reminder { due: now + FIRST_REMINDER, pause: FIRST_REMINDER });
+                .insert(failure.kind.clone(), Reminder { due: now + FIRST_REMINDER, pause: FIRST_REMINDER });
             return Some(format!("{text}; it is tried again until it succeeds"));
         };
         if now < reminder.due {
@@ -46,10 +46,10 @@ impl Spell {
         Some(format!("still, {}: {text}", self.so_far(now)))
     }
 
-    /// Ends it. Gives what it took, if there was one.
+    /// Ends it. Gives how many tries and how long it took, if there was one.
     pub(crate) fn end(&mut self, now: Duration) -> Option<String> {
         let said = self.began.map(|_| self.so_far(now));
-        *self = Spell::default();
+        *self = Outage::default();
         said
     }
 
@@ -64,28 +64,28 @@ impl Spell {
 mod tests {
     use super::*;
 
-    fn failure(gist: &str) -> Failure {
-        Failure { gist: gist.into(), text: gist.into(), asked: None }
+    fn failure(kind: &str) -> AttemptError {
+        AttemptError { kind: kind.into(), text: kind.into(), asked: None }
     }
 
     #[test]
-    fn the_same_failure_is_said_rarely() {
-        let mut spell = Spell::default();
+    fn the_same_failure_is_logged_rarely() {
+        let mut outage = Outage::default();
         let mut said = Vec::new();
         // Every 10 seconds for two hours.
         for second in (0..7_200).step_by(10) {
             let now = Duration::from_secs(second);
-            spell.tried(now);
-            said.extend(spell.failed(&failure("writing: 503"), now).map(|_| second));
+            outage.tried(now);
+            said.extend(outage.failed(&failure("writing: 503"), now).map(|_| second));
         }
         assert_eq!(said, [0, 60, 180, 420, 900, 1_860, 3_780]);
         let now = Duration::from_secs(7_200);
         assert_eq!(
-            spell.failed(&failure("writing: 401"), now).as_deref(),
+            outage.failed(&failure("writing: 401"), now).as_deref(),
             Some("writing: 401; it is tried again until it succeeds"),
-            "another one is said at once"
+            "another one is logged at once"
         );
-        assert_eq!(spell.end(now).as_deref(), Some("after 720 failed tries in 7200 s"));
-        assert_eq!(spell.end(now), None);
+        assert_eq!(outage.end(now).as_deref(), Some("after 720 failed tries in 7200 s"));
+        assert_eq!(outage.end(now), None);
     }
 }

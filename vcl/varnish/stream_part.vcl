@@ -1,12 +1,12 @@
-# A segment of a stream: see ../segment.vcl. Varnish goes on with a fetch if all who waited for it have gone, as a POP does.
+# A part of a stream: see ../stream_part.vcl. Varnish goes on with a fetch if all who waited for it have gone, as a POP does.
 
-sub segment_fetch {
+sub stream_part_fetch {
   set bereq.connect_timeout = 2s;
   set bereq.first_byte_timeout = 5s;
   set bereq.between_bytes_timeout = 30s;
 }
 
-sub segment_response {
+sub stream_part_response {
   if (beresp.status == 200 && beresp.http.Content-Type ~ "^text/event-stream") {
     set beresp.uncacheable = false;
     # Varnish takes the age off by itself, and counts what is set from now on.
@@ -27,7 +27,7 @@ sub segment_response {
   }
 }
 
-sub segment_deliver {
+sub stream_part_deliver {
   set resp.http.Cache-Control = "no-cache, no-transform";
   set resp.http.X-Accel-Buffering = "no";
   unset resp.http.Accept-Ranges;

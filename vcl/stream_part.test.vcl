@@ -1,10 +1,10 @@
-// For how long a segment can be joined, and in which form it is kept and handed on.
+// For how long a part can be joined, and in which form it is kept and handed on.
 
 sub no BOOL {
   return false;
 }
 
-describe a_segment_that_begins {
+describe a_part_that_begins {
   before_fetch {
     set req.url = "/sse/environments/demo/stream";
     set beresp.status = 200;
@@ -123,7 +123,7 @@ sub test_deliver {
 }
 
 // @scope: deliver
-// @suite: a shield tells POPs how old a segment is
+// @suite: a shield tells POPs how old a part is
 sub test_deliver_of_a_shield {
   testing.mock("state_is_edge", "no");
   set resp.status = 200;

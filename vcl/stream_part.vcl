@@ -1,4 +1,4 @@
-# A segment of a stream: one response of the origin that is handed on as it comes, to whoever asks while it is fresh.
+# A part of a stream: one response of the origin that is handed on as it comes, to whoever asks while it is fresh.
 #
 # It must never be fresh once it is over, or it would be answered whole, at once, again and again. Three things see to it:
 # - The origin lets it be joined (`max-age`) for three eighths of the time that it lasts.
@@ -8,7 +8,7 @@
 #   is fresh for longer than 20 s.
 # A fetch that breaks is no response, and is not kept.
 
-sub segment_miss {
+sub stream_part_miss {
   set bereq.connect_timeout = 2s;
   # The origin answers at once.
   set bereq.first_byte_timeout = 5s;
@@ -16,7 +16,7 @@ sub segment_miss {
   set bereq.between_bytes_timeout = 30s;
 }
 
-sub segment_fetch {
+sub stream_part_fetch {
   declare local var.longest RTIME;
   if (beresp.status == 200 && beresp.http.Content-Type ~ "^text/event-stream") {
     set beresp.cacheable = true;
@@ -26,8 +26,8 @@ sub segment_fetch {
     if (beresp.ttl > var.longest) {
       set beresp.ttl = var.longest;
     }
-    # An origin that does not say how long its stream can be joined (one without --segment) still serves a rush by one
-    # connection. And so does a segment that came from the shield in its last moment.
+    # An origin that does not say how long its stream can be joined (one without --stream-seconds) still serves a rush by one
+    # connection. And so does a part that came from the shield in its last moment.
     if (beresp.http.Cache-Control !~ "max-age=[0-9]" || beresp.ttl < 1s) {
       set beresp.ttl = 1s;
     }
@@ -50,7 +50,7 @@ sub segment_fetch {
 }
 
 # What the origin said of caching is for the shield's customers, POPs, and not for a client.
-sub segment_deliver {
+sub stream_part_deliver {
   if (state_is_edge()) {
     set resp.http.Cache-Control = "no-cache, no-transform";
     set resp.http.X-Accel-Buffering = "no";

@@ -1,25 +1,25 @@
-//! What was seen of a place.
+//! What is observed at a place.
 
 use std::sync::Arc;
 
 use crate::basis::Basis;
-use crate::source::{Place, Source};
+use crate::source::{DocumentSource, Place};
 
-/// What became of a place.
+/// The state of a place.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct Observation {
     pub place: Place,
-    pub state: State,
+    pub state: PlaceState,
 }
 
 #[derive(Debug, Clone)]
-pub enum State {
+pub enum PlaceState {
     /// It is new, or has other content than before.
     Content(String),
     /// What an API answered, read and understood already.
     Answer(ToPublish),
-    /// The same, and it cannot be understood, for a reason that names the place.
-    Broken(String),
+    /// What an API answered, and it is not a document, for a reason that names the place.
+    Unusable(String),
     Unreadable(String),
     /// It is not there, perhaps for a moment only.
     Missing,
@@ -30,7 +30,7 @@ pub enum State {
 /// A document that is to be published.
 #[derive(Debug, Clone)]
 pub struct ToPublish {
-    pub(crate) source: Arc<Source>,
-    /// Of an answer of an API: what was stored when it was asked for, which it may replace, and nothing else.
+    pub(crate) source: Arc<DocumentSource>,
+    /// For an answer of an API: what was stored when it was asked. The answer may replace this and nothing else.
     pub(crate) basis: Option<Basis>,
 }

@@ -4,23 +4,23 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
-use crate::watch::failure::Failure;
+use crate::watch::attempt_error::AttemptError;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// Chance adds up to as much again, so that many environments do not come back at the same moment.
+/// Chance adds up to as much again, so that many environments are not tried at the same moment.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// Who asks not to be called for longer is called all the same: a mistaken answer must not end it all.
+/// A longer `Retry-After` is cut to this: a mistaken answer must not stop everything.
 const LONGEST_ASKED: Duration = Duration::from_secs(600);
 
 /// When something may be tried: at once, as long as it does not fail; after growing pauses, if it does.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct Backoff {
     pauses: Option<ExponentialBackoff>,
     not_before: Duration,
     asked_until: Duration,
 }
 
-impl Pace {
+impl Backoff {
     pub(crate) fn not_before(&self) -> Duration {
         self.not_before.max(self.asked_until)
     }
@@ -34,10 +34,10 @@ impl Pace {
         self.not_before = self.not_before.min(now);
     }
 
-    /// It was tried, and this failed of it. `chance` spreads the pauses.
-    pub(crate) fn came_to(&mut self, failures: &[Failure], now: Duration, chance: u64) {
+    /// It was tried, with these failures. `chance` spreads the pauses.
+    pub(crate) fn came_to(&mut self, failures: &[AttemptError], now: Duration, chance: u64) {
         if failures.is_empty() {
-            *self = Pace::default();
+            *self = Backoff::default();
             return;
         }
         let asked = failures.iter().filter_map(|failure| failure.asked).max();
@@ -60,34 +60,34 @@ impl Pace {
 mod tests {
     use super::*;
 
-    fn failure(asked: Option<u64>) -> [Failure; 1] {
-        [Failure { gist: "x".into(), text: "x".into(), asked: asked.map(Duration::from_secs) }]
+    fn failure(asked: Option<u64>) -> [AttemptError; 1] {
+        [AttemptError { kind: "x".into(), text: "x".into(), asked: asked.map(Duration::from_secs) }]
     }
 
     #[test]
     fn pauses_grow_to_an_end_and_begin_anew_after_a_success() {
-        let mut pace = Pace::default();
+        let mut backoff = Backoff::default();
         let mut pauses: Vec<Duration> = Vec::new();
         for _ in 0..12 {
-            pace.came_to(&failure(None), Duration::ZERO, 7);
-            pauses.push(pace.not_before());
+            backoff.came_to(&failure(None), Duration::ZERO, 7);
+            pauses.push(backoff.not_before());
         }
         for (number, pause) in pauses.iter().enumerate() {
             let least = (FIRST_PAUSE * (1 << number)).min(LONGEST_PAUSE);
             assert!(*pause >= least && *pause <= least * 2, "{number}: {pauses:?}");
         }
-        pace.came_to(&[], Duration::ZERO, 7);
-        assert_eq!(pace.not_before(), Duration::ZERO);
-        pace.came_to(&failure(None), Duration::ZERO, 7);
-        assert!(pace.not_before() <= FIRST_PAUSE * 2);
+        backoff.came_to(&[], Duration::ZERO, 7);
+        assert_eq!(backoff.not_before(), Duration::ZERO);
+        backoff.came_to(&failure(None), Duration::ZERO, 7);
+        assert!(backoff.not_before() <= FIRST_PAUSE * 2);
     }
 
     #[test]
-    fn who_asks_for_a_pause_gets_it_within_reason() {
+    fn a_pause_that_a_server_asks_for_is_kept_up_to_a_limit() {
         for (asked, expected) in [(60, 60), (86_400, 600)] {
-            let mut pace = Pace::default();
-            pace.came_to(&failure(Some(asked)), Duration::from_secs(5), 7);
-            assert_eq!(pace.not_before(), Duration::from_secs(5 + expected));
+            let mut backoff = Backoff::default();
+            backoff.came_to(&failure(Some(asked)), Duration::from_secs(5), 7);
+            assert_eq!(backoff.not_before(), Duration::from_secs(5 + expected));
         }
     }
 }
