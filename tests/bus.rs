@@ -81,7 +81,7 @@ impl Stream {
             read => read.unwrap(),
         };
         assert!(length > 0, "the stream was closed after {:?}", self.events);
-        self.events.extend(self.reader.read(&bytes[..length]).into_iter().map(|revision| revision.0));
+        self.events.extend(self.reader.read(&bytes[..length]).into_iter().map(|signal| signal.revision.0));
         Some(bytes[..length].to_vec())
     }
 

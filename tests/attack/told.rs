@@ -21,7 +21,7 @@ fn a_copy_behind_what_was_told_is_brought_up_to_date_or_labelled() {
     listening.wait_until_told(newer, PATIENCE);
     drop(listening);
     eventually("the leader is gone", PATIENCE, || {
-        edge.log().contains("jackstaff: segment stream/").then_some(())
+        edge.log().contains("jackstaff: a leader dies on demand").then_some(())
     });
 
     edge.set(&json!({ "fresh": 3600, "fault": { "kv_older": true } }));

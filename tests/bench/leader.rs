@@ -67,7 +67,7 @@ fn segments(tools: &Tools, document: &Value) -> Vec<Segment> {
 
 fn told(edge: &Edge) -> Vec<Segment> {
     let log = edge.log();
-    let lines = log.lines().filter(|line| line.contains("jackstaff: segment stream/"));
+    let lines = log.lines().filter(|line| line.contains("jackstaff: stream part stream/"));
     lines
         .map(|line| {
             let numbers = line.split_whitespace().filter_map(|word| word.parse().ok());

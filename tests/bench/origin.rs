@@ -210,7 +210,7 @@ impl Client {
         let mut bytes = [0; 512];
         let read = self.stream.read(&mut bytes).await.expect("a stream");
         assert!(read > 0, "the origin ended a stream");
-        self.reader.read(&bytes[..read])
+        self.reader.read(&bytes[..read]).into_iter().map(|signal| signal.revision).collect()
     }
 }
 

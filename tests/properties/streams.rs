@@ -61,6 +61,7 @@ proptest! {
             read.extend(reader.read(piece));
             rest = behind;
         }
+        let read: Vec<Revision> = read.into_iter().map(|signal| signal.revision).collect();
         prop_assert_eq!(read, frames.into_iter().filter_map(|(_, told)| told).collect::<Vec<Revision>>());
     }
 

@@ -21,7 +21,7 @@ fn an_sdk_that_cannot_be_served_connects_less_than_five_times_a_minute() {
     let Some(tools) = tools() else { return };
     let Some(python) = installed("sdk/python/bin/python") else { return };
     let without_origin = checked_edge(&tools, &json!({}));
-    let overloaded = checked_edge(&tools, &json!({ "fault": { "segment_error": true } }));
+    let overloaded = checked_edge(&tools, &json!({ "fault": { "part_error": true } }));
     let without_store = edge(&tools, &json!({ "fault": { "kv_error": true } }));
     let unknown = "no-such-environment";
     let whole = ["--server-key", SERVER, "--feature", crate::FEATURE];
@@ -61,7 +61,7 @@ fn an_sdk_that_cannot_be_served_connects_less_than_five_times_a_minute() {
 /// How a client of this key is joined, if it is the first.
 fn role_of_first(edge: &Edge, key: &str) -> String {
     let response = ureq::get(edge.url(&format!("/sse/environments/{key}/stream"))).call().unwrap();
-    let role = response.headers().get("jackstaff-segment");
+    let role = response.headers().get("jackstaff-stream");
     role.and_then(|role| role.to_str().ok()).unwrap_or_default().to_owned()
 }
 

@@ -150,7 +150,7 @@ fn follow(model: &mut dyn Model, agent: &Agent, edge: &str, ear: &mut Ear) -> Re
     if head != (200, "text/event-stream; charset=utf-8", "") {
         return Err(format!("the head of a stream: {head:?}"));
     }
-    ear.seen.join(header("jackstaff-segment"));
+    ear.seen.join(header("jackstaff-stream"));
     let mut body = response.into_body().into_reader();
     let mut bytes = [0; 8 * 1024];
     loop {

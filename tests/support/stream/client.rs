@@ -72,7 +72,7 @@ impl Client {
         if response.status() != 200 {
             return Err(End::Refused(response.status().as_u16()));
         }
-        let segment = response.headers().get("jackstaff-segment");
+        let segment = response.headers().get("jackstaff-stream");
         let segment = segment.and_then(|segment| segment.to_str().ok()).map(str::to_owned);
         self.record(|connection| {
             connection.opened = Some(Instant::now());

@@ -17,7 +17,7 @@ pub struct Connection {
     pub tried: Instant,
     /// When it was answered with a stream.
     pub opened: Option<Instant>,
-    /// The header `jackstaff-segment`: how the client was joined to a segment, and to which.
+    /// The header `jackstaff-stream`: how the client was joined to a segment, and to which.
     pub segment: Option<String>,
     pub heard: Vec<Heard>,
     /// None as long as it is open.

@@ -72,7 +72,7 @@ async fn play(mut stream: TcpStream, script: &[Step]) -> std::io::Result<()> {
         let head = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
         return stream.write_all(head.as_bytes()).await;
     }
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\njackstaff-segment: follower 3\r\n\
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\njackstaff-stream: follower 3\r\n\
                 transfer-encoding: chunked\r\n\r\n";
     stream.write_all(head.as_bytes()).await?;
     for step in script {
