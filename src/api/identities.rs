@@ -37,7 +37,7 @@ pub(crate) fn answer(access: &Access, question: Question, store: &mut dyn Store)
         key: (!switches.composite_key).then(|| asked.identifier.clone()),
         identifier: asked.identifier,
         traits: asked.traits.iter().map(|sent| (sent.key.clone(), sent.value.clone())).collect(),
-        bare,
+        ignore_own_overrides: bare,
     };
     let evaluation = compiled.evaluate(Some(&identity));
 
@@ -51,7 +51,7 @@ pub(crate) fn answer(access: &Access, question: Question, store: &mut dyn Store)
     }
     body.extend_from_slice(br#"],"flags":["#);
     let list = body.len() - 1;
-    let mut writer = Writer::new(evaluation.texts, &mut body);
+    let mut writer = Writer::new(evaluation.default_json, &mut body);
     for flag in &evaluation.flags {
         let hidden = flag.server_only() && access.kind == KeyKind::Client;
         if !hidden && (flag.enabled() || !switches.hide_disabled_flags) {

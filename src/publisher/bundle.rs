@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use api::{Header, KeyKind, Label, Provenance, Revision, Section, bundle, for_nobody, text};
-use engine::{Broken, Compiled, Refusal, Switches, Warning};
+use engine::{Compiled, EncodingError, InputError, Switches, Warning};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
@@ -25,9 +25,9 @@ pub(crate) struct Bundle {
 #[derive(Debug, Error)]
 pub enum BundleRefused {
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] InputError),
     #[error(transparent)]
-    Encoding(#[from] Broken),
+    Encoding(#[from] EncodingError),
     #[error(transparent)]
     Layout(#[from] api::BundleFault),
     #[error("a section could not be compressed: {0}")]

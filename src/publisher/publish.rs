@@ -45,7 +45,7 @@ pub struct Options {
 impl Options {
     /// The edge shows no metadata.
     pub(crate) fn engine(&self) -> engine::Options {
-        engine::Options { anchoring: self.anchoring, lean: true }
+        engine::Options { anchoring: self.anchoring, omit_metadata: true }
     }
 
     /// What of it goes into a bundle, with the version of the format: if it changes, so does the bundle.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use api::{EnvironmentKey, KeyFault, Provenance};
-use engine::{Document, Refusal};
+use engine::{Document, InputError};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -60,7 +60,7 @@ pub enum SourceFault {
     #[error("{place}: could not be read: {error}")]
     Unreadable { place: Place, error: std::io::Error },
     #[error("{place}: {refusal}")]
-    Refused { place: Place, refusal: Refusal },
+    Refused { place: Place, refusal: InputError },
     #[error("{place}: {fault}")]
     Export { place: Place, fault: ExportFault },
     #[error("{place}: api_key: {fault}")]

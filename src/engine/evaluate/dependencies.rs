@@ -6,12 +6,12 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::environment::ArchivedSegment;
-use crate::evaluate::{Chosen, Run};
-use crate::evaluation::Flag;
+use crate::compiled::environment::ArchivedSegment;
+use crate::compiled::property::{ArchivedField, ArchivedTarget};
+use crate::evaluate::evaluator::{ActiveOverride, Evaluator};
+use crate::evaluate::result::Flag;
 use crate::limits;
-use crate::property::{ArchivedField, ArchivedTarget};
-use crate::value::Value;
+use crate::python::value::Value;
 
 /// What is known so far. Empty, and never allocated, while no condition reads a flag.
 #[derive(Default)]
@@ -47,7 +47,7 @@ impl<'e> Dependencies<'e> {
     }
 }
 
-impl<'e> Run<'e> {
+impl<'e> Evaluator<'e> {
     /// Whether a segment matches, on sound ground.
     pub(crate) fn segment_matches(&mut self, index: usize, segment: &'e ArchivedSegment) -> bool {
         if !segment.reads_flags {
@@ -128,7 +128,7 @@ impl<'e> Run<'e> {
 
     /// The override in force for one feature. An identity's own needs no look at segments to win, but they are looked
     /// at all the same: what they read may be cyclic.
-    fn choose(&mut self, feature: usize) -> Option<Chosen<'e>> {
+    fn choose(&mut self, feature: usize) -> Option<ActiveOverride<'e>> {
         let environment = self.environment;
         let mut held = self.identity_override(feature);
         for index in environment.features.get(feature)?.overriding.iter() {
@@ -138,7 +138,7 @@ impl<'e> Run<'e> {
                 continue;
             }
             for overridden in segment.overrides.iter().filter(|o| o.feature.to_native() as usize == feature) {
-                Chosen::offer(&mut held, overridden, segment);
+                ActiveOverride::offer(&mut held, overridden, segment);
             }
         }
         held

@@ -7,7 +7,7 @@ use alloc::string::{String, ToString};
 use serde::de::{self, Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::number::{Integer, Number, float_text};
+use crate::python::number::{Integer, Number, float_text};
 
 /// A trait's value. `Null` counts as not set (engine semantics, section 3).
 #[derive(Debug, Clone, PartialEq)]
