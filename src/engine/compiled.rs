@@ -3,5 +3,6 @@
 
 pub(crate) mod decode;
 pub(crate) mod environment;
+pub(crate) mod overrides;
 pub(crate) mod predicate;
 pub(crate) mod property;

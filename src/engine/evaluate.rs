@@ -4,15 +4,27 @@ mod dependencies;
 mod evaluator;
 mod identity;
 mod result;
+mod visitor;
 
 use self::evaluator::Evaluator;
-pub use self::identity::Identity;
+pub use self::identity::{Identity, OwnOverrides};
 pub use self::result::{Evaluation, Flag, Reason, SegmentMatch};
+pub use self::visitor::{Offer, OverrideSource, SegmentOutcome, Split, Visitor};
 use crate::compiled::decode::Compiled;
 
 impl Compiled {
     /// Evaluates every feature, for an identity or without one. Never fails: what cannot match does not match.
     pub fn evaluate(&self, identity: Option<&Identity>) -> Evaluation<'_> {
-        Evaluator::new(self, identity).evaluate()
+        self.evaluate_with(identity, OwnOverrides::Embedded, &mut ())
+    }
+
+    /// As [`Compiled::evaluate`], with the overrides of the identity from elsewhere, and a visitor that hears of each step.
+    pub fn evaluate_with<'e, V: Visitor>(
+        &'e self,
+        identity: Option<&Identity>,
+        own_overrides: OwnOverrides<'e>,
+        visitor: &mut V,
+    ) -> Evaluation<'e> {
+        Evaluator::new(self, identity, own_overrides, visitor).evaluate()
     }
 }

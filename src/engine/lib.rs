@@ -14,6 +14,9 @@
 //! | bytes → [`Compiled`] | [`Compiled::decode`] | once for a revision |
 //! | [`Compiled`] and an [`Identity`] → [`Evaluation`] | [`Compiled::evaluate`] | per request |
 //!
+//! Two doors of an evaluation, in [`Compiled::evaluate_with`]: a [`Visitor`] hears of each step, and [`OwnOverrides`] says
+//! where the overrides of the identity itself are looked up.
+//!
 //! The rooms of this crate stand on floors. A room imports from the floors below it, never from its own floor or a
 //! floor above; `tests/tidy.rs` checks it.
 //!
@@ -46,8 +49,12 @@ use alloc::string::{String, ToString};
 pub use compile::DefaultJson;
 pub use compiled::decode::Compiled;
 pub use compiled::environment::Environment;
+pub use compiled::overrides::{CompiledOverrides, IdentityOverrides};
 pub use error::{EncodingError, InputError, Warning, WarningKind};
-pub use evaluate::{Evaluation, Flag, Identity, Reason, SegmentMatch};
+pub use evaluate::{
+    Evaluation, Flag, Identity, Offer, OverrideSource, OwnOverrides, Reason, SegmentMatch, SegmentOutcome,
+    Split, Visitor,
+};
 pub use options::{Anchoring, Options};
 pub use python::number::float_text;
 pub use python::value::Value;

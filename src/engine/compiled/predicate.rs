@@ -160,12 +160,14 @@ pub(crate) struct Subject<'a> {
 }
 
 impl ArchivedPredicate {
-    /// Whether the test matches a value (none: not set). `regex` matches a pattern of the environment.
+    /// Whether the predicate matches a value; none if there is no value. `regex` matches a pattern of the environment, and
+    /// `report_percentage` hears what a percentage split hashes to.
     pub(crate) fn matches(
         &self,
         subject: Option<Subject<'_>>,
         segment_key: &str,
         regex: impl FnOnce(u32, &str) -> bool,
+        report_percentage: impl FnOnce(f64),
     ) -> bool {
         let Some(Subject { raw, typed }) = subject else {
             return matches!(self, ArchivedPredicate::IsNotSet);
@@ -181,9 +183,11 @@ impl ArchivedPredicate {
                 modulo_matches(typed, divisor.to_native(), remainder.to_native())
             }
             ArchivedPredicate::In(members) => is_member(raw, members),
-            ArchivedPredicate::Split(share) => {
-                raw.text().is_some_and(|text| split::percentage([segment_key, &text]) <= share.to_native())
-            }
+            ArchivedPredicate::Split(share) => raw.text().is_some_and(|text| {
+                let percentage = split::percentage([segment_key, &text]);
+                report_percentage(percentage);
+                percentage <= share.to_native()
+            }),
             ArchivedPredicate::IsSet => true,
             ArchivedPredicate::IsNotSet | ArchivedPredicate::Never => false,
         }

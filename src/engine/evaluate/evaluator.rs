@@ -1,106 +1,104 @@
-//! One evaluation (engine semantics, section 2): segments, overrides, features.
+//! One evaluation: segments first, then overrides, then features (SEMANTICS.md, 2).
 
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Range;
 
-use super::identity::Identity;
+use super::dependencies::Dependencies;
+use super::identity::{Identity, OwnOverrides};
+use super::result::{Evaluation, Flag, Reason, SegmentMatch, VariantChoice};
+use super::visitor::{Offer, OverrideSource, Split, Visitor};
 use crate::compiled::decode::Compiled;
 use crate::compiled::environment::{
     ArchivedCondition, ArchivedEnvironment, ArchivedFeature, ArchivedFeatureState, ArchivedOverride,
     ArchivedQuantifier, ArchivedRule, ArchivedSegment,
 };
+use crate::compiled::overrides;
 use crate::compiled::predicate::Subject;
 use crate::compiled::property::{ArchivedProperty, ArchivedTarget};
-use crate::evaluate::dependencies::Dependencies;
-use crate::evaluate::result::{Evaluation, Flag, Reason, SegmentMatch, VariantChoice};
 use crate::python::split;
 use crate::python::value::Value;
 
 /// The state of one evaluation.
-pub(crate) struct Evaluator<'e> {
-    pub(crate) compiled: &'e Compiled,
-    pub(crate) environment: &'e ArchivedEnvironment,
+pub(super) struct Evaluator<'e, 'v, V> {
+    compiled: &'e Compiled,
+    pub(super) environment: &'e ArchivedEnvironment,
     identity_key: Option<String>,
-    identity_overrides: &'e [ArchivedOverride],
+    /// The overrides that name the identity itself.
+    own_overrides: &'e [ArchivedOverride],
     /// One for each property.
     property_values: Vec<PropertyValue>,
-    pub(crate) dependencies: Dependencies<'e>,
+    pub(super) dependencies: Dependencies<'e>,
+    pub(super) visitor: &'v mut V,
 }
 
 /// What a property leads to for this identity.
 enum PropertyValue {
-    Nothing,
-    Value {
+    Unset,
+    Set {
         raw: Value,
+        /// The number that a numeric-looking string stands for.
         number: Option<Value>,
     },
-    /// A flag, which is resolved when a condition first asks for it.
+    /// A flag, which is resolved when a condition first reads it.
     Flag,
 }
 
 impl PropertyValue {
     fn new(value: Option<Value>) -> PropertyValue {
         match value {
-            None | Some(Value::Null) => PropertyValue::Nothing,
-            Some(raw) => PropertyValue::Value { number: raw.as_number(), raw },
+            None | Some(Value::Null) => PropertyValue::Unset,
+            Some(raw) => PropertyValue::Set { number: raw.as_number(), raw },
         }
     }
 }
 
-/// An override in force: the segment it comes from, none for an identity's own.
+/// The strongest override of a feature.
 #[derive(Clone, Copy)]
-pub(crate) struct ActiveOverride<'e> {
+pub(super) struct ActiveOverride<'e> {
     overridden: &'e ArchivedOverride,
+    /// The segment that it comes from; none for the identity's own.
     segment: Option<&'e ArchivedSegment>,
 }
 
-impl<'e> ActiveOverride<'e> {
-    /// Offers an override: the stronger one stays, and the first of two equal ones.
-    pub(crate) fn offer(
-        held: &mut Option<ActiveOverride<'e>>,
-        overridden: &'e ArchivedOverride,
-        segment: &'e ArchivedSegment,
-    ) {
-        if held.is_none_or(|held| overridden.rank < held.overridden.rank) {
-            *held = Some(ActiveOverride { overridden, segment: Some(segment) });
-        }
-    }
-}
-
-impl<'e> Evaluator<'e> {
-    pub(super) fn new(compiled: &'e Compiled, identity: Option<&Identity>) -> Evaluator<'e> {
+impl<'e, 'v, V: Visitor> Evaluator<'e, 'v, V> {
+    pub(super) fn new(
+        compiled: &'e Compiled,
+        identity: Option<&Identity>,
+        own_overrides: OwnOverrides<'e>,
+        visitor: &'v mut V,
+    ) -> Evaluator<'e, 'v, V> {
         let environment = compiled.environment();
         let identity_key = identity.map(|identity| match identity.key.as_deref() {
             Some(key) if !key.is_empty() => String::from(key),
             _ => format!("{}_{}", environment.key, identity.identifier),
         });
-        let identity_overrides =
-            identity.filter(|identity| !identity.ignore_own_overrides).and_then(|identity| {
-                let identities = &environment.identity_overrides;
-                let at = identities
-                    .binary_search_by(|entry| entry.identifier.as_str().cmp(identity.identifier.as_str()))
-                    .ok()?;
-                Some(identities[at].overrides.as_slice())
-            });
+        let overridden = identity.filter(|identity| !identity.ignore_own_overrides);
+        let own_overrides = overridden.map(|identity| match own_overrides {
+            OwnOverrides::Embedded => overrides::find(&environment.identity_overrides, &identity.identifier),
+            OwnOverrides::Given(list) => list.of(&identity.identifier),
+        });
         let property_values = property_values(environment, identity, identity_key.as_deref());
         Evaluator {
             compiled,
             environment,
             identity_key,
-            identity_overrides: identity_overrides.unwrap_or_default(),
+            own_overrides: own_overrides.unwrap_or_default(),
             property_values,
             dependencies: Dependencies::default(),
+            visitor,
         }
     }
 
     pub(super) fn evaluate(mut self) -> Evaluation<'e> {
         let environment = self.environment;
-        let mut chosen: Vec<Option<ActiveOverride<'e>>> = vec![None; environment.features.len()];
-        for overridden in self.identity_overrides {
-            if let Some(held) = chosen.get_mut(overridden.feature.to_native() as usize) {
-                *held = Some(ActiveOverride { overridden, segment: None });
+        let mut active: Vec<Option<ActiveOverride<'e>>> = vec![None; environment.features.len()];
+        for overridden in self.own_overrides {
+            let feature = overridden.feature.to_native() as usize;
+            if let Some(strongest) = active.get_mut(feature) {
+                *strongest = Some(self.own_override_offered(feature, overridden));
             }
         }
         let mut segments = Vec::new();
@@ -110,36 +108,48 @@ impl<'e> Evaluator<'e> {
             }
             segments.push(SegmentMatch::new(segment));
             for overridden in segment.overrides.iter() {
-                if let Some(held) = chosen.get_mut(overridden.feature.to_native() as usize) {
-                    ActiveOverride::offer(held, overridden, segment);
+                if let Some(strongest) = active.get_mut(overridden.feature.to_native() as usize) {
+                    self.offer(strongest, overridden, index, segment);
                 }
             }
         }
-        if !self.identity_overrides.is_empty() {
+        if !self.own_overrides.is_empty() {
             segments.push(SegmentMatch::identity_overrides());
         }
-        let flags = environment
-            .features
-            .iter()
-            .zip(chosen)
-            .enumerate()
-            .map(|(index, (feature, chosen))| match self.dependencies.resolved(index) {
-                Some(flag) => flag,
-                None => {
-                    let mut flag = self.flag(feature, chosen);
-                    if self.dependencies.is_cyclic(index) {
-                        flag.reason = Reason::CircularDependency;
-                    }
-                    flag
-                }
-            })
-            .collect();
+        let features = environment.features.iter().zip(active).enumerate();
+        let flags = features.map(|(index, (feature, active))| {
+            let flag = self.final_flag(index, feature, active);
+            self.visitor.flag(index, &flag);
+            flag
+        });
+        let flags = flags.collect();
         Evaluation { default_json: &environment.default_json, flags, segments }
     }
 
-    /// The result for a feature, given the override in force.
-    pub(crate) fn flag(&self, feature: &'e ArchivedFeature, chosen: Option<ActiveOverride<'e>>) -> Flag<'e> {
-        let (state, reason) = match chosen {
+    fn final_flag(
+        &mut self,
+        index: usize,
+        feature: &'e ArchivedFeature,
+        active: Option<ActiveOverride<'e>>,
+    ) -> Flag<'e> {
+        if let Some(flag) = self.dependencies.resolved(index) {
+            return flag;
+        }
+        let mut flag = self.flag(index, feature, active);
+        if self.dependencies.is_cyclic(index) {
+            flag.reason = Reason::CircularDependency;
+        }
+        flag
+    }
+
+    /// The result for a feature, given its strongest override.
+    pub(super) fn flag(
+        &mut self,
+        index: usize,
+        feature: &'e ArchivedFeature,
+        active: Option<ActiveOverride<'e>>,
+    ) -> Flag<'e> {
+        let (state, reason) = match active {
             Some(ActiveOverride { overridden, segment }) => {
                 let segment = segment.map_or(SegmentMatch::IDENTITY_OVERRIDES, |segment| &segment.name);
                 (&overridden.state, Reason::TargetingMatch { segment })
@@ -147,7 +157,7 @@ impl<'e> Evaluator<'e> {
             None if feature.targeted => (&feature.default, Reason::Default),
             None => (&feature.default, Reason::Static),
         };
-        let choice = self.choose_variant(state);
+        let choice = self.choose_variant(index, state);
         let reason = match choice {
             VariantChoice::Variant(variant) => Reason::Split { weight: variant.weight.to_native() },
             VariantChoice::None | VariantChoice::Control => reason,
@@ -155,19 +165,14 @@ impl<'e> Evaluator<'e> {
         Flag { feature, state, choice, reason }
     }
 
-    /// The override that an identity has of its own for a feature.
-    pub(crate) fn identity_override(&self, feature: usize) -> Option<ActiveOverride<'e>> {
-        let overridden =
-            self.identity_overrides.iter().find(|o| o.feature.to_native() as usize == feature)?;
-        Some(ActiveOverride { overridden, segment: None })
-    }
-
-    /// Chooses a variant by the identity's percentage: half-open shares, in order; the rest is control.
-    fn choose_variant(&self, state: &'e ArchivedFeatureState) -> VariantChoice<'e> {
+    /// Chooses a variant by the identity's percentage: half-open shares, in order; the rest is control (SEMANTICS.md,
+    /// 6.2).
+    fn choose_variant(&mut self, feature: usize, state: &'e ArchivedFeatureState) -> VariantChoice<'e> {
         let Some(identity_key) = self.identity_key.as_deref().filter(|_| !state.variants.is_empty()) else {
             return VariantChoice::None;
         };
         let percentage = split::percentage([&state.key, identity_key]);
+        self.visitor.percentage(Split::Variants(feature), percentage);
         let mut start = 0.0;
         for variant in state.variants.iter() {
             let limit = variant.weight.to_native() + start;
@@ -179,69 +184,133 @@ impl<'e> Evaluator<'e> {
         VariantChoice::Control
     }
 
-    /// Whether all rules of a segment match; one without rules never does.
-    pub(crate) fn rules_match(&mut self, segment: &'e ArchivedSegment) -> bool {
-        let rules = self.rules(segment.rules.range());
-        !rules.is_empty() && rules.iter().all(|rule| self.rule_matches(rule, segment))
+    /// The identity's own override of a feature.
+    pub(super) fn own_override(&mut self, feature: usize) -> Option<ActiveOverride<'e>> {
+        let overridden = self.own_overrides.iter().find(|o| o.feature.to_native() as usize == feature)?;
+        Some(self.own_override_offered(feature, overridden))
     }
 
-    fn rules(&self, range: core::ops::Range<usize>) -> &'e [ArchivedRule] {
+    fn own_override_offered(
+        &mut self,
+        feature: usize,
+        overridden: &'e ArchivedOverride,
+    ) -> ActiveOverride<'e> {
+        let rank = overridden.rank.to_native();
+        self.visitor.override_offered(&Offer {
+            feature,
+            source: OverrideSource::Identity,
+            rank,
+            is_strongest: true,
+        });
+        ActiveOverride { overridden, segment: None }
+    }
+
+    /// Offers an override of a segment that matched. The stronger one stays, and the first of two equal ones.
+    pub(super) fn offer(
+        &mut self,
+        strongest: &mut Option<ActiveOverride<'e>>,
+        overridden: &'e ArchivedOverride,
+        index: usize,
+        segment: &'e ArchivedSegment,
+    ) {
+        let is_strongest = strongest.is_none_or(|strongest| overridden.rank < strongest.overridden.rank);
+        if is_strongest {
+            *strongest = Some(ActiveOverride { overridden, segment: Some(segment) });
+        }
+        self.visitor.override_offered(&Offer {
+            feature: overridden.feature.to_native() as usize,
+            source: OverrideSource::Segment(index),
+            rank: overridden.rank.to_native(),
+            is_strongest,
+        });
+    }
+
+    /// Whether all rules of a segment match; a segment without rules never does.
+    pub(super) fn rules_match(&mut self, segment: &'e ArchivedSegment) -> bool {
+        let range = segment.rules.range();
+        let rules = self.rules(range.clone());
+        !rules.is_empty()
+            && rules.iter().zip(range).all(|(rule, index)| self.rule_matches(index, rule, segment))
+    }
+
+    fn rules(&self, range: Range<usize>) -> &'e [ArchivedRule] {
         self.environment.rules.get(range).unwrap_or_default()
     }
 
     /// The rule's quantifier holds over its conditions, and over its rules.
-    fn rule_matches(&mut self, rule: &'e ArchivedRule, segment: &'e ArchivedSegment) -> bool {
-        let conditions = self.environment.conditions.get(rule.conditions.range()).unwrap_or_default();
-        let by_conditions =
-            quantify(&rule.quantifier, conditions, |condition| self.condition_matches(condition, segment));
-        let rules = self.rules(rule.rules.range());
-        // Both are looked at, as in the reference engine: a flag read in a rule may be what closes a cycle.
-        let by_rules = quantify(&rule.quantifier, rules, |rule| self.rule_matches(rule, segment));
-        by_conditions && by_rules
+    fn rule_matches(&mut self, index: usize, rule: &'e ArchivedRule, segment: &'e ArchivedSegment) -> bool {
+        let range = rule.conditions.range();
+        let conditions = self.environment.conditions.get(range.clone()).unwrap_or_default();
+        let by_conditions = quantify(&rule.quantifier, conditions, range.start, |index, condition| {
+            self.condition_matches(index, condition, segment)
+        });
+        let range = rule.rules.range();
+        let rules = self.rules(range.clone());
+        // The rules are evaluated even if the conditions do not match: a flag that they read may close a cycle
+        // (SEMANTICS.md, 8).
+        let by_rules = quantify(&rule.quantifier, rules, range.start, |index, rule| {
+            self.rule_matches(index, rule, segment)
+        });
+        let matched = by_conditions && by_rules;
+        self.visitor.rule(index, matched);
+        matched
     }
 
-    fn condition_matches(&mut self, condition: &'e ArchivedCondition, segment: &'e ArchivedSegment) -> bool {
+    fn condition_matches(
+        &mut self,
+        index: usize,
+        condition: &'e ArchivedCondition,
+        segment: &'e ArchivedSegment,
+    ) -> bool {
         let property = condition.property.to_native() as usize;
         let flag;
         let subject = match self.property_values.get(property) {
-            None | Some(PropertyValue::Nothing) => None,
-            Some(PropertyValue::Value { raw, number }) => {
+            None | Some(PropertyValue::Unset) => None,
+            Some(PropertyValue::Set { raw, number }) => {
                 Some(Subject { raw, typed: number.as_ref().unwrap_or(raw) })
             }
             Some(PropertyValue::Flag) => {
                 flag = PropertyValue::new(self.read_flag(property));
                 match &flag {
-                    PropertyValue::Value { raw, number } => {
+                    PropertyValue::Set { raw, number } => {
                         Some(Subject { raw, typed: number.as_ref().unwrap_or(raw) })
                     }
-                    PropertyValue::Nothing | PropertyValue::Flag => None,
+                    PropertyValue::Unset | PropertyValue::Flag => None,
                 }
             }
         };
-        condition.predicate.matches(subject, &segment.key, |index, text| {
-            let index = index as usize;
-            let pattern = self.environment.patterns.get(index);
-            pattern.is_some_and(|pattern| self.compiled.programs.matches(index, pattern, text))
-        })
+        let regex = |pattern: u32, text: &str| {
+            let at = pattern as usize;
+            let pattern = self.environment.patterns.get(at);
+            pattern.is_some_and(|pattern| self.compiled.programs.matches(at, pattern, text))
+        };
+        let percentage = |percentage| self.visitor.percentage(Split::Condition(index), percentage);
+        let matched = condition.predicate.matches(subject, &segment.key, regex, percentage);
+        self.visitor.condition(index, subject.map(|subject| subject.raw), matched);
+        matched
     }
 }
 
-/// Nothing to look at holds under every quantifier but the unknown one.
+/// Whether a quantifier holds over items, of which `first` is the index of the first. An empty list satisfies every
+/// quantifier but the unknown one.
 fn quantify<'e, T>(
     quantifier: &ArchivedQuantifier,
     items: &'e [T],
-    matches: impl FnMut(&'e T) -> bool,
+    first: usize,
+    mut matches: impl FnMut(usize, &'e T) -> bool,
 ) -> bool {
+    let is_empty = items.is_empty();
+    let mut items = items.iter().zip(first..);
     match quantifier {
         ArchivedQuantifier::Never => false,
-        _ if items.is_empty() => true,
-        ArchivedQuantifier::All => items.iter().all(matches),
-        ArchivedQuantifier::Any => items.iter().any(matches),
-        ArchivedQuantifier::None => !items.iter().any(matches),
+        _ if is_empty => true,
+        ArchivedQuantifier::All => items.all(|(item, index)| matches(index, item)),
+        ArchivedQuantifier::Any => items.any(|(item, index)| matches(index, item)),
+        ArchivedQuantifier::None => !items.any(|(item, index)| matches(index, item)),
     }
 }
 
-/// Looks every property up once.
+/// The values of all properties, each looked up once.
 fn property_values(
     environment: &ArchivedEnvironment,
     identity: Option<&Identity>,
@@ -261,7 +330,7 @@ fn property_values(
         if let Some(value) = property.trait_name.as_deref().and_then(trait_value) {
             return PropertyValue::new(Some(value));
         }
-        let Some(target) = property.target.as_ref() else { return PropertyValue::Nothing };
+        let Some(target) = property.target.as_ref() else { return PropertyValue::Unset };
         PropertyValue::new(match target {
             ArchivedTarget::EnvironmentKey => Some(Value::from(environment.key.as_str())),
             ArchivedTarget::EnvironmentName => Some(Value::from(environment.name.as_str())),

@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::compiled::overrides::CompiledOverrides;
 use crate::python::value::Value;
 use crate::wire::context::Context;
 
@@ -16,6 +17,15 @@ pub struct Identity {
     pub traits: Vec<(String, Value)>,
     /// Evaluates as if no override named this identifier.
     pub ignore_own_overrides: bool,
+}
+
+/// Where the overrides that name the identity itself are looked up.
+#[derive(Debug, Clone, Copy)]
+pub enum OwnOverrides<'e> {
+    /// In the environment.
+    Embedded,
+    /// In this list alone, which was taken from the environment when it was compiled.
+    Given(&'e CompiledOverrides),
 }
 
 impl Context {
