@@ -118,28 +118,21 @@ impl<'e, 'v, V: Visitor> Evaluator<'e, 'v, V> {
         }
         let features = environment.features.iter().zip(active).enumerate();
         let flags = features.map(|(index, (feature, active))| {
-            let flag = self.final_flag(index, feature, active);
+            let flag = match self.dependencies.resolved(index) {
+                Some(flag) => flag,
+                None => {
+                    let mut flag = self.flag(index, feature, active);
+                    if self.dependencies.is_cyclic(index) {
+                        flag.reason = Reason::CircularDependency;
+                    }
+                    flag
+                }
+            };
             self.visitor.flag(index, &flag);
             flag
         });
         let flags = flags.collect();
         Evaluation { default_json: &environment.default_json, flags, segments }
-    }
-
-    fn final_flag(
-        &mut self,
-        index: usize,
-        feature: &'e ArchivedFeature,
-        active: Option<ActiveOverride<'e>>,
-    ) -> Flag<'e> {
-        if let Some(flag) = self.dependencies.resolved(index) {
-            return flag;
-        }
-        let mut flag = self.flag(index, feature, active);
-        if self.dependencies.is_cyclic(index) {
-            flag.reason = Reason::CircularDependency;
-        }
-        flag
     }
 
     /// The result for a feature, given its strongest override.
@@ -228,9 +221,10 @@ impl<'e, 'v, V: Visitor> Evaluator<'e, 'v, V> {
     /// Whether all rules of a segment match; a segment without rules never does.
     pub(super) fn rules_match(&mut self, segment: &'e ArchivedSegment) -> bool {
         let range = segment.rules.range();
-        let rules = self.rules(range.clone());
-        !rules.is_empty()
-            && rules.iter().zip(range).all(|(rule, index)| self.rule_matches(index, rule, segment))
+        let first = range.start;
+        let rules = self.rules(range);
+        let mut rules_with_index = rules.iter().enumerate().map(|(place, rule)| (first + place, rule));
+        !rules.is_empty() && rules_with_index.all(|(index, rule)| self.rule_matches(index, rule, segment))
     }
 
     fn rules(&self, range: Range<usize>) -> &'e [ArchivedRule] {
@@ -299,14 +293,13 @@ fn quantify<'e, T>(
     first: usize,
     mut matches: impl FnMut(usize, &'e T) -> bool,
 ) -> bool {
-    let is_empty = items.is_empty();
-    let mut items = items.iter().zip(first..);
+    let mut items_with_index = items.iter().enumerate().map(|(place, item)| (first + place, item));
     match quantifier {
         ArchivedQuantifier::Never => false,
-        _ if is_empty => true,
-        ArchivedQuantifier::All => items.all(|(item, index)| matches(index, item)),
-        ArchivedQuantifier::Any => items.any(|(item, index)| matches(index, item)),
-        ArchivedQuantifier::None => !items.any(|(item, index)| matches(index, item)),
+        _ if items.is_empty() => true,
+        ArchivedQuantifier::All => items_with_index.all(|(index, item)| matches(index, item)),
+        ArchivedQuantifier::Any => items_with_index.any(|(index, item)| matches(index, item)),
+        ArchivedQuantifier::None => !items_with_index.any(|(index, item)| matches(index, item)),
     }
 }
 
