@@ -39,7 +39,7 @@ use crate::wire::json;
 /// | lists | empty |
 ///
 /// Numbers may be written as strings. Several entries of `identity_overrides` for one identity are put together. Members
-/// that are not listed in the reference are left out.
+/// that this crate does not know are left out.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(expecting = "an object")]
 pub struct Document {

@@ -65,8 +65,8 @@ fn texts_that_are_numbers_count_as_such_in_conditions() {
     }));
 }
 
-/// The expected colours and halves were computed by another program, from the description of hashing in the
-/// engine semantics, section 6.1.
+/// The expected colours and halves were computed by another program, from the description of hashing in
+/// src/engine/SEMANTICS.md, 6.1.
 #[test]
 fn what_is_hashed_depends_on_the_switch() {
     let composite = edge(&shop());
