@@ -89,7 +89,7 @@ fn the_top_level_holds_what_it_should() {
 }
 
 /// Pages whose numbered sections are cited, as in "`PROTOCOL.md`, 1.2 and 5.4".
-const CITED: [&str; 1] = ["src/api/PROTOCOL.md"];
+const CITED: [&str; 2] = ["src/api/PROTOCOL.md", "src/engine/SEMANTICS.md"];
 
 #[test]
 fn cited_sections_exist() {
@@ -200,4 +200,56 @@ fn modules_do_not_import_in_a_circle() {
         }
         assert!(imports.is_empty(), "circles in {folder}, among {imports:#?}");
     }
+}
+
+/// The rooms of the engine, floor by floor, the lowest first. A room imports from lower floors alone.
+const ENGINE_FLOORS: [&[&str]; 4] = [
+    &["python", "options", "error", "limits"],
+    &["wire", "pattern"],
+    &["compiled"],
+    &["compile", "evaluate"],
+];
+
+#[test]
+fn rooms_of_the_engine_import_downwards_only() {
+    let folder = workspace().join("src/engine");
+    let floor = |room: &str| ENGINE_FLOORS.iter().position(|rooms| rooms.contains(&room));
+    let mut upward = Vec::new();
+    for file in files_under("src/engine", &["rs"]) {
+        let path = file.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
+        let room = path.split(['/', '.']).next().unwrap().to_owned();
+        if room == "lib" || room == "tests" {
+            continue;
+        }
+        let own = floor(&room).unwrap_or_else(|| panic!("{path} is in no room"));
+        let text = fs::read_to_string(&file).unwrap();
+        let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            for imported in line.split("crate::").skip(1) {
+                let imported = imported.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
+                let is_below = floor(imported).is_some_and(|floor| floor < own);
+                if imported != room && !is_below {
+                    upward.push(format!("{path}: {}", line.trim()));
+                }
+            }
+        }
+    }
+    assert!(upward.is_empty(), "imports from the same floor or above:\n{}", upward.join("\n"));
+}
+
+/// The files of these kinds in a folder and the folders in it.
+fn files_under(folder: &str, kinds: &[&str]) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![workspace().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kinds.iter().any(|wanted| kind == *wanted)) {
+                found.push(path);
+            }
+        }
+    }
+    found
 }

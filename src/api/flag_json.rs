@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use engine::{Compiled, DefaultFlag, Flag, Switches, Text};
+use engine::{Compiled, DefaultFlag, DefaultJson, Flag, Switches};
 
 use crate::key::KeyKind;
 use crate::visible::is_visible;
@@ -16,7 +16,7 @@ const CONTROL: &str = "\"control\"";
 
 /// A flag's JSON for an identity, in its feature's default state: `{"feature":{"id":…},"enabled":true,
 /// "feature_state_value":"x","variant":null}`. What stands in front of the state is the same for every state.
-pub fn flag_json(flag: DefaultFlag<'_>) -> Text {
+pub fn flag_json(flag: DefaultFlag<'_>) -> DefaultJson {
     #[derive(serde::Serialize)]
     struct Feature<'a> {
         id: i64,
@@ -25,11 +25,11 @@ pub fn flag_json(flag: DefaultFlag<'_>) -> Text {
     }
     let feature = Feature { id: flag.id, name: flag.name, r#type: flag.kind };
     let feature = serde_json::to_string(&feature).unwrap_or_default();
-    let head = format!(r#"{{"feature":{feature},"enabled":"#);
+    let prefix = format!(r#"{{"feature":{feature},"enabled":"#);
     let variant = if flag.kind == MULTIVARIATE { CONTROL } else { "null" };
-    let whole =
-        format!(r#"{head}{},"feature_state_value":{},"variant":{variant}}}"#, flag.enabled, flag.value);
-    Text { head: head.len(), whole }
+    let json =
+        format!(r#"{prefix}{},"feature_state_value":{},"variant":{variant}}}"#, flag.enabled, flag.value);
+    DefaultJson { prefix_len: prefix.len(), json }
 }
 
 /// The variant of a flag that is not in its default state, as JSON: as in Flagsmith's API, the type of the feature decides
@@ -50,7 +50,7 @@ pub(crate) fn finished_list(compiled: &Compiled, kind: KeyKind, switches: Switch
     let shown = evaluation.flags.iter().filter(|flag| is_visible(flag, kind, switches.hide_disabled_flags));
     let flags: Vec<String> = shown
         .map(|flag| {
-            let head = evaluation.texts.get(flag.head()).unwrap_or_default();
+            let head = evaluation.default_json.get(flag.json_prefix()).unwrap_or_default();
             format!(r#"{head}{},"feature_state_value":{}}}"#, flag.enabled(), flag.value())
         })
         .collect();
@@ -73,7 +73,7 @@ impl<'a> Writer<'a> {
     }
 
     pub(crate) fn write(&mut self, flag: &Flag<'_>) {
-        if let Some(text) = flag.text() {
+        if let Some(text) = flag.default_json() {
             // One byte lies between neighbours, the comma.
             if !self.pending.is_empty() && text.start == self.pending.end + 1 {
                 self.pending.end = text.end;
@@ -85,7 +85,7 @@ impl<'a> Writer<'a> {
         }
         self.flush();
         self.comma();
-        let head = self.texts.get(flag.head()).unwrap_or_default();
+        let head = self.texts.get(flag.json_prefix()).unwrap_or_default();
         self.out.extend_from_slice(head.as_bytes());
         let enabled: &[u8] = if flag.enabled() { b"true" } else { b"false" };
         self.out.extend_from_slice(enabled);

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
 use clap::{Args, ValueEnum};
-use engine::{Anchoring, Compiled, Document, Evaluation, Identity, Options, Text, Value};
+use engine::{Anchoring, Compiled, DefaultJson, Document, Evaluation, Identity, Options, Value};
 use serde_json::json;
 
 /// Evaluate contexts from standard input, or one document for one identity
@@ -64,7 +64,7 @@ fn parse_trait(text: &str) -> Result<(String, Value)> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let options = Options { anchoring: arguments.regex_anchor.into(), lean: false };
+    let options = Options { anchoring: arguments.regex_anchor.into(), omit_metadata: false };
     let (result, code) = match &arguments.document {
         Some(file) => (evaluate_document(file, arguments, options), 1),
         None => (evaluate_lines(options), 2),
@@ -99,7 +99,7 @@ fn evaluate_lines(options: Options) -> Result<()> {
 
 fn answer(line: &[u8], options: Options) -> String {
     let result = match std::str::from_utf8(line) {
-        Ok(text) => engine::evaluate_context(text, options).map_err(|refusal| refusal.to_string()),
+        Ok(text) => engine::evaluate_context(text, options).map_err(|error| error.to_string()),
         Err(error) => Err(format!("not UTF-8: {error}")),
     };
     result.unwrap_or_else(|error| json!({ "error": error }).to_string())
@@ -110,7 +110,7 @@ fn evaluate_document(file: &Path, arguments: &Arguments, options: Options) -> Re
     let text = fs::read_to_string(file).with_context(|| format!("{name} could not be read"))?;
     let document = Document::parse(&text).with_context(|| name.to_string())?;
     let (environment, warnings) =
-        document.compile(options, |_| Text::default()).with_context(|| name.to_string())?;
+        document.compile(options, |_| DefaultJson::default()).with_context(|| name.to_string())?;
     for warning in warnings {
         eprintln!("{name}: warning: {warning}");
     }
@@ -119,7 +119,7 @@ fn evaluate_document(file: &Path, arguments: &Arguments, options: Options) -> Re
         identifier: identifier.clone(),
         key: (!document.switches().composite_key).then(|| identifier.clone()),
         traits: arguments.traits.clone(),
-        bare: false,
+        ignore_own_overrides: false,
     });
     let evaluation = compiled.evaluate(identity.as_ref());
     if arguments.json {

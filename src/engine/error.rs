@@ -5,23 +5,23 @@ use core::fmt;
 
 use thiserror::Error;
 
-/// Input that is no environment, or no evaluation context: nothing of it is used.
+/// Input that is neither an environment document nor an evaluation context. Nothing of it is used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{place}: {fault}")]
-pub struct Refusal {
+pub struct InputError {
     /// Where: a path of members such as `feature_states[3].feature.name`.
     pub place: String,
     /// What: a lower-case sentence without a full stop.
     pub fault: String,
 }
 
-impl Refusal {
+impl InputError {
     pub(crate) fn new(place: impl Into<String>, fault: impl Into<String>) -> Self {
-        Refusal { place: place.into(), fault: fault.into() }
+        InputError { place: place.into(), fault: fault.into() }
     }
 }
 
-/// Something about an environment that is published all the same, and that somebody should know.
+/// A finding about an environment that is published all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// Where, in the words of the document: "segment `beta`, condition 2".
@@ -48,7 +48,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Bytes that are no encoded environment: cut short, overwritten, or made by somebody else.
+/// Bytes that are not an encoded environment: cut short, overwritten, or of another format.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("not a compiled environment: {0}")]
-pub struct Broken(pub(crate) String);
+pub struct EncodingError(pub(crate) String);

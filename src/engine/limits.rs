@@ -3,10 +3,10 @@
 
 /// Levels of rules within rules. Flagsmith's own screens write two.
 pub(crate) const RULE_DEPTH: usize = 32;
-/// Flags read by conditions of segments that override flags read by …, at one stretch.
+/// The length of a chain of flags that read each other.
 pub(crate) const DEPENDENCY_DEPTH: usize = 64;
-/// Times that an evaluation resolves a flag again which it had found on a cycle. Seven tangled flags need a few dozen.
-pub(crate) const SECOND_LOOKS: usize = 1_000;
+/// How often one evaluation resolves cyclic flags again. Seven tangled flags need a few dozen attempts.
+pub(crate) const CYCLE_RETRIES: usize = 1_000;
 pub(crate) const FEATURES: usize = 20_000;
 pub(crate) const SEGMENTS: usize = 20_000;
 /// Conditions and rules of all segments together.

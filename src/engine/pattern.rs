@@ -8,6 +8,11 @@
 //! `$` takes the last line break along; `\w` and `\b` go by Unicode's word characters, which leaves Python's `²` out and has
 //! marks in.
 
+mod automaton;
+mod class;
+mod dialect;
+mod inline_flags;
+
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -17,10 +22,10 @@ use regex_automata::dfa::{Automaton, sparse};
 use regex_automata::{Anchored, Input};
 use rkyv::{Archive, Serialize};
 
-use crate::automaton::{self, Hint};
-use crate::compile::Anchoring;
-use crate::dialect::{Alphabet, translate};
+use self::automaton::Hint;
+use self::dialect::{Alphabet, translate};
 use crate::limits;
+use crate::options::Anchoring;
 
 /// A pattern that compiled when its document was published.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Archive, Serialize)]
@@ -168,7 +173,7 @@ mod tests {
         }
     }
 
-    /// Flags, boundaries, classes and anchors, on texts that hit and miss each of them.
+    /// InlineFlags, boundaries, classes and anchors, on texts that hit and miss each of them.
     #[test]
     #[cfg(feature = "automata")]
     fn the_automaton_and_the_full_engine_agree() {

@@ -141,7 +141,8 @@ mod tests {
             text,
             "event: environment_updated\ndata: {\"updated_at\": 1772450553.0, \"ahead\": true}\n\n"
         );
-        assert_eq!(signal::Reader::default().read(text.as_bytes()), [Revision(1_772_450_553)]);
+        let signal = signal::Signal { revision: Revision(1_772_450_553), ahead: true };
+        assert_eq!(signal::Reader::default().read(text.as_bytes()), [signal]);
         assert_eq!(event(announcement(7, false)), signal::event(Revision(7)));
     }
 }

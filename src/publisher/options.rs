@@ -20,7 +20,7 @@ pub struct PublishOptions {
 impl PublishOptions {
     /// The edge shows no metadata.
     pub(crate) fn engine(&self) -> engine::Options {
-        engine::Options { anchoring: self.anchoring, lean: true }
+        engine::Options { anchoring: self.anchoring, omit_metadata: true }
     }
 
     /// The options that change a bundle, with the version of the format: if this text changes, so does the bundle.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use api::{EnvironmentKey, KeyError, Provenance, parse_time};
-use engine::{Document, Refusal};
+use engine::{Document, InputError};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -58,7 +58,7 @@ pub enum SourceError {
     #[error("{place}: could not be read: {error}")]
     Unreadable { place: Place, error: std::io::Error },
     #[error("{place}: {refusal}")]
-    Refused { place: Place, refusal: Refusal },
+    Refused { place: Place, refusal: InputError },
     #[error("{place}: {fault}")]
     Export { place: Place, fault: ExportError },
     #[error("{place}: api_key: {fault}")]

@@ -60,7 +60,7 @@ impl Ours {
                 .iter()
                 .map(|(key, value)| (key.clone(), Value::from_json(&value.to_string()).expect("a scalar")))
                 .collect(),
-            bare: false,
+            ignore_own_overrides: false,
         };
         Ours {
             compiled: Compiled::decode(encoded).expect("what was encoded is decoded"),

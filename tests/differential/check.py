@@ -101,7 +101,7 @@ def report(what: str, findings: Findings) -> list[str]:
     print(f"{findings.as_published} compared with the engine as published, {changed} with it changed by:")
     differences = [d for d in DIFFERENCES if what == "documents" or d.name not in OF_DOCUMENTS]
     for difference in differences:
-        print(f"  {findings.touched[difference.name]:7}  {difference.name} (row {difference.row})")
+        print(f"  {findings.touched[difference.name]:7}  {difference.name} ({difference.section})")
     findings.coverage.print()
     if what == "documents":
         return [f"the difference `{name}`" for name in OF_DOCUMENTS if not findings.touched[name]]

@@ -1,8 +1,8 @@
 """Where Jackstaff differs from the published Python engine on purpose: all of it, each with its reason.
 
-`row`: the row of the comparison of engines ("engine semantics", section 9) that the difference decides; the rows are
-named there by topic. "error policy" is that section's last paragraph: one bad part of an environment never costs the rest
-its flags, so that what makes the engine raise is a part that does not match, and what is no context at all is refused.
+`section`: where `src/engine/SEMANTICS.md` states what Jackstaff does instead. The common rule is SEMANTICS.md, 9.3: one bad
+part of an environment never costs the rest its flags, so a part that makes the engine raise is a part that does not match, and
+input that is not a context at all is refused.
 """
 
 import json
@@ -26,7 +26,7 @@ except ImportError:  # Python before 3.11
 @dataclass(frozen=True)
 class Difference:
     name: str
-    row: str
+    section: str
     reason: str
 
 
@@ -36,93 +36,93 @@ OF_DOCUMENTS = {"bare identifiers", "identity overrides", "variants of identitie
 DIFFERENCES = [
     Difference(
         "numeric-looking text",
-        "2, numeric-looking strings become numbers",
+        "SEMANTICS.md, 3.2",
         "IN, CONTAINS, NOT_CONTAINS, REGEX and hashing decide on the text as it came: the engine makes 7 of the identifier"
         ' "007", and then misses the override of that identity. The six comparisons do as the engine does.',
     ),
     Difference(
         "modulo raises",
-        "12, MODULO divisor 0",
+        "SEMANTICS.md, 5.4",
         "A remainder of a division by zero, or of an integer beyond all floats, matches nothing; the engine raises.",
     ),
     Difference(
         "invalid pattern",
-        "13, invalid regex",
+        "SEMANTICS.md, 5.3",
         "A pattern that is none matches nothing, with a warning at publication; the engine raises.",
     ),
     Difference(
         "unsupported pattern",
-        "13, invalid regex",
+        "SEMANTICS.md, 5.3",
         "Look-around, back-references, conditions on groups, possessive quantifiers and atomic groups need backtracking."
         " Patterns run in linear time here, so these count as invalid, with a warning at publication; so do characters by"
         r" name (\N{…}) and repetitions whose program passes 1 MiB.",
     ),
     Difference(
         "word characters",
-        "13, invalid regex (dialect)",
+        "SEMANTICS.md, 5.3",
         r"\w, \W, \b and \B go by Unicode's word characters, which have marks, joiners and connectors and lack numbers such"
         r" as ²; for Python's own the edge would have to carry tables. \B holds in an empty text, as in Python from 3.14.",
     ),
     Difference(
         "end before the last line break",
-        "13, invalid regex (dialect)",
+        "SEMANTICS.md, 5.3",
         "$ takes the last line break with it, so that nothing after it in the pattern can match that once more.",
     ),
     Difference(
         "other paths",
-        "9.1, paths with wildcards, indices and filters",
+        "SEMANTICS.md, 3.1",
         "Conditions read members of $.identity, $.environment and $.flags. Any other path selects nothing, with a warning at"
         " publication: what the edge reads holds no JSON to search.",
     ),
     Difference(
         "operand",
-        "error policy; 9.1, condition value missing, null, a list, an integer",
+        "SEMANTICS.md, 5",
         "A condition value that is a number or a bool is taken as its text; one that is missing, null, an object, or a list"
         " for another operator than IN matches nothing. The engine mostly raises, or compares with the text 'None'.",
     ),
     Difference(
         "list in Python's own JSON",
-        "error policy",
+        "SEMANTICS.md, 5.5",
         "The text of an IN list is JSON as published: NaN, Infinity and halves of surrogate pairs, which Python's reader"
         " takes, make it plain text. Lists and objects within a list are no members, not even as Python prints them.",
     ),
     Difference(
         "unknown rule type",
-        "error policy; 9.1, unknown rule type",
+        "SEMANTICS.md, 4",
         "Such a rule never matches, with a warning at publication; the engine raises, or matches if the rule is empty.",
     ),
     Difference(
         "tolerated members",
-        "error policy; 9.1, keys that are integers, absent members, labels of features",
+        "SEMANTICS.md, 9.3",
         "Read as their defaults: members that are null or absent where the schema wants a list, an object or a name, and"
         " variants without priority (weakest). Integers for keys are their text; a feature is known by its name.",
     ),
     Difference(
         "refused",
-        "error policy; 9.1, refuse",
+        "SEMANTICS.md, 9.3",
         "What breaks the schema otherwise is refused whole, with the member at fault; the engine raises when it comes to"
         " use the member, and passes odd types through.",
     ),
     Difference(
         "shortest weight",
-        "9.1, one variant of weight 100.0",
+        "SEMANTICS.md, 6.3",
         "The reason of a split says 30 for a weight of 30.0, as all engines but this one do.",
     ),
     Difference(
         "bare identifiers",
-        "none: not the engine, but what stands around it (section 7)",
+        "SEMANTICS.md, 7",
         "Where a document says so (use_identity_composite_key_for_hashing), identities are hashed by their bare identifier, as"
         " Flagsmith's own API does; the SDK's local evaluation does not look at the switch.",
     ),
     Difference(
         "identity overrides",
-        "none: not the engine, but what stands around it (section 7)",
+        "SEMANTICS.md, 7",
         "They are found by the identifier. The SDK has a segment for each set of overrides, with a condition on"
         " $.identity.identifier, so that several may match, and a trait of that very name gets a client those of others.",
     ),
     Difference(
         "variants of identities",
-        "none: not the engine, but what stands around it (section 7)",
+        "SEMANTICS.md, 7",
         "Flagsmith's pages pin somebody to a variation by the shares of the identity's override. Flagsmith's own API and the"
         " SDKs of Node and Java evaluate them; the SDKs of Python and Go leave them out, and give the override's own value.",
     ),

@@ -2,21 +2,21 @@ use engine::{Anchoring, Compiled, Context, Options, evaluate_context};
 
 use crate::Outcome;
 
-/// A context is refused, or evaluated: the same way each time, and through the parts as in one go. Metadata is all
-/// that a lean environment lacks.
+/// A context is refused or evaluated, the same way each time; step by step or in one call. Without metadata, nothing
+/// else changes.
 pub fn context(text: &str) {
     for anchoring in [Anchoring::Start, Anchoring::Search] {
-        let options = Options { anchoring, lean: false };
+        let options = Options { anchoring, omit_metadata: false };
         let result = evaluate_context(text, options);
         assert_eq!(result, evaluate_context(text, options), "the same context gave two results");
-        let lean = evaluate_context(text, Options { lean: true, ..options });
-        match (result, lean) {
-            (Ok(result), Ok(lean)) => {
+        let without = evaluate_context(text, Options { omit_metadata: true, ..options });
+        match (result, without) {
+            (Ok(result), Ok(without)) => {
                 assert_eq!(result, in_parts(text, options));
-                let (result, lean) = (Outcome::parse(&result), Outcome::parse(&lean));
-                assert_eq!(result.without_metadata(), lean.without_metadata());
+                let (result, without) = (Outcome::parse(&result), Outcome::parse(&without));
+                assert_eq!(result.without_metadata(), without.without_metadata());
             }
-            (result, lean) => assert_eq!(result, lean),
+            (result, without) => assert_eq!(result, without),
         }
     }
 }

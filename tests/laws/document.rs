@@ -50,13 +50,13 @@ fn only_compared_content_is_served(document: &Document, environment: &Environmen
 /// The JSON of a flag, and the part of it in front of the state, agree with the flag.
 fn texts_are_those_of_the_flags(evaluation: &Evaluation<'_>) {
     for flag in &evaluation.flags {
-        let head = &evaluation.texts[flag.head()];
+        let head = &evaluation.default_json[flag.json_prefix()];
         let written = format!(r#"{head}{},"feature_state_value":{}"#, flag.enabled(), flag.value());
         let read: serde_json::Result<serde::de::IgnoredAny> = serde_json::from_str(&format!("{written}}}"));
         assert!(read.is_ok(), "{written}");
-        if let Some(text) = flag.text() {
+        if let Some(text) = flag.default_json() {
             let variants = [r#","variant":null}"#, r#","variant":"control"}"#];
-            let text = &evaluation.texts[text];
+            let text = &evaluation.default_json[text];
             assert!(variants.iter().any(|variant| text == format!("{written}{variant}")), "{text}");
         }
     }

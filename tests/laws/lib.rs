@@ -47,10 +47,10 @@ pub fn audience(identifiers: &[&str]) -> Vec<Option<Identity>> {
             identifier: (*identifier).to_owned(),
             key: Some((*identifier).to_owned()),
             traits: traits.clone(),
-            bare: false,
+            ignore_own_overrides: false,
         };
         let blank = Identity { key: None, traits: Vec::new(), ..full.clone() };
-        let bare = Identity { bare: true, ..blank.clone() };
+        let bare = Identity { ignore_own_overrides: true, ..blank.clone() };
         [Some(full), Some(blank), Some(bare)]
     };
     identifiers.iter().flat_map(identities).chain([None]).collect()

@@ -21,7 +21,7 @@ fn identities(name: &str) -> impl Iterator<Item = Identity> {
         identifier: format!("{name}{number}"),
         key: None,
         traits: Vec::new(),
-        bare: false,
+        ignore_own_overrides: false,
     })
 }
 

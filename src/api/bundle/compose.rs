@@ -2,7 +2,7 @@
 
 use std::io;
 
-use engine::{Broken, Compiled, Document, Options, Refusal, Warning};
+use engine::{Compiled, Document, EncodingError, InputError, Options, Warning};
 use thiserror::Error;
 
 use super::{BundleError, Header, Label, Section, write};
@@ -21,9 +21,9 @@ pub struct Composed {
 #[derive(Debug, Error)]
 pub enum ComposeError {
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] InputError),
     #[error(transparent)]
-    Encoding(#[from] Broken),
+    Encoding(#[from] EncodingError),
     #[error(transparent)]
     Layout(#[from] BundleError),
     #[error("a section could not be compressed: {0}")]

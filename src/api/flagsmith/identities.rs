@@ -50,7 +50,7 @@ pub(super) fn answer<S: Store>(
         key: (!switches.composite_key).then(|| asked.identifier.clone()),
         identifier: asked.identifier,
         traits: asked.traits.iter().map(|sent| (sent.key.clone(), sent.value.clone())).collect(),
-        bare: asked.ignore_own_overrides,
+        ignore_own_overrides: asked.ignore_own_overrides,
     };
     let evaluation = compiled.evaluate(Some(&identity));
 
@@ -64,7 +64,7 @@ pub(super) fn answer<S: Store>(
     }
     body.extend_from_slice(br#"],"flags":["#);
     let list = body.len() - 1;
-    let mut writer = Writer::new(evaluation.texts, &mut body);
+    let mut writer = Writer::new(evaluation.default_json, &mut body);
     for flag in &evaluation.flags {
         if is_visible(flag, access.kind, switches.hide_disabled_flags) {
             writer.write(flag);

@@ -10,7 +10,7 @@ use engine::{Compiled, Context, Document, Environment, Identity, Options, Value}
 fn environments() -> [(&'static str, Environment); 2] {
     let document = include_str!("../../../tests/fixtures/sdk.json");
     let document = Document::parse(document).unwrap();
-    let (document, _) = document.compile(Options::default(), |_| engine::Text::default()).unwrap();
+    let (document, _) = document.compile(Options::default(), |_| engine::DefaultJson::default()).unwrap();
     let case = include_str!("../../../tests/conformance/dependencies/nested_rule__override.json");
     let case: serde_json::Value = serde_json::from_str(case).unwrap();
     let context = Context::parse(&case["context"].to_string()).unwrap();
@@ -85,7 +85,7 @@ fn evaluate(bytes: Vec<u8>) {
         identifier: "vip-1".into(),
         key: None,
         traits: traits.map(|(name, value)| (name.into(), value)).into(),
-        bare: false,
+        ignore_own_overrides: false,
     };
     for identity in [Some(&identity), None] {
         serde_json::to_string(&compiled.evaluate(identity)).unwrap();

@@ -25,10 +25,11 @@ use alloc::vec::Vec;
 
 use md5::{Digest, Md5};
 
-use super::{Document, FeatureState, IdentityOverride, MultivariateValue, Rule, list_text};
-use crate::context::Operand;
-use crate::json::Json;
-use crate::number::{Integer, Number};
+use super::schema::list_text;
+use super::{Document, FeatureStateWire, IdentityOverrideWire, MultivariateValue, RuleWire};
+use crate::python::number::{Integer, Number};
+use crate::wire::context::Operand;
+use crate::wire::json::Json;
 
 /// When every identity was made. The Rust SDK reads no document without a date.
 const CREATED: &str = "1970-01-01T00:00:00.000000+00:00";
@@ -58,7 +59,8 @@ impl Document {
         for state in self.feature_states.iter_mut().chain(segment_states).chain(identity_states) {
             state.unify();
         }
-        let mut rules: Vec<&mut Rule> = self.project.segments.iter_mut().flat_map(|s| &mut s.rules).collect();
+        let mut rules: Vec<&mut RuleWire> =
+            self.project.segments.iter_mut().flat_map(|s| &mut s.rules).collect();
         // SDKs are given a list as text, and both have to agree on who matches.
         while let Some(rule) = rules.pop() {
             for condition in &mut rule.conditions {
@@ -71,7 +73,7 @@ impl Document {
     }
 }
 
-impl IdentityOverride {
+impl IdentityOverrideWire {
     fn unify(&mut self, api_key: &str) {
         self.environment_api_key = api_key.to_string();
         self.composite_key = format!("{api_key}_{}", self.identifier);
@@ -81,7 +83,7 @@ impl IdentityOverride {
     }
 }
 
-impl FeatureState {
+impl FeatureStateWire {
     fn unify(&mut self) {
         if let Some(id) = self.django_id {
             self.featurestate_uuid = Some(uuid(&format!("feature state:{id}")));

@@ -1,4 +1,4 @@
-//! The operators: how a condition is compiled, and when it matches (engine semantics, section 5).
+//! The operators: how a condition is compiled, and when it matches (SEMANTICS.md, 5).
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -8,15 +8,16 @@ use core::cmp::Ordering;
 
 use rkyv::{Archive, Serialize};
 
-use crate::context::{Operand, list_texts};
-use crate::number::{ArchivedInteger, Integer, IntegerRef, cast_float};
-use crate::split;
-use crate::value::Value;
-use crate::version::{self, Version};
+use crate::python::number::{ArchivedInteger, Integer, IntegerRef, cast_float};
+use crate::python::split;
+use crate::python::text::contains_text;
+use crate::python::value::Value;
+use crate::python::version::{self, Version};
+use crate::wire::context::{Operand, list_texts};
 
 /// What a condition asks of a value.
 #[derive(Debug, Clone, Archive, Serialize)]
-pub enum Test {
+pub enum Predicate {
     /// Boxed, or every condition would take the room of this one.
     Compare(Box<Comparison>),
     Contains(String),
@@ -58,7 +59,7 @@ pub enum Relation {
     LessOrEqual,
 }
 
-impl Test {
+impl Predicate {
     /// Compiles a condition; `pattern` takes a regular expression in and gives its index. None if the operator is not
     /// known.
     ///
@@ -68,7 +69,7 @@ impl Test {
         operator: &str,
         operand: &Operand,
         pattern: impl FnOnce(&str) -> Result<u32, String>,
-    ) -> Option<Result<Test, String>> {
+    ) -> Option<Result<Predicate, String>> {
         let text = || match operand {
             Operand::Text(text) => Ok(text.as_str()),
             Operand::Absent => Err(format!("{operator} without a value")),
@@ -76,11 +77,12 @@ impl Test {
                 Err(format!("the value of {operator} is neither text nor number"))
             }
         };
-        let compare = |relation| text().map(|text| Test::Compare(Box::new(Comparison::new(relation, text))));
+        let compare =
+            |relation| text().map(|text| Predicate::Compare(Box::new(Comparison::new(relation, text))));
         Some(match operator {
-            "IS_SET" => Ok(Test::IsSet),
-            "IS_NOT_SET" => Ok(Test::IsNotSet),
-            "IN" => members(operand).map(Test::In),
+            "IS_SET" => Ok(Predicate::IsSet),
+            "IS_NOT_SET" => Ok(Predicate::IsNotSet),
+            "IN" => members(operand).map(Predicate::In),
             "EQUAL" => compare(Relation::Equal),
             "NOT_EQUAL" => compare(Relation::NotEqual),
             "GREATER_THAN" => compare(Relation::Greater),
@@ -88,8 +90,8 @@ impl Test {
             "LESS_THAN" => compare(Relation::Less),
             "LESS_THAN_INCLUSIVE" => compare(Relation::LessOrEqual),
             "CONTAINS" => text().and_then(contains),
-            "NOT_CONTAINS" => text().map(|text| Test::NotContains(text.to_string())),
-            "REGEX" => text().and_then(pattern).map(Test::Regex),
+            "NOT_CONTAINS" => text().map(|text| Predicate::NotContains(text.to_string())),
+            "REGEX" => text().and_then(pattern).map(Predicate::Regex),
             "MODULO" => text().and_then(modulo),
             "PERCENTAGE_SPLIT" => text().and_then(percentage_split),
             _ => return None,
@@ -109,15 +111,15 @@ impl Comparison {
     }
 }
 
-fn contains(text: &str) -> Result<Test, String> {
+fn contains(text: &str) -> Result<Predicate, String> {
     // The reference engine takes the value for a version then, and a version contains nothing.
     if text.ends_with(VERSION) {
         return Err(format!("CONTAINS with a value ending in {VERSION:?} matches nothing"));
     }
-    Ok(Test::Contains(text.to_string()))
+    Ok(Predicate::Contains(text.to_string()))
 }
 
-fn modulo(text: &str) -> Result<Test, String> {
+fn modulo(text: &str) -> Result<Predicate, String> {
     let parts = text.split_once('|').filter(|(_, remainder)| !remainder.contains('|'));
     let numbers = parts.and_then(|(divisor, remainder)| Some((cast_float(divisor)?, cast_float(remainder)?)));
     let (divisor, remainder) =
@@ -125,12 +127,12 @@ fn modulo(text: &str) -> Result<Test, String> {
     if divisor == 0.0 {
         return Err("MODULO by zero".to_string());
     }
-    Ok(Test::Modulo { divisor, remainder })
+    Ok(Predicate::Modulo { divisor, remainder })
 }
 
-fn percentage_split(text: &str) -> Result<Test, String> {
+fn percentage_split(text: &str) -> Result<Predicate, String> {
     cast_float(text)
-        .map(Test::Split)
+        .map(Predicate::Split)
         .ok_or_else(|| format!("the value of PERCENTAGE_SPLIT is not a number: {text:?}"))
 }
 
@@ -157,41 +159,39 @@ pub(crate) struct Subject<'a> {
     pub(crate) typed: &'a Value,
 }
 
-impl ArchivedTest {
-    /// Whether the test matches a value (none: not set). `regex` matches a pattern of the environment.
+impl ArchivedPredicate {
+    /// Whether the predicate matches a value; none if there is no value. `regex` matches a pattern of the environment, and
+    /// `report_percentage` hears what a percentage split hashes to.
     pub(crate) fn matches(
         &self,
         subject: Option<Subject<'_>>,
         segment_key: &str,
         regex: impl FnOnce(u32, &str) -> bool,
+        report_percentage: impl FnOnce(f64),
     ) -> bool {
-        let Some(Subject { raw, typed }) = subject else { return matches!(self, ArchivedTest::IsNotSet) };
+        let Some(Subject { raw, typed }) = subject else {
+            return matches!(self, ArchivedPredicate::IsNotSet);
+        };
         match self {
-            ArchivedTest::Compare(comparison) => comparison.matches(typed),
-            ArchivedTest::Contains(part) => string(raw).is_some_and(|text| contains_text(text, part)),
-            ArchivedTest::NotContains(part) => string(raw).is_some_and(|text| !contains_text(text, part)),
-            ArchivedTest::Regex(index) => raw.text().is_some_and(|text| regex(index.to_native(), &text)),
-            ArchivedTest::Modulo { divisor, remainder } => {
+            ArchivedPredicate::Compare(comparison) => comparison.matches(typed),
+            ArchivedPredicate::Contains(part) => string(raw).is_some_and(|text| contains_text(text, part)),
+            ArchivedPredicate::NotContains(part) => {
+                string(raw).is_some_and(|text| !contains_text(text, part))
+            }
+            ArchivedPredicate::Regex(index) => raw.text().is_some_and(|text| regex(index.to_native(), &text)),
+            ArchivedPredicate::Modulo { divisor, remainder } => {
                 modulo_matches(typed, divisor.to_native(), remainder.to_native())
             }
-            ArchivedTest::In(members) => is_member(raw, members),
-            ArchivedTest::Split(share) => {
-                raw.text().is_some_and(|text| split::percentage([segment_key, &text]) <= share.to_native())
-            }
-            ArchivedTest::IsSet => true,
-            ArchivedTest::IsNotSet | ArchivedTest::Never => false,
+            ArchivedPredicate::In(members) => is_member(raw, members),
+            ArchivedPredicate::Split(share) => raw.text().is_some_and(|text| {
+                let percentage = split::percentage([segment_key, &text]);
+                report_percentage(percentage);
+                percentage <= share.to_native()
+            }),
+            ArchivedPredicate::IsSet => true,
+            ArchivedPredicate::IsNotSet | ArchivedPredicate::Never => false,
         }
     }
-}
-
-/// Whether a text contains another. The searcher of the standard library is made for long texts: for the short ones that
-/// traits are, making it ready takes longer than comparing at every place.
-pub(crate) fn contains_text(text: &str, part: &str) -> bool {
-    const SHORT: usize = 128;
-    if text.len() > SHORT || part.is_empty() {
-        return text.contains(part);
-    }
-    text.as_bytes().windows(part.len()).any(|window| window == part.as_bytes())
 }
 
 fn string(value: &Value) -> Option<&str> {

@@ -4,7 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::{Document, FeatureState, IdentityOverride};
+use super::{Document, FeatureStateWire, IdentityOverrideWire};
 
 impl Document {
     pub(super) fn fill_defaults(&mut self) {
@@ -28,7 +28,7 @@ impl Document {
     }
 }
 
-impl FeatureState {
+impl FeatureStateWire {
     fn fill_defaults(&mut self, ids: &mut FeatureIds) {
         let id = *match &mut self.feature.id {
             Some(0) | None => self.feature.id.insert(ids.of(&self.feature.name)),
@@ -55,9 +55,9 @@ impl FeatureState {
 }
 
 /// The environment has one state a feature: of several, the last one counts, in the place of the first.
-fn keep_last_of_each_name(states: &mut Vec<FeatureState>) {
+fn keep_last_of_each_name(states: &mut Vec<FeatureStateWire>) {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
-    let mut kept: Vec<FeatureState> = Vec::with_capacity(states.len());
+    let mut kept: Vec<FeatureStateWire> = Vec::with_capacity(states.len());
     for state in states.drain(..) {
         match places.get(&state.feature.name) {
             Some(place) => kept[*place] = state,
@@ -72,10 +72,10 @@ fn keep_last_of_each_name(states: &mut Vec<FeatureState>) {
 
 /// Some SDKs know one entry an identity, and pages of a document or exports may have several: all count, and of two for
 /// the same feature the first.
-fn put_together_by_identifier(identities: &mut Vec<IdentityOverride>) {
+fn put_together_by_identifier(identities: &mut Vec<IdentityOverrideWire>) {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut several: BTreeSet<usize> = BTreeSet::new();
-    let mut kept: Vec<IdentityOverride> = Vec::with_capacity(identities.len());
+    let mut kept: Vec<IdentityOverrideWire> = Vec::with_capacity(identities.len());
     for identity in identities.drain(..) {
         if let Some(place) = places.get(&identity.identifier) {
             kept[*place].identity_features.extend(identity.identity_features);
@@ -100,8 +100,8 @@ struct FeatureIds {
 }
 
 impl FeatureIds {
-    fn new(states: &[FeatureState]) -> FeatureIds {
-        let named = |state: &FeatureState| {
+    fn new(states: &[FeatureStateWire]) -> FeatureIds {
+        let named = |state: &FeatureStateWire| {
             Some((state.feature.name.clone(), state.feature.id.filter(|id| *id != 0)?))
         };
         let by_name: BTreeMap<String, i64> = states.iter().filter_map(named).collect();

@@ -1,13 +1,13 @@
-//! From a document to the contexts that are compiled (engine semantics, section 7), as local-evaluation SDKs have them.
+//! From a document to the contexts that are compiled (SEMANTICS.md, 7), as local-evaluation SDKs have them.
 
 use alloc::string::ToString;
 
-use super::{Condition, FeatureState, MultivariateValue, Rule, Segment};
-use crate::context::{ConditionContext, FeatureContext, RuleContext, SegmentContext, VariantContext};
-use crate::json::Json;
-use crate::number::{Integer, Number};
+use crate::python::number::{Integer, Number};
+use crate::wire::context::{ConditionContext, FeatureContext, RuleContext, SegmentContext, VariantContext};
+use crate::wire::document::{ConditionWire, FeatureStateWire, MultivariateValue, RuleWire, SegmentWire};
+use crate::wire::json::Json;
 
-impl FeatureState {
+impl FeatureStateWire {
     pub(super) fn context(&self) -> FeatureContext {
         let key = match (self.django_id, &self.featurestate_uuid) {
             (Some(id), _) => id.to_string(),
@@ -32,19 +32,6 @@ impl FeatureState {
 }
 
 impl MultivariateValue {
-    pub(super) fn uuid(&self) -> Option<u128> {
-        let hexadecimal = self.mv_fs_value_uuid.as_deref()?.replace('-', "");
-        if hexadecimal.len() == 32 { u128::from_str_radix(&hexadecimal, 16).ok() } else { None }
-    }
-
-    /// By what variants are ordered: their ids, or else their UUIDs as numbers.
-    pub(super) fn order(&self) -> (i64, u128) {
-        match self.id {
-            Some(id) => (id.min(0), u128::try_from(id).unwrap_or_default()),
-            None => (0, self.uuid().unwrap_or_default()),
-        }
-    }
-
     pub(super) fn context(&self) -> VariantContext {
         VariantContext {
             value: self.multivariate_feature_option.value.clone(),
@@ -55,30 +42,30 @@ impl MultivariateValue {
     }
 }
 
-impl Segment {
+impl SegmentWire {
     pub(super) fn context(&self) -> SegmentContext {
         let id = self.id.unwrap_or_default();
         SegmentContext {
             key: id.to_string(),
             name: self.name.clone(),
-            rules: self.rules.iter().map(Rule::context).collect(),
-            overrides: self.feature_states.iter().map(FeatureState::context).collect(),
+            rules: self.rules.iter().map(RuleWire::context).collect(),
+            overrides: self.feature_states.iter().map(FeatureStateWire::context).collect(),
             metadata: Some(Json::segment_metadata(id)),
         }
     }
 }
 
-impl Rule {
+impl RuleWire {
     pub(super) fn context(&self) -> RuleContext {
         RuleContext {
             kind: self.kind.clone(),
-            conditions: self.conditions.iter().map(Condition::context).collect(),
-            rules: self.rules.iter().map(Rule::context).collect(),
+            conditions: self.conditions.iter().map(ConditionWire::context).collect(),
+            rules: self.rules.iter().map(RuleWire::context).collect(),
         }
     }
 }
 
-impl Condition {
+impl ConditionWire {
     pub(super) fn context(&self) -> ConditionContext {
         ConditionContext {
             property: self.property_.clone().unwrap_or_default(),

@@ -1,29 +1,33 @@
-//! Flags that depend on flags (engine semantics, section 8): a condition that reads `$.flags.x.enabled` has `x`
-//! resolved there and then. A cycle is cut where it closes; every flag on it is cyclic, can be read by nobody, and
-//! no segment that came upon the cut matches. A cyclic flag is resolved anew each time it is read, as in the reference
-//! engine, which decides what tangled cycles come to; but only so often, or the ways through a dense graph would never end.
+//! Flags that depend on flags (SEMANTICS.md, 8): a condition that reads `$.flags.x.enabled` has `x` resolved at that
+//! moment. A cycle is cut where it closes. Every flag on it is cyclic and cannot be read, and no segment that came upon the
+//! cut matches.
+//!
+//! A cyclic flag is resolved again each time it is read, as in Flagsmith's own engine, since the order of these attempts
+//! decides what tangled cycles come to. Their number is limited, or the ways through a dense graph would never end.
 
+use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::environment::ArchivedSegment;
-use crate::evaluate::{Chosen, Run};
-use crate::evaluation::Flag;
+use super::evaluator::{ActiveOverride, Evaluator};
+use super::result::Flag;
+use super::visitor::{SegmentOutcome, Visitor};
+use crate::compiled::environment::ArchivedSegment;
+use crate::compiled::property::{ArchivedField, ArchivedTarget};
 use crate::limits;
-use crate::property::{ArchivedField, ArchivedTarget};
-use crate::value::Value;
+use crate::python::value::Value;
 
 /// What is known so far. Empty, and never allocated, while no condition reads a flag.
 #[derive(Default)]
-pub(crate) struct Dependencies<'e> {
+pub(super) struct Dependencies<'e> {
     features: Vec<Progress<'e>>,
     segments: Vec<Option<bool>>,
-    /// The features being resolved, outermost first.
+    /// The features that are being resolved, outermost first.
     stack: Vec<usize>,
     /// How often a cycle was cut.
     cuts: usize,
-    /// How often a flag was resolved again that had been found on a cycle.
-    second_looks: usize,
+    /// How often a cyclic flag was resolved again.
+    retries: usize,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -35,49 +39,67 @@ enum Progress<'e> {
 }
 
 impl<'e> Dependencies<'e> {
-    pub(crate) fn resolved(&self, feature: usize) -> Option<Flag<'e>> {
+    pub(super) fn resolved(&self, feature: usize) -> Option<Flag<'e>> {
         match self.features.get(feature) {
             Some(Progress::Resolved(flag)) => Some(*flag),
             _ => None,
         }
     }
 
-    pub(crate) fn is_cyclic(&self, feature: usize) -> bool {
+    pub(super) fn is_cyclic(&self, feature: usize) -> bool {
         matches!(self.features.get(feature), Some(Progress::Cyclic))
     }
 }
 
-impl<'e> Run<'e> {
-    /// Whether a segment matches, on sound ground.
-    pub(crate) fn segment_matches(&mut self, index: usize, segment: &'e ArchivedSegment) -> bool {
-        if !segment.reads_flags {
-            return self.rules_match(segment);
-        }
-        if let Some(Some(verdict)) = self.dependencies.segments.get(index) {
-            return *verdict;
-        }
-        let cuts = self.dependencies.cuts;
-        let verdict = self.rules_match(segment);
-        if self.dependencies.cuts != cuts {
-            return false;
-        }
-        if let Some(memory) = self.dependencies.segments.get_mut(index) {
-            *memory = Some(verdict);
-        }
-        verdict
+impl<'e, V: Visitor> Evaluator<'e, '_, V> {
+    /// Whether a segment matches, and no cycle was cut to find out.
+    pub(super) fn segment_matches(&mut self, index: usize, segment: &'e ArchivedSegment) -> bool {
+        let matched = if segment.reads_flags {
+            self.segment_with_flags_matches(index, segment)
+        } else {
+            Some(self.rules_match(segment))
+        };
+        self.visitor.segment(
+            index,
+            match matched {
+                Some(true) => SegmentOutcome::Matched,
+                Some(false) => SegmentOutcome::NotMatched,
+                None => SegmentOutcome::CycleCut,
+            },
+        );
+        matched == Some(true)
     }
 
-    /// The value that a property which leads to a flag has.
-    pub(crate) fn read_flag(&mut self, property: usize) -> Option<Value> {
+    /// None if a cycle was cut. Every other result is remembered.
+    fn segment_with_flags_matches(&mut self, index: usize, segment: &'e ArchivedSegment) -> Option<bool> {
+        if let Some(Some(matched)) = self.dependencies.segments.get(index) {
+            return Some(*matched);
+        }
+        let cuts = self.dependencies.cuts;
+        let matched = self.rules_match(segment);
+        if self.dependencies.cuts != cuts {
+            return None;
+        }
+        if let Some(memory) = self.dependencies.segments.get_mut(index) {
+            *memory = Some(matched);
+        }
+        Some(matched)
+    }
+
+    /// The value of a property that leads to a flag.
+    pub(super) fn read_flag(&mut self, property: usize) -> Option<Value> {
         let property = self.environment.properties.get(property)?;
         let ArchivedTarget::Flag { feature, field } = property.target.as_ref()? else { return None };
-        let flag = self.resolve(feature.to_native() as usize)?;
+        let feature = feature.to_native() as usize;
+        let flag = self.resolve(feature);
+        self.visitor.flag_read(feature, flag.as_ref());
+        let flag = flag?;
         match field {
             ArchivedField::Enabled => Some(Value::Bool(flag.enabled())),
             ArchivedField::Value => Value::from_json(flag.value()),
             ArchivedField::Variant => flag.variant().map(Value::from),
             ArchivedField::Name => Some(Value::from(flag.name())),
-            ArchivedField::Reason => Some(Value::Str(alloc::format!("{}", flag.reason))),
+            ArchivedField::Reason => Some(Value::Str(format!("{}", flag.reason))),
             ArchivedField::Metadata(path) => {
                 let metadata: serde_json::Value = serde_json::from_str(flag.metadata()?).ok()?;
                 let member = path.iter().try_fold(&metadata, |value, name| value.get(name.as_str()))?;
@@ -94,9 +116,9 @@ impl<'e> Run<'e> {
         }
         match self.dependencies.features.get(feature)? {
             Progress::Resolved(flag) => return Some(*flag),
-            // The next look takes another way through the graph, and may not come upon the cycle.
-            Progress::Cyclic if self.dependencies.second_looks < limits::SECOND_LOOKS => {
-                self.dependencies.second_looks += 1;
+            // The next attempt takes another way through the graph, and may not come upon the cycle.
+            Progress::Cyclic if self.dependencies.retries < limits::CYCLE_RETRIES => {
+                self.dependencies.retries += 1;
             }
             Progress::Cyclic => {
                 self.dependencies.cuts += 1;
@@ -106,7 +128,7 @@ impl<'e> Run<'e> {
         }
         let stack = &self.dependencies.stack;
         let closes_at = stack.iter().position(|resolving| *resolving == feature);
-        // A chain too long for the guest's stack is cut as if it closed here, all of it.
+        // A chain too long for the guest's stack is cut as if all of it were a cycle.
         let too_long = (stack.len() >= limits::DEPENDENCY_DEPTH).then_some(0);
         if let Some(from) = closes_at.or(too_long) {
             for cyclic in &stack[from..] {
@@ -116,21 +138,21 @@ impl<'e> Run<'e> {
             return None;
         }
         self.dependencies.stack.push(feature);
-        let chosen = self.choose(feature);
+        let active = self.active_override(feature);
         self.dependencies.stack.pop();
         if self.dependencies.is_cyclic(feature) {
             return None;
         }
-        let flag = self.flag(self.environment.features.get(feature)?, chosen);
+        let flag = self.flag(feature, self.environment.features.get(feature)?, active);
         self.dependencies.features[feature] = Progress::Resolved(flag);
         Some(flag)
     }
 
-    /// The override in force for one feature. An identity's own needs no look at segments to win, but they are looked
-    /// at all the same: what they read may be cyclic.
-    fn choose(&mut self, feature: usize) -> Option<Chosen<'e>> {
+    /// The strongest override of one feature. The identity's own override wins without any segment, but the segments are
+    /// evaluated all the same: a flag that they read may be cyclic.
+    fn active_override(&mut self, feature: usize) -> Option<ActiveOverride<'e>> {
         let environment = self.environment;
-        let mut held = self.identity_override(feature);
+        let mut strongest = self.own_override(feature);
         for index in environment.features.get(feature)?.overriding.iter() {
             let index = index.to_native() as usize;
             let Some(segment) = environment.segments.get(index) else { continue };
@@ -138,9 +160,9 @@ impl<'e> Run<'e> {
                 continue;
             }
             for overridden in segment.overrides.iter().filter(|o| o.feature.to_native() as usize == feature) {
-                Chosen::offer(&mut held, overridden, segment);
+                self.offer(&mut strongest, overridden, index, segment);
             }
         }
-        held
+        strongest
     }
 }

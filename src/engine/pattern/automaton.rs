@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use rkyv::{Archive, Serialize};
 
-use crate::condition::contains_text;
+use crate::python::text::contains_text;
 
 /// Texts of which a subject has at least one if the pattern matches it. Comparing them costs less than making an
 /// automaton ready, and turns most subjects down.

@@ -1,4 +1,4 @@
-//! The evaluation context: what Flagsmith's engines take (engine semantics, section 1). Wire types only.
+//! The evaluation context: what Flagsmith's engines take (SEMANTICS.md, 1.1). Wire types only.
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -9,11 +9,11 @@ use indexmap::IndexMap;
 use serde::de::{self, Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::error::Refusal;
-use crate::json::{self, Json};
+use crate::error::InputError;
 use crate::limits;
-use crate::number::{Number, float_text};
-use crate::value::Value;
+use crate::python::number::{Number, float_text};
+use crate::python::value::Value;
+use crate::wire::json::{self, Json};
 
 /// A map that keeps the order of its members, which decides ties.
 pub(crate) type Ordered<T> = IndexMap<String, T, core::hash::BuildHasherDefault<Fnv>>;
@@ -40,10 +40,10 @@ impl Context {
     /// Parses one context.
     ///
     /// # Errors
-    /// A [`Refusal`] that names the member at fault, or the limit that was passed.
-    pub fn parse(text: &str) -> Result<Context, Refusal> {
+    /// A [`InputError`] that names the member at fault, or the limit that was passed.
+    pub fn parse(text: &str) -> Result<Context, InputError> {
         if text.len() > limits::TEXT {
-            return Err(Refusal::new("the whole", alloc::format!("more than {} bytes", limits::TEXT)));
+            return Err(InputError::new("the whole", alloc::format!("more than {} bytes", limits::TEXT)));
         }
         json::parse(text)
     }

@@ -8,7 +8,7 @@ use core::fmt;
 
 use rkyv::{Archive, Serialize};
 
-use crate::digits;
+use crate::python::digits;
 
 /// An integer of any size. `Big` holds only what `Small` cannot, so equal integers are equal values.
 #[derive(Debug, Clone, PartialEq, Eq, Archive, Serialize)]

@@ -11,12 +11,12 @@ use serde::de::{self, Deserialize, DeserializeOwned, Deserializer};
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::error::Refusal;
-use crate::number::{Number, float_text};
+use crate::error::InputError;
+use crate::python::number::{Number, float_text};
 
 /// The text of one JSON value, on one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Json(String);
+pub(crate) struct Json(String);
 
 impl Default for Json {
     /// `null`
@@ -36,7 +36,7 @@ impl Json {
         Json(alloc::format!("{{\"id\":{id},\"source\":\"api\"}}"))
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.0
     }
 
@@ -105,8 +105,8 @@ impl Serialize for Json {
 /// Parses one JSON text; what is wrong with it is named with its place.
 ///
 /// # Errors
-/// A [`Refusal`] that names the member at fault, or the line and column where the text stops being JSON.
-pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
+/// A [`InputError`] that names the member at fault, or the line and column where the text stops being JSON.
+pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, InputError> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_owned();
@@ -119,9 +119,9 @@ pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
         } else {
             "invalid JSON".to_owned()
         };
-        Refusal::new(place, fault)
+        InputError::new(place, fault)
     })?;
-    deserializer.end().map_err(|error| Refusal::new("invalid JSON", alloc::format!("{error}")))?;
+    deserializer.end().map_err(|error| InputError::new("invalid JSON", alloc::format!("{error}")))?;
     Ok(value)
 }
 
@@ -195,7 +195,7 @@ impl FromNumber for i64 {
     const EXPECTED: &'static str = "an integer";
     fn from_number(number: &Number) -> Option<Self> {
         match number {
-            Number::Int(crate::number::Integer::Small(small)) => Some(*small),
+            Number::Int(crate::python::number::Integer::Small(small)) => Some(*small),
             Number::Int(_) => None,
             #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
             Number::Float(float) => {

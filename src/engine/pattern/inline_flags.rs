@@ -4,10 +4,10 @@ use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
 
-use crate::dialect::Reader;
+use crate::pattern::dialect::Reader;
 
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Flags {
+pub(crate) struct InlineFlags {
     pub(crate) ascii: bool,
     pub(crate) ignore_case: bool,
     pub(crate) multi_line: bool,
@@ -15,7 +15,7 @@ pub(crate) struct Flags {
     pub(crate) verbose: bool,
 }
 
-impl Flags {
+impl InlineFlags {
     fn set(&mut self, letter: char, on: bool) -> Result<(), String> {
         match letter {
             'i' => self.ignore_case = on,
@@ -31,8 +31,12 @@ impl Flags {
 }
 
 impl Reader<'_> {
-    /// Flags, of which `letter` is the first: those within the group, or none if they are for the whole pattern.
-    pub(crate) fn flags(&mut self, mut letter: char, outer: Flags) -> Result<Option<Flags>, String> {
+    /// InlineFlags, of which `letter` is the first: those within the group, or none if they are for the whole pattern.
+    pub(crate) fn flags(
+        &mut self,
+        mut letter: char,
+        outer: InlineFlags,
+    ) -> Result<Option<InlineFlags>, String> {
         let mut letters = ["", ""].map(String::from);
         let mut off = 0;
         loop {

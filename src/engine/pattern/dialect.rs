@@ -10,8 +10,8 @@ use alloc::vec::Vec;
 use core::iter::Peekable;
 use core::str::Chars;
 
-use crate::class::{Category, Class, literal};
-use crate::flags::Flags;
+use crate::pattern::class::{Category, Class, literal};
+use crate::pattern::inline_flags::InlineFlags;
 
 /// Which texts the written pattern is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,11 +29,11 @@ pub(crate) fn translate(pattern: &str, alphabet: Alphabet) -> Result<String, Str
     let mut reader = Reader {
         rest: pattern.chars().peekable(),
         alphabet,
-        global: Flags::default(),
+        global: InlineFlags::default(),
         names: Vec::new(),
         depth: 0,
     };
-    let written = reader.alternatives(Flags::default())?;
+    let written = reader.alternatives(InlineFlags::default())?;
     match reader.rest.next() {
         None => Ok(written),
         Some(_) => Err("unbalanced parenthesis".to_owned()),
@@ -56,13 +56,13 @@ pub(crate) struct Reader<'a> {
     pub(crate) rest: Peekable<Chars<'a>>,
     pub(crate) alphabet: Alphabet,
     /// Set by flags at the start of the pattern.
-    pub(crate) global: Flags,
+    pub(crate) global: InlineFlags,
     names: Vec<String>,
     depth: usize,
 }
 
 impl Reader<'_> {
-    fn alternatives(&mut self, mut flags: Flags) -> Result<String, String> {
+    fn alternatives(&mut self, mut flags: InlineFlags) -> Result<String, String> {
         self.depth += 1;
         if self.depth > DEPTH {
             return Err(format!("more than {DEPTH} groups within each other"));
@@ -81,7 +81,7 @@ impl Reader<'_> {
     }
 
     /// `first`: flags for the whole pattern may stand here.
-    fn sequence(&mut self, mut flags: Flags, first: bool) -> Result<String, String> {
+    fn sequence(&mut self, mut flags: InlineFlags, first: bool) -> Result<String, String> {
         let mut written = String::new();
         let mut last = Last::Nothing;
         while let Some(c) = self.rest.next_if(|c| !matches!(c, '|' | ')')) {
@@ -94,11 +94,13 @@ impl Reader<'_> {
                 '(' => match self.group(flags)? {
                     Group::Written(group) => written += &group,
                     Group::Comment => continue,
-                    Group::Flags if first && last == Last::Nothing => {
+                    Group::InlineFlags if first && last == Last::Nothing => {
                         flags = self.global;
                         continue;
                     }
-                    Group::Flags => return Err("flags that are not at the start of the pattern".to_owned()),
+                    Group::InlineFlags => {
+                        return Err("flags that are not at the start of the pattern".to_owned());
+                    }
                 },
                 '*' | '+' | '?' | '{' => {
                     if let Some(quantifier) = self.quantifier(c)? {
@@ -141,7 +143,7 @@ impl Reader<'_> {
         Ok(c)
     }
 
-    fn literal(&self, c: char, flags: Flags) -> Result<String, String> {
+    fn literal(&self, c: char, flags: InlineFlags) -> Result<String, String> {
         if flags.ignore_case {
             return Class::of(c).written(false, flags, self.alphabet);
         }
@@ -191,7 +193,7 @@ impl Reader<'_> {
         Some((least, most))
     }
 
-    fn group(&mut self, flags: Flags) -> Result<Group, String> {
+    fn group(&mut self, flags: InlineFlags) -> Result<Group, String> {
         let mut inner = flags;
         if self.rest.next_if_eq(&'?').is_some() {
             match self.rest.next() {
@@ -210,7 +212,7 @@ impl Reader<'_> {
                 Some('>') => return Err("atomic groups are not supported".to_owned()),
                 Some(c) => match self.flags(c, flags)? {
                     Some(flags) => inner = flags,
-                    None => return Ok(Group::Flags),
+                    None => return Ok(Group::InlineFlags),
                 },
                 None => return Err("unexpected end of pattern".to_owned()),
             }
@@ -241,7 +243,7 @@ impl Reader<'_> {
     }
 
     /// What follows a backslash outside of classes, and whether it is a position rather than a character.
-    fn escape(&mut self, flags: Flags) -> Result<(String, bool), String> {
+    fn escape(&mut self, flags: InlineFlags) -> Result<(String, bool), String> {
         let c = *self.rest.peek().ok_or("a backslash at the end")?;
         let position = match c {
             'A' => "\\A",
@@ -320,11 +322,11 @@ impl Reader<'_> {
 enum Group {
     Written(String),
     Comment,
-    /// Flags for the whole pattern.
-    Flags,
+    /// InlineFlags for the whole pattern.
+    InlineFlags,
 }
 
-fn position(c: char, flags: Flags) -> &'static str {
+fn position(c: char, flags: InlineFlags) -> &'static str {
     match (c, flags.multi_line) {
         ('^', false) => "\\A",
         ('^', true) => "(?m:^)",

@@ -6,8 +6,8 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::dialect::{Alphabet, Reader};
-use crate::flags::Flags;
+use crate::pattern::dialect::{Alphabet, Reader};
+use crate::pattern::inline_flags::InlineFlags;
 
 /// One character, or a class of them.
 #[derive(Default)]
@@ -77,7 +77,7 @@ impl Class {
     pub(crate) fn written(
         mut self,
         negated: bool,
-        flags: Flags,
+        flags: InlineFlags,
         alphabet: Alphabet,
     ) -> Result<String, String> {
         if let ([], [category]) = (&self.ranges[..], &self.categories[..])
@@ -136,7 +136,7 @@ impl Class {
 
 impl Reader<'_> {
     /// A class, once its opening bracket is read.
-    pub(crate) fn class(&mut self, flags: Flags) -> Result<String, String> {
+    pub(crate) fn class(&mut self, flags: InlineFlags) -> Result<String, String> {
         let negated = self.rest.next_if_eq(&'^').is_some();
         let mut class = Class::default();
         let mut first = true;

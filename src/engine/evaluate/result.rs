@@ -1,4 +1,4 @@
-//! The result of an evaluation, and its published JSON (engine semantics, section 1).
+//! The result of an evaluation, and its published JSON (SEMANTICS.md, 1.2).
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -7,13 +7,13 @@ use core::ops::Range;
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 use serde_json::value::RawValue;
 
-use crate::environment::{ArchivedFeature, ArchivedSegment, ArchivedState, ArchivedVariant};
+use crate::compiled::environment::{ArchivedFeature, ArchivedFeatureState, ArchivedSegment, ArchivedVariant};
 
 /// Every flag of an environment, in the order of its features, and the segments that matched, in theirs.
 #[derive(Debug, Clone)]
 pub struct Evaluation<'e> {
-    /// What the document's caller wrote of all features, see [`crate::Text`].
-    pub texts: &'e str,
+    /// The default JSON of all features, with a comma between them, as the caller wrote it when it compiled the document.
+    pub default_json: &'e str,
     pub flags: Vec<Flag<'e>>,
     pub segments: Vec<SegmentMatch<'e>>,
 }
@@ -22,16 +22,16 @@ pub struct Evaluation<'e> {
 #[derive(Clone, Copy)]
 pub struct Flag<'e> {
     pub(crate) feature: &'e ArchivedFeature,
-    pub(crate) state: &'e ArchivedState,
-    pub(crate) picked: Picked<'e>,
+    pub(crate) state: &'e ArchivedFeatureState,
+    pub(crate) choice: VariantChoice<'e>,
     pub reason: Reason<'e>,
 }
 
-/// Which value of a state counts.
+/// Which variant of a state was chosen.
 #[derive(Clone, Copy)]
-pub(crate) enum Picked<'e> {
-    /// The only one, or there is nobody to pick a variant for.
-    Plain,
+pub(crate) enum VariantChoice<'e> {
+    /// The feature has no variants, or no identity was given to choose one for.
+    None,
     Control,
     Variant(&'e ArchivedVariant),
 }
@@ -47,26 +47,26 @@ impl<'e> Flag<'e> {
 
     /// The value, as JSON.
     pub fn value(&self) -> &'e str {
-        match self.picked {
-            Picked::Variant(variant) => &variant.value,
-            Picked::Plain | Picked::Control => &self.state.value,
+        match self.choice {
+            VariantChoice::Variant(variant) => &variant.value,
+            VariantChoice::None | VariantChoice::Control => &self.state.value,
         }
     }
 
     /// The key of the variant, `control`, or none where there is nothing to vary or the variant has no key.
     pub fn variant(&self) -> Option<&'e str> {
-        match self.picked {
-            Picked::Plain => None,
-            Picked::Control => Some("control"),
-            Picked::Variant(variant) => variant.key.as_deref(),
+        match self.choice {
+            VariantChoice::None => None,
+            VariantChoice::Control => Some("control"),
+            VariantChoice::Variant(variant) => variant.key.as_deref(),
         }
     }
 
     /// The key of the variant that was picked: none where none was, and the key of one that has none is none, too.
     pub fn variant_key(&self) -> Option<Option<&'e str>> {
-        match self.picked {
-            Picked::Variant(variant) => Some(variant.key.as_deref()),
-            Picked::Plain | Picked::Control => None,
+        match self.choice {
+            VariantChoice::Variant(variant) => Some(variant.key.as_deref()),
+            VariantChoice::None | VariantChoice::Control => None,
         }
     }
 
@@ -75,18 +75,17 @@ impl<'e> Flag<'e> {
         self.state.metadata.as_deref()
     }
 
-    /// Where the text of the flag lies in [`Evaluation::texts`], if it is as its feature's default. The texts of
-    /// neighbours have one byte between them, a comma.
-    pub fn text(&self) -> Option<Range<usize>> {
+    /// Where the JSON of this flag lies in [`Evaluation::default_json`]; none if the flag is not in its default state.
+    pub fn default_json(&self) -> Option<Range<usize>> {
         let default = core::ptr::eq(self.state, &raw const self.feature.default);
-        let varied = matches!(self.picked, Picked::Variant(_));
-        (default && !varied).then(|| self.feature.text.range())
+        let varied = matches!(self.choice, VariantChoice::Variant(_));
+        (default && !varied).then(|| self.feature.default_json.range())
     }
 
-    /// Where the text lies that stands in front of the flag, whatever its state.
-    pub fn head(&self) -> Range<usize> {
-        let start = self.feature.text.range().start;
-        start..start.saturating_add(self.feature.head.to_native() as usize)
+    /// Where the front part of this flag's JSON lies in [`Evaluation::default_json`]. It is the same in every state.
+    pub fn json_prefix(&self) -> Range<usize> {
+        let start = self.feature.default_json.range().start;
+        start..start.saturating_add(self.feature.json_prefix_len.to_native() as usize)
     }
 
     /// Whether client-side keys must not see it.
@@ -101,7 +100,7 @@ impl fmt::Debug for Flag<'_> {
     }
 }
 
-/// Why a flag has its value (engine semantics, 6.3).
+/// Why a flag has its value (SEMANTICS.md, 6.3).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Reason<'e> {
     /// The environment's default; nothing overrides the feature.

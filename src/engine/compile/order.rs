@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use crate::context::{ConditionContext, RuleContext, SegmentContext};
+use crate::wire::context::{ConditionContext, RuleContext, SegmentContext};
 
 /// A rule on its way into the compiled environment.
 pub(crate) struct Node<'a> {

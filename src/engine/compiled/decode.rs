@@ -1,0 +1,158 @@
+//! Compiled environments as they are read: their bytes are checked once, and then read where they lie.
+
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Range;
+
+use rkyv::rancor::Error;
+
+use super::environment::{ArchivedEnvironment, ArchivedOverride};
+use super::property::ArchivedTarget;
+use crate::error::EncodingError;
+use crate::limits;
+use crate::pattern::{ArchivedPattern, Programs};
+
+/// A compiled environment, read where its bytes lie.
+pub struct Compiled {
+    bytes: Vec<u8>,
+    pub(crate) programs: Programs,
+}
+
+impl Compiled {
+    /// Takes encoded bytes, and checks all that evaluation relies on.
+    ///
+    /// # Errors
+    /// [`EncodingError`] if they are not what [`crate::Environment::encode`] makes, whoever made them.
+    pub fn decode(bytes: Vec<u8>) -> Result<Compiled, EncodingError> {
+        Compiled::decode_beside(bytes, None)
+    }
+
+    /// As [`Compiled::decode`]; quicker where it shares automata with one that was checked before, as the next revision of
+    /// an environment does.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn decode_beside(bytes: Vec<u8>, checked: Option<&Compiled>) -> Result<Compiled, EncodingError> {
+        let known: &[ArchivedPattern] = checked.map_or(&[], |checked| &checked.environment().patterns);
+        let programs = Programs::new(check(&bytes, known)?.patterns.len());
+        Ok(Compiled { bytes, programs })
+    }
+
+    /// As [`Compiled::decode`], without the check.
+    ///
+    /// # Safety
+    /// [`Compiled::decode`] has accepted the very same bytes before.
+    #[expect(unsafe_code, reason = "the caller vouches for the bytes")]
+    pub unsafe fn decode_checked(bytes: Vec<u8>) -> Compiled {
+        // SAFETY: the caller says that `decode` validated these bytes.
+        let environment = unsafe { rkyv::access_unchecked::<ArchivedEnvironment>(&bytes) };
+        let programs = Programs::new(environment.patterns.len());
+        Compiled { bytes, programs }
+    }
+
+    pub(crate) fn environment(&self) -> &ArchivedEnvironment {
+        // SAFETY: both makers have these very bytes validated, and nothing can change them since.
+        #[expect(unsafe_code, reason = "validating again on each request would cost more than evaluating")]
+        unsafe {
+            rkyv::access_unchecked::<ArchivedEnvironment>(&self.bytes)
+        }
+    }
+}
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compiled").field("bytes", &self.bytes.len()).finish_non_exhaustive()
+    }
+}
+
+/// Checks an environment; `known` are patterns that were checked before.
+fn check<'a>(bytes: &'a [u8], known: &[ArchivedPattern]) -> Result<&'a ArchivedEnvironment, EncodingError> {
+    let environment = rkyv::access::<ArchivedEnvironment, Error>(bytes)
+        .map_err(|error| EncodingError(format!("{error}")))?;
+    check_rules(environment)?;
+    check_references(environment)?;
+    check_patterns(&environment.patterns, known)?;
+    Ok(environment)
+}
+
+/// Rules form trees of bounded depth: each rule belongs to one segment or to one rule before it, so that evaluation
+/// ends, whatever the bytes say.
+fn check_rules(environment: &ArchivedEnvironment) -> Result<(), EncodingError> {
+    let mut depths = vec![0; environment.rules.len()];
+    for segment in environment.segments.iter() {
+        claim(&mut depths, segment.rules.range(), 1)?;
+    }
+    for (index, rule) in environment.rules.iter().enumerate() {
+        let own = rule.rules.range();
+        if own.is_empty() {
+            continue;
+        }
+        if depths[index] == 0 || own.start <= index {
+            return Err(EncodingError("a rule out of its order".into()));
+        }
+        let depth = depths[index] + 1;
+        claim(&mut depths, own, depth)?;
+    }
+    Ok(())
+}
+
+/// Notes the depth of rules that belong to nobody yet.
+fn claim(depths: &mut [usize], rules: Range<usize>, depth: usize) -> Result<(), EncodingError> {
+    let free = |rules: &&mut [usize]| rules.iter().all(|depth| *depth == 0);
+    match depths.get_mut(rules).filter(free) {
+        Some(rules) if depth <= limits::RULE_DEPTH => rules.fill(depth),
+        _ => return Err(EncodingError("rules that are no tree".into())),
+    }
+    Ok(())
+}
+
+/// Every index points into its list, and every automaton is one.
+fn check_references(environment: &ArchivedEnvironment) -> Result<(), EncodingError> {
+    let features = environment.features.len();
+    let known = |overridden: &ArchivedOverride| (overridden.feature.to_native() as usize) < features;
+    let overrides = environment.segments.iter().map(|segment| &segment.overrides);
+    let identity_overrides = environment.identity_overrides.iter().map(|identity| &identity.overrides);
+    let flags = environment.properties.iter().filter_map(|property| match property.target.as_ref()? {
+        ArchivedTarget::Flag { feature, .. } => Some(feature.to_native() as usize),
+        _ => None,
+    });
+    let sound = overrides.chain(identity_overrides).all(|overrides| overrides.iter().all(known))
+        && { flags }.all(|feature| feature < features)
+        && conditions_in_order(environment)
+        && environment
+            .conditions
+            .iter()
+            .all(|condition| (condition.property.to_native() as usize) < environment.properties.len())
+        && environment.features.iter().all(|feature| {
+            feature
+                .overriding
+                .iter()
+                .all(|segment| (segment.to_native() as usize) < environment.segments.len())
+        });
+    if sound { Ok(()) } else { Err(EncodingError("a reference out of its list".into())) }
+}
+
+/// A pattern mostly stands where it stood before, or not far from there.
+fn check_patterns(patterns: &[ArchivedPattern], known: &[ArchivedPattern]) -> Result<(), EncodingError> {
+    let was_checked = |index: usize, pattern: &ArchivedPattern| {
+        let same = |known| pattern.is_as_sound_as(known);
+        known.get(index).is_some_and(same) || known.iter().any(same)
+    };
+    let mut patterns = patterns.iter().enumerate();
+    let sound = patterns.all(|(index, pattern)| was_checked(index, pattern) || pattern.is_sound());
+    if sound { Ok(()) } else { Err(EncodingError("an automaton that is none".into())) }
+}
+
+/// The rules share out the conditions in order, so that no condition is looked at for two of them.
+fn conditions_in_order(environment: &ArchivedEnvironment) -> bool {
+    let mut next = 0;
+    let in_order = environment.rules.iter().all(|rule| {
+        let range = rule.conditions.range();
+        let follows = range.start == next;
+        next = range.end;
+        follows
+    });
+    in_order && next == environment.conditions.len()
+}

@@ -1,0 +1,337 @@
+//! One evaluation: segments first, then overrides, then features (SEMANTICS.md, 2).
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::dependencies::Dependencies;
+use super::identity::{Identity, OwnOverrides};
+use super::result::{Evaluation, Flag, Reason, SegmentMatch, VariantChoice};
+use super::visitor::{Offer, OverrideSource, Split, Visitor};
+use crate::compiled::decode::Compiled;
+use crate::compiled::environment::{
+    ArchivedCondition, ArchivedEnvironment, ArchivedFeature, ArchivedFeatureState, ArchivedOverride,
+    ArchivedQuantifier, ArchivedRule, ArchivedSegment,
+};
+use crate::compiled::overrides;
+use crate::compiled::predicate::Subject;
+use crate::compiled::property::{ArchivedProperty, ArchivedTarget};
+use crate::python::split;
+use crate::python::value::Value;
+
+/// The state of one evaluation.
+pub(super) struct Evaluator<'e, 'v, V> {
+    compiled: &'e Compiled,
+    pub(super) environment: &'e ArchivedEnvironment,
+    identity_key: Option<String>,
+    /// The overrides that name the identity itself.
+    own_overrides: &'e [ArchivedOverride],
+    /// One for each property.
+    property_values: Vec<PropertyValue>,
+    pub(super) dependencies: Dependencies<'e>,
+    pub(super) visitor: &'v mut V,
+}
+
+/// What a property leads to for this identity.
+enum PropertyValue {
+    Unset,
+    Set {
+        raw: Value,
+        /// The number that a numeric-looking string stands for.
+        number: Option<Value>,
+    },
+    /// A flag, which is resolved when a condition first reads it.
+    Flag,
+}
+
+impl PropertyValue {
+    fn new(value: Option<Value>) -> PropertyValue {
+        match value {
+            None | Some(Value::Null) => PropertyValue::Unset,
+            Some(raw) => PropertyValue::Set { number: raw.as_number(), raw },
+        }
+    }
+}
+
+/// The strongest override of a feature.
+#[derive(Clone, Copy)]
+pub(super) struct ActiveOverride<'e> {
+    overridden: &'e ArchivedOverride,
+    /// The segment that it comes from; none for the identity's own.
+    segment: Option<&'e ArchivedSegment>,
+}
+
+impl<'e, 'v, V: Visitor> Evaluator<'e, 'v, V> {
+    pub(super) fn new(
+        compiled: &'e Compiled,
+        identity: Option<&Identity>,
+        own_overrides: OwnOverrides<'e>,
+        visitor: &'v mut V,
+    ) -> Evaluator<'e, 'v, V> {
+        let environment = compiled.environment();
+        let identity_key = identity.map(|identity| match identity.key.as_deref() {
+            Some(key) if !key.is_empty() => String::from(key),
+            _ => format!("{}_{}", environment.key, identity.identifier),
+        });
+        let overridden = identity.filter(|identity| !identity.ignore_own_overrides);
+        let own_overrides = overridden.map(|identity| match own_overrides {
+            OwnOverrides::Embedded => overrides::find(&environment.identity_overrides, &identity.identifier),
+            OwnOverrides::Given(list) => list.of(&identity.identifier),
+        });
+        let property_values = property_values(environment, identity, identity_key.as_deref());
+        Evaluator {
+            compiled,
+            environment,
+            identity_key,
+            own_overrides: own_overrides.unwrap_or_default(),
+            property_values,
+            dependencies: Dependencies::default(),
+            visitor,
+        }
+    }
+
+    pub(super) fn evaluate(mut self) -> Evaluation<'e> {
+        let environment = self.environment;
+        let mut active: Vec<Option<ActiveOverride<'e>>> = vec![None; environment.features.len()];
+        for overridden in self.own_overrides {
+            let feature = overridden.feature.to_native() as usize;
+            if let Some(strongest) = active.get_mut(feature) {
+                *strongest = Some(self.own_override_offered(feature, overridden));
+            }
+        }
+        let mut segments = Vec::new();
+        for (index, segment) in environment.segments.iter().enumerate() {
+            if !self.segment_matches(index, segment) {
+                continue;
+            }
+            segments.push(SegmentMatch::new(segment));
+            for overridden in segment.overrides.iter() {
+                if let Some(strongest) = active.get_mut(overridden.feature.to_native() as usize) {
+                    self.offer(strongest, overridden, index, segment);
+                }
+            }
+        }
+        if !self.own_overrides.is_empty() {
+            segments.push(SegmentMatch::identity_overrides());
+        }
+        let features = environment.features.iter().zip(active).enumerate();
+        let flags = features.map(|(index, (feature, active))| {
+            let flag = match self.dependencies.resolved(index) {
+                Some(flag) => flag,
+                None => {
+                    let mut flag = self.flag(index, feature, active);
+                    if self.dependencies.is_cyclic(index) {
+                        flag.reason = Reason::CircularDependency;
+                    }
+                    flag
+                }
+            };
+            self.visitor.flag(index, &flag);
+            flag
+        });
+        let flags = flags.collect();
+        Evaluation { default_json: &environment.default_json, flags, segments }
+    }
+
+    /// The result for a feature, given its strongest override.
+    pub(super) fn flag(
+        &mut self,
+        index: usize,
+        feature: &'e ArchivedFeature,
+        active: Option<ActiveOverride<'e>>,
+    ) -> Flag<'e> {
+        let (state, reason) = match active {
+            Some(ActiveOverride { overridden, segment }) => {
+                let segment = segment.map_or(SegmentMatch::IDENTITY_OVERRIDES, |segment| &segment.name);
+                (&overridden.state, Reason::TargetingMatch { segment })
+            }
+            None if feature.targeted => (&feature.default, Reason::Default),
+            None => (&feature.default, Reason::Static),
+        };
+        let choice = self.choose_variant(index, state);
+        let reason = match choice {
+            VariantChoice::Variant(variant) => Reason::Split { weight: variant.weight.to_native() },
+            VariantChoice::None | VariantChoice::Control => reason,
+        };
+        Flag { feature, state, choice, reason }
+    }
+
+    /// Chooses a variant by the identity's percentage: half-open shares, in order; the rest is control (SEMANTICS.md,
+    /// 6.2).
+    fn choose_variant(&mut self, feature: usize, state: &'e ArchivedFeatureState) -> VariantChoice<'e> {
+        let Some(identity_key) = self.identity_key.as_deref().filter(|_| !state.variants.is_empty()) else {
+            return VariantChoice::None;
+        };
+        let percentage = split::percentage([&state.key, identity_key]);
+        self.visitor.percentage(Split::Variants(feature), percentage);
+        let mut start = 0.0;
+        for variant in state.variants.iter() {
+            let limit = variant.weight.to_native() + start;
+            if start <= percentage && percentage < limit {
+                return VariantChoice::Variant(variant);
+            }
+            start = limit;
+        }
+        VariantChoice::Control
+    }
+
+    /// The identity's own override of a feature.
+    pub(super) fn own_override(&mut self, feature: usize) -> Option<ActiveOverride<'e>> {
+        let overridden = self.own_overrides.iter().find(|o| o.feature.to_native() as usize == feature)?;
+        Some(self.own_override_offered(feature, overridden))
+    }
+
+    fn own_override_offered(
+        &mut self,
+        feature: usize,
+        overridden: &'e ArchivedOverride,
+    ) -> ActiveOverride<'e> {
+        let rank = overridden.rank.to_native();
+        self.visitor.override_offered(&Offer {
+            feature,
+            source: OverrideSource::Identity,
+            rank,
+            is_strongest: true,
+        });
+        ActiveOverride { overridden, segment: None }
+    }
+
+    /// Offers an override of a segment that matched. The stronger one stays, and the first of two equal ones.
+    pub(super) fn offer(
+        &mut self,
+        strongest: &mut Option<ActiveOverride<'e>>,
+        overridden: &'e ArchivedOverride,
+        index: usize,
+        segment: &'e ArchivedSegment,
+    ) {
+        let is_strongest = strongest.is_none_or(|strongest| overridden.rank < strongest.overridden.rank);
+        if is_strongest {
+            *strongest = Some(ActiveOverride { overridden, segment: Some(segment) });
+        }
+        self.visitor.override_offered(&Offer {
+            feature: overridden.feature.to_native() as usize,
+            source: OverrideSource::Segment(index),
+            rank: overridden.rank.to_native(),
+            is_strongest,
+        });
+    }
+
+    /// Whether all rules of a segment match; a segment without rules never does.
+    pub(super) fn rules_match(&mut self, segment: &'e ArchivedSegment) -> bool {
+        let range = segment.rules.range();
+        let first = range.start;
+        let rules = self.rules(range);
+        let mut rules_with_index = rules.iter().enumerate().map(|(place, rule)| (first + place, rule));
+        !rules.is_empty() && rules_with_index.all(|(index, rule)| self.rule_matches(index, rule, segment))
+    }
+
+    fn rules(&self, range: Range<usize>) -> &'e [ArchivedRule] {
+        self.environment.rules.get(range).unwrap_or_default()
+    }
+
+    /// The rule's quantifier holds over its conditions, and over its rules.
+    fn rule_matches(&mut self, index: usize, rule: &'e ArchivedRule, segment: &'e ArchivedSegment) -> bool {
+        let range = rule.conditions.range();
+        let conditions = self.environment.conditions.get(range.clone()).unwrap_or_default();
+        let by_conditions = quantify(&rule.quantifier, conditions, range.start, |index, condition| {
+            self.condition_matches(index, condition, segment)
+        });
+        let range = rule.rules.range();
+        let rules = self.rules(range.clone());
+        // The rules are evaluated even if the conditions do not match: a flag that they read may close a cycle
+        // (SEMANTICS.md, 8).
+        let by_rules = quantify(&rule.quantifier, rules, range.start, |index, rule| {
+            self.rule_matches(index, rule, segment)
+        });
+        let matched = by_conditions && by_rules;
+        self.visitor.rule(index, matched);
+        matched
+    }
+
+    fn condition_matches(
+        &mut self,
+        index: usize,
+        condition: &'e ArchivedCondition,
+        segment: &'e ArchivedSegment,
+    ) -> bool {
+        let property = condition.property.to_native() as usize;
+        let flag;
+        let subject = match self.property_values.get(property) {
+            None | Some(PropertyValue::Unset) => None,
+            Some(PropertyValue::Set { raw, number }) => {
+                Some(Subject { raw, typed: number.as_ref().unwrap_or(raw) })
+            }
+            Some(PropertyValue::Flag) => {
+                flag = PropertyValue::new(self.read_flag(property));
+                match &flag {
+                    PropertyValue::Set { raw, number } => {
+                        Some(Subject { raw, typed: number.as_ref().unwrap_or(raw) })
+                    }
+                    PropertyValue::Unset | PropertyValue::Flag => None,
+                }
+            }
+        };
+        let regex = |pattern: u32, text: &str| {
+            let at = pattern as usize;
+            let pattern = self.environment.patterns.get(at);
+            pattern.is_some_and(|pattern| self.compiled.programs.matches(at, pattern, text))
+        };
+        let percentage = |percentage| self.visitor.percentage(Split::Condition(index), percentage);
+        let matched = condition.predicate.matches(subject, &segment.key, regex, percentage);
+        self.visitor.condition(index, subject.map(|subject| subject.raw), matched);
+        matched
+    }
+}
+
+/// Whether a quantifier holds over items, of which `first` is the index of the first. An empty list satisfies every
+/// quantifier but the unknown one.
+fn quantify<'e, T>(
+    quantifier: &ArchivedQuantifier,
+    items: &'e [T],
+    first: usize,
+    mut matches: impl FnMut(usize, &'e T) -> bool,
+) -> bool {
+    let mut items_with_index = items.iter().enumerate().map(|(place, item)| (first + place, item));
+    match quantifier {
+        ArchivedQuantifier::Never => false,
+        _ if items.is_empty() => true,
+        ArchivedQuantifier::All => items_with_index.all(|(index, item)| matches(index, item)),
+        ArchivedQuantifier::Any => items_with_index.any(|(index, item)| matches(index, item)),
+        ArchivedQuantifier::None => !items_with_index.any(|(index, item)| matches(index, item)),
+    }
+}
+
+/// The values of all properties, each looked up once.
+fn property_values(
+    environment: &ArchivedEnvironment,
+    identity: Option<&Identity>,
+    identity_key: Option<&str>,
+) -> Vec<PropertyValue> {
+    let mut traits: Vec<(&str, &Value)> = identity
+        .into_iter()
+        .flat_map(|identity| &identity.traits)
+        .map(|(name, value)| (name.as_str(), value))
+        .collect();
+    traits.sort_unstable_by_key(|(name, _)| *name);
+    let trait_value = |name: &str| {
+        let at = traits.binary_search_by_key(&name, |(name, _)| *name).ok()?;
+        Some(traits[at].1.clone()).filter(|value| *value != Value::Null)
+    };
+    let value_of = |property: &ArchivedProperty| {
+        if let Some(value) = property.trait_name.as_deref().and_then(trait_value) {
+            return PropertyValue::new(Some(value));
+        }
+        let Some(target) = property.target.as_ref() else { return PropertyValue::Unset };
+        PropertyValue::new(match target {
+            ArchivedTarget::EnvironmentKey => Some(Value::from(environment.key.as_str())),
+            ArchivedTarget::EnvironmentName => Some(Value::from(environment.name.as_str())),
+            ArchivedTarget::Identifier => identity.map(|identity| Value::from(identity.identifier.as_str())),
+            ArchivedTarget::IdentityKey => identity_key.map(Value::from),
+            ArchivedTarget::Trait(name) => trait_value(name),
+            ArchivedTarget::Flag { .. } => return PropertyValue::Flag,
+        })
+    };
+    environment.properties.iter().map(value_of).collect()
+}

@@ -1,0 +1,42 @@
+//! The identity that an evaluation is for.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::compiled::overrides::CompiledOverrides;
+use crate::python::value::Value;
+use crate::wire::context::Context;
+
+/// The identity that an environment is evaluated for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Identity {
+    pub identifier: String,
+    /// What percentage splits and variants hash; `<environment key>_<identifier>` if there is none.
+    pub key: Option<String>,
+    /// Names and values, each name once.
+    pub traits: Vec<(String, Value)>,
+    /// Evaluates as if no override named this identifier.
+    pub ignore_own_overrides: bool,
+}
+
+/// Where the overrides that name the identity itself are looked up.
+#[derive(Debug, Clone, Copy)]
+pub enum OwnOverrides<'e> {
+    /// In the environment.
+    Embedded,
+    /// In this list alone, which was taken from the environment when it was compiled.
+    Given(&'e CompiledOverrides),
+}
+
+impl Context {
+    /// The identity of the context.
+    pub fn identity(&self) -> Option<Identity> {
+        let identity = self.identity.as_ref()?;
+        Some(Identity {
+            identifier: identity.identifier.clone(),
+            key: identity.key.clone(),
+            traits: identity.traits.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            ignore_own_overrides: false,
+        })
+    }
+}

@@ -1,0 +1,29 @@
+//! Texts within texts: Python's `part in text`.
+
+/// Whether a text contains another. The searcher of the standard library is made for long texts: for the short ones that
+/// traits are, its preparation takes longer than a comparison at every place.
+pub(crate) fn contains_text(text: &str, part: &str) -> bool {
+    const SHORT: usize = 128;
+    if text.len() > SHORT || part.is_empty() {
+        return text.contains(part);
+    }
+    text.as_bytes().windows(part.len()).any(|window| window == part.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_and_long_texts_are_searched_alike() {
+        for length in [1, 127, 128, 129, 300] {
+            let text = "a".repeat(length - 1) + "b";
+            for (part, expected) in [("", true), ("b", true), ("ab", length > 1), ("ba", false), ("c", false)]
+            {
+                assert_eq!(contains_text(&text, part), expected, "{part:?} in {length} bytes");
+            }
+        }
+        assert!(contains_text("", ""));
+        assert!(!contains_text("", "a"));
+    }
+}

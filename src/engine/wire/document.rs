@@ -1,0 +1,233 @@
+//! The environment document: what Flagsmith publishes and local-evaluation SDKs read (`src/api/PROTOCOL.md`,
+//! 6). Reading is lenient, as exports and older servers demand; writing gives every member that some SDK
+//! cannot do without, and no member that is not known here, since those may hold secrets.
+
+mod canonical;
+mod defaults;
+mod schema;
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::schema::{
+    ConditionWire, FeatureStateWire, IdentityOverrideWire, MultivariateValue, Project, RuleWire, SegmentWire,
+};
+use self::schema::{or_yes, yes};
+use crate::error::InputError;
+use crate::limits;
+use crate::wire::json;
+
+/// An environment document. Needed are `api_key`, `feature_states` (each with `feature.name`), `project` with
+/// `segments`, and the `identifier` of identities; every other member may be missing or `null`:
+///
+/// | member | default |
+/// |---|---|
+/// | `allow_client_traits`, `use_identity_composite_key_for_hashing`, `use_identity_overrides_in_local_eval`, `persist_trait_data` | `true` |
+/// | `hide_disabled_flags` of the environment | `null`: the project's |
+/// | every other switch | `false` |
+/// | `enabled`, `feature_state_value` | `false`, `null` |
+/// | `percentage_allocation`, the value of a variant | 0, `null` |
+/// | `type` of a rule, `operator` of a condition | `ALL`, one that matches nothing |
+/// | ids of features and segments | the next free number |
+/// | `django_id` where there is no `featurestate_uuid` either | the feature's id |
+/// | `id` of a variant without `mv_fs_value_uuid` | its place in the list |
+/// | `feature.type` | `MULTIVARIATE` with variants, else `STANDARD` |
+/// | names | empty |
+/// | lists | empty |
+///
+/// Numbers may be written as strings. Several entries of `identity_overrides` for one identity are put together. Members
+/// that this crate does not know are left out.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(expecting = "an object")]
+pub struct Document {
+    #[serde(default, deserialize_with = "json::optional_number")]
+    pub(crate) id: Option<i64>,
+    #[serde(alias = "environment_api_key")]
+    pub(crate) api_key: String,
+    #[serde(default, deserialize_with = "json::or_default")]
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) updated_at: Option<String>,
+    #[serde(default = "yes", deserialize_with = "or_yes")]
+    pub(crate) allow_client_traits: bool,
+    #[serde(default, deserialize_with = "json::or_default")]
+    pub(crate) hide_sensitive_data: bool,
+    #[serde(default)]
+    pub(crate) hide_disabled_flags: Option<bool>,
+    #[serde(default = "yes", deserialize_with = "or_yes")]
+    pub(crate) use_identity_composite_key_for_hashing: bool,
+    #[serde(default = "yes", deserialize_with = "or_yes")]
+    pub(crate) use_identity_overrides_in_local_eval: bool,
+    pub(crate) project: Project,
+    pub(crate) feature_states: Vec<FeatureStateWire>,
+    #[serde(default, deserialize_with = "json::or_default")]
+    pub(crate) identity_overrides: Vec<IdentityOverrideWire>,
+}
+
+/// A feature's default in the environment: what it is where nobody is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DefaultFlag<'a> {
+    pub id: i64,
+    pub name: &'a str,
+    /// `STANDARD` or `MULTIVARIATE`.
+    pub kind: &'a str,
+    pub enabled: bool,
+    /// JSON.
+    pub value: &'a str,
+    /// Not for client-side keys.
+    pub server_only: bool,
+}
+
+/// The switches of an environment that decide what is answered, and to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Switches {
+    pub allow_client_traits: bool,
+    pub hide_sensitive_data: bool,
+    /// The environment's, or else the project's.
+    pub hide_disabled_flags: bool,
+    /// Identities are hashed as `<environment key>_<identifier>`; otherwise by their bare identifier.
+    pub composite_key: bool,
+    /// The organisation is blocked.
+    pub stop_serving_flags: bool,
+}
+
+impl Default for Switches {
+    /// Those of a document that names none.
+    fn default() -> Self {
+        Switches {
+            allow_client_traits: true,
+            hide_sensitive_data: false,
+            hide_disabled_flags: false,
+            composite_key: true,
+            stop_serving_flags: false,
+        }
+    }
+}
+
+impl Document {
+    /// Parses a document, fills in every default, and brings it into the one form that is compared and served (the table
+    /// in `document/canonical.rs`).
+    ///
+    /// # Errors
+    /// A [`InputError`] that names the member at fault.
+    pub fn parse(text: &str) -> Result<Document, InputError> {
+        if text.len() > limits::TEXT {
+            return Err(InputError::new("the whole", format!("more than {} bytes", limits::TEXT)));
+        }
+        let mut document: Document = json::parse(text)?;
+        if document.api_key.is_empty() {
+            return Err(InputError::new("api_key", "empty"));
+        }
+        document.fill_defaults();
+        document.unify();
+        Ok(document)
+    }
+
+    /// The client-side key.
+    pub fn key(&self) -> &str {
+        &self.api_key
+    }
+
+    /// When the source says that it changed last, as it wrote it.
+    pub fn updated_at(&self) -> Option<&str> {
+        self.updated_at.as_deref()
+    }
+
+    pub fn switches(&self) -> Switches {
+        Switches {
+            allow_client_traits: self.allow_client_traits,
+            hide_sensitive_data: self.hide_sensitive_data,
+            hide_disabled_flags: self.hide_disabled_flags.unwrap_or(self.project.hide_disabled_flags),
+            composite_key: self.use_identity_composite_key_for_hashing,
+            stop_serving_flags: self.project.organisation.stop_serving_flags,
+        }
+    }
+
+    /// The defaults of all features, in order.
+    pub fn default_flags(&self) -> impl Iterator<Item = DefaultFlag<'_>> {
+        self.feature_states.iter().map(|state| DefaultFlag {
+            id: state.feature.id.unwrap_or_default(),
+            name: &state.feature.name,
+            kind: state.feature.kind.as_deref().unwrap_or_default(),
+            enabled: state.enabled,
+            value: state.feature_state_value.text(),
+            server_only: self.is_server_only(state),
+        })
+    }
+
+    fn is_server_only(&self, state: &FeatureStateWire) -> bool {
+        // Sorted when the document was read.
+        let hidden = &self.project.server_key_only_feature_ids;
+        state.feature.id.is_some_and(|id| hidden.binary_search(&id).is_ok())
+    }
+
+    /// Everything of the document that counts, as one text: two documents of the same content are served alike, but for
+    /// their time.
+    pub fn content(&self) -> String {
+        self.stamped("")
+    }
+
+    /// The document's JSON, with the time that its revision stands for.
+    pub fn stamped(&self, updated_at: &str) -> String {
+        let stamped = Document { updated_at: Some(updated_at.to_string()), ..self.clone() };
+        serde_json::to_string(&stamped).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SDKs that know one entry an identity saw the last one only.
+    #[test]
+    fn several_entries_for_one_identity_are_put_together() {
+        let entry = |identifier: &str, features: &str| {
+            format!(r#"{{"identifier": "{identifier}", "identity_features": [{features}]}}"#)
+        };
+        let state = |name: &str, value: u8| {
+            format!(r#"{{"feature": {{"id": 1, "name": "{name}"}}, "feature_state_value": {value}}}"#)
+        };
+        let document = |overrides: &[String]| {
+            let text = format!(
+                r#"{{"api_key": "key", "feature_states": [], "project": {{"segments": []}},
+                    "identity_overrides": [{}]}}"#,
+                overrides.join(",")
+            );
+            Document::parse(&text).unwrap().stamped("2026-01-01T00:00:00Z")
+        };
+        let several = document(&[
+            entry("anna", &state("f", 1)),
+            entry("bert", &state("f", 2)),
+            entry("anna", &[state("g", 3), state("f", 4)].join(",")),
+        ]);
+        let one = document(&[
+            entry("anna", &[state("f", 1), state("g", 3)].join(",")),
+            entry("bert", &state("f", 2)),
+        ]);
+        assert_eq!(several, one);
+    }
+
+    fn with_variant(percentage: &str) -> Result<Document, InputError> {
+        Document::parse(&format!(
+            r#"{{
+                "api_key": "key",
+                "feature_states": [{{
+                    "feature": {{"name": "f"}},
+                    "multivariate_feature_state_values": [{{"percentage_allocation": {percentage}}}]
+                }}],
+                "project": {{"segments": []}}
+            }}"#
+        ))
+    }
+
+    /// It was compiled as infinite, and given on to SDKs as `null`.
+    #[test]
+    fn a_number_beyond_doubles_is_refused() {
+        assert!(with_variant("1e308").is_ok());
+        let refusal = with_variant("1e309").unwrap_err().to_string();
+        assert!(refusal.contains("expected a finite number, found 1e309"), "{refusal}");
+    }
+}
