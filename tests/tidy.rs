@@ -202,6 +202,15 @@ fn modules_do_not_import_in_a_circle() {
     }
 }
 
+/// What a newcomer reads in five minutes. The rest stands beside the crates.
+const README_WORDS: usize = 1_300;
+
+#[test]
+fn the_readme_is_short() {
+    let words = fs::read_to_string(workspace().join("README.md")).unwrap().split_whitespace().count();
+    assert!(words <= README_WORDS, "README.md has {words} words");
+}
+
 /// The rooms of the engine, floor by floor, the lowest first. A room imports from lower floors alone.
 const ENGINE_FLOORS: [&[&str]; 4] = [
     &["python", "options", "error", "limits"],
