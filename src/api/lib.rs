@@ -38,7 +38,7 @@ pub use reply::{After, Reply, ReplyBody};
 pub use respond::{respond, unavailable};
 pub use revision::Revision;
 pub use secret::{Secret, SecretError};
-pub use serve::{Answer, Served, serve};
+pub use serve::{Answer, Served, finish, serve};
 pub use server_key::ServerKey;
 pub use settings::Settings;
 pub use store::{Body, Lookup, PopCopy, Source, Store, Unavailable};

@@ -20,7 +20,6 @@ use jiff::Timestamp;
 
 use crate::bundle::{FORMAT, Header, Section};
 use crate::key::{EnvironmentKey, ServerKeyHash};
-use crate::reply::After;
 use crate::revision::Revision;
 use crate::server_key::ServerKey;
 use crate::settings::Settings;
@@ -121,16 +120,13 @@ impl<P: Ports> Pop<P> {
         self.settings_read_at = Some(now);
     }
 
-    /// Does what was left for the time after an answer. Lines for the log come once in ten seconds at most: in an outage
-    /// each answer has one.
-    pub fn finish(&mut self, after: Vec<After>) {
+    /// Logs a line about an answer, once in ten seconds at most: in an outage each answer has one.
+    pub(crate) fn log_seldom(&mut self, line: &str) {
         const PAUSE: Duration = Duration::from_secs(10);
-        for After::Log(line) in after {
-            let now = self.ports.elapsed();
-            if self.logged_at.is_none_or(|at| now.saturating_sub(at) >= PAUSE) {
-                self.logged_at = Some(now);
-                self.ports.log(format_args!("{line}"));
-            }
+        let now = self.ports.elapsed();
+        if self.logged_at.is_none_or(|at| now.saturating_sub(at) >= PAUSE) {
+            self.logged_at = Some(now);
+            self.ports.log(format_args!("{line}"));
         }
     }
 

@@ -15,7 +15,7 @@ pub type Answer<S> = Response<AnswerBody<S>>;
 /// What becomes of a request.
 #[derive(Debug)]
 pub enum Served<S> {
-    /// An answer, and what is to be done once the client has it: see [`Pop::finish`].
+    /// An answer, and what is to be done once the client has it: see [`finish`].
     Answer(Answer<S>, Vec<After>),
     /// A stream of change signals, which [`relay::serve`](crate::relay::serve) serves.
     Stream(Response<()>, Channel),
@@ -28,6 +28,13 @@ pub fn serve<P: Ports>(request: &Request<()>, body: &mut dyn Body, pop: &mut Pop
     let settings = pop.settings();
     let reply = respond(request, body, pop, &settings);
     prepare(reply, request, pop)
+}
+
+/// Does what was left for the time after an answer.
+pub fn finish<P: Ports>(after: Vec<After>, pop: &mut Pop<P>) {
+    for After::Log(line) in after {
+        pop.log_seldom(&line);
+    }
 }
 
 fn prepare<P: Ports>(

@@ -48,7 +48,7 @@ fn handle(request: Request, pop: &mut Pop<flavour::Ports>) {
     match api::serve(&head, &mut body, pop) {
         Served::Answer(answer, after) => {
             send::response(answer).send_to_client();
-            pop.finish(after);
+            api::finish(after, pop);
         }
         Served::Stream(head, channel) => api::relay::serve(head, &channel, pop),
     }

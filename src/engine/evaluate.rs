@@ -1,4 +1,4 @@
-//! Evaluations: the flags of one identity, and why each has its value (SEMANTICS.md, 2).
+//! Evaluations: the flags of one identity, and why each has its value (`SEMANTICS.md`, 2).
 
 mod dependencies;
 mod evaluator;

@@ -1,6 +1,6 @@
 //! What the publisher of an environment chooses.
 
-/// How regular expressions are matched. Flagsmith's own engines differ here (SEMANTICS.md, 5.3), so an environment may
+/// How regular expressions are matched. Flagsmith's own engines differ here (`SEMANTICS.md`, 5.3), so an environment may
 /// choose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Anchoring {

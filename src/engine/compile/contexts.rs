@@ -1,4 +1,4 @@
-//! From a document to the contexts that are compiled (SEMANTICS.md, 7), as local-evaluation SDKs have them.
+//! From a document to the contexts that are compiled (`SEMANTICS.md`, 7), as local-evaluation SDKs have them.
 
 use alloc::string::ToString;
 

@@ -1,4 +1,4 @@
-//! The operators: how a condition is compiled, and when it matches (SEMANTICS.md, 5).
+//! The operators: how a condition is compiled, and when it matches (`SEMANTICS.md`, 5).
 
 use alloc::boxed::Box;
 use alloc::format;

@@ -1,4 +1,4 @@
-//! What a condition looks at: a trait, or a member path such as `$.identity.identifier` (SEMANTICS.md, 3).
+//! What a condition looks at: a trait, or a member path such as `$.identity.identifier` (`SEMANTICS.md`, 3).
 
 use alloc::string::String;
 use alloc::vec::Vec;

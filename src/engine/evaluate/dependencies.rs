@@ -1,4 +1,4 @@
-//! Flags that depend on flags (SEMANTICS.md, 8): a condition that reads `$.flags.x.enabled` has `x` resolved at that
+//! Flags that depend on flags (`SEMANTICS.md`, 8): a condition that reads `$.flags.x.enabled` has `x` resolved at that
 //! moment. A cycle is cut where it closes. Every flag on it is cyclic and cannot be read, and no segment that came upon the
 //! cut matches.
 //!

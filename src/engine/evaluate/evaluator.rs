@@ -1,4 +1,4 @@
-//! One evaluation: segments first, then overrides, then features (SEMANTICS.md, 2).
+//! One evaluation: segments first, then overrides, then features (`SEMANTICS.md`, 2).
 
 use alloc::format;
 use alloc::string::String;
@@ -158,7 +158,7 @@ impl<'e, 'v, V: Visitor> Evaluator<'e, 'v, V> {
         Flag { feature, state, choice, reason }
     }
 
-    /// Chooses a variant by the identity's percentage: half-open shares, in order; the rest is control (SEMANTICS.md,
+    /// Chooses a variant by the identity's percentage: half-open shares, in order; the rest is control (`SEMANTICS.md`,
     /// 6.2).
     fn choose_variant(&mut self, feature: usize, state: &'e ArchivedFeatureState) -> VariantChoice<'e> {
         let Some(identity_key) = self.identity_key.as_deref().filter(|_| !state.variants.is_empty()) else {
@@ -241,7 +241,7 @@ impl<'e, 'v, V: Visitor> Evaluator<'e, 'v, V> {
         let range = rule.rules.range();
         let rules = self.rules(range.clone());
         // The rules are evaluated even if the conditions do not match: a flag that they read may close a cycle
-        // (SEMANTICS.md, 8).
+        // (`SEMANTICS.md`, 8).
         let by_rules = quantify(&rule.quantifier, rules, range.start, |index, rule| {
             self.rule_matches(index, rule, segment)
         });

@@ -1,4 +1,4 @@
-//! The result of an evaluation, and its published JSON (SEMANTICS.md, 1.2).
+//! The result of an evaluation, and its published JSON (`SEMANTICS.md`, 1.2).
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -100,7 +100,7 @@ impl fmt::Debug for Flag<'_> {
     }
 }
 
-/// Why a flag has its value (SEMANTICS.md, 6.3).
+/// Why a flag has its value (`SEMANTICS.md`, 6.3).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Reason<'e> {
     /// The environment's default; nothing overrides the feature.

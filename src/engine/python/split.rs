@@ -1,4 +1,4 @@
-//! Hashing of identities into percentages (SEMANTICS.md, 6.1).
+//! Hashing of identities into percentages (`SEMANTICS.md`, 6.1).
 
 use md5::block_api::compress;
 use md5::{Digest, Md5};

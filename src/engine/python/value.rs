@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::python::number::{Integer, Number, float_text};
 
-/// A trait's value. `Null` counts as not set (SEMANTICS.md, 3.1).
+/// A trait's value. `Null` counts as not set (`SEMANTICS.md`, 3.1).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     Null,
@@ -35,7 +35,7 @@ impl Value {
     }
 
     /// The number that a string stands for: `-?[0-9]+` is an integer, `-?[0-9]+\.[0-9]+` a float
-    /// (SEMANTICS.md, 3.2). None for every other string and every other value.
+    /// (`SEMANTICS.md`, 3.2). None for every other string and every other value.
     pub(crate) fn as_number(&self) -> Option<Value> {
         let Value::Str(text) = self else { return None };
         if !text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {

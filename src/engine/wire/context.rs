@@ -1,4 +1,4 @@
-//! The evaluation context: what Flagsmith's engines take (SEMANTICS.md, 1.1). Wire types only.
+//! The evaluation context: what Flagsmith's engines take (`SEMANTICS.md`, 1.1). Wire types only.
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;

@@ -66,7 +66,7 @@ fn numeric_texts_are_compared_as_numbers() {
 }
 
 /// The expected colours and halves were computed by another program, from the description of hashing in
-/// src/engine/SEMANTICS.md, 6.1.
+/// `src/engine/SEMANTICS.md`, 6.1.
 #[test]
 fn the_switch_decides_which_key_is_hashed() {
     let composite = edge(&shop());

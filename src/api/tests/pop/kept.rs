@@ -126,7 +126,7 @@ fn lines_about_answers_are_few() {
     let mut pop = sandbox(&driver, 0);
     for second in 0..25 {
         driver.wait_until(Duration::from_secs(second));
-        pop.finish(vec![api::After::Log("an old copy".to_owned())]);
+        api::finish(vec![api::After::Log("an old copy".to_owned())], &mut pop);
     }
     assert_eq!(driver.step(|state| state.log.len()), 3);
     pop.ports().log(format_args!("others are not counted"));
