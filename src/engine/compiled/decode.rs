@@ -21,19 +21,20 @@ pub struct Compiled {
 }
 
 impl Compiled {
-    /// Takes encoded bytes, and checks all that evaluation relies on.
+    /// Takes encoded bytes, and checks everything that evaluation relies on.
     ///
     /// # Errors
-    /// [`EncodingError`] if they are not what [`crate::Environment::encode`] makes, whoever made them.
+    /// [`EncodingError`] if the bytes are not a valid encoding. The bytes may come from any source: damaged or made-up bytes are
+    /// refused too. [`crate::Environment::encode`] makes valid ones.
     pub fn decode(bytes: Vec<u8>) -> Result<Compiled, EncodingError> {
         Compiled::decode_beside(bytes, None)
     }
 
-    /// As [`Compiled::decode`]; quicker where it shares automata with one that was checked before, as the next revision of
-    /// an environment does.
+    /// As [`Compiled::decode`], but automata that are equal to those of an environment that was checked before are not
+    /// checked again. The next revision of an environment shares most of its automata.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Compiled::decode`].
     pub fn decode_beside(bytes: Vec<u8>, checked: Option<&Compiled>) -> Result<Compiled, EncodingError> {
         let known: &[ArchivedPattern] = checked.map_or(&[], |checked| &checked.environment().patterns);
         let programs = Programs::new(check(&bytes, known)?.patterns.len());
@@ -53,7 +54,7 @@ impl Compiled {
     }
 
     pub(crate) fn environment(&self) -> &ArchivedEnvironment {
-        // SAFETY: both makers have these very bytes validated, and nothing can change them since.
+        // SAFETY: `decode` and `decode_checked` take only bytes that were validated, and nothing changes them afterwards.
         #[expect(unsafe_code, reason = "validating again on each request would cost more than evaluating")]
         unsafe {
             rkyv::access_unchecked::<ArchivedEnvironment>(&self.bytes)
@@ -90,7 +91,7 @@ fn check_rules(environment: &ArchivedEnvironment) -> Result<(), EncodingError> {
             continue;
         }
         if depths[index] == 0 || own.start <= index {
-            return Err(EncodingError("a rule out of its order".into()));
+            return Err(EncodingError("a rule is not in order".into()));
         }
         let depth = depths[index] + 1;
         claim(&mut depths, own, depth)?;
@@ -98,17 +99,17 @@ fn check_rules(environment: &ArchivedEnvironment) -> Result<(), EncodingError> {
     Ok(())
 }
 
-/// Notes the depth of rules that belong to nobody yet.
+/// Records the depth of rules that have no owner yet.
 fn claim(depths: &mut [usize], rules: Range<usize>, depth: usize) -> Result<(), EncodingError> {
     let free = |rules: &&mut [usize]| rules.iter().all(|depth| *depth == 0);
     match depths.get_mut(rules).filter(free) {
         Some(rules) if depth <= limits::RULE_DEPTH => rules.fill(depth),
-        _ => return Err(EncodingError("rules that are no tree".into())),
+        _ => return Err(EncodingError("the rules do not form a tree".into())),
     }
     Ok(())
 }
 
-/// Every index points into its list, and every automaton is one.
+/// Every index points into its list, and every automaton is valid.
 fn check_references(environment: &ArchivedEnvironment) -> Result<(), EncodingError> {
     let features = environment.features.len();
     let known = |overridden: &ArchivedOverride| (overridden.feature.to_native() as usize) < features;
@@ -131,10 +132,10 @@ fn check_references(environment: &ArchivedEnvironment) -> Result<(), EncodingErr
                 .iter()
                 .all(|segment| (segment.to_native() as usize) < environment.segments.len())
         });
-    if sound { Ok(()) } else { Err(EncodingError("a reference out of its list".into())) }
+    if sound { Ok(()) } else { Err(EncodingError("a reference points outside of its list".into())) }
 }
 
-/// A pattern mostly stands where it stood before, or not far from there.
+/// A pattern mostly has the position that it had before, or one near it.
 fn check_patterns(patterns: &[ArchivedPattern], known: &[ArchivedPattern]) -> Result<(), EncodingError> {
     let was_checked = |index: usize, pattern: &ArchivedPattern| {
         let same = |known| pattern.is_as_sound_as(known);
@@ -142,10 +143,10 @@ fn check_patterns(patterns: &[ArchivedPattern], known: &[ArchivedPattern]) -> Re
     };
     let mut patterns = patterns.iter().enumerate();
     let sound = patterns.all(|(index, pattern)| was_checked(index, pattern) || pattern.is_sound());
-    if sound { Ok(()) } else { Err(EncodingError("an automaton that is none".into())) }
+    if sound { Ok(()) } else { Err(EncodingError("invalid automaton".into())) }
 }
 
-/// The rules share out the conditions in order, so that no condition is looked at for two of them.
+/// The rules divide the conditions among them in order: each condition belongs to one rule.
 fn conditions_in_order(environment: &ArchivedEnvironment) -> bool {
     let mut next = 0;
     let in_order = environment.rules.iter().all(|rule| {
