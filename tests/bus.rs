@@ -15,7 +15,9 @@ use serde_json::{Value, json};
 use tests::fastly::{SERVICE, STORE, TOKEN, fastly_api};
 use tests::redis::{Redis, absent_redis, redis, redis_with};
 use tests::stream::{announce, variant};
-use tests::{Program, Tools, eventually, fixture, free_address, jackstaff, program, say, tools};
+use tests::{
+    Program, Tools, eventually, fixture, free_address, is_full, jackstaff, not_run, program, say, tools,
+};
 
 /// How long the others may take to know what one was told, while Redis is there: milliseconds, on an idle machine.
 const SOON: Duration = Duration::from_secs(10);
@@ -220,7 +222,7 @@ fn whatever_happens_to_redis_the_greatest_revisions_stand_in_the_end() {
     let [(_a, a), (_b, b), (_c, c)] = replicas(&tools, &redis);
     let mut announcing =
         Announcing { urls: [&a, &b, &c], revisions: BTreeMap::new(), random: fastrand::Rng::with_seed(11) };
-    let rounds = if std::env::var_os("JACKSTAFF_TEST_FULL").is_some() { 100 } else { 10 };
+    let rounds = if is_full() { 100 } else { 10 };
     for _ in 0..rounds {
         announcing.some(20);
         match announcing.random.u8(0..5) {
@@ -348,7 +350,7 @@ fn by_tls_only_a_server_with_a_trusted_certificate_is_talked_to() {
         .output();
     match made {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return say("NOT RUN: there is no openssl to make a certificate with");
+            return not_run("there is no openssl to make a certificate with");
         }
         made => assert!(made.as_ref().unwrap().status.success(), "{made:?}"),
     }
@@ -521,11 +523,6 @@ fn databases_are_apart() {
 #[test]
 fn a_redis_that_is_emptied_while_connected_learns_all_again() {
     let (Some(tools), Some(redis)) = (tools(), redis()) else { return };
-    if std::env::var_os("JACKSTAFF_TEST_FULL").is_none() {
-        return say(
-            "not run without --full: a Redis that is emptied while connected, which takes half a minute",
-        );
-    }
     let [(_first, a)] = replicas(&tools, &redis);
     announce_at_once(&a, "demo", revision(1));
     eventually("Redis knows", SOON, || (redis.ask("HLEN jackstaff:revisions") == ":1").then_some(()));

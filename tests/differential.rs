@@ -1,23 +1,15 @@
 //! Random contexts and documents, evaluated here and by the published Python engine: `tests/differential`.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
-use std::env;
 use std::process::Command;
 
-use tests::{folder, tools, workspace};
+use tests::{folder, installed, is_full, tools};
 
 /// `usual` of them, or `full` in a long run.
 fn compare(what: &str, usual: u32, full: u32) {
     let Some(tools) = tools() else { return };
-    let python = workspace().join("target/sdk/python/bin/python");
-    if !python.is_file() {
-        let python = python.display();
-        assert!(env::var_os("JACKSTAFF_TEST_ALL").is_none(), "missing, so run scripts/setup: {python}");
-        println!("not run: scripts/setup makes what is missing: {python}");
-        return;
-    }
-    let long = env::var_os("JACKSTAFF_TEST_FULL").is_some();
-    let (count, workers) = if long { (full, 2) } else { (usual, 1) };
+    let Some(python) = installed("sdk/python/bin/python") else { return };
+    let (count, workers) = if is_full() { (full, 2) } else { (usual, 1) };
     let output = Command::new(&python)
         .arg(folder("differential/check.py"))
         .arg(what)

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::fastly::{FastlyApi, SERVICE, STORE, TOKEN, fastly_api};
 use tests::flagsmith::{Fault, Flagsmith, flagsmith};
-use tests::{Finished, Tools, eventually, program, say, tools};
+use tests::{Finished, Tools, eventually, not_run, program, tools};
 
 fn document(key: &str, id: u64) -> Value {
     json!({
@@ -241,7 +241,7 @@ fn by_tls_only_a_flagsmith_with_a_trusted_certificate_is_asked() {
         .output();
     match made {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return say("NOT RUN: there is no openssl to make a certificate with");
+            return not_run("there is no openssl to make a certificate with");
         }
         made => assert!(made.as_ref().unwrap().status.success(), "{made:?}"),
     }

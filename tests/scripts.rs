@@ -8,7 +8,7 @@ use std::{env, fs};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tests::{Program, eventually, free_address, program, say, tools, workspace};
+use tests::{Program, eventually, free_address, not_run, program, tools, workspace};
 
 /// It looks whether everything is built first.
 const READY: Duration = Duration::from_secs(180);
@@ -71,8 +71,7 @@ fn who_edits_the_demo_sees_an_event_and_has_the_new_flag_then() {
         return;
     }
     if Command::new("curl").arg("--version").output().is_err() {
-        say("NOT RUN: there is no curl, so scripts/serve is not tested");
-        return;
+        return not_run("there is no curl");
     }
     let serving = serving();
     eventually("scripts/serve is ready", READY, || (serving.script.count("ready") > 0).then_some(()));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use serde_json::{Value, json};
 use tests::stage::{FEATURE, Scenery, Stage, Trigger, document, key, stage_with};
-use tests::{Tools, eventually, resident, say};
+use tests::{Tools, eventually, resident};
 
 use crate::figure;
 
@@ -20,7 +20,7 @@ const SOON: Duration = Duration::from_secs(300);
 
 pub(crate) fn of_serve(tools: &Tools) {
     if !cfg!(target_os = "linux") {
-        say("NOT RUN: the memory of serve: the bench needs /proc");
+        tests::not_run("the bench needs /proc");
         return;
     }
     let scenery = Scenery {

@@ -43,8 +43,8 @@ fn every_edge_comes_to_serve_the_last_state_and_nothing_goes_backwards() {
 
 #[test]
 fn also_after_a_thousand_changes_of_two_hundred_environments() {
-    if std::env::var_os("JACKSTAFF_TEST_FULL").is_none() {
-        return;
+    if !tests::is_full() {
+        return tests::not_run(tests::ONLY_FULL);
     }
     run(&Course { environments: 200, changes: 1_000, times: 5, flagsmith: 0.15, fastly: 0.1 });
 }

@@ -14,7 +14,7 @@ use tests::fastly::{Event, Kind};
 use tests::flagsmith::{Edit, editable, last_edit};
 use tests::stage::{Scenery, Stage, Trigger, document, key, server_key, stage_with};
 use tests::stream::{Clients, History, Listening, clients};
-use tests::{eventually, say, tools};
+use tests::{eventually, is_full, say, tools};
 
 use crate::{alone, beside_others};
 
@@ -24,10 +24,6 @@ const EDITS: u64 = 50;
 const SOON: Duration = Duration::from_secs(60);
 /// More than any machine takes beside a poll: a second of doubt, a second between two writes, and what else is done.
 const BESIDE_A_POLL: Duration = Duration::from_secs(12);
-
-fn is_full() -> bool {
-    std::env::var_os("JACKSTAFF_TEST_FULL").is_some()
-}
 
 fn scenery(poll: u64, trigger: Trigger) -> Scenery {
     Scenery { environments: ENVIRONMENTS, edges: 1, poll, trigger, ..Scenery::default() }

@@ -12,8 +12,10 @@ use std::process::Command;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use tests::{Edge, Tools, edge, fixture, folder, installed, say, tools};
+use tests::{Edge, Tools, edge, fixture, folder, installed, not_run, say, tools};
 
+const NO_CHROMIUM: &str =
+    "there is no Chromium (Debian's package chromium; JACKSTAFF_CHROMIUM names another)";
 const CLIENT: &str = "sdk-environment-key";
 const SERVER: &str = "ser.sdk-check";
 /// The stream of its changes.
@@ -59,7 +61,7 @@ fn web_in_jsdom() {
 fn web_in_real_chromium() {
     match chromium() {
         Some(program) => check_browser("Chromium", &program),
-        None => say("NOT RUN: the browser SDK in Chromium: none is installed (JACKSTAFF_CHROMIUM names one)"),
+        None => not_run(NO_CHROMIUM),
     }
 }
 

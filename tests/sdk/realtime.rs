@@ -6,11 +6,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tests::{Edge, edge_with_origin, eventually, fixture, installed, origin, say, tools};
+use tests::{Edge, edge_with_origin, eventually, fixture, installed, not_run_part, origin, say, tools};
 
 use crate::listener::{Kind, Listener, Refetches, start};
 use crate::tap::Tap;
-use crate::{CLIENT, FEATURE, SERVER, chromium, models, script};
+use crate::{CLIENT, FEATURE, NO_CHROMIUM, SERVER, chromium, models, script};
 
 const SEGMENT: Duration = Duration::from_secs(5);
 const SECOND: Duration = Duration::from_secs(1);
@@ -86,8 +86,12 @@ fn listeners(edge: &Edge) -> Vec<Listener> {
         listeners.push(Listener { life, name: "Python", tap, kind, seen });
     }
     if let Some(modules) = installed("sdk/browser") {
-        let browsers = [("jsdom", Some("jsdom".into())), ("Chromium", chromium())];
-        for (name, browser) in browsers.into_iter().filter_map(|(name, browser)| Some((name, browser?))) {
+        let mut browsers = vec![("jsdom", "jsdom".into())];
+        match chromium() {
+            Some(program) => browsers.push(("Chromium", program)),
+            None => not_run_part("Chromium", NO_CHROMIUM),
+        }
+        for (name, browser) in browsers {
             let (tap, kind) = (tap(), Kind { path: "/api/v1/flags/", refetches: once });
             let mut command = script(Path::new("node"), "sdk/browser/listen.mjs");
             command.arg("--browser").arg(browser).arg("--modules").arg(&modules);

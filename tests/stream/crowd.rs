@@ -22,8 +22,8 @@ fn two_thousand_clients() {
 
 #[test]
 fn two_thousand_clients_through_segments_of_their_full_length() {
-    if std::env::var_os("JACKSTAFF_TEST_FULL").is_none() {
-        return;
+    if !tests::is_full() {
+        return tests::not_run(tests::ONLY_FULL);
     }
     two_thousand_clients_hear_of(100, json!({}));
 }

@@ -35,10 +35,11 @@ fn nor_with_refreshers_that_are_all_held_for_a_tenth_of_a_second() {
 
 #[test]
 fn nor_with_refreshers_that_are_less_slow_or_swift() {
-    if std::env::var_os("JACKSTAFF_TEST_FULL").is_some() {
-        for (hold, percent) in [(100, 50), (0, 0)] {
-            nobody_reads_an_older_revision(hold, percent);
-        }
+    if !tests::is_full() {
+        return tests::not_run(tests::ONLY_FULL);
+    }
+    for (hold, percent) in [(100, 50), (0, 0)] {
+        nobody_reads_an_older_revision(hold, percent);
     }
 }
 

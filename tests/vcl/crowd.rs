@@ -18,8 +18,8 @@ fn a_crowd_has_one_connection_for_each_segment() {
 
 #[test]
 fn five_hundred_clients_for_two_minutes() {
-    if std::env::var_os("JACKSTAFF_TEST_FULL").is_none() {
-        return;
+    if !tests::is_full() {
+        return tests::not_run(tests::ONLY_FULL);
     }
     through(500, Duration::from_secs(40), Duration::from_secs(125), Duration::from_secs(3));
 }

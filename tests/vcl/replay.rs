@@ -79,8 +79,8 @@ fn a_stream_that_something_ended_too_soon_is_replayed_for_no_longer_than_it_is_f
 /// The platform takes a fetch that it cut off for one that ended. By then nobody can join it.
 #[test]
 fn a_fetch_that_was_cut_off_because_the_origin_fell_silent_is_not_replayed() {
-    if std::env::var_os("JACKSTAFF_TEST_FULL").is_none() {
-        return;
+    if !tests::is_full() {
+        return tests::not_run(tests::ONLY_FULL);
     }
     let Some(world) = World::with(Duration::from_secs(90), 100) else { return };
     let crowd = world.clients(20);
