@@ -11,6 +11,7 @@ pub mod fastly;
 mod files;
 pub mod flagsmith;
 mod jackstaff;
+pub mod machine;
 pub mod not_run;
 mod origin;
 mod program;

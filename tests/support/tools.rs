@@ -2,7 +2,7 @@
 
 use std::env;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::files::workspace;
 use crate::not_run::not_run;
@@ -14,6 +14,12 @@ pub struct Tools {
     /// The local flavour of the edge.
     pub edge: PathBuf,
     pub jackstaff: PathBuf,
+}
+
+impl AsRef<Path> for Tools {
+    fn as_ref(&self) -> &Path {
+        &self.jackstaff
+    }
 }
 
 /// The programs. None if one is missing: then the test did not run.

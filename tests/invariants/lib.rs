@@ -1,0 +1,56 @@
+//! What must hold whatever comes in. Each law takes an input of any shape, and panics where it is broken; properties
+//! feed them with what generators make, fuzz targets with what a fuzzer finds.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a law that is broken is a panic")]
+
+mod bundle;
+mod context;
+mod document;
+mod memory_store;
+mod outcome;
+mod request;
+mod stream;
+
+pub use bundle::bundle;
+pub use context::context;
+pub use document::document;
+pub use memory_store::sound_bundle;
+pub use outcome::Outcome;
+pub use request::request;
+pub use stream::stream;
+
+use engine::{Compiled, Identity, Value};
+
+/// The result of an evaluation, as JSON; the same when it is asked for again.
+pub fn evaluate(compiled: &Compiled, identity: Option<&Identity>) -> String {
+    let result = serde_json::to_string(&compiled.evaluate(identity)).unwrap();
+    let again = serde_json::to_string(&compiled.evaluate(identity)).unwrap();
+    assert_eq!(result, again, "the same evaluation gave two results");
+    Outcome::parse(&result);
+    result
+}
+
+/// Somebody with a value for many a condition, somebody with none, the same without their own overrides; and nobody.
+pub fn audience(identifiers: &[&str]) -> Vec<Option<Identity>> {
+    let traits = [
+        ("plan", Value::from("gold")),
+        ("age", Value::from_json("41").unwrap()),
+        ("score", Value::from_json("2.5").unwrap()),
+        ("beta", Value::from_json("true").unwrap()),
+        ("version", Value::from("1.2.3")),
+        ("email", Value::from("user@example.com")),
+        ("city", Value::from("Zürich")),
+    ];
+    let traits = traits.map(|(name, value)| (name.to_owned(), value)).to_vec();
+    let somebody = |identifier: &&str| {
+        let full = Identity {
+            identifier: (*identifier).to_owned(),
+            key: Some((*identifier).to_owned()),
+            traits: traits.clone(),
+            bare: false,
+        };
+        let blank = Identity { key: None, traits: Vec::new(), ..full.clone() };
+        let bare = Identity { bare: true, ..blank.clone() };
+        [Some(full), Some(blank), Some(bare)]
+    };
+    identifiers.iter().flat_map(somebody).chain([None]).collect()
+}

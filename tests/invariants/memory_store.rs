@@ -1,0 +1,137 @@
+//! A store in memory, with one environment.
+
+use std::rc::Rc;
+use std::sync::LazyLock;
+
+use api::bundle::{self, Label, section_of};
+use api::{
+    EnvironmentKey, Header, KeyKind, Lookup, PopCopy, Revision, Section, ServerKey, ServerKeyHash, Source,
+    Store, Unavailable, for_nobody, text,
+};
+use engine::{Compiled, Document, Options};
+use jiff::Timestamp;
+
+pub(crate) const CLIENT_KEY: &str = "client";
+pub(crate) const SERVER_KEY: &str = "ser.shop";
+/// Stands in everything that is for server-side keys alone.
+pub(crate) const TOLD_TO_SERVERS: &str = "kept-from-clients-5f1c9b";
+
+/// One client-side key, one server-side key; a feature for servers only, which a segment and an identity override.
+const DOCUMENT: &str = r#"{
+    "api_key": "client",
+    "name": "Shop",
+    "feature_states": [
+        {"feature": {"id": 1, "name": "banner"}, "enabled": true, "feature_state_value": "blue"},
+        {"feature": {"id": 2, "name": "admin kept-from-clients-5f1c9b"}, "enabled": true,
+         "feature_state_value": "kept-from-clients-5f1c9b"},
+        {"feature": {"id": 3, "name": "colour"}, "enabled": false, "feature_state_value": 1.5,
+         "multivariate_feature_state_values": [
+            {"id": 1, "percentage_allocation": 30, "multivariate_feature_option": {"value": "red", "key": "r"}},
+            {"id": 2, "percentage_allocation": 30, "multivariate_feature_option": {"value": {"a": [1]}}}
+         ]}
+    ],
+    "identity_overrides": [
+        {"identifier": "ann", "identity_features": [
+            {"feature": {"id": 1, "name": "banner"}, "enabled": true, "feature_state_value": "ann"},
+            {"feature": {"id": 2, "name": "admin kept-from-clients-5f1c9b"}, "enabled": false,
+             "feature_state_value": "kept-from-clients-5f1c9b"}
+        ]}
+    ],
+    "project": {
+        "server_key_only_feature_ids": [2],
+        "segments": [
+            {"id": 1, "name": "gold", "rules": [{"type": "ANY", "conditions": [
+                {"operator": "EQUAL", "property_": "plan", "value": "gold"},
+                {"operator": "REGEX", "property_": "email", "value": "^.*@example\\.com$"},
+                {"operator": "GREATER_THAN", "property_": "age", "value": "17"},
+                {"operator": "PERCENTAGE_SPLIT", "property_": "", "value": "20"}
+            ]}], "feature_states": [
+                {"feature": {"id": 1, "name": "banner"}, "enabled": true, "feature_state_value": "gold"},
+                {"feature": {"id": 2, "name": "admin kept-from-clients-5f1c9b"}, "enabled": true,
+                 "feature_state_value": "kept-from-clients-5f1c9b"}
+            ]}
+        ]
+    }
+}"#;
+
+static BUNDLE: LazyLock<(Header, Vec<u8>)> = LazyLock::new(|| {
+    let document = Document::parse(DOCUMENT).unwrap();
+    let (environment, _) = document.compile(Options::default(), text).unwrap();
+    let revision = Revision(1_772_450_553);
+    let label = Label {
+        revision,
+        source_updated_at: None,
+        source_hash: String::new(),
+        source: None,
+        replaced: Vec::new(),
+        settings: String::new(),
+        switches: document.switches(),
+        tombstone: false,
+    };
+    let encoded = environment.encode().unwrap();
+    let compiled = Compiled::decode(encoded.clone()).unwrap();
+    let flags = |kind| for_nobody(&compiled, kind, document.switches());
+    let (client, server) = (flags(KeyKind::Client), flags(KeyKind::Server));
+    let stamped = document.stamped(&revision.iso()).into_bytes();
+    let sections = [
+        (Section::Compiled, encoded),
+        (Section::FlagsClientGzip, [b"gzip ", &client[..]].concat()),
+        (Section::FlagsClient, client),
+        (Section::FlagsServerGzip, [b"gzip ", &server[..]].concat()),
+        (Section::FlagsServer, server),
+        (Section::DocumentGzip, [b"gzip ", &stamped[..]].concat()),
+        (Section::Document, stamped),
+    ];
+    bundle::write(&label, &sections).unwrap()
+});
+
+/// A whole bundle.
+pub fn sound_bundle() -> &'static [u8] {
+    &BUNDLE.1
+}
+
+/// The store of one request.
+#[derive(Default)]
+pub(crate) struct MemoryStore {
+    chance: u128,
+}
+
+impl MemoryStore {
+    pub(crate) fn section_bytes(&self, section: Section) -> Vec<u8> {
+        let (header, bytes) = &*BUNDLE;
+        section_of(bytes, header.span(section).unwrap()).to_vec()
+    }
+}
+
+impl Store for MemoryStore {
+    fn environment(&mut self, key: &EnvironmentKey) -> Lookup<PopCopy> {
+        if key.as_str() != CLIENT_KEY {
+            return Lookup::Unknown;
+        }
+        Lookup::Found(PopCopy { header: Rc::new(BUNDLE.0.clone()), source: Source::Pop, age: 1 })
+    }
+
+    fn server_key(&mut self, key: &ServerKeyHash) -> Lookup<ServerKey> {
+        if Some(key) != ServerKeyHash::of(SERVER_KEY).as_ref() {
+            return Lookup::Unknown;
+        }
+        Lookup::Found(ServerKey { environment: CLIENT_KEY.into(), active: true, expires_at: None })
+    }
+
+    fn section(&mut self, section: Section) -> Result<Vec<u8>, Unavailable> {
+        Ok(self.section_bytes(section))
+    }
+
+    fn compiled(&mut self) -> Result<Rc<Compiled>, Unavailable> {
+        Compiled::decode(self.section_bytes(Section::Compiled)).map(Rc::new).map_err(|_| Unavailable)
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+
+    fn random(&mut self) -> u128 {
+        self.chance += 1;
+        self.chance
+    }
+}

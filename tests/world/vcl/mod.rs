@@ -1,0 +1,9 @@
+//! Streams in segments through a cache that is no edge: `jackstaff origin --segment` behind Varnish, with the twin of
+//! `vcl/` (`vcl/varnish/`). What Fastly's own dialect says is tested beside it, by falco (`scripts/check`).
+
+mod collapse;
+mod crowd;
+mod failures;
+mod replay;
+mod sdk;
+mod world;
