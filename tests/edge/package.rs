@@ -5,16 +5,20 @@ use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
-use tests::{installed, workspace};
+use tests::{installed, say, workspace};
 
 /// What the platform takes, in bytes (fastly-platform reference, 4.4).
 const PACKAGE_LIMIT: u64 = 100 << 20;
+
+/// Our own limit, far below the platform's: growth is to be noticed.
+const WASM_LIMIT: usize = 2_500_000;
 
 #[test]
 fn the_wasm_is_small_and_has_no_local_api() {
     let Some(file) = installed("wasm32-wasip1/release/edge.wasm") else { return };
     let wasm = fs::read(file).unwrap();
-    assert!(wasm.len() < 1_500_000, "{} bytes", wasm.len());
+    say(&format!("the edge's wasm has {} bytes; its limit is {WASM_LIMIT}", wasm.len()));
+    assert!(wasm.len() < WASM_LIMIT, "{} bytes", wasm.len());
     for string in ["local-api", "local_api", "/resources/stores/", "Fastly-Key", "fastly-soft-purge"] {
         let found = wasm.windows(string.len()).any(|window| window == string.as_bytes());
         assert!(!found, "{string:?} is in the release package");

@@ -18,7 +18,7 @@ mod program;
 pub mod proxy;
 pub mod redis;
 mod server;
-pub mod stage;
+pub mod stack;
 pub mod stream;
 mod tools;
 mod varnish;

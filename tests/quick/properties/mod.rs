@@ -7,9 +7,9 @@ mod generate;
 mod bundles;
 mod contexts;
 mod documents;
-mod hopeless;
 mod shares;
 mod streams;
+mod unmatched_segment;
 
 use proptest::test_runner::{Config, RngSeed};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::flagsmith::Fault;
-use tests::stage::{FEATURE, Scenery, Served, Stage, key, stage};
+use tests::stack::{FEATURE, Served, Stack, StackOptions, key, stack};
 use tests::{eventually, tools};
 
 use tests::machine::beside_others;
@@ -55,41 +55,44 @@ fn a_document_that_breaks_is_named_stops_no_other_and_stays_served_as_it_was() {
     let Some(tools) = tools() else { return };
     let _machine = beside_others();
     let whole = BREAKS.len();
-    let stage = stage(&tools, &Scenery { environments: whole + 1, edges: 1, poll: 1, ..Scenery::default() });
+    let stack = stack(
+        &tools,
+        &StackOptions { environments: whole + 1, edges: 1, poll: 1, ..StackOptions::default() },
+    );
     for (environment, (breaks, _)) in BREAKS.iter().enumerate() {
-        stage.edit(environment, &json!("good"));
-        stage.wait_until_served(environment, &json!("good"), SOON);
-        let text = breaks(stage.flagsmith.document(&key(environment)));
-        stage.flagsmith.serve_instead(&key(environment), Some(text));
+        stack.edit(environment, &json!("good"));
+        stack.wait_until_served(environment, &json!("good"), SOON);
+        let text = breaks(stack.flagsmith.document(&key(environment)));
+        stack.flagsmith.serve_instead(&key(environment), Some(text));
     }
     for (environment, (_, why)) in BREAKS.iter().enumerate() {
         let key = key(environment);
         eventually(&format!("{key} is said to be broken: {why}"), SOON, || {
-            let lines = stage.serve().said();
+            let lines = stack.serve().said();
             let is_said = lines.iter().any(|line| line.contains(&format!("`{key}`")) && line.contains(why));
-            let trouble = trouble(&stage, &key)?;
+            let trouble = trouble(&stack, &key)?;
             (is_said && trouble.contains(why)).then_some(())
         });
     }
     for n in 1..=3 {
-        stage.edit(whole, &json!(n));
-        stage.wait_until_served(whole, &json!(n), Duration::from_secs(5));
+        stack.edit(whole, &json!(n));
+        stack.wait_until_served(whole, &json!(n), Duration::from_secs(5));
     }
-    let status = stage.status();
+    let status = stack.status();
     for environment in 0..whole {
-        assert_eq!(stage.served(0, environment).unwrap().value, "good");
+        assert_eq!(stack.served(0, environment).unwrap().value, "good");
         let of_this = of(&status, &key(environment));
         assert!(of_this["behind_seconds"].as_f64().is_some() && of_this["why"].is_string(), "{of_this}");
     }
     assert_eq!(of(&status, &key(whole))["behind_seconds"], Value::Null, "{status}");
 
     for environment in 0..whole {
-        stage.flagsmith.serve_instead(&key(environment), None);
-        stage.edit(environment, &json!("mended"));
-        stage.wait_until_served(environment, &json!("mended"), SOON);
+        stack.flagsmith.serve_instead(&key(environment), None);
+        stack.edit(environment, &json!("mended"));
+        stack.wait_until_served(environment, &json!("mended"), SOON);
     }
     eventually("nothing is broken any more", SOON, || {
-        (stage.status()["troubles"] == json!([])).then_some(())
+        (stack.status()["troubles"] == json!([])).then_some(())
     });
 }
 
@@ -99,20 +102,20 @@ fn where_operators_that_are_not_known_are_published_all_else_is_served() {
     let Some(tools) = tools() else { return };
     let _machine = beside_others();
     let arguments = &["--unknown-operators", "publish"];
-    let stage = stage(&tools, &Scenery { edges: 1, poll: 1, arguments, ..Scenery::default() });
-    stage.flagsmith.edit(&key(0), |document| *document = with_operator(document.take(), &json!("RESEMBLES")));
-    stage.wait_until_served(0, &json!("odd"), SOON);
-    let line = stage.serve().says("RESEMBLES");
+    let stack = stack(&tools, &StackOptions { edges: 1, poll: 1, arguments, ..StackOptions::default() });
+    stack.flagsmith.edit(&key(0), |document| *document = with_operator(document.take(), &json!("RESEMBLES")));
+    stack.wait_until_served(0, &json!("odd"), SOON);
+    let line = stack.serve().says("RESEMBLES");
     assert!(line.contains(&key(0)) && line.contains("odd"), "{line}");
-    let trouble = eventually("it is in the status", SOON, || trouble(&stage, &key(0)));
+    let trouble = eventually("it is in the status", SOON, || trouble(&stack, &key(0)));
     assert!(trouble.contains("RESEMBLES"), "{trouble}");
-    stage.flagsmith.set(&key(0), FEATURE, &json!("served all the same"));
-    stage.wait_until_served(0, &json!("served all the same"), SOON);
+    stack.flagsmith.set(&key(0), FEATURE, &json!("served all the same"));
+    stack.wait_until_served(0, &json!("served all the same"), SOON);
 }
 
 /// What the status says is wrong with the document of an environment.
-fn trouble(stage: &Stage, key: &str) -> Option<String> {
-    let status = stage.status();
+fn trouble(stack: &Stack, key: &str) -> Option<String> {
+    let status = stack.status();
     let troubles = status["troubles"].as_array()?;
     let of_this =
         |trouble: &&Value| trouble["place"].as_str().is_some_and(|place| place.contains(&format!("`{key}`")));
@@ -130,17 +133,17 @@ fn of<'a>(status: &'a Value, key: &str) -> &'a Value {
 fn a_document_from_before_the_last_edit_is_not_published() {
     let Some(tools) = tools() else { return };
     let _machine = beside_others();
-    let stage = stage(&tools, &Scenery { edges: 1, poll: 1, ..Scenery::default() });
+    let stack = stack(&tools, &StackOptions { edges: 1, poll: 1, ..StackOptions::default() });
     for n in [1, 2] {
-        stage.edit(0, &json!(n));
-        stage.wait_until_served(0, &json!(n), SOON);
+        stack.edit(0, &json!(n));
+        stack.wait_until_served(0, &json!(n), SOON);
     }
-    let revision = stage.served(0, 0).unwrap().revision;
-    stage.flagsmith.fail(&key(0), [Fault::Stale; 3]);
-    eventually("it was asked three times", SOON, || (stage.flagsmith.counts().struck == 3).then_some(()));
-    assert_eq!(stage.served(0, 0), Some(Served { revision, value: json!(2) }));
+    let revision = stack.served(0, 0).unwrap().revision;
+    stack.flagsmith.fail(&key(0), [Fault::Stale; 3]);
+    eventually("it was asked three times", SOON, || (stack.flagsmith.counts().struck == 3).then_some(()));
+    assert_eq!(stack.served(0, 0), Some(Served { revision, value: json!(2) }));
     eventually("the replica has come round", SOON, || {
-        (of(&stage.status(), &key(0))["behind_seconds"] == Value::Null).then_some(())
+        (of(&stack.status(), &key(0))["behind_seconds"] == Value::Null).then_some(())
     });
-    assert_eq!(stage.served(0, 0), Some(Served { revision, value: json!(2) }));
+    assert_eq!(stack.served(0, 0), Some(Served { revision, value: json!(2) }));
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use serde_json::json;
 use tests::proxy::Mode;
-use tests::stage::{Scenery, Stage, Trigger, key, stage};
+use tests::stack::{Stack, StackOptions, Trigger, key, stack};
 use tests::stream::{Clients, History, Listening, Report, clients};
 use tests::{say, tools};
 
@@ -26,7 +26,7 @@ const CLIENTS: usize = 2;
 const SETTLED: Duration = Duration::from_secs(90);
 const SECOND: Duration = Duration::from_secs(1);
 
-struct Course {
+struct ChaosOptions {
     environments: usize,
     changes: usize,
     /// How often `serve` is killed, and each of the other outages begins.
@@ -38,7 +38,7 @@ struct Course {
 
 #[test]
 fn every_edge_comes_to_serve_the_last_state_and_nothing_goes_backwards() {
-    run(&Course { environments: 20, changes: 100, times: 2, flagsmith: 0.15, fastly: 0.1 });
+    run(&ChaosOptions { environments: 20, changes: 100, times: 2, flagsmith: 0.15, fastly: 0.1 });
 }
 
 #[test]
@@ -46,43 +46,43 @@ fn also_after_a_thousand_changes_of_two_hundred_environments() {
     if !tests::is_full() {
         return tests::not_run(tests::ONLY_FULL);
     }
-    run(&Course { environments: 200, changes: 1_000, times: 5, flagsmith: 0.15, fastly: 0.1 });
+    run(&ChaosOptions { environments: 200, changes: 1_000, times: 5, flagsmith: 0.15, fastly: 0.1 });
 }
 
-fn run(course: &Course) {
+fn run(options: &ChaosOptions) {
     let Some(tools) = tools() else { return };
     let _alone = alone();
-    let stage = stage(
+    let stack = stack(
         &tools,
-        &Scenery {
-            environments: course.environments,
+        &StackOptions {
+            environments: options.environments,
             edges: EDGES,
             lag: Duration::from_millis(150),
             poll: 3,
             trigger: Trigger::Webhook,
             lost: 0.3,
             settings: json!({ "fresh": 5, "segment": 20, "join": 8, "fault": { "tireless": true } }),
-            ..Scenery::default()
+            ..StackOptions::default()
         },
     );
-    stage.api.limit_writes(SECOND);
-    let before = stage.api.events().len();
-    let crowds: Vec<Clients> = (0..EDGES * LISTENED).map(|n| listen(&stage, n % EDGES, n / EDGES)).collect();
+    stack.api.limit_writes(SECOND);
+    let before = stack.api.events().len();
+    let crowds: Vec<Clients> = (0..EDGES * LISTENED).map(|n| listen(&stack, n % EDGES, n / EDGES)).collect();
     let is_over = AtomicBool::new(false);
     let begun = Instant::now();
     let mut chaos = Chaos {
-        stage: &stage,
-        course,
+        stack: &stack,
+        options,
         rng: Rng::with_seed(SEED),
-        edited: vec![0; course.environments],
+        edited: vec![0; options.environments],
         ends: Vec::new(),
         kills: Vec::new(),
         starts: Vec::new(),
     };
     let reads: Vec<Reads> = thread::scope(|scope| {
-        let (stage, is_over) = (&stage, &is_over);
-        let read = |edge| scope.spawn(move || read_again_and_again(edge, course.environments, is_over));
-        let readers: Vec<_> = stage.edges.iter().map(read).collect();
+        let (stack, is_over) = (&stack, &is_over);
+        let read = |edge| scope.spawn(move || read_again_and_again(edge, options.environments, is_over));
+        let readers: Vec<_> = stack.edges.iter().map(read).collect();
         // Even if it panics, readers have to end.
         let came_to = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| chaos.happens()));
         is_over.store(true, Ordering::Relaxed);
@@ -92,25 +92,25 @@ fn run(course: &Course) {
     });
     let (disturbed, settled) = (chaos.kills.clone(), begun.elapsed());
     for (n, crowd) in crowds.iter().enumerate() {
-        crowd.wait_until_told(stage.served(n % EDGES, n / EDGES).unwrap().revision, SETTLED);
+        crowd.wait_until_told(stack.served(n % EDGES, n / EDGES).unwrap().revision, SETTLED);
     }
 
-    let calls = Calls::count(&stage.api.events()[before..], &disturbed, before);
+    let calls = Calls::count(&stack.api.events()[before..], &disturbed, before);
     let count: usize = reads.iter().map(|reads| reads.count).sum();
     say(&format!(
         "chaos: {} changes of {} environments in {settled:.0?}, {count} reads of three edges; {calls}; closest writes \
          of a key {:?} apart; {:?}",
-        course.changes,
-        course.environments,
-        stage.api.closest_writes().unwrap_or_default(),
-        stage.flagsmith.counts(),
+        options.changes,
+        options.environments,
+        stack.api.closest_writes().unwrap_or_default(),
+        stack.flagsmith.counts(),
     ));
     let faults: Vec<String> = reads.into_iter().flat_map(|reads| reads.faults).collect();
     assert_eq!(faults, Vec::<String>::new());
     let histories: Vec<History> = crowds.iter().flat_map(Clients::histories).collect();
     assert_eq!(Report::new(&histories, &[], SETTLED, Instant::now()).faults(), Vec::<String>::new());
-    assert!(stage.api.closest_writes() >= Some(SECOND), "{:?}", stage.api.closest_writes());
-    let too_early: Vec<_> = stage
+    assert!(stack.api.closest_writes() >= Some(SECOND), "{:?}", stack.api.closest_writes());
+    let too_early: Vec<_> = stack
         .api
         .too_early()
         .into_iter()
@@ -120,16 +120,16 @@ fn run(course: &Course) {
     assert!(calls.for_each_change() <= 3.0, "{calls}");
 }
 
-fn listen(stage: &Stage, edge: usize, environment: usize) -> Clients {
-    let url = stage.edges[edge].url("");
+fn listen(stack: &Stack, edge: usize, environment: usize) -> Clients {
+    let url = stack.edges[edge].url("");
     let crowd = clients(&Listening { refetching: 1, ..Listening::to(url, &key(environment), CLIENTS) });
     crowd.wait_until_connected(SETTLED);
     crowd
 }
 
 struct Chaos<'a> {
-    stage: &'a Stage,
-    course: &'a Course,
+    stack: &'a Stack,
+    options: &'a ChaosOptions,
     rng: Rng,
     /// The last edit of each environment.
     edited: Vec<u64>,
@@ -157,7 +157,7 @@ impl Chaos<'_> {
     /// All changes, all outages, and the wait until all is settled.
     fn happens(&mut self) {
         self.fail_now_and_then();
-        let Course { environments, changes, times, .. } = *self.course;
+        let ChaosOptions { environments, changes, times, .. } = *self.options;
         let every = changes / (times * OUTAGES.len());
         let mut environment = 0;
         for n in 1..=changes {
@@ -169,19 +169,19 @@ impl Chaos<'_> {
                 environment = self.rng.usize(..environments);
             }
             self.edited[environment] = n as u64;
-            self.stage.edit(environment, &json!(n));
+            self.stack.edit(environment, &json!(n));
             let pause = if self.rng.u8(..10) < 7 { self.rng.u64(..30) } else { self.rng.u64(..400) };
             self.pass(pause);
         }
         while !self.ends.is_empty() {
             self.pass(20);
         }
-        self.stage.flagsmith.fail_at_random(None);
-        self.stage.api.fail_at_random(None);
+        self.stack.flagsmith.fail_at_random(None);
+        self.stack.api.fail_at_random(None);
         let deadline = Instant::now() + SETTLED;
         for (environment, edited) in self.edited.iter().enumerate() {
             let left = deadline.saturating_duration_since(Instant::now());
-            self.stage.wait_until_served(environment, &json!(edited), left.max(SECOND));
+            self.stack.wait_until_served(environment, &json!(edited), left.max(SECOND));
         }
     }
 
@@ -192,30 +192,30 @@ impl Chaos<'_> {
     }
 
     fn fail_now_and_then(&mut self) {
-        self.stage.flagsmith.fail_at_random(Some((self.rng.u64(..), self.course.flagsmith)));
-        self.stage.api.fail_at_random(Some((self.rng.u64(..), self.course.fastly)));
+        self.stack.flagsmith.fail_at_random(Some((self.rng.u64(..), self.options.flagsmith)));
+        self.stack.api.fail_at_random(Some((self.rng.u64(..), self.options.fastly)));
     }
 
     fn begin(&mut self, outage: Outage) {
-        let stage = self.stage;
+        let stack = self.stack;
         if self.ends.iter().any(|(_, other)| *other == outage) {
             return;
         }
         let mut lasts = Duration::from_millis(self.rng.u64(500..3_000));
         match outage {
             Outage::Killed => {
-                self.kills.push(stage.api.events().len());
-                stage.kill_serve();
+                self.kills.push(stack.api.events().len());
+                stack.kill_serve();
                 // Some services are back at once.
                 lasts = if self.rng.bool() { Duration::ZERO } else { lasts };
             }
-            Outage::FlagsmithAway => stage.flagsmith.fail_at_random(Some((self.rng.u64(..), 1.0))),
+            Outage::FlagsmithAway => stack.flagsmith.fail_at_random(Some((self.rng.u64(..), 1.0))),
             Outage::LineCut => {
-                stage.proxy.set(Mode::Refuse);
-                stage.proxy.cut();
+                stack.proxy.set(Mode::Refuse);
+                stack.proxy.cut();
             }
-            Outage::LineStalled => stage.proxy.set(Mode::Stall),
-            Outage::FastlyAway => stage.api.fail_at_random(Some((self.rng.u64(..), 1.0))),
+            Outage::LineStalled => stack.proxy.set(Mode::Stall),
+            Outage::FastlyAway => stack.api.fail_at_random(Some((self.rng.u64(..), 1.0))),
         }
         self.ends.push((Instant::now() + lasts, outage));
     }
@@ -228,9 +228,9 @@ impl Chaos<'_> {
             match outage {
                 Outage::Killed => {
                     self.starts.push(Instant::now());
-                    self.stage.start_serve();
+                    self.stack.start_serve();
                 }
-                Outage::LineCut | Outage::LineStalled => self.stage.proxy.set(Mode::Pass),
+                Outage::LineCut | Outage::LineStalled => self.stack.proxy.set(Mode::Pass),
                 Outage::FlagsmithAway | Outage::FastlyAway => self.fail_now_and_then(),
             }
         }

@@ -12,7 +12,7 @@ use fastrand::Rng;
 use serde_json::{Value, json};
 use tests::fastly::{Event, Kind};
 use tests::flagsmith::{Edit, editable, last_edit};
-use tests::stage::{Scenery, Stage, Trigger, document, key, server_key, stage_with};
+use tests::stack::{Stack, StackOptions, Trigger, document, key, server_key, stack_with};
 use tests::stream::{Clients, History, Listening, clients};
 use tests::{eventually, is_full, say, tools};
 
@@ -25,8 +25,8 @@ const SOON: Duration = Duration::from_secs(60);
 /// More than any machine takes beside a poll: a second of doubt, a second between two writes, and what else is done.
 const BESIDE_A_POLL: Duration = Duration::from_secs(12);
 
-fn scenery(poll: u64, trigger: Trigger) -> Scenery {
-    Scenery { environments: ENVIRONMENTS, edges: 1, poll, trigger, ..Scenery::default() }
+fn options(poll: u64, trigger: Trigger) -> StackOptions {
+    StackOptions { environments: ENVIRONMENTS, edges: 1, poll, trigger, ..StackOptions::default() }
 }
 
 fn of_people(environment: usize) -> Value {
@@ -43,23 +43,23 @@ fn where_nothing_changes_nothing_is_written_purged_or_told() {
     let Some(tools) = tools() else { return };
     let _machine = beside_others();
     let (poll, time) = if is_full() { (5, 300) } else { (1, 20) };
-    let stage = stage_with(&tools, &scenery(poll, Trigger::Nothing), of_people);
-    stage.serve().says("watching");
-    let crowd = clients(&Listening::to(stage.edges[0].url(""), &key(0), 1));
-    crowd.wait_until_told(stage.served(0, 0).unwrap().revision, SOON);
+    let stack = stack_with(&tools, &options(poll, Trigger::Nothing), of_people);
+    stack.serve().says("watching");
+    let crowd = clients(&Listening::to(stack.edges[0].url(""), &key(0), 1));
+    crowd.wait_until_told(stack.served(0, 0).unwrap().revision, SOON);
     // What follows from the start is over by then.
     thread::sleep(Duration::from_secs(3));
-    let documents = stage.flagsmith.counts().documents;
-    let before = (stage.api.writes(), purges(&stage), heard(&crowd));
+    let documents = stack.flagsmith.counts().documents;
+    let before = (stack.api.writes(), purges(&stack), heard(&crowd));
     thread::sleep(Duration::from_secs(time));
-    let asked = stage.flagsmith.counts().documents - documents;
+    let asked = stack.flagsmith.counts().documents - documents;
     assert!(asked >= time / poll * 9 / 2, "asked {asked} times");
-    assert_eq!((stage.api.writes(), purges(&stage), heard(&crowd)), before);
+    assert_eq!((stack.api.writes(), purges(&stack), heard(&crowd)), before);
     say(&format!("{asked} answers of a Flagsmith in which nothing changed: no write, no purge, no event"));
 }
 
-fn purges(stage: &Stage) -> u64 {
-    stage.api.counts().get(&Kind::Purge).map_or(0, |counted| counted.calls)
+fn purges(stack: &Stack) -> u64 {
+    stack.api.counts().get(&Kind::Purge).map_or(0, |counted| counted.calls)
 }
 
 fn heard(crowd: &Clients) -> BTreeSet<u64> {
@@ -72,21 +72,21 @@ fn what_four_people_edit_is_served_once_each_whoever_is_told() {
     let Some(tools) = tools() else { return };
     let _alone = alone();
     for (poll, trigger) in [(5, Trigger::QueueChange), (2, Trigger::Webhook), (2, Trigger::Nothing)] {
-        let stage = stage_with(&tools, &scenery(poll, trigger), of_people);
-        stage.api.limit_writes(Duration::from_secs(1));
-        people_edit(&stage, Duration::from_secs(poll), &format!("{trigger:?}, polled every {poll} s"));
+        let stack = stack_with(&tools, &options(poll, trigger), of_people);
+        stack.api.limit_writes(Duration::from_secs(1));
+        people_edit(&stack, Duration::from_secs(poll), &format!("{trigger:?}, polled every {poll} s"));
     }
 }
 
 /// Edits of an environment that were made, each with its time, and not seen at the edge yet.
 type Waiting = Vec<(u64, Instant)>;
 
-fn people_edit(stage: &Stage, poll: Duration, how: &str) {
+fn people_edit(stack: &Stack, poll: Duration, how: &str) {
     let numbers: Vec<Mutex<u64>> = (0..ENVIRONMENTS).map(|_| Mutex::default()).collect();
     let waiting: Vec<Mutex<Waiting>> = (0..ENVIRONMENTS).map(|_| Mutex::default()).collect();
     let is_over = AtomicBool::new(false);
     let slowest = thread::scope(|threads| {
-        let edge = threads.spawn(|| read_until_all_is_served(stage, &waiting, &is_over));
+        let edge = threads.spawn(|| read_until_all_is_served(stack, &waiting, &is_over));
         let people = (1..=PEOPLE).map(|seed| {
             let (numbers, waiting) = (&numbers, &waiting);
             threads.spawn(move || {
@@ -98,7 +98,7 @@ fn people_edit(stage: &Stage, poll: Duration, how: &str) {
                     let mut number = numbers[environment].lock().unwrap();
                     *number += 1;
                     waiting[environment].lock().unwrap().push((*number, Instant::now()));
-                    stage.flagsmith.make(&key(environment), edit, *number);
+                    stack.flagsmith.make(&key(environment), edit, *number);
                     drop(number);
                     thread::sleep(Duration::from_millis(rng.u64(..250)));
                 }
@@ -115,27 +115,27 @@ fn people_edit(stage: &Stage, poll: Duration, how: &str) {
     assert!(slowest < poll + BESIDE_A_POLL, "{slowest:?}");
     for environment in 0..ENVIRONMENTS {
         eventually("the edge serves what Flagsmith has", SOON, || {
-            let ours = stage.edges[0].get("/api/v1/environment-document/", &server_key(environment)).json();
-            let theirs = stage.flagsmith.document(&key(environment));
+            let ours = stack.edges[0].get("/api/v1/environment-document/", &server_key(environment)).json();
+            let theirs = stack.flagsmith.document(&key(environment));
             let content = |document: &Value| Document::parse(&document.to_string()).unwrap().content();
             (content(&ours) == content(&theirs)).then_some(())
         });
-        published_once_each(stage, environment);
+        published_once_each(stack, environment);
     }
     let refused: Vec<String> =
-        stage.serve().said().into_iter().filter(|line| line.contains("goes on being served")).collect();
+        stack.serve().said().into_iter().filter(|line| line.contains("goes on being served")).collect();
     assert_eq!(refused, Vec::<String>::new());
 }
 
 /// Reads at the edge until all that was edited is served. How long the slowest edit took.
-fn read_until_all_is_served(stage: &Stage, waiting: &[Mutex<Waiting>], is_over: &AtomicBool) -> Duration {
+fn read_until_all_is_served(stack: &Stack, waiting: &[Mutex<Waiting>], is_over: &AtomicBool) -> Duration {
     let mut slowest = Duration::ZERO;
     let deadline = Instant::now() + Duration::from_secs(180);
     loop {
         let was_over = is_over.load(Ordering::Relaxed);
         let mut is_served = true;
         for (environment, waiting) in waiting.iter().enumerate() {
-            let flags = stage.edges[0].get("/api/v1/flags/", &server_key(environment)).json();
+            let flags = stack.edges[0].get("/api/v1/flags/", &server_key(environment)).json();
             let last = last_edit(&flags).unwrap();
             let mut waiting = waiting.lock().unwrap();
             for (_, at) in waiting.extract_if(.., |(number, _)| *number <= last) {
@@ -152,9 +152,9 @@ fn read_until_all_is_served(stage: &Stage, waiting: &[Mutex<Waiting>], is_over: 
 }
 
 /// No content was published twice, and none that is older than the one before.
-fn published_once_each(stage: &Stage, environment: usize) {
+fn published_once_each(stack: &Stack, environment: usize) {
     let item = format!("environment/{}", key(environment));
-    let events = stage.api.events();
+    let events = stack.api.events();
     let stored = events.iter().filter_map(|event| match event {
         Event::Stored(stored) if stored.key == item => {
             let header = bundle::check(&stored.value).unwrap();
@@ -175,16 +175,16 @@ fn published_once_each(stage: &Stage, environment: usize) {
 fn a_key_that_worked_and_is_refused_is_explained() {
     let Some(tools) = tools() else { return };
     let _machine = beside_others();
-    let scenery = Scenery { edges: 1, poll: 1, lies: false, ..Scenery::default() };
-    let stage = stage_with(&tools, &scenery, of_people);
-    stage.flagsmith.delete_key(&server_key(0));
-    let line = stage.serve().says("403 Forbidden");
+    let options = StackOptions { edges: 1, poll: 1, lies: false, ..StackOptions::default() };
+    let stack = stack_with(&tools, &options, of_people);
+    stack.flagsmith.delete_key(&server_key(0));
+    let line = stack.serve().says("403 Forbidden");
     for part in ["List another one in the manifest", "`jackstaff unpublish environment-0`"] {
         assert!(line.contains(part), "{line}");
     }
-    assert!(stage.served(0, 0).is_some());
+    assert!(stack.served(0, 0).is_some());
     eventually("it is in the status", SOON, || {
-        let why = stage.status()["environments"][0]["why"].as_str()?.to_owned();
+        let why = stack.status()["environments"][0]["why"].as_str()?.to_owned();
         why.contains("goes on being served").then_some(())
     });
 }
@@ -194,14 +194,17 @@ fn a_key_that_worked_and_is_refused_is_explained() {
 fn a_document_that_flagsmith_cannot_make_holds_up_nobody_else() {
     let Some(tools) = tools() else { return };
     let _machine = beside_others();
-    let stage =
-        stage_with(&tools, &Scenery { environments: 2, edges: 1, poll: 1, ..Scenery::default() }, of_people);
-    stage.flagsmith.edit(&key(0), |document| {
+    let stack = stack_with(
+        &tools,
+        &StackOptions { environments: 2, edges: 1, poll: 1, ..StackOptions::default() },
+        of_people,
+    );
+    stack.flagsmith.edit(&key(0), |document| {
         let variants = &mut document["feature_states"][2]["multivariate_feature_state_values"];
         variants[0]["percentage_allocation"] = json!(99);
     });
-    stage.serve().says("500 Internal Server Error");
-    stage.edit(1, &json!("served"));
-    stage.wait_until_served(1, &json!("served"), SOON);
-    assert!(stage.served(0, 0).is_some());
+    stack.serve().says("500 Internal Server Error");
+    stack.edit(1, &json!("served"));
+    stack.wait_until_served(1, &json!("served"), SOON);
+    assert!(stack.served(0, 0).is_some());
 }

@@ -3,8 +3,8 @@
 
 mod broken;
 mod calls;
-mod calm;
 mod chaos;
+mod cost;
 mod lies;
 mod publishers;
 mod reads;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use serde_json::json;
 use tests::fastly::Kind;
-use tests::stage::{Scenery, stage};
+use tests::stack::{StackOptions, stack};
 use tests::{say, tools};
 
 use super::calls::Calls;
@@ -21,33 +21,35 @@ const SOON: Duration = Duration::from_secs(30);
 fn two_that_publish_the_same_lose_nothing_and_do_not_fight() {
     let Some(tools) = tools() else { return };
     let _machine = beside_others();
-    let stage =
-        stage(&tools, &Scenery { environments: ENVIRONMENTS, edges: 1, poll: 1, ..Scenery::default() });
-    stage.api.limit_writes(Duration::from_secs(1));
-    let other = stage.another("the other serve");
+    let stack = stack(
+        &tools,
+        &StackOptions { environments: ENVIRONMENTS, edges: 1, poll: 1, ..StackOptions::default() },
+    );
+    stack.api.limit_writes(Duration::from_secs(1));
+    let other = stack.another("the other serve");
     other.says(&format!("watching {ENVIRONMENTS} environments"));
-    let before = stage.api.events().len();
+    let before = stack.api.events().len();
     let mut rng = Rng::with_seed(7);
     let mut edited = [0; ENVIRONMENTS];
     for n in 1..=CHANGES {
         let environment = rng.usize(..ENVIRONMENTS);
         edited[environment] = n;
-        stage.edit(environment, &json!(n));
+        stack.edit(environment, &json!(n));
         thread::sleep(Duration::from_millis(rng.u64(..400)));
     }
     for (environment, n) in edited.into_iter().enumerate() {
-        stage.wait_until_served(environment, &json!(n), SOON);
+        stack.wait_until_served(environment, &json!(n), SOON);
     }
-    let writes = stage.api.writes();
+    let writes = stack.api.writes();
     // Both look a few times more.
     thread::sleep(Duration::from_secs(4));
-    assert_eq!(stage.api.writes(), writes, "they write without a change");
-    let calls = Calls::count(&stage.api.events()[before..], &[], before);
-    say(&format!("two publishers: {CHANGES} changes, {calls}; all calls {:?}", stage.api.counts()));
+    assert_eq!(stack.api.writes(), writes, "they write without a change");
+    let calls = Calls::count(&stack.api.events()[before..], &[], before);
+    say(&format!("two publishers: {CHANGES} changes, {calls}; all calls {:?}", stack.api.counts()));
     assert!(calls.published <= CHANGES, "{calls}");
-    assert!(stage.api.closest_writes() >= Some(Duration::from_secs(1)), "{:?}", stage.api.closest_writes());
+    assert!(stack.api.closest_writes() >= Some(Duration::from_secs(1)), "{:?}", stack.api.closest_writes());
     for (environment, n) in edited.into_iter().enumerate() {
-        assert_eq!(stage.served(0, environment).unwrap().value, n);
+        assert_eq!(stack.served(0, environment).unwrap().value, n);
     }
-    assert!(stage.api.counts().contains_key(&Kind::Purge));
+    assert!(stack.api.counts().contains_key(&Kind::Purge));
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use tests::Edge;
-use tests::stage::{Served, served};
+use tests::stack::{Served, served};
 
 /// What readers found.
 #[derive(Debug, Default)]

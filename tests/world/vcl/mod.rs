@@ -2,8 +2,8 @@
 //! `vcl/` (`vcl/varnish/`). What Fastly's own dialect says is tested beside it, by falco (`scripts/check`).
 
 mod collapse;
-mod crowd;
 mod failures;
+mod many_clients;
 mod replay;
 mod sdk;
 mod world;

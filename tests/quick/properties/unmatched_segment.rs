@@ -37,18 +37,18 @@ fn rules() -> impl Strategy<Value = Value> {
 }
 
 fn segment() -> impl Strategy<Value = Value> {
-    let feature = |(name, priority): (&str, i64)| json!({"key": "9", "name": name, "enabled": true, "value": "hopeless", "priority": priority});
+    let feature = |(name, priority): (&str, i64)| json!({"key": "9", "name": name, "enabled": true, "value": "unmatched", "priority": priority});
     let overrides =
         prop::collection::vec((select(vec!["a", "b", "c d", "é"]), -9_i64..9).prop_map(feature), 0..4);
     (rules(), overrides).prop_map(|(rules, overrides)| {
-        json!({"key": "hopeless", "name": "hopeless", "rules": rules, "overrides": overrides})
+        json!({"key": "unmatched", "name": "unmatched", "rules": rules, "overrides": overrides})
     })
 }
 
 /// The context with one more segment, somewhere among its own.
 fn with(context: &Json, segment: &Value, place: usize) -> Json {
     let mut segments: Vec<(String, Value)> = members(&context.0["segments"]);
-    segments.insert(place, ("hopeless".to_owned(), segment.clone()));
+    segments.insert(place, ("unmatched".to_owned(), segment.clone()));
     let mut more = context.clone();
     more.0["segments"] = Value::Object(segments.into_iter().collect::<Map<String, Value>>());
     more

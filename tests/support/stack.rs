@@ -36,9 +36,9 @@ pub enum Trigger {
     Nothing,
 }
 
-/// What there is to be on a stage.
+/// What a stack consists of, and how it behaves.
 #[derive(Debug, Clone)]
-pub struct Scenery {
+pub struct StackOptions {
     pub environments: usize,
     pub edges: usize,
     /// How long after they were made writes and purges reach the next edge each: the first has them at once.
@@ -56,9 +56,9 @@ pub struct Scenery {
     pub arguments: &'static [&'static str],
 }
 
-impl Default for Scenery {
+impl Default for StackOptions {
     fn default() -> Self {
-        Scenery {
+        StackOptions {
             environments: 1,
             edges: 3,
             lag: Duration::ZERO,
@@ -73,7 +73,7 @@ impl Default for Scenery {
     }
 }
 
-pub struct Stage {
+pub struct Stack {
     serve: Mutex<Option<Arc<Program>>>,
     pub edges: Vec<Edge>,
     /// Between `serve` and the edges.
@@ -82,7 +82,7 @@ pub struct Stage {
     pub flagsmith: Flagsmith,
     tools: Tools,
     folder: TempDir,
-    scenery: Scenery,
+    options: StackOptions,
     /// Where `serve` listens, also after it was started again.
     address: OnceLock<String>,
 }
@@ -119,32 +119,32 @@ pub fn document(environment: usize) -> Value {
 
 /// Starts everything, and waits until every edge serves every environment.
 #[track_caller]
-pub fn stage(tools: &Tools, scenery: &Scenery) -> Stage {
-    stage_with(tools, scenery, document)
+pub fn stack(tools: &Tools, options: &StackOptions) -> Stack {
+    stack_with(tools, options, document)
 }
 
 /// Starts everything, with documents that are made as told.
 #[track_caller]
-pub fn stage_with(tools: &Tools, scenery: &Scenery, document: impl Fn(usize) -> Value) -> Stage {
+pub fn stack_with(tools: &Tools, options: &StackOptions, document: impl Fn(usize) -> Value) -> Stack {
     let (flagsmith, api) = (flagsmith(), fastly_api());
-    for environment in 0..scenery.environments {
+    for environment in 0..options.environments {
         flagsmith.has(&document(environment), &server_key(environment));
     }
-    if scenery.lies {
+    if options.lies {
         flagsmith.lie(7);
     }
     // Nobody listens there yet.
     let proxy = proxy("http://127.0.0.1:9");
-    let edge = |_| edge_with_origin(tools, &scenery.settings, &proxy.url());
-    let edges: Vec<Edge> = (0..scenery.edges).map(edge).collect();
-    api.reach(edges.iter().map(|edge| edge.url("")).zip((0..).map(|n| scenery.lag * n)));
+    let edge = |_| edge_with_origin(tools, &options.settings, &proxy.url());
+    let edges: Vec<Edge> = (0..options.edges).map(edge).collect();
+    api.reach(edges.iter().map(|edge| edge.url("")).zip((0..).map(|n| options.lag * n)));
     let folder = TempDir::new().unwrap();
     for (name, text) in
         [("keys.json", flagsmith.manifest().as_str()), ("secret", SECRET), ("signals-token", ORIGIN_TOKEN)]
     {
         fs::write(folder.path().join(name), text).unwrap();
     }
-    let stage = Stage {
+    let stack = Stack {
         serve: Mutex::new(None),
         edges,
         proxy,
@@ -152,17 +152,17 @@ pub fn stage_with(tools: &Tools, scenery: &Scenery, document: impl Fn(usize) -> 
         flagsmith,
         tools: tools.clone(),
         folder,
-        scenery: scenery.clone(),
+        options: options.clone(),
         address: OnceLock::new(),
     };
-    stage.start_serve();
-    for environment in 0..scenery.environments {
-        stage.wait_until_served(environment, &json!(0), PATIENCE);
+    stack.start_serve();
+    for environment in 0..options.environments {
+        stack.wait_until_served(environment, &json!(0), PATIENCE);
     }
-    stage
+    stack
 }
 
-impl Stage {
+impl Stack {
     /// Starts `jackstaff serve`, where it was before.
     #[track_caller]
     pub fn start_serve(&self) {
@@ -176,13 +176,13 @@ impl Stage {
 
     /// From now on, this is how Flagsmith says that something changed.
     pub fn is_told_by(&mut self, trigger: Trigger) {
-        self.scenery.trigger = trigger;
+        self.options.trigger = trigger;
         self.notify();
     }
 
     fn notify(&self) {
         let url = self.url();
-        let Scenery { trigger, lost, .. } = self.scenery;
+        let StackOptions { trigger, lost, .. } = self.options;
         let webhook =
             (trigger == Trigger::Webhook).then(|| (format!("{url}/webhooks/flagsmith"), SECRET.into()));
         let queue_change = (trigger == Trigger::QueueChange).then(|| (url, ORIGIN_TOKEN.into()));
@@ -205,12 +205,12 @@ impl Stage {
         let file = |name: &str| self.folder.path().join(name).display().to_string();
         let mut command = Command::new(&self.tools.jackstaff);
         command
-            .args(["serve", "--flagsmith", &self.flagsmith.url(), "--poll", &self.scenery.poll.to_string()])
+            .args(["serve", "--flagsmith", &self.flagsmith.url(), "--poll", &self.options.poll.to_string()])
             .args(["--server-keys", &file("keys.json"), "--listen", address])
             .args(["--store", STORE, "--service", SERVICE, "--api", &self.api.url()])
             .args(["--webhook-secret-file", &file("secret")])
             .args(["--origin-token-file", &file("signals-token")])
-            .args(self.scenery.arguments)
+            .args(self.options.arguments)
             .env("FASTLY_API_TOKEN", TOKEN);
         program(name, &mut command)
     }
