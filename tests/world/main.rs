@@ -7,6 +7,7 @@
 mod bus;
 mod control;
 mod differential;
+mod races;
 mod sdk;
 mod stream;
 mod vcl;
