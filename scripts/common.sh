@@ -21,6 +21,40 @@ stack=${JACKSTAFF_STACK:-$root/target/serve}
 if [ -t 2 ]; then bold=$'\e[1m' plain=$'\e[0m'; else bold='' plain=''; fi
 
 say() { printf '%s==> %s%s\n' "$bold" "$*" "$plain" >&2; }
+# part WHAT: from here on, the script is at this part. At its end it prints how long each part took.
+current='' begun=0 took=()
+part() {
+  end_part
+  current=$1 begun=$SECONDS
+  say "$1"
+}
+end_part() {
+  [ -z "$current" ] || took+=("$(printf '%5d s  %s' $((SECONDS - begun)) "$current")")
+  current=''
+}
+print_times() {
+  end_part
+  [ ${#took[@]} -gt 0 ] || return 0
+  say "scripts/$(basename "$0") took $SECONDS s"
+  printf '%s\n' "${took[@]}" >&2
+}
+trap print_times EXIT
+
+# Records that something did not run: not_run NAME REASON. What counts it, at the end, is scripts/not-run.
+not_run() {
+  say "NOT RUN: $1: $2"
+  printf '%s\t%s\n' "$1" "$2" >>"$JACKSTAFF_NOT_RUN"
+}
+# From here on, what did not run is recorded, in this script and in all that it calls. The script that was called first
+# prints it in its last lines.
+record_not_run() {
+  [ -z "${JACKSTAFF_NOT_RUN:-}" ] || return 0
+  mkdir -p target/not-run
+  JACKSTAFF_NOT_RUN=$root/target/not-run/$(basename "$0")-$$
+  export JACKSTAFF_NOT_RUN
+  : >"$JACKSTAFF_NOT_RUN"
+  trap 'print_times; scripts/not-run "$JACKSTAFF_NOT_RUN"; rm -f "$JACKSTAFF_NOT_RUN"' EXIT
+}
 fail() { printf 'scripts/%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 need() { command -v "$1" >/dev/null 2>&1 || fail "needs $1: $2"; }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tests::Tools;
-use tests::stage::{Scenery, Trigger, key, stage};
+use tests::stack::{StackOptions, Trigger, key, stack};
 use tests::stream::{Clients, History, Listening, Report, clients};
 
 use crate::figure;
@@ -29,21 +29,24 @@ pub(crate) fn delays(tools: &Tools) {
 }
 
 fn delays_by(tools: &Tools, name: &str, trigger: Trigger, poll: u64) {
-    let stage = stage(tools, &Scenery { environments: 10, trigger, poll, lies: false, ..Scenery::default() });
-    let crowds: Vec<Clients> = stage.edges.iter().map(|edge| listen(&edge.url(""))).collect();
+    let stack = stack(
+        tools,
+        &StackOptions { environments: 10, trigger, poll, lies: false, ..StackOptions::default() },
+    );
+    let crowds: Vec<Clients> = stack.edges.iter().map(|edge| listen(&edge.url(""))).collect();
     for (n, crowd) in crowds.iter().enumerate() {
-        let first = stage.served(n, 0).expect("the environment is served");
+        let first = stack.served(n, 0).expect("the environment is served");
         crowd.wait_until_told(first.revision, SOON);
         crowd.wait_until_refetched(SOON);
     }
     let mut edits = Vec::new();
     for n in 1..=CHANGES {
         let next = Instant::now() + BETWEEN;
-        edits.push((json!(n), stage.edit(0, &json!(n))));
+        edits.push((json!(n), stack.edit(0, &json!(n))));
         thread::sleep(next.saturating_duration_since(Instant::now()));
     }
-    stage.wait_until_served(0, &json!(CHANGES), SOON);
-    let changes = stage.changes(0, &edits);
+    stack.wait_until_served(0, &json!(CHANGES), SOON);
+    let changes = stack.changes(0, &edits);
     for crowd in &crowds {
         crowd.wait_until_told(changes.last().expect("a change").revision, SOON);
         crowd.wait_until_refetched(SOON);

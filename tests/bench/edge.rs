@@ -112,7 +112,7 @@ fn identities(key: &'static str) -> Load {
 pub(crate) fn package() {
     let file = workspace().join("target/wasm32-wasip1/release/edge.wasm");
     let Ok(wasm) = fs::read(&file) else {
-        eprintln!("not run: {} is not there; scripts/setup builds it", file.display());
+        tests::not_run(&format!("{} is missing: scripts/setup builds it", file.display()));
         return;
     };
     #[expect(clippy::cast_precision_loss, reason = "a size of this order is exact")]

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use serde_json::{Value, json};
-use tests::stage::{FEATURE, Scenery, Stage, Trigger, document, key, stage_with};
-use tests::{Tools, eventually, resident, say};
+use tests::stack::{FEATURE, Stack, StackOptions, Trigger, document, key, stack_with};
+use tests::{Tools, eventually, resident};
 
 use crate::figure;
 
@@ -20,32 +20,32 @@ const SOON: Duration = Duration::from_secs(300);
 
 pub(crate) fn of_serve(tools: &Tools) {
     if !cfg!(target_os = "linux") {
-        say("NOT RUN: the memory of serve: the bench needs /proc");
+        tests::not_run("the bench needs /proc");
         return;
     }
-    let scenery = Scenery {
+    let options = StackOptions {
         environments: ENVIRONMENTS,
         edges: 0,
         poll: 600,
         trigger: Trigger::Webhook,
         lies: false,
-        ..Scenery::default()
+        ..StackOptions::default()
     };
-    let stage = stage_with(tools, &scenery, large);
+    let stack = stack_with(tools, &options, large);
     // What the stand-ins keep is nobody's memory but theirs, and a bundle takes some 300 KB.
-    stage.api.forget();
-    let serve = stage.serve();
+    stack.api.forget();
+    let serve = stack.serve();
     let is_there = || (serve.count(&format!("watching {ENVIRONMENTS} environments")) > 0).then_some(());
     eventually("all environments are published", SOON, is_there);
     let mut changes = 0;
     let begun = Instant::now();
     for until in LOOKS {
         while changes < until {
-            publish(&stage, &mut changes);
+            publish(&stack, &mut changes);
         }
         let details = json!({
             "environments": ENVIRONMENTS,
-            "document_bytes": stage.flagsmith.document(&key(0)).to_string().len(),
+            "document_bytes": stack.flagsmith.document(&key(0)).to_string().len(),
             "changes": changes,
             "seconds": begun.elapsed().as_secs(),
             "measured": "resident memory of `jackstaff serve`",
@@ -56,14 +56,14 @@ pub(crate) fn of_serve(tools: &Tools) {
 }
 
 /// Edits the next environments, each once, and waits until all edits are stored.
-fn publish(stage: &Stage, changes: &mut usize) {
-    let writes = stage.api.writes();
+fn publish(stack: &Stack, changes: &mut usize) {
+    let writes = stack.api.writes();
     for _ in 0..BURST {
         *changes += 1;
-        stage.edit(*changes % ENVIRONMENTS, &json!(*changes));
+        stack.edit(*changes % ENVIRONMENTS, &json!(*changes));
     }
     eventually("all changes are published", SOON, || {
-        (stage.api.writes() >= writes + BURST as u64).then_some(())
+        (stack.api.writes() >= writes + BURST as u64).then_some(())
     });
 }
 

@@ -34,7 +34,7 @@ const ENVIRONMENT: &str = "bench";
 #[expect(clippy::cast_precision_loss, reason = "counts and sizes of this order are exact")]
 pub(crate) fn streams(tools: &Tools) {
     if !cfg!(target_os = "linux") {
-        say("NOT RUN: the origin's streams: the bench needs /proc, and more than one loopback address");
+        tests::not_run("the bench needs /proc, and more than one loopback address");
         return;
     }
     let count = possible();

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| laws::bundle(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| invariants::bundle(bytes));

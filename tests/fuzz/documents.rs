@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|text: &str| laws::document(text));
+libfuzzer_sys::fuzz_target!(|text: &str| invariants::document(text));

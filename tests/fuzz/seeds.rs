@@ -26,7 +26,7 @@ fn main() {
         write("documents", name, text.as_bytes());
         write("bundles", name, &environment.encode().unwrap());
     }
-    write("bundles", "whole", laws::sound_bundle());
+    write("bundles", "whole", invariants::sound_bundle());
 
     for case in
         files(&tests.join("conformance")).iter().filter(|file| file.extension().is_some_and(|e| e == "json"))

@@ -1,9 +1,8 @@
 //! Running the `jackstaff` program.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
-
-use crate::tools::Tools;
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,10 +12,10 @@ pub struct Finished {
     pub errors: String,
 }
 
-/// Runs `jackstaff` to its end, with the token that local edges hold valid.
+/// Runs `jackstaff`, the one of [`Tools`](crate::Tools) or another, to its end, with the token that local edges hold valid.
 #[track_caller]
-pub fn jackstaff(tools: &Tools, arguments: &[&str], input: &str) -> Finished {
-    let mut process = Command::new(&tools.jackstaff)
+pub fn jackstaff(program: impl AsRef<Path>, arguments: &[&str], input: &str) -> Finished {
+    let mut process = Command::new(program.as_ref())
         .args(arguments)
         .env("FASTLY_API_TOKEN", "local-publisher")
         .stdin(Stdio::piped())

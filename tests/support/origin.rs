@@ -1,11 +1,11 @@
 //! A running origin of change signals, on a port of its own, ended on drop.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use crate::eventually;
-use crate::tools::Tools;
 
 /// An origin that listens.
 pub struct Origin {
@@ -15,25 +15,25 @@ pub struct Origin {
 
 /// Starts an origin.
 #[track_caller]
-pub fn origin(tools: &Tools) -> Origin {
-    start(tools, "127.0.0.1:0", &[])
+pub fn origin(program: impl AsRef<Path>) -> Origin {
+    start(program, "127.0.0.1:0", &[])
 }
 
 /// Starts an origin with further arguments.
 #[track_caller]
-pub fn origin_with(tools: &Tools, arguments: &[&str]) -> Origin {
-    start(tools, "127.0.0.1:0", arguments)
+pub fn origin_with(program: impl AsRef<Path>, arguments: &[&str]) -> Origin {
+    start(program, "127.0.0.1:0", arguments)
 }
 
 /// Starts an origin at an address, where there may have been one before.
 #[track_caller]
-pub fn origin_at(tools: &Tools, address: &str) -> Origin {
-    start(tools, address, &[])
+pub fn origin_at(program: impl AsRef<Path>, address: &str) -> Origin {
+    start(program, address, &[])
 }
 
 #[track_caller]
-fn start(tools: &Tools, address: &str, arguments: &[&str]) -> Origin {
-    let mut process = Command::new(&tools.jackstaff)
+fn start(program: impl AsRef<Path>, address: &str, arguments: &[&str]) -> Origin {
+    let mut process = Command::new(program.as_ref())
         .args(["origin", "--listen", address])
         .args(arguments)
         .env_remove("JACKSTAFF_ORIGIN_TOKEN")

@@ -10,8 +10,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::eventually;
+use crate::not_run::not_run;
 use crate::server::free_address;
-use crate::tools::say;
 
 /// How long Redis may take to start, or to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -23,13 +23,13 @@ pub struct Redis {
     port: u16,
 }
 
-/// Starts a Redis; none, said aloud, where there is no `redis-server`.
+/// Starts a Redis; none where there is no `redis-server`: then the test did not run.
 #[track_caller]
 pub fn redis() -> Option<Redis> {
     redis_with("")
 }
 
-/// Starts a Redis with further lines of its configuration; none, said aloud, where there is no `redis-server`.
+/// Starts a Redis with further lines of its configuration; none where there is no `redis-server`: then the test did not run.
 #[track_caller]
 pub fn redis_with(configuration: &str) -> Option<Redis> {
     let mut redis = absent_redis(configuration)?;
@@ -37,13 +37,13 @@ pub fn redis_with(configuration: &str) -> Option<Redis> {
     Some(redis)
 }
 
-/// An address at which there is no Redis yet; none, said aloud, where there is no `redis-server`.
+/// An address at which there is no Redis yet; none where there is no `redis-server`: then the test did not run.
 #[track_caller]
 pub fn absent_redis(configuration: &str) -> Option<Redis> {
     let version = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status();
     match version {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            say("NOT RUN: there is no redis-server, so origins that share announcements are not tested");
+            not_run("there is no redis-server (Debian's package redis-server)");
             return None;
         }
         version => assert!(version.unwrap().success()),

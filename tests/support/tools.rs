@@ -2,9 +2,10 @@
 
 use std::env;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::files::workspace;
+use crate::not_run::not_run;
 
 /// Where the programs are.
 #[derive(Debug, Clone)]
@@ -15,7 +16,13 @@ pub struct Tools {
     pub jackstaff: PathBuf,
 }
 
-/// The programs; none, said aloud, if they are not there, unless `JACKSTAFF_TEST_ALL` demands them.
+impl AsRef<Path> for Tools {
+    fn as_ref(&self) -> &Path {
+        &self.jackstaff
+    }
+}
+
+/// The programs. None if one is missing: then the test did not run.
 #[track_caller]
 pub fn tools() -> Option<Tools> {
     let named = |variable: &str, default: PathBuf| env::var_os(variable).map_or(default, PathBuf::from);
@@ -33,26 +40,38 @@ pub fn tools() -> Option<Tools> {
     if missing.is_empty() {
         return Some(tools);
     }
-    let missing = missing.join(", ");
-    assert!(env::var_os("JACKSTAFF_TEST_ALL").is_none(), "missing, so run scripts/setup: {missing}");
-    println!("not run: scripts/setup makes what is missing: {missing}");
+    lacks(&missing.join(", "));
     None
 }
 
-/// What else `scripts/setup` leaves under `target`; none, said aloud, if it is not there, unless all is demanded.
+/// What else `scripts/setup` leaves under `target`. None if it is missing: then the test did not run.
 #[track_caller]
 pub fn installed(what: &str) -> Option<PathBuf> {
     let path = workspace().join("target").join(what);
     if path.exists() {
         return Some(path);
     }
-    let path = path.display();
-    assert!(env::var_os("JACKSTAFF_TEST_ALL").is_none(), "missing, so run scripts/setup: {path}");
-    say(&format!("NOT RUN: scripts/setup makes what is missing: {path}"));
+    lacks(&path.display().to_string());
     None
 }
 
-/// Says something even if all passes: what is merely printed, the test harness keeps to itself then.
+/// Records that a test did not run because something is missing that `scripts/setup` installs. Fails where
+/// `JACKSTAFF_TEST_ALL` says that setup has run.
+#[track_caller]
+pub fn lacks(missing: &str) {
+    assert!(env::var_os("JACKSTAFF_TEST_ALL").is_none(), "missing, so run scripts/setup: {missing}");
+    not_run(&format!("scripts/setup makes what is missing: {missing}"));
+}
+
+/// Whether this is `scripts/test --full`.
+pub fn is_full() -> bool {
+    env::var_os("JACKSTAFF_TEST_FULL").is_some()
+}
+
+/// Why a test that takes minutes did not run.
+pub const ONLY_FULL: &str = "takes minutes: scripts/test --full runs it";
+
+/// Prints something even if the test passes: the test harness hides what a passing test prints by `println!`.
 pub fn say(what: &str) {
     std::io::stderr().write_all(format!("{what}\n").as_bytes()).unwrap();
 }

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::eventually;
 use crate::files::workspace;
-use crate::tools::say;
+use crate::not_run::not_run;
 
 /// A Varnish that listens.
 pub struct Varnish {
@@ -22,12 +22,12 @@ pub struct Varnish {
 /// Its own folder, within ours.
 const WORK: &str = "varnish";
 
-/// Starts a Varnish in front of `http://host:port`, with room for so many clients at once; none, said aloud, if there
-/// is none on this machine. It compiles its VCL with gcc.
+/// Starts a Varnish in front of `http://host:port`, with room for so many clients at once; none if there is
+/// none on this machine: then the test did not run. It compiles its VCL with gcc.
 #[track_caller]
 pub fn varnish(origin: &str, clients: usize) -> Option<Varnish> {
     let Some(program) = program("varnishd", "-V").filter(|_| program("gcc", "--version").is_some()) else {
-        say("NOT RUN: Varnish: there is no varnishd with gcc (Debian's packages varnish and gcc)");
+        not_run("there is no varnishd with gcc (Debian's packages varnish and gcc)");
         return None;
     };
     let folder = tempfile::tempdir().unwrap();

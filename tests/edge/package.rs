@@ -1,0 +1,103 @@
+//! The package that is deployed, as Fastly's own command-line program makes it: without a network, without a token.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+use tests::{installed, say, workspace};
+
+/// What the platform takes, in bytes (fastly-platform reference, 4.4).
+const PACKAGE_LIMIT: u64 = 100 << 20;
+
+/// Our own limit, far below the platform's: growth is to be noticed.
+const WASM_LIMIT: usize = 2_500_000;
+
+#[test]
+fn the_wasm_is_small_and_has_no_local_api() {
+    let Some(file) = installed("wasm32-wasip1/release/edge.wasm") else { return };
+    let wasm = fs::read(file).unwrap();
+    say(&format!("the edge's wasm has {} bytes; its limit is {WASM_LIMIT}", wasm.len()));
+    assert!(wasm.len() < WASM_LIMIT, "{} bytes", wasm.len());
+    for string in ["local-api", "local_api", "/resources/stores/", "Fastly-Key", "fastly-soft-purge"] {
+        let found = wasm.windows(string.len()).any(|window| window == string.as_bytes());
+        assert!(!found, "{string:?} is in the release package");
+    }
+}
+
+/// In the checkout itself, where cargo finds all built: a copy would build the edge anew.
+#[test]
+fn compute_build_makes_the_package_and_leaves_the_manifest_alone() {
+    let Some(wasm) = installed("wasm32-wasip1/release/edge.wasm") else { return };
+    let root = workspace();
+    let manifest = fs::read(root.join("fastly.toml")).unwrap();
+    // Nothing is added to the wasm: its bytes are those that the other tests saw.
+    if !fastly(&root, &["compute", "build", "--non-interactive", "--metadata-disable"]) {
+        return;
+    }
+    assert_package(&root.join("pkg/jackstaff.tar.gz"), &wasm);
+    assert!(fastly(&root, &["compute", "validate", "--package", "pkg/jackstaff.tar.gz"]));
+    assert!(fs::read(root.join("fastly.toml")).unwrap() == manifest, "fastly.toml was rewritten");
+    for output in ["bin", "pkg"] {
+        let ignored =
+            Command::new("git").args(["check-ignore", "--quiet", output]).current_dir(&root).status();
+        assert!(ignored.unwrap().success(), "{output} is not ignored by git");
+    }
+}
+
+#[test]
+fn compute_pack_takes_the_wasm_as_it_was_built() {
+    let Some(wasm) = installed("wasm32-wasip1/release/edge.wasm") else { return };
+    let folder = TempDir::new().unwrap();
+    fs::copy(workspace().join("fastly.toml"), folder.path().join("fastly.toml")).unwrap();
+    fs::copy(&wasm, folder.path().join("edge.wasm")).unwrap();
+    if !fastly(folder.path(), &["compute", "pack", "--non-interactive", "--wasm-binary", "edge.wasm"]) {
+        return;
+    }
+    assert_package(&folder.path().join("pkg/jackstaff.tar.gz"), &wasm);
+    assert!(fastly(folder.path(), &["compute", "validate", "--package", "pkg/jackstaff.tar.gz"]));
+}
+
+/// Runs Fastly's program in a folder; false if it is not there. What it would fetch from the network, it cannot.
+#[track_caller]
+fn fastly(folder: &Path, arguments: &[&str]) -> bool {
+    let Some(program) = installed("tools/fastly/node_modules/.bin/fastly") else { return false };
+    let home = TempDir::new().unwrap();
+    let nowhere = "http://127.0.0.1:1";
+    let output = Command::new(program.canonicalize().unwrap())
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("FASTLY_API_TOKEN")
+        .env("XDG_CONFIG_HOME", home.path())
+        .envs([("HTTP_PROXY", nowhere), ("HTTPS_PROXY", nowhere), ("CARGO_NET_OFFLINE", "true")])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    println!("{text}");
+    assert!(output.status.success(), "fastly {}: {}", arguments.join(" "), output.status);
+    true
+}
+
+/// A package holds the wasm and the manifest, byte for byte, and nothing else.
+#[track_caller]
+fn assert_package(package: &Path, wasm: &Path) {
+    assert!(fs::metadata(package).unwrap().len() < PACKAGE_LIMIT);
+    let folder = TempDir::new().unwrap();
+    let unpacked =
+        Command::new("tar").arg("-xvzf").arg(package).arg("-C").arg(folder.path()).output().unwrap();
+    assert!(unpacked.status.success(), "{}", String::from_utf8_lossy(&unpacked.stderr));
+    let listed = String::from_utf8(unpacked.stdout).unwrap();
+    let mut files: Vec<&str> = listed.lines().filter(|path| folder.path().join(path).is_file()).collect();
+    files.sort_unstable();
+    assert_eq!(files, ["jackstaff/bin/main.wasm", "jackstaff/fastly.toml"]);
+    let originals = [wasm.to_owned(), workspace().join("fastly.toml")];
+    for (file, original) in files.into_iter().zip(originals) {
+        let (packed, original) = (fs::read(folder.path().join(file)).unwrap(), fs::read(original).unwrap());
+        assert!(
+            packed == original,
+            "{file}: {} bytes, and not the {} it was made of",
+            packed.len(),
+            original.len()
+        );
+    }
+}

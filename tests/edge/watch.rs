@@ -1,0 +1,84 @@
+//! `jackstaff watch`, the program, in front of a running edge.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tests::fastly::ORIGIN_TOKEN;
+use tests::{Program, Tools, edge, eventually, origin, origin_at, program, tools};
+
+const FLAGS: &str = "/api/v1/flags/";
+const SOON: Duration = Duration::from_secs(20);
+
+fn document(key: &str, value: &str) -> Value {
+    json!({
+        "api_key": key,
+        "updated_at": "2026-03-01T00:00:00Z",
+        "project": { "segments": [] },
+        "feature_states": [{ "feature": { "name": "f" }, "enabled": true, "feature_state_value": value }],
+    })
+}
+
+#[track_caller]
+fn watch(tools: &Tools, arguments: &[&str]) -> Program {
+    let mut command = Command::new(&tools.jackstaff);
+    command
+        .arg("watch")
+        .args(arguments)
+        .env("FASTLY_API_TOKEN", "local-publisher")
+        .env("JACKSTAFF_ORIGIN_TOKEN", ORIGIN_TOKEN);
+    program("watch", &mut command)
+}
+
+#[test]
+fn what_is_edited_is_served_through_faults_of_files_and_origin() {
+    let Some(tools) = tools() else { return };
+    let edge = edge(&tools, &json!({}));
+    let first = origin(&tools);
+    let address = first.url();
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("a.json");
+    let keys = folder.path().join("keys.json");
+    fs::write(&keys, r#"{"a": ["ser.x"]}"#).unwrap();
+    fs::write(&file, document("a", "one").to_string()).unwrap();
+    let (api, keys_name) = (edge.url(""), keys.display().to_string());
+    let target = ["--api", &api, "--store", "local", "--service", "local", "--origin", &address];
+    let name = folder.path().display().to_string();
+    let watch =
+        watch(&tools, &[&target[..], &["--server-keys", &keys_name, "--interval", "50", &name]].concat());
+    watch.says("watching 1 environment");
+    let value = |key: &str| edge.get(FLAGS, key).json()[0]["feature_state_value"].clone();
+    assert_eq!((value("a"), value("ser.x")), (json!("one"), json!("one")));
+    let serves = |key: &str, expected: &str| {
+        eventually(&format!("{expected} is served"), SOON, || {
+            let answer = edge.get(FLAGS, key);
+            (answer.status == 200 && answer.json()[0]["feature_state_value"] == expected).then_some(())
+        });
+    };
+
+    fs::write(&file, document("a", "two").to_string()).unwrap();
+    serves("a", "two");
+    fs::write(&file, "{").unwrap();
+    watch.says("a.json: invalid JSON");
+    assert_eq!(value("a"), "two");
+    fs::write(folder.path().join("b.json"), document("b", "new").to_string()).unwrap();
+    serves("b", "new");
+    fs::write(&keys, r#"{"a": ["ser.x", "ser.y"]}"#).unwrap();
+    serves("ser.y", "two");
+
+    drop(first);
+    fs::write(&file, document("a", "three").to_string()).unwrap();
+    serves("a", "three");
+    watch.says("announcing a to the origin");
+    let revision = edge.get(FLAGS, "a").header("jackstaff-revision").to_owned();
+    let _second = origin_at(&tools, address.trim_start_matches("http://"));
+    watch.says(&format!("environment `a`: revision {revision} is announced now"));
+    assert_eq!(edge.get(FLAGS, "a").header("jackstaff-revision"), revision, "nothing was written again");
+
+    fs::remove_file(&file).unwrap();
+    watch.says("a.json: is gone; environment `a` stays served as it is");
+    assert_eq!(value("a"), "three");
+    assert!(watch.terminate().success());
+}

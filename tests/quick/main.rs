@@ -1,0 +1,19 @@
+//! Tests that need neither Viceroy nor an SDK: `scripts/test --quick` runs them, and so does `cargo test`, without setup.
+//!
+//! This program belongs to the package `cli`, since cargo builds `jackstaff` for the tests of its own package alone.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
+
+mod compare;
+mod evaluate;
+mod flagsmith;
+mod origin;
+mod properties;
+mod publisher;
+mod status;
+mod tidy;
+mod vcl;
+mod viceroy;
+mod watch;
+
+/// The program, as cargo has just built it.
+const JACKSTAFF: &str = env!("CARGO_BIN_EXE_jackstaff");

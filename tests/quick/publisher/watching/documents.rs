@@ -1,0 +1,233 @@
+//! What files hold: broken, gone, older, of one environment twice, not known.
+
+use std::time::Duration;
+
+use engine::Anchoring;
+use publisher::watch::{PlaceState, Watch};
+use serde_json::{Value, json};
+
+use super::{MARCH, STEP, Watching, value};
+use crate::publisher::world::{ITEM, bundle_of, document, document_of, keys};
+
+#[test]
+fn a_broken_file_is_logged_once_and_what_was_published_stays() {
+    let mut watching = Watching::new();
+    let whole = document("one", MARCH).to_string();
+    watching.observe("a.json", PlaceState::Content(whole.clone()));
+    watching.pass_seconds(2);
+    watching.said();
+    // Half-written for a moment: this is not logged.
+    watching.observe("a.json", PlaceState::Content(whole[..40].to_owned()));
+    watching.pass(STEP);
+    watching.put("a.json", &document("two", MARCH));
+    watching.pass_seconds(2);
+    // Half-written for longer.
+    watching.observe("a.json", PlaceState::Content(whole[..40].to_owned()));
+    watching.pass_seconds(60);
+    watching.put("a.json", &document("three", MARCH));
+    watching.pass_seconds(2);
+    assert_eq!(watching.writes(), ["one", "two", "three"]);
+    let said = watching.said();
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(said[1].starts_with("a.json: invalid JSON: "), "{said:?}");
+    assert!(said[1].ends_with("; environment `a` stays as it was before"), "{said:?}");
+}
+
+#[test]
+fn a_removed_file_removes_nothing() {
+    let mut watching = Watching::new();
+    watching.put("a.json", &document("one", MARCH));
+    watching.pass_seconds(2);
+    watching.said();
+    watching.observe("a.json", PlaceState::Missing);
+    watching.observe("a.json", PlaceState::Gone);
+    watching.pass_seconds(60);
+    assert_eq!(
+        watching.said(),
+        ["a.json: is gone; environment `a` stays served as it is, until `jackstaff unpublish a`"]
+    );
+    assert_eq!(watching.writes(), ["one"]);
+    watching.put("a.json", &document("two", MARCH));
+    watching.pass_seconds(2);
+    assert_eq!(watching.writes(), ["one", "two"]);
+}
+
+#[test]
+fn an_older_document_is_refused_once() {
+    let mut watching = Watching::new();
+    watching.world.given(&document("one", MARCH));
+    watching.put("a.json", &document("old", "2026-02-01T00:00:00Z"));
+    watching.pass_seconds(600);
+    assert_eq!(watching.writes(), Vec::<String>::new());
+    let said = watching.said();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("a.json: updated_at: 2026-02-01T00:00:00Z is earlier than"), "{said:?}");
+    watching.put("a.json", &document("two", MARCH));
+    watching.pass_seconds(2);
+    assert_eq!(watching.writes(), ["two"]);
+}
+
+#[test]
+fn of_two_files_with_one_environment_the_first_is_published() {
+    let mut watching = Watching::new();
+    watching.put("a.json", &document("one", MARCH));
+    watching.put("b.json", &document("two", MARCH));
+    watching.pass_seconds(5);
+    assert_eq!(watching.writes(), ["one"]);
+    assert_eq!(
+        watching.said()[0],
+        "b.json: api_key: environment `a` is already published from a.json, and stays so"
+    );
+    // The first holds another one now, so the second takes its place.
+    watching.put("a.json", &document_of("c", "three", Some(MARCH)));
+    watching.pass_seconds(5);
+    assert_eq!(
+        watching.said()[0],
+        "a.json: holds environment `c` now; environment `a` is published from b.json"
+    );
+    let stored = ["environment/a", "environment/c"].map(|item| watching.world.api.stored(item).unwrap());
+    assert_eq!(stored.map(|stored| value(&stored.value)), ["two", "three"]);
+}
+
+/// It was removed by hand, on purpose.
+#[test]
+fn what_was_removed_stays_so_until_its_file_changes() {
+    let mut watching = Watching::new();
+    watching.options.keep_removed = true;
+    watching.put("a.json", &document("one", MARCH));
+    watching.pass_seconds(2);
+    assert!(watching.world.unpublish("a", false).starts_with("written"));
+    let writes = watching.world.api.writes();
+    // The store is looked at every half minute.
+    watching.pass_seconds(120);
+    assert_eq!(watching.world.api.writes(), writes, "{:?}", watching.said());
+    let (environments, troubles) = watching.progress();
+    assert!(troubles[0].why.contains("was removed, by revision"), "{troubles:?}");
+    assert!(environments[0].behind.is_some());
+    // Nor does a restart put_if_unchanged it back.
+    watching.watch = Watch::default();
+    watching.put("a.json", &document("one", MARCH));
+    watching.pass_seconds(60);
+    assert_eq!(watching.world.api.writes(), writes);
+    watching.put("a.json", &document("two", MARCH));
+    watching.pass_seconds(2);
+    assert_eq!(watching.writes().last().map(String::as_str), Some("two"));
+    assert_eq!(watching.progress().0[0].behind, None);
+}
+
+#[test]
+fn a_renamed_file_goes_on_being_published() {
+    let mut watching = Watching::new();
+    watching.put("a.json", &document("one", MARCH));
+    watching.pass_seconds(5);
+    watching.said();
+    watching.observe("a.json", PlaceState::Missing);
+    watching.put("b.json", &document("two", MARCH));
+    watching.pass_seconds(2);
+    watching.observe("a.json", PlaceState::Gone);
+    watching.pass_seconds(5);
+    assert_eq!(watching.writes(), ["one", "two"]);
+    let said = watching.said();
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert_eq!(said[0], "b.json: holds environment `a` in place of a.json");
+}
+
+#[test]
+fn server_keys_follow_their_manifest_on_their_own() {
+    let mut watching = Watching::new();
+    let manifest = |value: Value| [("a".to_owned(), keys(&value))].into();
+    watching.watch.set_server_keys(manifest(json!(["ser.x"])), Duration::ZERO);
+    // Refused, and a key waits for nothing.
+    watching.world.given(&document("one", MARCH));
+    watching.put("a.json", &document("old", "2026-02-01T00:00:00Z"));
+    watching.pass_seconds(5);
+    assert_eq!(watching.said().last().map(String::as_str), Some("a.json: 1 server-side key written"));
+    watching.watch.set_server_keys(manifest(json!(["ser.x", "ser.y"])), Duration::ZERO);
+    watching.pass_seconds(5);
+    watching.watch.set_server_keys(manifest(json!(["ser.x", "ser.y"])), Duration::ZERO);
+    watching.pass_seconds(5);
+    assert_eq!(watching.said(), ["a.json: 1 server-side key written"]);
+    watching.watch.set_server_keys([].into(), Duration::ZERO);
+    watching.pass_seconds(5);
+    assert_eq!(watching.said(), Vec::<String>::new(), "what is no longer listed stays as it was");
+}
+
+fn with_operators(value: &str, operators: &[&str]) -> Value {
+    let conditions: Vec<Value> = operators
+        .iter()
+        .map(|operator| json!({ "operator": operator, "property_": "p", "value": "1" }))
+        .collect();
+    let mut document = document(value, MARCH);
+    document["project"]["segments"] = json!([{ "id": 1, "name": "s", "rules": [{ "type": "ALL", "rules": [], "conditions": conditions }] }]);
+    document
+}
+
+#[test]
+fn what_is_not_known_is_held_back_unless_it_was_stored_before() {
+    let mut watching = Watching::new();
+    watching.options.hold_unknown = true;
+    watching.put("a.json", &document("one", MARCH));
+    watching.pass_seconds(2);
+    watching.said();
+    watching.put("a.json", &with_operators("two", &["EQUAL", "NEWER", "REGEX", "OLDER"]));
+    watching.pass_seconds(60);
+    assert_eq!(watching.writes(), ["one"]);
+    let held = "segment `s`, condition 2: unknown operator \"NEWER\" (and 1 more), so it is held back: flags might come \
+                out wrong; `--unknown-operators publish` publishes it all the same, and what is unknown matches nothing";
+    assert_eq!(watching.said(), [format!("a.json: {held}. What is stored stays served")]);
+    let (environments, troubles) = watching.progress();
+    assert_eq!(troubles.iter().map(|trouble| trouble.why.as_str()).collect::<Vec<_>>(), [held]);
+    assert!(environments[0].behind.is_some(), "{environments:?}");
+
+    // A regular expression that cannot match has no meaning that a later version may know.
+    watching.put("a.json", &with_operators("three", &["EQUAL", "REGEX", "MODULO"]));
+    watching.pass_seconds(2);
+    assert_eq!(watching.writes(), ["one", "three"]);
+
+    // It was published by hand, on purpose.
+    watching.options.hold_unknown = false;
+    watching.put("a.json", &with_operators("four", &["NEWER"]));
+    watching.pass_seconds(2);
+    watching.options.hold_unknown = true;
+    watching.watch = Watch::default();
+    watching.said();
+    watching.put("a.json", &with_operators("four", &["NEWER"]));
+    watching.pass_seconds(2);
+    let said = watching.said();
+    assert!(said[1].starts_with("a.json: unchanged"), "{said:?}");
+    // Another way of regular expressions makes another bundle of it.
+    watching.options.anchoring = Anchoring::Search;
+    watching.watch = Watch::default();
+    watching.put("a.json", &with_operators("four", &["NEWER"]));
+    watching.pass_seconds(2);
+    assert_eq!(watching.writes(), ["one", "three", "four", "four"]);
+}
+
+#[test]
+fn what_never_matches_is_published_with_a_warning_where_that_is_wanted() {
+    let mut watching = Watching::new();
+    watching.put("a.json", &with_operators("one", &["NEWER"]));
+    watching.pass_seconds(2);
+    assert_eq!(watching.writes(), ["one"]);
+    let said = watching.said();
+    assert!(said[0].starts_with("a.json: warning: segment `s`, condition 1: unknown operator"), "{said:?}");
+    let (environments, troubles) = watching.progress();
+    assert_eq!(format!("a.json: {}", troubles[0].why), said[0]);
+    assert_eq!((environments[0].behind, environments[0].published), (None, 1));
+}
+
+#[test]
+fn nothing_is_stored_after_a_revision_that_none_can_follow() {
+    let mut watching = Watching::new();
+    let (value, metadata) = bundle_of(u64::MAX, None);
+    watching.world.api.write(ITEM, &value, Some(&metadata));
+    watching.put("a.json", &document("one", MARCH));
+    watching.pass_seconds(600);
+    let said = watching.said();
+    let expected =
+        "a.json: environment `a` is stored as revision 18446744073709551615, which is after the year 9999";
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with(expected), "{said:?}");
+    assert_eq!(watching.world.api.stored(ITEM).unwrap().value, value);
+    assert!(watching.progress().0[0].behind.is_some());
+}

@@ -1,0 +1,168 @@
+//! Changes that are published while SDKs listen, through several segments: real SDKs, and models of those that do not
+//! run here.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tests::machine::beside_others;
+use tests::{Edge, edge_with_origin, eventually, fixture, installed, not_run_part, origin, say, tools};
+
+use super::listener::{Kind, Listener, Refetches, start};
+use super::tap::Tap;
+use super::{CLIENT, FEATURE, NO_CHROMIUM, SERVER, chromium, models, script};
+
+const SEGMENT: Duration = Duration::from_secs(5);
+const SECOND: Duration = Duration::from_secs(1);
+const CHANGES: [&str; 2] = ["one", "two"];
+
+/// Far more than any of it takes: the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Once for each change: more would be a storm, and a refetch that showed the older flags would have to be followed by
+/// another. None when a stream ends and the next begins with what is known.
+#[test]
+fn every_sdk_fetches_once_for_each_change_and_has_the_new_flags() {
+    let _machine = beside_others();
+    let Some(tools) = tools() else { return };
+    let origin = origin(&tools);
+    let settings = json!({ "stream_seconds": SEGMENT.as_secs(), "join_seconds": 2 });
+    let edge = edge_with_origin(&tools, &settings, &origin.url());
+    publish(&edge, &origin.url(), "before");
+    let listeners = listeners(&edge);
+    for listener in &listeners {
+        eventually_heard(listener, "before");
+        eventually(&format!("{} listens", listener.name), PATIENCE, || {
+            (!listener.streams().is_empty()).then_some(())
+        });
+    }
+
+    let mut delays: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let (mut known, mut heard_last) = (streams(&listeners), Instant::now());
+    for (n, value) in CHANGES.into_iter().enumerate() {
+        // Every change but the first comes to connections that are not those of the change before.
+        if n > 0 {
+            eventually_reconnected(&listeners, &known, 1);
+            // Flutter compares with the device's clock: of two changes within a second, it may miss the second one.
+            eventually("a second passes", PATIENCE, || (heard_last.elapsed() > SECOND).then_some(()));
+        }
+        known = streams(&listeners);
+        let published = Instant::now();
+        publish(&edge, &origin.url(), value);
+        for listener in &listeners {
+            let heard = eventually_heard(listener, value);
+            heard_last = heard_last.max(heard);
+            let heard = heard.saturating_duration_since(published);
+            delays.entry(listener.name).or_default().push(format!("{:.1}", heard.as_secs_f64()));
+        }
+    }
+    // Twice, so that what the first of them began with has been acted upon.
+    eventually_reconnected(&listeners, &streams(&listeners), 2);
+
+    for listener in &listeners {
+        let (name, streams) = (listener.name, listener.streams().len());
+        let delays = delays[name].join(", ");
+        say(&format!(
+            "SDK, {name}, in real time: new flags {delays} s after `jackstaff publish`; {streams} connections"
+        ));
+    }
+    let faults: Vec<String> = listeners.iter().flat_map(faults).collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let joined: Vec<String> = listeners.iter().flat_map(|listener| listener.seen.notes().joined).collect();
+    for role in ["leader", "follower"] {
+        assert!(joined.iter().any(|joined| joined.starts_with(role)), "no {role} among {joined:?}");
+    }
+}
+
+/// Real SDKs, where they are installed, and models.
+fn listeners(edge: &Edge) -> Vec<Listener> {
+    let tap = || Tap::before(edge.address);
+    let mut listeners = models::listeners(SEGMENT, tap);
+    let once = Refetches::PerChange { first: 1 };
+    if let Some(python) = installed("sdk/python/bin/python") {
+        let (tap, kind) = (tap(), Kind { path: "/api/v1/environment-document/", refetches: once });
+        let mut command = script(&python, "sdk/python/listen.py");
+        command.args(["--edge", &tap.url(), "--server-key", SERVER, "--feature", FEATURE]);
+        let (life, seen) = start(&mut command);
+        listeners.push(Listener { life, name: "Python", tap, kind, seen });
+    }
+    if let Some(modules) = installed("sdk/browser") {
+        let mut browsers = vec![("jsdom", "jsdom".into())];
+        match chromium() {
+            Some(program) => browsers.push(("Chromium", program)),
+            None => not_run_part("Chromium", NO_CHROMIUM),
+        }
+        for (name, browser) in browsers {
+            let (tap, kind) = (tap(), Kind { path: "/api/v1/flags/", refetches: once });
+            let mut command = script(Path::new("node"), "sdk/browser/listen.mjs");
+            command.arg("--browser").arg(browser).arg("--modules").arg(&modules);
+            command.args(["--edge", &tap.url(), "--client-key", CLIENT, "--feature", FEATURE]);
+            let (life, seen) = start(&mut command);
+            listeners.push(Listener { life, name, tap, kind, seen });
+        }
+    }
+    listeners
+}
+
+fn publish(edge: &Edge, origin: &str, value: &str) {
+    let mut document = fixture("sdk.json");
+    // Without a time of its own, no change is older than another.
+    document.as_object_mut().unwrap().remove("updated_at");
+    for state in document["feature_states"].as_array_mut().unwrap() {
+        if state["feature"]["name"] == FEATURE {
+            state["feature_state_value"] = json!(value);
+        }
+    }
+    let file = edge.file("document.json", &document.to_string()).display().to_string();
+    let finished = edge.run_publish(&[&file, "--server-key", SERVER, "--origin", origin]);
+    assert_eq!(finished.code, 0, "{finished:?}");
+}
+
+fn streams(listeners: &[Listener]) -> Vec<usize> {
+    listeners.iter().map(|listener| listener.streams().len()).collect()
+}
+
+fn eventually_heard(listener: &Listener, value: &str) -> Instant {
+    eventually(&format!("{} has {value:?}", listener.name), PATIENCE, || listener.seen.since(&json!(value)))
+}
+
+fn eventually_reconnected(listeners: &[Listener], known: &[usize], times: usize) {
+    for (listener, known) in listeners.iter().zip(known) {
+        eventually(&format!("{} connects again", listener.name), PATIENCE, || {
+            (listener.streams().len() >= known + times).then_some(())
+        });
+    }
+}
+
+/// What a listener did that it should not have done.
+fn faults(listener: &Listener) -> Vec<String> {
+    let Listener { name, kind, .. } = listener;
+    let (fetches, notes) = (listener.fetches(), listener.seen.notes());
+    let mut faults: Vec<String> =
+        notes.complaints.iter().map(|complaint| format!("{name}: {complaint}")).collect();
+
+    let values: Vec<&Value> = notes.values.iter().map(|(value, _)| value).collect();
+    if values != ["before", CHANGES[0], CHANGES[1]] {
+        faults.push(format!("{name} had {values:?}"));
+    }
+    let expected = match kind.refetches {
+        Refetches::PerChange { first } => first + CHANGES.len(),
+        Refetches::PerEvent => 1 + notes.events.len(),
+    };
+    if fetches != expected {
+        faults.push(format!("{name} fetched {fetches} times, expected {expected}"));
+    }
+    // Of a real SDK, the events cannot be seen. A segment is read from its beginning, so a connection may begin with what
+    // is older than what the one before ended with; within one, times only grow.
+    if !notes.joined.is_empty() {
+        let grows = |pair: &[(usize, f64)]| pair[0].0 != pair[1].0 || pair[0].1 < pair[1].1;
+        let mut heard: Vec<f64> = notes.events.iter().map(|(_, updated_at)| *updated_at).collect();
+        heard.sort_by(f64::total_cmp);
+        heard.dedup();
+        if !notes.events.windows(2).all(grows) || heard.len() != 1 + CHANGES.len() {
+            faults.push(format!("{name} heard {:?}", notes.events));
+        }
+    }
+    faults
+}

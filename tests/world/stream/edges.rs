@@ -1,0 +1,162 @@
+//! Several edges, with KV stores of their own that get a change at different times.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tests::machine::beside_others;
+use tests::proxy::{Proxy, proxy};
+use tests::stream::{Bundles, Change, Clients, History, Listening, Report, Stores, clients, variant};
+use tests::{Edge, edge_with_origin, fixture, origin, tools};
+
+use super::world::{KEY, SOON, seconds};
+
+/// After the signal.
+const DELAYS: [u64; 3] = [0, 500, 3_000];
+/// Changes come in pairs: who has read the first of them and is slow puts it into the place of the second, which clients
+/// have heard of by then.
+const PAIRS: usize = 6;
+const APART: Duration = Duration::from_millis(60);
+const CLIENTS: usize = 30;
+/// At each edge: while one of them brings the copy up to date, others read.
+const READERS: usize = 3;
+
+#[test]
+fn nobody_reads_an_older_revision_than_the_one_they_were_told_of() {
+    // Half of the refreshers are slow: these are the ones that put older copies back after newer ones. A tenth of a second
+    // would be slow enough, and hits fewer of the moments that matter.
+    nobody_reads_an_older_revision(300, 50);
+}
+
+#[test]
+fn nor_with_refreshers_that_are_all_held_for_a_tenth_of_a_second() {
+    nobody_reads_an_older_revision(100, 100);
+}
+
+#[test]
+fn nor_with_refreshers_that_are_less_slow_or_swift() {
+    if !tests::is_full() {
+        return tests::not_run(tests::ONLY_FULL);
+    }
+    for (hold, percent) in [(100, 50), (0, 0)] {
+        nobody_reads_an_older_revision(hold, percent);
+    }
+}
+
+/// So many of a hundred refreshers are held for so many milliseconds between their last look and their insertion.
+fn nobody_reads_an_older_revision(hold: u64, percent: u8) {
+    let _machine = beside_others();
+    let fault = json!({ "hold_ms": hold, "percent": percent, "tireless": true });
+    let settings = json!({ "fresh": 1, "stream_seconds": 12, "join_seconds": 5, "fault": fault });
+    let Some(tools) = tools() else { return };
+    let origin = origin(&tools);
+    let with_proxy = |_| {
+        let proxy = proxy(&origin.url());
+        let edge = edge_with_origin(&tools, &settings, &proxy.url());
+        (edge, proxy)
+    };
+    let edges: Vec<(Edge, Proxy)> = DELAYS.iter().map(with_proxy).collect();
+    let bundles = Bundles::default();
+    let first = bundles.make(&fixture("demo.json"));
+    for (edge, _) in &edges {
+        first.store(&edge.url(""));
+    }
+    let crowds: Vec<Clients> = edges.iter().map(|(edge, _)| listen(edge)).collect();
+    let stores = DELAYS.map(Duration::from_millis);
+    let stores = Stores::of(edges.iter().map(|(edge, _)| edge.url("")).zip(stores));
+
+    let over = AtomicBool::new(false);
+    let mut changes: Vec<Change> = Vec::new();
+    let mut reads: Vec<[Vec<Read>; READERS]> = Vec::new();
+    thread::scope(|scope| {
+        let over = &over;
+        let mut readers = Vec::new();
+        for (edge, _) in &edges {
+            readers.push([(); READERS].map(|()| scope.spawn(move || read_again_and_again(edge, over))));
+        }
+        for n in 0..PAIRS {
+            let next = Instant::now() + Duration::from_millis(1_500);
+            for n in [2 * n, 2 * n + 1] {
+                let bundle = bundles.make(&variant(&fixture("demo.json"), n));
+                changes.push(stores.publish(&origin.url(), &bundle));
+                thread::sleep(APART);
+            }
+            thread::sleep(next.saturating_duration_since(Instant::now()));
+        }
+        let last = changes[changes.len() - 1].revision;
+        stores.settle();
+        for clients in &crowds {
+            clients.wait_until_told(last, SOON);
+            clients.wait_until_refetched(SOON);
+        }
+        over.store(true, Ordering::Relaxed);
+        let joined = readers.into_iter().map(|readers| readers.map(|reader| reader.join().unwrap()));
+        reads = joined.collect();
+    });
+    for ((clients, reads), delay) in crowds.iter().zip(&reads).zip(DELAYS) {
+        let too_old: Vec<String> = reads.iter().flat_map(|reads| too_old(clients, reads)).collect();
+        assert_eq!(too_old, Vec::<String>::new(), "KV store {delay} ms after the signal");
+    }
+
+    for ((clients, (_, proxy)), delay) in crowds.iter().zip(&edges).zip(DELAYS) {
+        // A gate looks once a second at most.
+        let within = Duration::from_millis(delay) + seconds(4);
+        let report = Report::new(&clients.histories(), &changes, within, Instant::now() + within);
+        tests::say(&format!("KV store {delay} ms after the signal: {report}"));
+        assert_eq!(report.faults(), Vec::<String>::new(), "{delay}");
+        assert!(report.refetches >= CLIENTS * PAIRS, "{report}");
+        // Nobody can hear of what is not there yet.
+        #[expect(clippy::cast_precision_loss, reason = "a number of this size is exact")]
+        let earliest = delay as f64;
+        assert!(report.from_announcement.p50 >= earliest - 50.0, "{report}");
+        assert!(proxy.counts().streams.most <= 3, "{:?}", proxy.counts());
+    }
+}
+
+fn listen(edge: &Edge) -> Clients {
+    let clients = clients(&Listening { refetching: CLIENTS, ..Listening::to(edge.url(""), KEY, CLIENTS) });
+    clients.wait_until_connected(SOON);
+    clients
+}
+
+/// What somebody read who listens to nothing.
+struct Read {
+    asked: Instant,
+    revision: u64,
+    source: String,
+}
+
+/// Keeps copies in use, so that they are brought up to date whenever they have expired.
+fn read_again_and_again(edge: &Edge, over: &AtomicBool) -> Vec<Read> {
+    let mut reads = Vec::new();
+    while !over.load(Ordering::Relaxed) {
+        let asked = Instant::now();
+        let answer = edge.get("/api/v1/flags/", KEY);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let revision = answer.header("jackstaff-revision").parse().unwrap();
+        reads.push(Read { asked, revision, source: answer.header("jackstaff-source").to_owned() });
+        thread::sleep(Duration::from_millis(5));
+    }
+    reads
+}
+
+/// What was read of an edge, and was older than what a client of the same edge had heard of before.
+fn too_old(clients: &Clients, reads: &[Read]) -> Vec<String> {
+    let histories = clients.histories();
+    let mut told: Vec<(Instant, u64)> =
+        histories.iter().flat_map(History::heard).map(|heard| (heard.at, heard.revision)).collect();
+    told.sort_unstable();
+    let mut told = told.into_iter().peekable();
+    let mut latest = 0;
+    let mut too_old = Vec::new();
+    for Read { asked, revision, source } in reads {
+        while let Some((_, revision)) = told.next_if(|(at, _)| at < asked) {
+            latest = latest.max(revision);
+        }
+        if *revision < latest {
+            too_old.push(format!("read {revision} ({source}), told of {latest}"));
+        }
+    }
+    too_old
+}

@@ -1,0 +1,61 @@
+//! A crowd that comes back as soon as a stream ends, through several parts.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tests::machine::beside_others;
+use tests::say;
+use tests::stream::{Listening, Report};
+
+use super::world::{JOIN, KEY, PART, SOON, World, came_together};
+
+/// Between two changes.
+const CHANGES: Duration = Duration::from_millis(500);
+
+#[test]
+fn many_clients_have_one_connection_for_each_part() {
+    let _machine = beside_others();
+    through(100, PART, 2 * PART + JOIN / 2, JOIN / 4);
+}
+
+#[test]
+fn five_hundred_clients_for_two_minutes() {
+    let _machine = beside_others();
+    if !tests::is_full() {
+        return tests::not_run(tests::ONLY_FULL);
+    }
+    through(500, Duration::from_secs(40), Duration::from_secs(125), Duration::from_secs(3));
+}
+
+/// Clients that come within a while, and changes for a time.
+fn through(clients: usize, part: Duration, time: Duration, over: Duration) {
+    let Some(world) = World::with(part, clients) else { return };
+    let begun = Instant::now();
+    let crowd = world.listening(&Listening { over, ..Listening::to(world.varnish.url(), KEY, clients) });
+    let mut changes = Vec::new();
+    while begun.elapsed() < time {
+        let next = Instant::now() + CHANGES;
+        changes.push(world.change());
+        thread::sleep(next.saturating_duration_since(Instant::now()));
+    }
+    crowd.wait_until_told(changes[changes.len() - 1].revision, SOON);
+
+    let histories = crowd.histories();
+    let counts = world.proxy.counts();
+    let report = Report::new(&histories, &changes, Duration::from_secs(5), Instant::now());
+    say(&format!("{clients} clients of Varnish, parts of {part:?}: {report}{counts:?}"));
+    assert_eq!(report.faults(), Vec::<String>::new());
+    assert!(report.ends.keys().all(|end| end == "clean"), "{report}");
+    // No loops: nobody came back more often than parts ended. They came to one part after the other, together.
+    let most = u32::try_from(report.most_reconnects).unwrap();
+    assert!(most >= 2 && part * most <= begun.elapsed(), "{report}");
+    if came_together(&histories, part * 3 / 8) {
+        assert_eq!(counts.streams.total, u64::from(most) + 1, "{report}");
+    } else {
+        say(
+            "NOT SHOWN: one connection for each part: this machine was too slow to let clients come together",
+        );
+    }
+    let fewest = histories.iter().map(tests::stream::History::reconnects).min();
+    assert_eq!(fewest, Some(report.most_reconnects), "{report}");
+}
