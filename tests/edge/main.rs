@@ -10,6 +10,7 @@ mod forged;
 mod package;
 mod publish;
 mod races;
+mod readme;
 mod scripts;
 mod serving;
 mod shapes;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
+use tests::deployment::deployment_api;
 use tests::{installed, say, workspace};
 
 /// What the platform takes, in bytes (fastly-platform reference, 4.4).
@@ -25,14 +26,13 @@ fn the_wasm_is_small_and_has_no_local_api() {
     }
 }
 
-/// In the checkout itself, where cargo finds all built: a copy would build the edge anew.
-#[test]
-fn compute_build_makes_the_package_and_leaves_the_manifest_alone() {
+/// `fastly compute build`, in the checkout itself, where cargo finds all built: a copy would build the edge anew.
+pub(crate) fn builds(command: &str) {
     let Some(wasm) = installed("wasm32-wasip1/release/edge.wasm") else { return };
     let root = workspace();
     let manifest = fs::read(root.join("fastly.toml")).unwrap();
     // Nothing is added to the wasm: its bytes are those that the other tests saw.
-    if !fastly(&root, &["compute", "build", "--non-interactive", "--metadata-disable"]) {
+    if !fastly(&root, &[&words(command), &["--non-interactive", "--metadata-disable"][..]].concat()) {
         return;
     }
     assert_package(&root.join("pkg/jackstaff.tar.gz"), &wasm);
@@ -43,6 +43,57 @@ fn compute_build_makes_the_package_and_leaves_the_manifest_alone() {
             Command::new("git").args(["check-ignore", "--quiet", output]).current_dir(&root).status();
         assert!(ignored.unwrap().success(), "{output} is not ignored by git");
     }
+}
+
+/// `fastly compute deploy`, in a folder of its own, since it rewrites `fastly.toml`: the package that was built last, to a
+/// stand-in for Fastly's API.
+pub(crate) fn deploys(command: &str) {
+    let Some(package) = installed("../pkg/jackstaff.tar.gz") else { return };
+    let (folder, api) = (TempDir::new().unwrap(), deployment_api());
+    fs::create_dir(folder.path().join("pkg")).unwrap();
+    fs::copy(&package, folder.path().join("pkg/jackstaff.tar.gz")).unwrap();
+    fs::copy(workspace().join("fastly.toml"), folder.path().join("fastly.toml")).unwrap();
+    let (arguments, url) =
+        ([&words(command), &["--non-interactive", "--status-check-off"][..]].concat(), api.url());
+    let variables = [
+        ("FASTLY_API_TOKEN", "a-token"),
+        ("FASTLY_API_ENDPOINT", &url),
+        ("FASTLY_ACCOUNT_ENDPOINT", &url),
+        ("NO_PROXY", "127.0.0.1"),
+    ];
+    if !run_fastly(folder.path(), &arguments, &variables) {
+        return;
+    }
+    let calls = api.calls();
+    let is_asked_for = |route: &str, body: &str| {
+        let mut calls = calls.iter().filter(|call| call.route == route);
+        assert!(
+            calls.any(|call| String::from_utf8_lossy(&call.body).contains(body)),
+            "{route} with {body}: {:?}",
+            api.calls().into_iter().map(|call| call.route).collect::<Vec<String>>()
+        );
+    };
+    // Both stores are made, and linked by the name that the edge opens them by.
+    is_asked_for("POST /resources/stores/kv", "jackstaff");
+    is_asked_for("POST /resources/stores/config", "name=jackstaff");
+    is_asked_for("POST /service/SERVICE/version/1/resource", "name=jackstaff&resource_id=KV_STORE");
+    is_asked_for("POST /service/SERVICE/version/1/resource", "name=jackstaff&resource_id=CONFIG_STORE");
+    is_asked_for("PUT /resources/stores/config/CONFIG_STORE/item/settings", "");
+    is_asked_for("POST /service/SERVICE/version/1/backend", "name=origin");
+    is_asked_for("PUT /service/SERVICE/version/1/activate", "");
+    let sent = calls.iter().find(|call| call.route == "PUT /service/SERVICE/version/1/package").unwrap();
+    let package = fs::read(package).unwrap();
+    assert!(
+        sent.body.windows(package.len()).any(|window| window == package),
+        "not the package that was built"
+    );
+    let manifest = fs::read_to_string(folder.path().join("fastly.toml")).unwrap();
+    assert!(manifest.contains(r#"service_id = "SERVICE""#), "{manifest}");
+}
+
+/// The arguments of a command.
+fn words(command: &str) -> Vec<&str> {
+    command.split(' ').skip(1).collect()
 }
 
 #[test]
@@ -58,9 +109,15 @@ fn compute_pack_takes_the_wasm_as_it_was_built() {
     assert!(fastly(folder.path(), &["compute", "validate", "--package", "pkg/jackstaff.tar.gz"]));
 }
 
-/// Runs Fastly's program in a folder; false if it is not there. What it would fetch from the network, it cannot.
+/// Runs Fastly's program in a folder, without a token; false if it is not there. What it would fetch from the network, it
+/// cannot.
 #[track_caller]
 fn fastly(folder: &Path, arguments: &[&str]) -> bool {
+    run_fastly(folder, arguments, &[])
+}
+
+#[track_caller]
+fn run_fastly(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> bool {
     let Some(program) = installed("tools/fastly/node_modules/.bin/fastly") else { return false };
     let home = TempDir::new().unwrap();
     let nowhere = "http://127.0.0.1:1";
@@ -70,6 +127,7 @@ fn fastly(folder: &Path, arguments: &[&str]) -> bool {
         .env_remove("FASTLY_API_TOKEN")
         .env("XDG_CONFIG_HOME", home.path())
         .envs([("HTTP_PROXY", nowhere), ("HTTPS_PROXY", nowhere), ("CARGO_NET_OFFLINE", "true")])
+        .envs(variables.iter().copied())
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);

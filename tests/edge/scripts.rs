@@ -7,7 +7,7 @@ use std::{env, fs};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tests::{Program, eventually, free_address, not_run, program, tools, workspace};
+use tests::{Program, eventually, fixture, free_address, not_run, program, tools, workspace};
 
 /// It looks whether everything is built first.
 const READY: Duration = Duration::from_secs(180);
@@ -19,11 +19,19 @@ struct Serving {
     folder: TempDir,
 }
 
-fn serving() -> Serving {
-    let folder = TempDir::new().unwrap();
+/// Starts it by a command of README.md, and waits until it is ready. Nothing if it cannot run here.
+fn serving(command: &str, folder: TempDir) -> Option<Serving> {
+    tools()?;
+    if Command::new("curl").arg("--version").output().is_err() {
+        not_run("there is no curl");
+        return None;
+    }
     let addresses = [free_address(), free_address()];
-    let mut command = Command::new(workspace().join("scripts/serve"));
+    let (script, arguments) = command.split_once(' ').unwrap_or((command, ""));
+    let mut command = Command::new(workspace().join(script));
     command
+        .args(arguments.split(' ').filter(|argument| !argument.is_empty()))
+        .current_dir(folder.path())
         .env("EDGE_ADDR", addresses[0].to_string())
         .env("ORIGIN_ADDR", addresses[1].to_string())
         .env("JACKSTAFF_STACK", folder.path());
@@ -35,7 +43,9 @@ fn serving() -> Serving {
             command.env_remove(name);
         }
     }
-    Serving { script: program("scripts/serve", &mut command), addresses, folder }
+    let serving = Serving { script: program("scripts/serve", &mut command), addresses, folder };
+    eventually("scripts/serve is ready", READY, || (serving.script.count("ready") > 0).then_some(()));
+    Some(serving)
 }
 
 impl Serving {
@@ -64,16 +74,9 @@ impl Drop for Serving {
     }
 }
 
-#[test]
-fn who_edits_the_demo_sees_an_event_and_has_the_new_flag_then() {
-    if tools().is_none() {
-        return;
-    }
-    if Command::new("curl").arg("--version").output().is_err() {
-        return not_run("there is no curl");
-    }
-    let serving = serving();
-    eventually("scripts/serve is ready", READY, || (serving.script.count("ready") > 0).then_some(()));
+/// Edits the demo: an event arrives, and the flag is the new one then.
+pub(crate) fn serves_the_demo(command: &str) {
+    let Some(serving) = serving(command, TempDir::new().unwrap()) else { return };
     let stream = program("curl -N", &mut serving.command("curl -N"));
     stream.says("data: ");
 
@@ -93,4 +96,15 @@ fn who_edits_the_demo_sees_an_event_and_has_the_new_flag_then() {
     for address in addresses {
         assert!(TcpStream::connect(address).is_err(), "{address} is still listened on");
     }
+}
+
+/// Serves a document of another environment.
+pub(crate) fn serves_a_file(command: &str) {
+    let folder = TempDir::new().unwrap();
+    let document = fixture("sdk.json");
+    fs::write(folder.path().join("environment.json"), document.to_string()).unwrap();
+    let Some(serving) = serving(command, folder) else { return };
+    let state = &document["feature_states"][0];
+    let served = serving.flag(state["feature"]["name"].as_str().unwrap());
+    assert_eq!(served, state["feature_state_value"]);
 }

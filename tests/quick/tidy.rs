@@ -151,7 +151,7 @@ fn sources() -> Vec<String> {
 }
 
 /// The crates whose modules do not import in a circle. A folder is one module with the file of its name.
-const WITHOUT_CIRCLES: [&str; 1] = ["src/api"];
+const WITHOUT_CIRCLES: [&str; 2] = ["src/api", "src/edge"];
 
 #[test]
 fn modules_do_not_import_in_a_circle() {

@@ -6,6 +6,7 @@ pub mod fixtures;
 
 mod agent;
 mod clock;
+pub mod deployment;
 mod edge;
 pub mod fastly;
 mod files;

@@ -4,6 +4,7 @@
 use std::fs;
 use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use api::bundle;
@@ -17,7 +18,7 @@ use crate::flagsmith::{Flagsmith, Notify, flagsmith};
 use crate::program::{Program, program};
 use crate::proxy::{Proxy, proxy};
 use crate::stream::Change;
-use crate::{Edge, Tools, edge_with_origin, eventually};
+use crate::{Edge, Tools, edge_with_origin};
 
 /// The feature that is edited.
 pub const FEATURE: &str = "watched";
@@ -249,12 +250,27 @@ impl Stack {
     pub fn wait_until_served(&self, environment: usize, value: &Value, within: Duration) {
         for edge in 0..self.edges.len() {
             let key = key(environment);
-            let mut last = None;
-            eventually(&format!("edge {edge} serves {value} of {key}"), within, || {
-                last = self.served(edge, environment);
-                last.as_ref().filter(|served| served.value == *value).map(|_| ())
-            });
+            let deadline = Instant::now() + within;
+            loop {
+                let served = self.served(edge, environment);
+                if served.as_ref().is_some_and(|served| served.value == *value) {
+                    break;
+                }
+                assert!(
+                    Instant::now() < deadline,
+                    "waited {within:?} in vain for {value} of {key}: edge {edge} serves {served:?}, and stored is {:?}",
+                    self.stored(environment)
+                );
+                thread::sleep(Duration::from_millis(20));
+            }
         }
+    }
+
+    /// What is stored of an environment: its revision and its value.
+    fn stored(&self, environment: usize) -> Option<Served> {
+        let stored = self.api.stored(&format!("environment/{}", key(environment)))?;
+        let revision = bundle::check(&stored.value).unwrap().revision.0;
+        Some(Served { revision, value: value_in(&stored.value) })
     }
 
     /// What `GET /status` of `serve` says.

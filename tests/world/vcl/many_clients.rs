@@ -4,8 +4,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tests::machine::beside_others;
-use tests::say;
-use tests::stream::{Listening, Report};
+use tests::stream::{History, Listening, Report};
+use tests::{eventually, say};
 
 use super::world::{JOIN, KEY, PART, SOON, World, came_together};
 
@@ -40,7 +40,12 @@ fn through(clients: usize, part: Duration, time: Duration, over: Duration) {
     }
     crowd.wait_until_told(changes[changes.len() - 1].revision, SOON);
 
-    let histories = crowd.histories();
+    // On a machine that does much else, some notice the end of a part later than others.
+    let histories = eventually("all clients have come back equally often", SOON, || {
+        let histories = crowd.histories();
+        let reconnects = || histories.iter().map(History::reconnects);
+        (reconnects().min() == reconnects().max()).then_some(histories)
+    });
     let counts = world.proxy.counts();
     let report = Report::new(&histories, &changes, Duration::from_secs(5), Instant::now());
     say(&format!("{clients} clients of Varnish, parts of {part:?}: {report}{counts:?}"));
@@ -56,6 +61,4 @@ fn through(clients: usize, part: Duration, time: Duration, over: Duration) {
             "NOT SHOWN: one connection for each part: this machine was too slow to let clients come together",
         );
     }
-    let fewest = histories.iter().map(tests::stream::History::reconnects).min();
-    assert_eq!(fewest, Some(report.most_reconnects), "{report}");
 }
