@@ -88,7 +88,10 @@ fn perform(call: Call, fault: Option<Fault>, state: &Mutex<State>) -> Result<Res
         }
         Some(Fault::Overtaken) => {
             let mut state = lock(state);
-            if let Some(Stored { key, value, metadata, .. }) = state.store.current(call.key()).cloned() {
+            // A key takes one write a second of others, too.
+            let current = state.store.current(call.key()).cloned();
+            let current = current.filter(|stored| state.store.too_early_after(&stored.key).is_none());
+            if let Some(Stored { key, value, metadata, .. }) = current {
                 state.store.write(&key, value, metadata);
                 // It was somebody else, and a second has not passed.
                 state.store.leave_in_doubt(&key);

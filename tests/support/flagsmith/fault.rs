@@ -23,6 +23,26 @@ pub enum Fault {
     Stale,
 }
 
+/// What goes wrong at random.
+const AT_RANDOM: [Fault; 14] = [
+    Fault::Answer(500),
+    Fault::Answer(500),
+    Fault::Answer(502),
+    Fault::Answer(503),
+    Fault::AskToWait(429, 1),
+    Fault::AskToWait(503, 1),
+    Fault::Cut,
+    Fault::BreakOff,
+    Fault::Half,
+    Fault::Slow(500),
+    Fault::Stale,
+    Fault::Stale,
+    Fault::Stale,
+    Fault::Stale,
+];
+/// How many of these, the first ones, are no answers.
+const AWAY: usize = 9;
+
 #[derive(Default)]
 pub(super) struct Faults {
     scripts: BTreeMap<String, Vec<Fault>>,
@@ -52,26 +72,12 @@ impl Faults {
         if rng.f64() >= *share {
             return None;
         }
+        // One that always fails is away: it answers nothing that could be taken for a document.
+        let faults = if *share < 1.0 { &AT_RANDOM[..] } else { &AT_RANDOM[..AWAY] };
         // Whoever is not answered waits for long.
         if rng.u8(..) < 4 {
             return Some(Fault::Silent);
         }
-        rng.choice([
-            Fault::Answer(500),
-            Fault::Answer(500),
-            Fault::Answer(502),
-            Fault::Answer(503),
-            Fault::AskToWait(429, 1),
-            Fault::AskToWait(503, 1),
-            Fault::Slow(500),
-            Fault::Cut,
-            Fault::BreakOff,
-            Fault::Half,
-            // The only ones that could be taken for an answer.
-            Fault::Stale,
-            Fault::Stale,
-            Fault::Stale,
-            Fault::Stale,
-        ])
+        rng.choice(faults).copied()
     }
 }
