@@ -160,8 +160,7 @@ fn faults_come_in_their_order_and_then_all_is_well() {
     );
     let ask = || {
         let asked = agent().get(format!("{}{PATH}", flagsmith.url())).header("x-environment-key", SERVER);
-        let mut response =
-            asked.config().timeout_global(Some(Duration::from_millis(500))).build().call().ok()?;
+        let mut response = asked.config().timeout_global(Some(Duration::from_secs(2))).build().call().ok()?;
         let body = response.body_mut().read_to_vec().ok();
         let document = body.and_then(|body| serde_json::from_slice::<Value>(&body).ok());
         let after = response.headers().get("retry-after").is_some();
