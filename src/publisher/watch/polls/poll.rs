@@ -19,6 +19,9 @@ const SECOND_LOOKS: [Duration; 4] =
 /// How often a doubtful answer is asked for again before it is believed, and how soon at the soonest.
 const DOUBT_LOOKS: u32 = 8;
 const SHORTEST_DOUBT_PAUSE: Duration = Duration::from_millis(200);
+/// How many answers have to be the same at least. While most requests fail, two answers that are out of date are all that a
+/// long time shows.
+const SAME_ANSWERS: u32 = 4;
 
 /// An environment that is asked for.
 #[derive(Debug)]
@@ -35,8 +38,7 @@ pub(super) struct Poll {
     pub(super) is_elsewhere: bool,
     /// It is not asked for before it is known what is stored.
     pub(super) awaits_basis: bool,
-    /// The answer that is doubted, and since when there was no other.
-    doubted: Option<(AnswerDigest, Duration)>,
+    doubted: Option<Doubted>,
     /// There was a signal that it may have changed, and it was not asked for since.
     pub(super) is_announced: bool,
     /// It may have changed since it was asked.
@@ -45,6 +47,16 @@ pub(super) struct Poll {
     pub(super) backoff: Backoff,
     pub(super) outage: Outage,
     pub(super) trouble: Option<(String, Duration)>,
+}
+
+/// An answer that may be out of date.
+#[derive(Debug)]
+struct Doubted {
+    digest: AnswerDigest,
+    /// Since when there was no other.
+    since: Duration,
+    /// How often it came, one after the other.
+    answers: u32,
 }
 
 impl Poll {
@@ -78,23 +90,27 @@ impl Poll {
         if self.doubted.is_some() { Connection::New } else { Connection::Kept }
     }
 
-    /// Whether an answer is believed: a doubtful one only when there was no other for a while. Until then it is asked for
-    /// again, sooner than usual.
+    /// Whether an answer is believed: a doubtful one only when it came several times, and there was no other for a while. Until
+    /// then it is asked for again, sooner than usual.
     pub(super) fn believes(&mut self, answer: &Answer, now: Duration, interval: Duration) -> bool {
         let Some(doubt) = answer.doubt else {
             self.doubted = None;
             return true;
         };
         let digest = &answer.seen_answer.digest;
-        let doubted = self.doubted.take().filter(|(doubted, _)| doubted == digest);
-        let (digest, since) = doubted.unwrap_or_else(|| (digest.clone(), now));
+        let before = self.doubted.take().filter(|doubted| doubted.digest == *digest);
+        let mut doubted =
+            before.unwrap_or_else(|| Doubted { digest: digest.clone(), since: now, answers: 0 });
+        doubted.answers += 1;
         let lasts = doubt.lasts(interval);
-        if now >= since + lasts {
+        let believed_from = doubted.since + lasts;
+        if now >= believed_from && doubted.answers >= SAME_ANSWERS {
             return true;
         }
         let pause = (lasts / DOUBT_LOOKS).max(SHORTEST_DOUBT_PAUSE);
-        self.due = self.due.min(now + pause).min(since + lasts);
-        self.doubted = Some((digest, since));
+        let next = now + pause;
+        self.due = self.due.min(if now < believed_from { next.min(believed_from) } else { next });
+        self.doubted = Some(doubted);
         false
     }
 
@@ -105,10 +121,10 @@ impl Poll {
 
     /// What is wrong, and since when.
     pub(super) fn trouble(&self) -> Option<(String, Duration)> {
-        let doubt = self.doubted.as_ref().map(|(_, since)| {
+        let doubt = self.doubted.as_ref().map(|doubted| {
             let why = "Flagsmith's answer is older than what is stored, by its updated_at, so it may be out of date: it is asked for \
                        again, and believed if the answer stays the same for a while";
-            (why.to_owned(), *since)
+            (why.to_owned(), doubted.since)
         });
         self.trouble.clone().or(doubt)
     }

@@ -1,3 +1,6 @@
+use api::Revision;
+
+use crate::basis::KnownBundle;
 use crate::server_keys::parse_server_keys;
 use crate::watch::attempt_error::AttemptError;
 
@@ -191,4 +194,40 @@ fn an_environment_that_is_published_from_elsewhere_is_not_asked_for() {
     assert_eq!((ask(&mut polls, &text("a", 1), 20, 30_000), polls.due()), (vec![], None));
     polls.pause_elsewhere(|_, _| false, at(30_000));
     assert_eq!(ask(&mut polls, &text("a", 1), 30_000, 31_000)[0], (30_000, true));
+}
+
+/// Two answers of a process that is behind, with nothing but failures between them, are no agreement.
+#[test]
+fn a_doubtful_answer_between_failures_is_believed_after_several() {
+    let stale = |updated_at: &str| {
+        format!(
+            r#"{{"id": 7, "api_key": "a", "updated_at": "{updated_at}", "project": {{"segments": []}}, "feature_states": []}}"#
+        )
+    };
+    let known = KnownBundle {
+        revision: Revision(5),
+        source_updated_at: Some("2026-03-02T00:00:00Z".into()),
+        source_hash: "stored".into(),
+        replaced: Vec::new(),
+        settings: String::new(),
+        tombstone: false,
+        sound: true,
+    };
+    let basis = |_: &EnvironmentKey| {
+        Some(Basis { generation: Some("1".into()), known: Some(known.clone()), is_own: false })
+    };
+    let mut polls = polls(r#"{"a": ["ser.a"]}"#);
+    let (mut asked, mut answered, mut believed) = (0, 0, Vec::new());
+    for now in (0..120_000).step_by(10) {
+        let Some(fetch) = polls.next_on(at(now), basis) else { continue };
+        // One request in six is answered.
+        let fetched =
+            if asked % 6 == 0 { answers(fetch, &stale("2026-03-01T00:00:00Z")) } else { fails(&fetch) };
+        asked += 1;
+        answered += u32::from(fetched.result.is_ok());
+        if polls.done(fetched, at(now), 7).0.is_some() {
+            believed.push(answered);
+        }
+    }
+    assert_eq!(believed, [4]);
 }
