@@ -171,6 +171,9 @@ pub(crate) fn listeners(seed: u64) -> Situation {
 /// orders are explored.
 pub(crate) fn leaders(seed: u64) -> Situation {
     let mut situation = Situation::new(seed);
+    if situation.one_in(2) {
+        situation.state.kv_read_takes = Duration::ZERO;
+    }
     situation.publisher(2..=3);
     (0..2).for_each(|number| situation.looks(number));
     situation.slow_reader(2);

@@ -104,6 +104,8 @@ pub(crate) struct State {
     pub(crate) joined: Vec<(u32, String, usize)>,
     /// When the KV store was read.
     pub(crate) kv_reads: Vec<Duration>,
+    /// How long one read of the KV store takes.
+    pub(crate) kv_read_takes: Duration,
     /// vCPU time that one read of the KV store costs.
     pub(crate) kv_read_costs: Duration,
     pub(crate) vcpu: Duration,
@@ -138,6 +140,7 @@ impl State {
             reads: Vec::new(),
             joined: Vec::new(),
             kv_reads: Vec::new(),
+            kv_read_takes: Duration::from_millis(1),
             kv_read_costs: Duration::ZERO,
             vcpu: Duration::ZERO,
             settings: Some("{}".to_owned()),
