@@ -178,7 +178,7 @@ impl<D: Driver> port::Cache for Sandbox<D> {
                 purged: false,
                 body: Some(body.into()),
             };
-            state.cache.insert(object.name, inserted);
+            state.change_cache(|cache, _| cache.insert(object.name, inserted));
         });
         drop(obligation);
         inserted
@@ -186,8 +186,9 @@ impl<D: Driver> port::Cache for Sandbox<D> {
 
     fn renew(&self, obligation: Obligation<D>, object: &port::Object<'_>) -> Result<(), PortError> {
         let renewed = self.step(|state| {
-            let now = state.now;
-            state.cache.renew(object.name, object.metadata.clone(), object.lifetime, now)
+            state.change_cache(|cache, now| {
+                cache.renew(object.name, object.metadata.clone(), object.lifetime, now)
+            })
         });
         drop(obligation);
         if renewed? { Ok(()) } else { Err(PortError("nothing to renew".to_owned())) }

@@ -260,6 +260,18 @@ impl State {
         self.cache.signalled_revision(self.now)
     }
 
+    /// A request changes the cache: the copy does not go back. Where a lock was waited for in vain, it may.
+    pub(crate) fn change_cache<R>(&mut self, change: impl FnOnce(&mut Cache, Duration) -> R) -> R {
+        let before = self.copy();
+        let changed = change(&mut self.cache, self.now);
+        let after = self.copy();
+        assert!(
+            after >= before || self.lock_timeouts > 0,
+            "a copy of {before:?} was replaced by one of {after:?}"
+        );
+        changed
+    }
+
     /// What holds whenever something is written to clients.
     pub(crate) fn check(&self, frame: Frame) {
         let Frame::Event(revision) = frame else { return };
