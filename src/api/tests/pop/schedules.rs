@@ -1,11 +1,14 @@
-//! Requests that run beside one another, step by step, under schedules that `shuttle` chooses. A schedule is given by a
-//! seed, which stands in the message of a failure: `JACKSTAFF_SEED=n cargo test -p api --test pop schedules` runs it again.
+//! Requests that run beside one another, step by step, under schedules that `shuttle` chooses, in [`situations`]. A seed
+//! gives the situation and its schedules, and stands in the message of a failure. It is run again by
+//! `JACKSTAFF_SEED=n cargo test -p api --test pop schedules`.
 //!
 //! What must hold, and when:
 //! - *Hear r, read r*: an answer is of no older revision than clients had heard of when its request began, or is labelled
-//!   `stale`. Always.
+//!   `stale`. Always; where the record of the signalled revision was lost, once a leader has had time to write it again.
 //! - *Never backwards*: an answer is of no older revision than answers that were given before its request began, or is
 //!   labelled `stale`. Where no lock was waited for in vain, since then two requests change a copy at once.
+//! - *No copy goes back*: none is replaced by an older one. Where no lock was waited for in vain. A reader sees it go back
+//!   only if it reads both; so this finds wrong orders sooner. `State::change_cache` checks it.
 //! - *Current soon*: two seconds after the last purge, an answer is of the latest revision. Where no sandbox died between
 //!   its insertion and its second look, and no lock was waited for in vain; else as soon as a copy is due.
 //! - *Living parts only*: no client joins a part that had ended when it looked. Always.
