@@ -1,6 +1,8 @@
-//! Races that were mended once, put back one at a time: each is found by the tests of the POP's protocol.
+//! Races that were mended once, and belts of the protocol that are taken out, one at a time: schedules of the POP's protocol
+//! find each of them, and print the seed.
 //!
-//! A race is a patch beside those tests (`src/api/tests/pop/races`). It is applied to a copy of the tree, never to the code
+//! Without `look_afterwards`, which is the second look, a write between the read and the insertion is missed: the two are one
+//! patch. A race is a patch beside those tests (`src/api/tests/pop/races`). It is applied to a copy of the tree, never to the code
 //! that is shipped. The copy is built in a target directory of its own, so the first run takes a minute more.
 
 use std::fs;
@@ -53,7 +55,7 @@ fn each_race_that_is_put_back_is_found() {
     let folder = workspace().join("src/api/tests/pop/races");
     let mut patches: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     patches.sort();
-    assert!(patches.len() >= 4, "{patches:?}");
+    assert!(patches.len() >= 5, "{patches:?}");
     let copy = copy_of_the_tree();
     let mut missed = Vec::new();
     for patch in &patches {
@@ -61,11 +63,16 @@ fn each_race_that_is_put_back_is_found() {
         let (passed, printed) = test(copy.path());
         apply(copy.path(), patch, true);
         let name = patch.file_stem().unwrap().to_string_lossy();
-        let found = printed.lines().filter(|line| line.contains("seed ") || line.ends_with("... FAILED"));
-        say(&format!("{name}: {}", found.collect::<Vec<&str>>().join("; ")));
-        if passed {
+        // Such a line is printed where a schedule fails: `readers: seed 26 fails, in schedule 211 of this run`.
+        let seeds: Vec<&str> = printed.lines().filter(|line| is_about_a_seed(line)).collect();
+        say(&format!("{name}: {}", seeds.join("; ")));
+        if passed || seeds.is_empty() {
             missed.push(name);
         }
     }
-    assert!(missed.is_empty(), "not found: {missed:?}");
+    assert!(missed.is_empty(), "no seed finds: {missed:?}");
+}
+
+fn is_about_a_seed(line: &str) -> bool {
+    line.split_once(": seed ").is_some_and(|(_, rest)| rest.contains(" fails, in schedule "))
 }

@@ -122,14 +122,15 @@ pub(super) fn copy_there<P: Ports, K: Kind>(ports: &P, kind: &mut K) -> Result<O
     Ok(found.and_then(|found| kind.read_state(found.metadata())?.copy()))
 }
 
-/// Inserts a value of the KV store under a lock, unless a newer copy is there.
+/// Inserts a value of the KV store under a lock, unless a newer copy is there. Not for long: nobody looks at the KV store
+/// afterwards.
 pub(super) fn insert_locked<P: Ports, K: Kind>(
     ports: &P,
     kind: &mut K,
     value: Value<K::Of>,
     lock: Option<&P::Lock>,
 ) -> Result<(), PortError> {
-    let lifetime = kind.rules().fresh;
+    let lifetime = lifetime_without_look(kind.rules());
     change_locked(ports, kind, Change::Insert { value, lifetime }, None, lock)
 }
 
@@ -140,7 +141,7 @@ pub(super) fn replace_unreadable<P: Ports, K: Kind>(
     kind: &mut K,
 ) -> Result<Lookup<OpenedBy<K, P>>, PortError> {
     let (_, Some(value)) = ask_kv(ports, kind, None) else { return Ok(Lookup::Unavailable) };
-    let lifetime = kind.rules().fresh;
+    let lifetime = lifetime_without_look(kind.rules());
     change(ports, kind, Change::Insert { value, lifetime }, None)?;
     open_as_it_is(ports, kind, Source::Kv)
 }
@@ -205,7 +206,7 @@ fn look_afterwards<P: Ports, K: Kind>(ports: &P, kind: &mut K) -> Result<(), Por
         let rules = kind.rules();
         let decided = match ask_kv(ports, kind, there.as_ref()) {
             (KvAnswer::Newer, Some(value)) => {
-                Change::Insert { value, lifetime: AFTER_PURGE.min(rules.fresh) }
+                Change::Insert { value, lifetime: lifetime_without_look(rules) }
             }
             (KvAnswer::Missing, _) if there.is_some() && rules.absence == Absence::Removal => {
                 Change::NoCopy { state: CopyState::Unknown, lifetime: UNKNOWN }
@@ -215,6 +216,12 @@ fn look_afterwards<P: Ports, K: Kind>(ports: &P, kind: &mut K) -> Result<(), Por
         change(ports, kind, decided, None)?;
     }
     Ok(())
+}
+
+/// How long a copy is fresh if the KV store is not looked at after its insertion: the object may have been written, and
+/// purged, between the read and the insertion.
+fn lifetime_without_look(rules: Rules) -> Duration {
+    AFTER_PURGE.min(rules.fresh)
 }
 
 /// Changes the cache object, unless a newer copy is there by now.

@@ -8,3 +8,4 @@ mod kept;
 mod model;
 mod relay;
 mod schedules;
+mod situations;

@@ -17,8 +17,6 @@ use super::parts::{self, End};
 use super::state::{Frame, Item, Read};
 use super::{Driver, KEY, OriginState, State};
 
-/// How long one read of the KV store takes.
-const KV_READ: Duration = Duration::from_millis(1);
 /// The limits of the backend.
 const FIRST_BYTE: Duration = Duration::from_secs(2);
 const BETWEEN_BYTES: Duration = Duration::from_secs(5);
@@ -180,7 +178,7 @@ impl<D: Driver> port::Cache for Sandbox<D> {
                 purged: false,
                 body: Some(body.into()),
             };
-            state.cache.insert(object.name, inserted);
+            state.change_cache(|cache, _| cache.insert(object.name, inserted));
         });
         drop(obligation);
         inserted
@@ -188,8 +186,9 @@ impl<D: Driver> port::Cache for Sandbox<D> {
 
     fn renew(&self, obligation: Obligation<D>, object: &port::Object<'_>) -> Result<(), PortError> {
         let renewed = self.step(|state| {
-            let now = state.now;
-            state.cache.renew(object.name, object.metadata.clone(), object.lifetime, now)
+            state.change_cache(|cache, now| {
+                cache.renew(object.name, object.metadata.clone(), object.lifetime, now)
+            })
         });
         drop(obligation);
         if renewed? { Ok(()) } else { Err(PortError("nothing to renew".to_owned())) }
@@ -217,8 +216,8 @@ impl<D: Driver> port::KvStore for Sandbox<D> {
     type Item = KvRead;
 
     fn read(&self, key: &str) -> Result<Option<KvRead>, PortError> {
-        let item = self.step(|state| state.read_kv(key))?;
-        self.wait(KV_READ, |_| None::<()>)?;
+        let (item, takes) = self.step(|state| (state.read_kv(key), state.kv_read_takes))?;
+        self.wait(takes, |_| None::<()>)?;
         item.map(|item| item.map(KvRead)).map_err(PortError)
     }
 }

@@ -104,6 +104,8 @@ pub(crate) struct State {
     pub(crate) joined: Vec<(u32, String, usize)>,
     /// When the KV store was read.
     pub(crate) kv_reads: Vec<Duration>,
+    /// How long one read of the KV store takes.
+    pub(crate) kv_read_takes: Duration,
     /// vCPU time that one read of the KV store costs.
     pub(crate) kv_read_costs: Duration,
     pub(crate) vcpu: Duration,
@@ -138,6 +140,7 @@ impl State {
             reads: Vec::new(),
             joined: Vec::new(),
             kv_reads: Vec::new(),
+            kv_read_takes: Duration::from_millis(1),
             kv_read_costs: Duration::ZERO,
             vcpu: Duration::ZERO,
             settings: Some("{}".to_owned()),
@@ -255,6 +258,18 @@ impl State {
 
     pub(crate) fn recorded(&self) -> Option<u64> {
         self.cache.signalled_revision(self.now)
+    }
+
+    /// A request changes the cache: the copy does not go back. Where a lock was waited for in vain, it may.
+    pub(crate) fn change_cache<R>(&mut self, change: impl FnOnce(&mut Cache, Duration) -> R) -> R {
+        let before = self.copy();
+        let changed = change(&mut self.cache, self.now);
+        let after = self.copy();
+        assert!(
+            after >= before || self.lock_timeouts > 0,
+            "a copy of {before:?} was replaced by one of {after:?}"
+        );
+        changed
     }
 
     /// What holds whenever something is written to clients.
