@@ -34,12 +34,12 @@ pub(super) struct Evaluator<'e, 'v, V> {
     pub(super) visitor: &'v mut V,
 }
 
-/// What a property leads to for this identity.
+/// The value of a property for this identity.
 enum PropertyValue {
     Unset,
     Set {
         raw: Value,
-        /// The number that a numeric-looking string stands for.
+        /// The number that a numeric-looking string denotes.
         number: Option<Value>,
     },
     /// A flag, which is resolved when a condition first reads it.
@@ -198,7 +198,8 @@ impl<'e, 'v, V: Visitor> Evaluator<'e, 'v, V> {
         ActiveOverride { overridden, segment: None }
     }
 
-    /// Offers an override of a segment that matched. The stronger one stays, and the first of two equal ones.
+    /// Compares an override of a matching segment with the strongest one so far. The stronger one is kept; of two equal
+    /// ones, the first.
     pub(super) fn offer(
         &mut self,
         strongest: &mut Option<ActiveOverride<'e>>,
