@@ -3,6 +3,7 @@
 mod dependencies;
 mod evaluator;
 mod identity;
+mod property_value;
 mod result;
 mod visitor;
 

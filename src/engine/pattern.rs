@@ -11,6 +11,7 @@
 mod automaton;
 mod class;
 mod dialect;
+mod escape;
 mod inline_flags;
 
 use alloc::format;
