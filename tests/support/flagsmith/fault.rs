@@ -1,4 +1,4 @@
-//! What goes wrong with questions for documents: as told, or at random.
+//! Faults of requests for documents: from a script, or at random.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ impl Faults {
         if rng.f64() >= *share {
             return None;
         }
-        // Whoever is not answered waits for long.
+        // A client without an answer waits for long.
         if rng.u8(..) < 4 {
             return Some(Fault::Silent);
         }
