@@ -35,7 +35,7 @@ describe every_way_to_ask_for_a_stream {
   }
 
   // @scope: recv
-  // @suite: what a client says of itself does not matter
+  // @suite: headers about the client do not matter
   sub test_recv_headers {
     set req.url = "/sse/environments/demo/stream";
     set req.http.Accept = "application/json, text/event-stream";
@@ -167,7 +167,7 @@ describe what_is_no_stream {
 }
 
 // @scope: hash
-// @suite: streams are told apart by their URL alone
+// @suite: streams differ by their URL alone
 sub test_hash {
   set req.url = "/sse/environments/demo/stream";
   set req.http.Host = "a.example.com";

@@ -1,23 +1,23 @@
-# Which stream is asked for. Whoever asks for the same is given the same: nothing behind these lines depends on who it is.
+# The stream that a request asks for. Equal requests get the same stream: nothing after these lines depends on the client.
 
-# The stream that says nothing. It is for keys that can be no client-side key, and for whoever comes too often. Such a
-# client is held instead of sent away: some SDKs ask again hundreds of times a second when an answer ends, whatever its
-# status. The origin knows the name too (src/origin/stream_part.rs).
+# The silent stream. It is for texts that cannot be a client-side key, and for clients that connect too often. Such a client
+# is held instead of refused: some SDKs connect again hundreds of times a second when an answer ends, whatever its status.
+# The origin knows the name too (src/origin/stream_part.rs).
 sub collapse_silence_recv {
   set req.url = "/sse/environments/jackstaff:silent/stream";
 }
 
 sub collapse_recv {
-  # Query strings and slashes say nothing.
+  # Query strings and further slashes are ignored.
   if (req.url.path !~ "^/+sse/+environments/+([^/]+)/+stream/*$") {
     error 604 "no such path";
   }
   set req.url = "/sse/environments/" re.group.1 "/stream";
-  # Server-side keys (`ser.`) say nothing here: only Compute can look up their environment.
+  # Server-side keys (`ser.`) get the silent stream: only Compute can look up their environment.
   if (req.url ~ "/ser\.[^/]*/stream$" || req.url !~ "^/sse/environments/[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,255}/stream$") {
     call collapse_silence_recv;
   }
-  # Without this, anybody may purge. Each purge costs a connection to the origin.
+  # Without this, every client could purge. Each purge costs a connection to the origin.
   if (req.method == "FASTLYPURGE") {
     set req.http.Fastly-Purge-Requires-Auth = "1";
   } else if (req.method != "GET") {

@@ -1,5 +1,4 @@
-# Pages of any origin may listen: a stream tells nothing that is not public. Some clients send headers of their own, and
-# ask before they do.
+# Pages of any origin may listen: a stream holds only public data. Some clients send headers of their own, after a preflight.
 
 sub cors_recv {
   if (req.method == "OPTIONS" && req.url.path ~ "^/+sse/+environments/+[^/]+/+stream/*$") {

@@ -1,4 +1,4 @@
-// What is answered when there is no stream, and for how long that is kept.
+// Answers to requests that get no stream, and how long they are cached.
 
 sub yes BOOL {
   return true;
@@ -75,7 +75,7 @@ describe a_failure_on_its_way_to_a_client {
 }
 
 // @scope: deliver
-// @suite: nothing is restarted twice
+// @suite: no request is restarted twice
 sub test_deliver_restarted {
   testing.mock("state_is_restarted", "yes");
   set resp.status = 503;

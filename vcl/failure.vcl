@@ -1,20 +1,20 @@
-# What is answered when there is no stream.
+# Answers to requests that get no stream.
 #
-# Some SDKs do not look at the status: to them an answer that ended is a stream that ended, and they ask again, hundreds
-# of times a second. So every failure has the same body, an event that none of them can decode, after which they wait
-# (a second at least), and a status that makes the others back off.
+# Some SDKs ignore the status: to them an answer that ended is a stream that ended, and they connect again, hundreds of times
+# a second. So every failure has the same body, an event that none of them can decode: they wait at least a second after it.
+# The status makes the other SDKs back off.
 #
 # Statuses of our own: 604 no such path, 605 method not allowed, 620 preflight (cors.vcl), 653 no stream.
 
 sub failure_recv {
-  # Only a failure that was kept restarts, see below.
+  # Only a cached failure restarts, see below.
   if (state_is_restarted()) {
     error 653 "no stream";
   }
 }
 
-# What the origin answers in place of a stream is kept for a second: those who wait are not sent to the origin one after
-# the other, and those who come are not either.
+# If the origin answers without a stream, this answer is cached for a second. Waiting clients, and those that come in this
+# second, are not sent to the origin one after the other.
 sub failure_fetch {
   set beresp.cacheable = true;
   set beresp.ttl = 1s;
@@ -23,7 +23,7 @@ sub failure_fetch {
   set beresp.stale_if_error = 0s;
   unset beresp.http.Vary;
   unset beresp.http.Set-Cookie;
-  # A 200 with a page in it, say.
+  # For example a 200 with an HTML page.
   if (beresp.status == 200) {
     set beresp.status = 502;
   }
@@ -31,8 +31,8 @@ sub failure_fetch {
   return(deliver);
 }
 
-# A body can only be replaced by a synthetic one, and that only by way of a restart. It fetches nothing. Then it waits,
-# for those that would not.
+# A body can only be replaced by a synthetic one, after a restart. The restart fetches nothing. Then the answer is delayed,
+# for clients that would connect again at once.
 sub failure_deliver {
   if (resp.status != 200) {
     if (!resp.http.Jackstaff-Answer && !state_is_restarted()) {
@@ -54,7 +54,7 @@ sub failure_error {
     set obj.response = "Method Not Allowed";
     set obj.http.Allow = "GET, OPTIONS";
   } else {
-    # The platform's own too: no connection, no answer in time, an answer that broke in its head.
+    # Errors of the platform too: no connection, no answer in time, an answer that broke in its headers.
     set obj.status = 503;
     set obj.response = "Service Unavailable";
     set obj.http.Retry-After = "1";

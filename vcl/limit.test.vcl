@@ -5,7 +5,7 @@ sub no BOOL {
 }
 
 // @scope: recv
-// @suite: who asks now and then is served
+// @suite: a client that connects from time to time is served
 sub test_below {
   testing.fixed_access_rate(99.0);
   set req.method = "GET";
@@ -16,7 +16,7 @@ sub test_below {
 }
 
 // @scope: recv
-// @suite: who asks in a loop is held, and told nothing
+// @suite: a client that connects in a loop gets a silent stream
 sub test_above {
   testing.fixed_access_rate(101.0);
   set req.method = "GET";
@@ -27,7 +27,7 @@ sub test_above {
 }
 
 // @scope: recv
-// @suite: a shield, which sees other POPs, limits none
+// @suite: a shield does not limit POPs
 sub test_shield {
   testing.fixed_access_rate(101.0);
   testing.mock("state_is_edge", "no");

@@ -1,9 +1,9 @@
 # How often one address may ask, at one POP. It needs Fastly's Edge Rate Limiting: without it, leave out this file and the
 # call of `limit_recv`.
 #
-# A client asks once or twice a minute, so this leaves room for thousands of them behind one address, all of which come
-# back at once when their part ends. Beyond, something asks in a loop: it is not sent away but given a stream that
-# says nothing, which holds it for a part's time. Connections that are open are not counted.
+# A client connects once or twice a minute, so thousands of them may share one address, even if all connect again at once when
+# their part ends. More requests than that come from a loop: they get a silent stream, which holds the client for the duration
+# of a part. Open connections are not counted.
 
 ratecounter limit_requests {}
 penaltybox limit_exceeded {}

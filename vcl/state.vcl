@@ -1,7 +1,7 @@
-# Where a request is on its way. Tests put answers of their own in place of these.
+# Where a request is: at the edge or at the shield, restarted or not. Tests replace these functions.
 
-# Whether a client asks; else another POP does, and this is its shield. Only in vcl_recv and vcl_deliver: elsewhere a server
-# of the same POP may ask too.
+# Whether the request is of a client; else it is of another POP, and this POP is its shield. Valid only in vcl_recv and
+# vcl_deliver: elsewhere the request may be of a server of the same POP.
 sub state_is_edge BOOL {
   if (fastly.ff.visits_this_service == 0) {
     return true;

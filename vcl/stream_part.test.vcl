@@ -1,4 +1,4 @@
-// For how long a part can be joined, and in which form it is kept and handed on.
+// How long a part can be joined, and in which form it is cached and passed on.
 
 sub no BOOL {
   return false;
@@ -49,7 +49,7 @@ describe a_part_that_begins {
   // @scope: fetch
   // @suite: of a shield is kept for the rest of its time
   sub test_fetch_of_a_shield {
-    // The platform takes the age off.
+    // The platform subtracts the age.
     set beresp.http.Age = "6";
     set beresp.ttl = 9s;
     testing.call_subroutine("vcl_fetch");
@@ -97,7 +97,7 @@ describe a_part_that_begins {
 }
 
 // @scope: miss
-// @suite: a silent origin is waited for longer than anything is fresh
+// @suite: the time-out of a silent origin is longer than anything is fresh
 sub test_miss {
   testing.call_subroutine("vcl_miss");
   assert.equal(bereq.connect_timeout, 2s);
@@ -107,7 +107,7 @@ sub test_miss {
 }
 
 // @scope: deliver
-// @suite: a client keeps nothing, and nothing holds it up
+// @suite: a client caches nothing, and nothing delays it
 sub test_deliver {
   set resp.status = 200;
   set resp.http.Cache-Control = "public, max-age=15, no-transform";

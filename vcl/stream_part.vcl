@@ -1,12 +1,11 @@
-# A part of a stream: one response of the origin that is handed on as it comes, to whoever asks while it is fresh.
+# A part of a stream: one response of the origin. It is passed on as it comes, to every client that asks while it is fresh.
 #
-# It must never be fresh once it is over, or it would be answered whole, at once, again and again. Three things see to it:
-# - The origin lets it be joined (`max-age`) for three eighths of the time that it lasts.
-# - Behind a shield, what passed there already (`Age`) is taken off; even if it were not, twice three eighths are less
-#   than the whole.
-# - A fetch that is cut off because the origin fell silent counts as one that ended. That takes 30 s (below), and nothing
-#   is fresh for longer than 20 s.
-# A fetch that breaks is no response, and is not kept.
+# It must not be fresh after its end, or clients would receive all of it at once, again and again. Three rules ensure this:
+# - The origin lets clients join it (`max-age`) for three eighths of its duration.
+# - Behind a shield, its age there (`Age`) is subtracted. Even without that, twice three eighths are less than the whole.
+# - A fetch that is cut off because the origin is silent counts as one that ended. That takes 30 s (below), and nothing is
+#   fresh for longer than 20 s.
+# A fetch that breaks is not a response, and is not cached.
 
 sub stream_part_miss {
   set bereq.connect_timeout = 2s;
@@ -26,20 +25,20 @@ sub stream_part_fetch {
     if (beresp.ttl > var.longest) {
       set beresp.ttl = var.longest;
     }
-    # An origin that does not say how long its stream can be joined (one without --stream-seconds) still serves a rush by one
-    # connection. And so does a part that came from the shield in its last moment.
+    # An origin without --stream-seconds does not say how long its stream can be joined. Many clients that come at once share
+    # one connection even then. The same holds for a part that came from the shield in its last moment.
     if (beresp.http.Cache-Control !~ "max-age=[0-9]" || beresp.ttl < 1s) {
       set beresp.ttl = 1s;
     }
-    # A stale stream is one that is over.
+    # A stale stream has ended.
     set beresp.grace = 0s;
     set beresp.stale_while_revalidate = 0s;
     set beresp.stale_if_error = 0s;
-    # Each byte as it comes, and as it is.
+    # Each byte is passed on at once, and unchanged.
     set beresp.do_stream = true;
     set beresp.gzip = false;
     set beresp.brotli = false;
-    # One object for all.
+    # One object for all clients.
     unset beresp.http.Vary;
     unset beresp.http.Set-Cookie;
     unset beresp.http.Expires;
@@ -49,7 +48,7 @@ sub stream_part_fetch {
   }
 }
 
-# What the origin said of caching is for the shield's customers, POPs, and not for a client.
+# The cache headers of the origin are for POPs behind a shield, and not for clients.
 sub stream_part_deliver {
   if (state_is_edge()) {
     set resp.http.Cache-Control = "no-cache, no-transform";

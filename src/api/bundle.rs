@@ -3,25 +3,25 @@
 //! ```text
 //! byte 0      jackstaff-bundle 2\n      magic, and the version of the format
 //! then        {"revision":…}            the header, one line of JSON, spaces up to byte 2048
-//! byte 2048   section, section, …       each where the header says
+//! byte 2048   section, section, …       each at its place in the header
 //! ```
 //!
 //! The header is also the metadata of the KV value and of the POP's copy, so that a request knows revision, switches
 //! and offsets without touching the body.
 
 mod compose;
+mod section;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use engine::Switches;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use xxhash_rust::xxh3::xxh3_64;
 
 use crate::revision::Revision;
 
 pub use compose::{ComposeError, Composed, compose};
+pub use section::{Section, Span};
 
 /// The version of the format, which includes that of the compiled form. Raised by any change that an older edge
 /// would misread.
@@ -33,82 +33,7 @@ const MAGIC: &str = "jackstaff-bundle ";
 const BODY: u64 = 2_048;
 const METADATA_LIMIT: usize = 2_000;
 
-/// What a bundle holds. The finished answers come plain and compressed with gzip.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Section {
-    /// The compiled environment.
-    Compiled,
-    /// The body of `/api/v1/flags/` for client-side keys.
-    FlagsClient,
-    FlagsClientGzip,
-    /// The body of `/api/v1/flags/` for server-side keys.
-    FlagsServer,
-    FlagsServerGzip,
-    /// The stamped environment document.
-    Document,
-    DocumentGzip,
-}
-
-impl Section {
-    pub const ALL: [Section; 7] = [
-        Section::Compiled,
-        Section::FlagsClient,
-        Section::FlagsClientGzip,
-        Section::FlagsServer,
-        Section::FlagsServerGzip,
-        Section::Document,
-        Section::DocumentGzip,
-    ];
-
-    pub fn is_gzip(self) -> bool {
-        matches!(self, Section::FlagsClientGzip | Section::FlagsServerGzip | Section::DocumentGzip)
-    }
-
-    /// Its name in a header.
-    pub fn name(self) -> &'static str {
-        match self {
-            Section::Compiled => "compiled",
-            Section::FlagsClient => "flags-client",
-            Section::FlagsClientGzip => "flags-client-gzip",
-            Section::FlagsServer => "flags-server",
-            Section::FlagsServerGzip => "flags-server-gzip",
-            Section::Document => "document",
-            Section::DocumentGzip => "document-gzip",
-        }
-    }
-}
-
-/// Where a section lies, in bytes from the start of the bundle, and its checksum.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Span {
-    start: u64,
-    length: u64,
-    /// xxh3 of its bytes, in hexadecimal.
-    checksum: String,
-}
-
-impl Span {
-    pub fn bytes(&self) -> u64 {
-        self.length
-    }
-
-    /// xxh3 of the section's bytes, in hexadecimal.
-    pub fn checksum(&self) -> &str {
-        &self.checksum
-    }
-
-    pub fn range(&self) -> Range<u64> {
-        self.start..self.start.saturating_add(self.length)
-    }
-
-    /// Whether bytes are those of the section.
-    pub fn matches(&self, bytes: &[u8]) -> bool {
-        bytes.len() as u64 == self.length && checksum(bytes) == self.checksum
-    }
-}
-
-/// What a request needs to know of a bundle before it reads any of it.
+/// The data that a request needs before it reads the bundle itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     pub revision: Revision,
@@ -116,11 +41,11 @@ pub struct Header {
     pub source_updated_at: Option<String>,
     /// SHA-256 of the source document's content, as it is compared; in hexadecimal.
     pub source_hash: String,
-    /// Where the source document was from; none in bundles of earlier versions.
+    /// The kind of source of the document; none in bundles of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Provenance>,
-    /// The first [`SHORT_HASH`] digits of the hashes of what was stored before, latest first, [`REPLACED`] at most: an API
-    /// that answers one of them again may be behind itself.
+    /// The first [`SHORT_HASH`] digits of the hashes of what was stored before, latest first, [`REPLACED`] at most: an
+    /// API that serves one of them again may be out of date.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaced: Vec<String>,
     /// The publisher's options that change the bundle, and the version of the format.
@@ -134,7 +59,7 @@ pub struct Header {
     sections: BTreeMap<Section, Span>,
 }
 
-/// Where a document was from.
+/// The source of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Provenance {
@@ -149,7 +74,7 @@ pub const SHORT_HASH: usize = 16;
 /// How many replaced contents a header remembers.
 pub const REPLACED: usize = 8;
 
-/// The switches that decide about a request, beside what the finished sections already express.
+/// The switches that decide about a request. The finished sections take the others into account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SwitchesOnTheWire {
     pub allow_client_traits: bool,
@@ -171,7 +96,7 @@ impl From<Switches> for SwitchesOnTheWire {
     }
 }
 
-/// What a publisher knows of a bundle before its sections are laid out.
+/// The fields of a header that a publisher chooses.
 #[derive(Debug, Clone)]
 pub struct Label {
     pub revision: Revision,
@@ -182,6 +107,22 @@ pub struct Label {
     pub settings: String,
     pub switches: Switches,
     pub tombstone: bool,
+}
+
+impl Label {
+    /// The label of a bundle of which only the revision is known.
+    pub fn new(revision: Revision) -> Label {
+        Label {
+            revision,
+            source_updated_at: None,
+            source_hash: String::new(),
+            source: None,
+            replaced: Vec::new(),
+            settings: String::new(),
+            switches: Switches::default(),
+            tombstone: false,
+        }
+    }
 }
 
 /// Why a value is not a bundle that this edge can serve.
@@ -195,7 +136,7 @@ pub enum BundleError {
     Header(String),
     #[error("{found} bytes long instead of {expected}")]
     Length { expected: u64, found: u64 },
-    #[error("section {0:?} lies outside of the bundle, or over another")]
+    #[error("section {0:?} is outside of the bundle, or overlaps another")]
     Section(Section),
     #[error("the checksum of section {0:?} does not match")]
     Checksum(Section),
@@ -204,7 +145,7 @@ pub enum BundleError {
 }
 
 impl Header {
-    /// Where a section lies; none if the bundle has no such section.
+    /// The place of a section; none if the bundle has no such section.
     pub fn span(&self, section: Section) -> Option<&Span> {
         self.sections.get(&section)
     }
@@ -240,8 +181,8 @@ impl Header {
         serde_json::from_slice(metadata).ok().map(|Glance { revision, total }| (revision, total))
     }
 
-    /// No section outside of the bundle, none over another: a byte range taken by this header is that section, and
-    /// nothing else.
+    /// Checks that no section is outside of the bundle or overlaps another: a byte range of this header is that
+    /// section, and nothing else.
     fn check_sections(&self) -> Result<(), BundleError> {
         let mut sections: Vec<(&Section, &Span)> = self.sections.iter().collect();
         sections.sort_by_key(|(_, span)| (span.start, span.length));
@@ -258,7 +199,7 @@ impl Header {
     }
 }
 
-/// Lays a bundle out.
+/// Writes a bundle.
 ///
 /// # Errors
 /// [`BundleError::HeaderTooLong`] if the header does not fit into a KV value's metadata.
@@ -266,8 +207,7 @@ pub fn write(label: &Label, sections: &[(Section, Vec<u8>)]) -> Result<(Header, 
     let mut spans = BTreeMap::new();
     let mut body = Vec::with_capacity(sections.iter().map(|(_, bytes)| bytes.len()).sum());
     for (section, bytes) in sections {
-        let (start, length) = (BODY + body.len() as u64, bytes.len() as u64);
-        spans.insert(*section, Span { start, length, checksum: checksum(bytes) });
+        spans.insert(*section, Span::new(BODY + body.len() as u64, bytes));
         body.extend_from_slice(bytes);
     }
     let header = Header {
@@ -326,24 +266,18 @@ pub fn section_of<'a>(bundle: &'a [u8], span: &Span) -> &'a [u8] {
     range.and_then(|(start, end)| bundle.get(start..end)).unwrap_or_default()
 }
 
-fn checksum(bytes: &[u8]) -> String {
-    format!("{:016x}", xxh3_64(bytes))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn label() -> Label {
         Label {
-            revision: Revision(1_772_450_553),
             source_updated_at: Some("2026-03-02T11:22:33Z".into()),
             source_hash: "0".repeat(64),
             source: Some(Provenance::Api),
             replaced: vec!["0".repeat(SHORT_HASH); REPLACED],
             settings: "anchoring=start".into(),
-            switches: Switches::default(),
-            tombstone: false,
+            ..Label::new(Revision(1_772_450_553))
         }
     }
 

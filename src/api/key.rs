@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use base16ct::lower;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -98,20 +99,13 @@ impl ServerKeyHash {
     pub fn of(key: &str) -> Option<ServerKeyHash> {
         let shaped =
             key.starts_with(Self::PREFIX) && key.len() <= Self::LIMIT && key.len() > Self::PREFIX.len();
-        shaped.then(|| ServerKeyHash(hexadecimal(&Sha256::digest(key))))
+        shaped.then(|| ServerKeyHash(lower::encode_string(&Sha256::digest(key))))
     }
 
     /// The name of the key's record in the KV store, of its copy in a POP, and of its surrogate key.
     pub fn store_key(&self) -> String {
         format!("server-key/{}", self.0)
     }
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
 #[cfg(test)]

@@ -29,8 +29,6 @@ use object::Opened;
 use ports::{Found, PortError, Ports};
 use server_key::Record;
 
-pub use signalled::{CATCH_UP, lifetime as signalled_lifetime};
-
 /// A section up to this size is read by the guest, and answered with its length; a larger one is handed to the host, which
 /// streams it.
 const READ_LIMIT: u64 = 256 * 1024;

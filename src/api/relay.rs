@@ -18,5 +18,5 @@ mod serve;
 mod upstream;
 
 pub use lead::Report;
-pub use part::{Channel, FIRST, RETRY, head, prefix};
+pub use part::{Channel, head, prefix};
 pub use serve::serve;

@@ -124,16 +124,20 @@ mod tests {
         let too_long = "settings: `join_seconds`: not less than `stream_seconds`, so half of that is used";
         assert_eq!(complaints, [too_long]);
 
-        for bad in [
-            r#"{"stream_seconds": 4}"#,
-            r#"{"join_seconds": 90}"#,
-            r#"{"fresh": 0}"#,
-            r#"{"fresh": "60"}"#,
-            r#"{"fault": {"kv_error": true}}"#,
-        ] {
+        for bad in
+            [r#"{"stream_seconds": 4}"#, r#"{"join_seconds": 90}"#, r#"{"fresh": 0}"#, r#"{"fresh": "60"}"#]
+        {
             let (settings, complaints) = Settings::parse(bad);
             assert_eq!((settings, complaints.len()), (Settings::default(), 1), "{bad}");
         }
+    }
+
+    /// The local flavour of the edge removes this member before; a release package leaves it in.
+    #[test]
+    fn injected_faults_are_an_unknown_setting() {
+        let (settings, complaints) = Settings::parse(r#"{"fault": {"kv_error": true}}"#);
+        assert_eq!(settings, Settings::default());
+        assert_eq!(complaints, ["settings: `fault`: unknown"]);
     }
 
     #[test]

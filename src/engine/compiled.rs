@@ -1,5 +1,5 @@
-//! The compiled environment: what an evaluation reads, as it lies in bytes. Nothing here knows documents or JSON objects,
-//! or what an evaluation is.
+//! The compiled environment: the data that an evaluation reads, in the layout of its bytes. This module knows neither
+//! documents nor JSON objects, nor how an evaluation works.
 
 pub(crate) mod decode;
 pub(crate) mod environment;

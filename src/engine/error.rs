@@ -21,7 +21,7 @@ impl InputError {
     }
 }
 
-/// A finding about an environment that is published all the same.
+/// A defect of an environment that does not prevent its publication.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// Where, in the words of the document: "segment `beta`, condition 2".

@@ -3,6 +3,7 @@
 mod dependencies;
 mod evaluator;
 mod identity;
+mod property_value;
 mod result;
 mod visitor;
 
@@ -13,12 +14,14 @@ pub use self::visitor::{Offer, OverrideSource, SegmentOutcome, Split, Visitor};
 use crate::compiled::decode::Compiled;
 
 impl Compiled {
-    /// Evaluates every feature, for an identity or without one. Never fails: what cannot match does not match.
+    /// Evaluates every feature, for an identity or without one. Never fails: a condition that cannot be evaluated does
+    /// not match.
     pub fn evaluate(&self, identity: Option<&Identity>) -> Evaluation<'_> {
         self.evaluate_with(identity, OwnOverrides::Embedded, &mut ())
     }
 
-    /// As [`Compiled::evaluate`], with the overrides of the identity from elsewhere, and a visitor that hears of each step.
+    /// As [`Compiled::evaluate`], with the source of the identity's overrides given, and a visitor that is called for
+    /// each step.
     pub fn evaluate_with<'e, V: Visitor>(
         &'e self,
         identity: Option<&Identity>,

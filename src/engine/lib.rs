@@ -1,10 +1,10 @@
 //! Feature flag evaluation: environment document → compiled environment → flags, with reasons.
 //!
-//! What this crate never does: input or output, looking at a clock, drawing random numbers, or failing while it
-//! evaluates. Everything that is wrong with a document is found when it is compiled: an [`InputError`] if it cannot be an
-//! environment at all, a [`Warning`] for a part that will never match.
+//! This crate never does input or output, never reads a clock, never draws random numbers, and never fails while it
+//! evaluates. Every error of a document is found when it is compiled: an [`InputError`] if it is not an environment at
+//! all, a [`Warning`] for a part that will never match.
 //!
-//! The way of a document:
+//! The steps from a document to flags:
 //!
 //! | step | function | on the edge |
 //! |---|---|---|
@@ -14,19 +14,19 @@
 //! | bytes → [`Compiled`] | [`Compiled::decode`] | once for a revision |
 //! | [`Compiled`] and an [`Identity`] → [`Evaluation`] | [`Compiled::evaluate`] | per request |
 //!
-//! Two doors of an evaluation, in [`Compiled::evaluate_with`]: a [`Visitor`] hears of each step, and [`OwnOverrides`] says
-//! where the overrides of the identity itself are looked up.
+//! [`Compiled::evaluate_with`] takes two more arguments: a [`Visitor`] that is called for each step, and
+//! [`OwnOverrides`], the source of the overrides of the identity itself.
 //!
-//! The rooms of this crate stand on floors. A room imports from the floors below it, never from its own floor or a
-//! floor above; `tests/tidy.rs` checks it.
+//! The modules of this crate form layers. A module imports from the layers below it, never from its own layer or one
+//! above; `tests/quick/tidy.rs` checks it.
 //!
-//! | floor | rooms |
+//! | layer | modules |
 //! |---|---|
 //! | 5 | `lib`: the public names |
 //! | 4 | `compile`: wire types → compiled environment · `evaluate`: compiled environment and identity → flags |
-//! | 3 | `compiled`: what an evaluation reads, as it lies in bytes |
+//! | 3 | `compiled`: the data that an evaluation reads, and its layout in bytes |
 //! | 2 | `wire`: the published JSON · `pattern`: regular expressions, read as Python reads them |
-//! | 1 | `python`: numbers, texts, versions and hashes as Python has them · `options` · `error` · `limits` |
+//! | 1 | `python`: numbers, texts, versions and hashes as in Python · `options` · `error` · `limits` |
 //!
 //! What a flag evaluates to is written down in `SEMANTICS.md`, whose sections the comments cite.
 
@@ -63,7 +63,7 @@ pub use wire::document::{DefaultFlag, Document, Switches};
 
 /// Evaluates one evaluation context through all steps: it is parsed, compiled, encoded, decoded and evaluated.
 ///
-/// Takes and gives JSON, in the shapes of Flagsmith's evaluation context and result schemas.
+/// Takes and returns JSON, in the shapes of Flagsmith's evaluation context and result schemas.
 ///
 /// # Errors
 /// An [`InputError`] that names the member at fault, or the limit that was passed.

@@ -1,11 +1,12 @@
 //! Bounds of what is accepted. They lie far above what Flagsmith's own limits allow (500 segments, 1,000 features,
 //! 100 conditions a segment), and low enough that no document can exhaust a guest's stack or memory.
 
-/// Levels of rules within rules. Flagsmith's own screens write two.
+/// Levels of rules within rules. Flagsmith's dashboard writes two.
 pub(crate) const RULE_DEPTH: usize = 32;
 /// The length of a chain of flags that read each other.
 pub(crate) const DEPENDENCY_DEPTH: usize = 64;
-/// How often one evaluation resolves cyclic flags again. Seven tangled flags need a few dozen attempts.
+/// How often one evaluation resolves cyclic flags again. Seven flags that all read each other need a few dozen
+/// attempts.
 pub(crate) const CYCLE_RETRIES: usize = 1_000;
 pub(crate) const FEATURES: usize = 20_000;
 pub(crate) const SEGMENTS: usize = 20_000;
@@ -18,7 +19,7 @@ pub(crate) const CONDITION_VALUE: usize = 1 << 20;
 /// Bytes of a regular expression, and of its compiled program.
 pub(crate) const PATTERN: usize = 4_096;
 pub(crate) const PATTERN_PROGRAM: usize = 1 << 20;
-/// Bytes of a document or context: what a KV value can hold.
+/// Bytes of a document or context: the limit of a value in the KV store.
 pub(crate) const TEXT: usize = 25_000_000;
 /// Bytes of the automaton of one pattern, of those of an environment together, and of what building one may take.
 #[cfg(feature = "automata")]
@@ -26,6 +27,6 @@ pub(crate) const AUTOMATON: usize = 16 << 10;
 pub(crate) const AUTOMATA: usize = 2 << 20;
 #[cfg(feature = "automata")]
 pub(crate) const AUTOMATON_WORK: usize = 256 << 10;
-/// Texts that a subject must have one of.
+/// The number of texts in a [`Hint`](crate::pattern).
 #[cfg(feature = "automata")]
 pub(crate) const HINTS: usize = 32;

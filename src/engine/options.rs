@@ -1,7 +1,7 @@
-//! What the publisher of an environment chooses.
+//! Options of compilation, which the publisher of an environment chooses.
 
-/// How regular expressions are matched. Flagsmith's own engines differ here (`SEMANTICS.md`, 5.3), so an environment may
-/// choose.
+/// How regular expressions are matched. Flagsmith's own engines differ here (`SEMANTICS.md`, 5.3), so an environment
+/// may choose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Anchoring {
     /// At the start of the text, as Flagsmith's API and its Python SDK do.
@@ -15,6 +15,6 @@ pub enum Anchoring {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
     pub anchoring: Anchoring,
-    /// Leaves metadata out, which only the JSON of a result shows. Metadata stay if a condition reads them.
+    /// Leaves metadata out: only the JSON of a result shows them. Metadata that a condition reads are kept.
     pub omit_metadata: bool,
 }

@@ -1,16 +1,17 @@
 //! Regular expressions, matched in linear time.
 //!
-//! Two engines of one family stand behind a pattern. Where pattern and text are ASCII, a finite automaton answers, which
-//! was built when the document was published: nothing is left to compile in a guest that lives for a few requests, and
-//! most texts are turned down at their first bytes. `regex` does the rest, compiled when first needed.
+//! Two engines match a pattern. If pattern and text are ASCII, a finite automaton is used. It is built when the
+//! document is published, so that a guest, which lives for a few requests, compiles nothing, and it rejects most texts
+//! at their first bytes. In all other cases `regex` is used, compiled when first needed.
 //!
-//! Patterns are read as Python reads them (`dialect`). What stays different: what only backtracking can match is refused;
-//! `$` takes the last line break along; `\w` and `\b` go by Unicode's word characters, which leaves Python's `²` out and has
-//! marks in.
+//! Patterns have Python's syntax (`dialect`). Three differences remain. A pattern that needs backtracking is refused.
+//! `$` includes the last line break in the match. `\w` and `\b` use Unicode's word characters, which lack Python's `²`
+//! and include combining marks.
 
 mod automaton;
 mod class;
 mod dialect;
+mod escape;
 mod inline_flags;
 
 use alloc::format;
@@ -30,24 +31,24 @@ use crate::options::Anchoring;
 /// A pattern that compiled when its document was published.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Archive, Serialize)]
 pub struct Pattern {
-    /// Ready to be searched for: anchored, where the environment wants that.
+    /// The pattern in the syntax of `regex`, anchored if the environment wants that.
     source: String,
     /// Whether a match has to start where the text does.
     anchored: bool,
-    /// The automaton for ASCII texts, in the words of `regex-automata`; empty if there is none.
+    /// The automaton for ASCII texts, as `regex-automata` serializes it; empty if there is none.
     automaton: Vec<u8>,
-    /// What an ASCII text must have for a look at the automaton to be worth while.
+    /// Texts without which an ASCII text cannot match; they are checked before the automaton runs.
     hint: Hint,
 }
 
 impl Pattern {
-    /// Compiles a condition's value; the error is the reason it will never match. The automaton is taken out of the
-    /// `budget` of bytes.
+    /// Compiles a condition's value; the error is the reason it will never match. The size of the automaton is
+    /// subtracted from the `budget` of bytes.
     pub(crate) fn new(text: &str, anchoring: Anchoring, budget: &mut usize) -> Result<Pattern, String> {
         if text.len() > limits::PATTERN {
             return Err(format!("regular expression of more than {} bytes", limits::PATTERN));
         }
-        let invalid = |fault: String| format!("invalid regular expression: {fault}");
+        let invalid = |error: String| format!("invalid regular expression: {error}");
         let anchored = anchoring == Anchoring::Start;
         let translated = translate(text, Alphabet::Unicode).map_err(invalid)?;
         let source = if anchored { format!("\\A(?:{translated})") } else { translated };
@@ -69,7 +70,7 @@ fn full(source: &str) -> Result<regex::Regex, regex::Error> {
     regex::RegexBuilder::new(source).size_limit(limits::PATTERN_PROGRAM).build()
 }
 
-/// The programs of an environment's patterns, each made ready when first needed.
+/// The programs of an environment's patterns, each prepared when first needed.
 #[derive(Debug)]
 pub(crate) struct Programs(Vec<Program>);
 
@@ -94,19 +95,19 @@ impl Programs {
 }
 
 impl ArchivedPattern {
-    /// Whether the automaton, if there is one, is such that [`Program::run`] may run it without a further look.
+    /// Whether the automaton, if there is one, is valid, so that [`Program::run`] may run it without another check.
     pub(crate) fn is_sound(&self) -> bool {
         self.automaton.is_empty() || sparse::DFA::from_bytes(&self.automaton).is_ok()
     }
 
-    /// Whether it is sound if the other one is.
+    /// Whether both have the same automaton: then it is sound if the other one is.
     pub(crate) fn is_as_sound_as(&self, other: &ArchivedPattern) -> bool {
         self.automaton == other.automaton
     }
 }
 
 impl Program {
-    /// The automaton's verdict; none if it is not for this text.
+    /// Runs the automaton; none if there is none, or the text is not ASCII.
     fn run(&self, pattern: &ArchivedPattern, text: &str) -> Option<bool> {
         if pattern.automaton.is_empty() || !text.is_ascii() {
             return None;
@@ -115,8 +116,8 @@ impl Program {
             return Some(false);
         }
         let automaton = self.automaton.get_or_init(|| {
-            // SAFETY: `Compiled` has had `is_sound` say so, of these very bytes.
-            #[expect(unsafe_code, reason = "looking through automata takes longer than running them")]
+            // SAFETY: `Compiled` checked these very bytes by `is_sound`.
+            #[expect(unsafe_code, reason = "checking an automaton takes longer than running it")]
             let read = unsafe { sparse::DFA::from_bytes_unchecked(&pattern.automaton) };
             Some(read.ok()?.0.to_owned())
         });
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused() {
+    fn invalid_and_unsupported_patterns_are_refused() {
         for text in ["(", r"\p{L}", "a(?=b)", r"(a)\1", "(?P<n>a)(?P=n)", "a{2,1}", "(((a{100}){100}){100})"]
         {
             assert!(pattern(text, Anchoring::Start).is_err(), "{text}");
@@ -147,7 +148,7 @@ mod tests {
 
     #[test]
     #[cfg(feature = "automata")]
-    fn what_has_an_automaton() {
+    fn small_ascii_patterns_have_an_automaton() {
         for (text, expected) in
             [(r"^user-[0-9]+@example\.com$", true), (r"(?i)abc\b", true), ("é+", false), (".{900}", false)]
         {
@@ -159,7 +160,7 @@ mod tests {
 
     #[test]
     #[cfg(feature = "automata")]
-    fn what_a_subject_must_have() {
+    fn hints_are_the_texts_that_every_match_has() {
         let starts = |texts: &[&str]| Hint::StartsWith(texts.iter().map(ToString::to_string).collect());
         let contains = |texts: &[&str]| Hint::Contains(texts.iter().map(ToString::to_string).collect());
         for (text, anchoring, expected) in [
@@ -173,7 +174,7 @@ mod tests {
         }
     }
 
-    /// InlineFlags, boundaries, classes and anchors, on texts that hit and miss each of them.
+    /// Inline flags, boundaries, classes and anchors, on texts that match and texts that do not.
     #[test]
     #[cfg(feature = "automata")]
     fn the_automaton_and_the_full_engine_agree() {

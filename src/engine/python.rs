@@ -1,6 +1,6 @@
-//! What Python does with numbers, texts and hashes. Flagsmith's engine is written in Python, and its results depend on it.
+//! Numbers, texts and hashes as in Python. Flagsmith's engine is written in Python, and its results depend on it.
 //!
-//! Imports nothing of this crate.
+//! This module imports nothing of this crate.
 
 pub(crate) mod digits;
 pub(crate) mod number;

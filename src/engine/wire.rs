@@ -1,4 +1,5 @@
-//! The published JSON: what Flagsmith serves and what its engines take. Nothing here knows what becomes of it.
+//! The published JSON: the documents that Flagsmith serves and the contexts that its engines take. This module does not
+//! know how they are used.
 
 pub(crate) mod context;
 pub(crate) mod document;

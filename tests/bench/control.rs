@@ -13,7 +13,7 @@ use crate::figure;
 /// Of each of three edges.
 const CLIENTS: usize = 100;
 const CHANGES: usize = 20;
-/// Prime to the seconds in which Flagsmith is asked, so that edits come at all moments between.
+/// Coprime to the seconds between two polls, so that edits come at all moments between them.
 const BETWEEN: Duration = Duration::from_millis(1_700);
 const POLL: u64 = 2;
 const SOON: Duration = Duration::from_secs(60);
@@ -31,13 +31,13 @@ pub(crate) fn delays(tools: &Tools) {
 fn delays_by(tools: &Tools, name: &str, trigger: Trigger, poll: u64) {
     let stack = stack(
         tools,
-        &StackOptions { environments: 10, trigger, poll, lies: false, ..StackOptions::default() },
+        &StackOptions { environments: 10, trigger, poll, quirks: false, ..StackOptions::default() },
     );
-    let crowds: Vec<Clients> = stack.edges.iter().map(|edge| listen(&edge.url(""))).collect();
-    for (n, crowd) in crowds.iter().enumerate() {
+    let groups: Vec<Clients> = stack.edges.iter().map(|edge| listen(&edge.url(""))).collect();
+    for (n, group) in groups.iter().enumerate() {
         let first = stack.served(n, 0).expect("the environment is served");
-        crowd.wait_until_told(first.revision, SOON);
-        crowd.wait_until_refetched(SOON);
+        group.wait_until_told(first.revision, SOON);
+        group.wait_until_refetched(SOON);
     }
     let mut edits = Vec::new();
     for n in 1..=CHANGES {
@@ -47,17 +47,17 @@ fn delays_by(tools: &Tools, name: &str, trigger: Trigger, poll: u64) {
     }
     stack.wait_until_served(0, &json!(CHANGES), SOON);
     let changes = stack.changes(0, &edits);
-    for crowd in &crowds {
-        crowd.wait_until_told(changes.last().expect("a change").revision, SOON);
-        crowd.wait_until_refetched(SOON);
+    for group in &groups {
+        group.wait_until_told(changes.last().expect("a change").revision, SOON);
+        group.wait_until_refetched(SOON);
     }
-    let histories: Vec<History> = crowds.iter().flat_map(Clients::histories).collect();
+    let histories: Vec<History> = groups.iter().flat_map(Clients::histories).collect();
     let report = Report::new(&histories, &changes, SOON, Instant::now());
     assert_eq!(report.faults(), Vec::<String>::new());
     let promised = if trigger == Trigger::Nothing { poll + 1 } else { 1 };
     let details = json!({
-        "clients": crowds.len() * CLIENTS,
-        "edges": crowds.len(),
+        "clients": groups.len() * CLIENTS,
+        "edges": groups.len(),
         "changes": changes.len(),
         "delays": report.until_read.json(),
         "until_heard": report.from_publication.json(),

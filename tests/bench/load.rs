@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 
-/// What is asked again and again.
+/// The requests, which are repeated.
 pub(crate) struct Load {
     pub(crate) name: &'static str,
     pub(crate) method: &'static str,

@@ -12,7 +12,7 @@ use crate::figure;
 const ENVIRONMENTS: usize = 1_000;
 /// Bytes of a document.
 const SIZE: usize = 100_000;
-/// After how many changes the memory is looked at.
+/// The memory is measured after so many changes.
 const LOOKS: [usize; 5] = [0, 1_000, 2_000, 5_000, 10_000];
 /// Changes that are made at a time; the next come when these are published.
 const BURST: usize = 50;
@@ -28,11 +28,11 @@ pub(crate) fn of_serve(tools: &Tools) {
         edges: 0,
         poll: 600,
         trigger: Trigger::Webhook,
-        lies: false,
+        quirks: false,
         ..StackOptions::default()
     };
     let stack = stack_with(tools, &options, large);
-    // What the stand-ins keep is nobody's memory but theirs, and a bundle takes some 300 KB.
+    // A bundle takes some 300 KB, so the stand-ins keep none: their memory does not count.
     stack.api.forget();
     let serve = stack.serve();
     let is_there = || (serve.count(&format!("watching {ENVIRONMENTS} environments")) > 0).then_some(());

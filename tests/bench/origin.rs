@@ -41,7 +41,7 @@ pub(crate) fn streams(tools: &Tools) {
     let origin = tests::origin(tools);
     let publisher = Publisher::new(&origin);
     publisher.announce(0);
-    // What is made once, for whatever stream comes first, is no stream's.
+    // Memory that is allocated once, with the first stream, does not count.
     drop(Clients::open(&origin, 100));
     let before = resident(origin.process_id());
     let clients = Clients::open(&origin, count);
@@ -166,7 +166,7 @@ impl Tally {
         let mut rounds = self.rounds.borrow_mut();
         rounds[round] += 1;
         if rounds[round] == self.count {
-            // Nobody waits for it any more if the bench failed.
+            // If the bench failed, nothing waits for it any more.
             let _ = self.finished.send(Instant::now());
         }
     }
@@ -174,7 +174,7 @@ impl Tally {
 
 struct Client {
     stream: TcpStream,
-    /// It takes the lines between which chunks stand for fields that nobody knows.
+    /// To its parser, the lines of chunk sizes are unknown fields.
     reader: Reader,
 }
 

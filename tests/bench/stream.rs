@@ -1,4 +1,4 @@
-//! From a change to the clients that hear of it: through the edge, and straight from the origin, in the same run.
+//! The delay from a change to the clients: through the edge, and directly from the origin, in the same run.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Bundles that are broken, cut, of the future, or made to deceive.
+//! Bundles that are damaged, cut, of another format, or forged.
 
 use serde_json::{Value, json};
 use tests::Edge;
@@ -19,7 +19,7 @@ fn answers_of_a_client_side_key(edge: &Edge) -> Vec<(String, u16, Vec<u8>)> {
     answers
 }
 
-/// Puts a bundle over the good one, and looks at everything that is served: it is as before.
+/// Stores a bundle over the good one, and checks that everything is served as before.
 #[track_caller]
 fn is_refused(edge: &Edge, what: &str, forged: &Forged, with_metadata: bool, complaint: &str) {
     edge.set(&json!({}));
@@ -77,7 +77,7 @@ fn offsets_that_overlap_exceed_or_run_backwards_are_refused_and_leak_nothing() {
     for (what, change) in &hostile {
         let forged = next(&stored, change);
         for with_metadata in [true, false] {
-            is_refused(&edge, what, &forged, with_metadata, "lies outside of the bundle, or over another");
+            is_refused(&edge, what, &forged, with_metadata, "is outside of the bundle, or overlaps another");
         }
     }
     for (what, change, complaint) in [
@@ -93,7 +93,7 @@ fn offsets_that_overlap_exceed_or_run_backwards_are_refused_and_leak_nothing() {
 }
 
 #[test]
-fn bundles_that_are_cut_or_changed_or_of_the_future_are_refused() {
+fn bundles_that_are_cut_or_changed_or_of_another_format_are_refused() {
     let Some(edge) = demo_edge(&json!({})) else { return };
     let stored = edge.stored(NAME).unwrap().body;
     let good = next(&stored, |_| {});
@@ -134,9 +134,9 @@ fn bundles_that_are_cut_or_changed_or_of_the_future_are_refused() {
     assert_sound(&edge);
 }
 
-/// Metadata and body are written together; what if they were not?
+/// Metadata and body are always written together. Here they differ.
 #[test]
-fn metadata_that_tells_another_story_than_the_bundle_is_not_believed() {
+fn the_header_of_the_bundle_counts_if_the_metadata_differ() {
     let Some(edge) = demo_edge(&json!({})) else { return };
     let stored = edge.stored(NAME).unwrap().body;
     let before = edge.get(FLAGS, CLIENT);
@@ -150,7 +150,7 @@ fn metadata_that_tells_another_story_than_the_bundle_is_not_believed() {
             assert_eq!(answer.header("jackstaff-revision"), before.header("jackstaff-revision"));
         }
     }
-    // A header of another environment's bundle, whose sections lie elsewhere.
+    // A header of another environment's bundle, whose sections have other offsets.
     edge.publish_fixture("sdk.json", "ser.sdk");
     let other = edge.stored("environment/sdk-environment-key").unwrap();
     let metadata = Forged::with_header(&other.body, |header| header["revision"] = json!(1)).metadata;
@@ -160,10 +160,9 @@ fn metadata_that_tells_another_story_than_the_bundle_is_not_believed() {
     assert_sound(&edge);
 }
 
-/// A compiled environment that is nonsense under a checksum that is right: refused, or evaluated to something; a guest
-/// never traps on it.
+/// A compiled environment with random damage and a correct checksum is refused or evaluated. The guest never traps.
 #[test]
-fn a_compiled_environment_of_nonsense_never_traps() {
+fn a_damaged_compiled_environment_never_traps() {
     let Some(edge) = demo_edge(&json!({})) else { return };
     let stored = edge.stored(NAME).unwrap().body;
     let header = Forged::with_header(&stored, |_| {}).metadata;
@@ -174,7 +173,7 @@ fn a_compiled_environment_of_nonsense_never_traps() {
     assert_eq!(edge.get(FLAGS, CLIENT).status, 200, "there is a good copy to begin with");
     let mut refused = 0;
     for round in 0..60usize {
-        // Scattered over the section, its end above all, where the root and its lists lie.
+        // Scattered over the section, most of it near its end, where the root and its lists are.
         let place = if round % 2 == 0 { length - 1 - round * 3 } else { round * 7_919 % length };
         let mut bytes = stored.clone();
         bytes[start + place] ^= [0xff, 0x80, 0x01][round % 3];

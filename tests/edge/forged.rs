@@ -1,7 +1,6 @@
 //! Bundles that no publisher made.
 
 use api::{Label, Revision, Section, bundle};
-use engine::Switches;
 use serde_json::{Value, json};
 
 /// Where the sections of a bundle begin, as `api::bundle` says.
@@ -15,7 +14,7 @@ pub(crate) struct Forged {
 }
 
 impl Forged {
-    /// A sound bundle whose every section says its revision; without a compiled environment.
+    /// A valid bundle with its revision in every section; without a compiled environment.
     pub(crate) fn of_revision(revision: u64) -> Forged {
         Forged::labelled(revision, false)
     }
@@ -35,16 +34,7 @@ impl Forged {
             (Section::FlagsServer, flags("server")),
             (Section::Document, json!({ "revision": revision }).to_string().into_bytes()),
         ];
-        let label = Label {
-            revision: Revision(revision),
-            source_updated_at: None,
-            source_hash: "0".repeat(64),
-            source: None,
-            replaced: Vec::new(),
-            settings: String::new(),
-            switches: Switches::default(),
-            tombstone,
-        };
+        let label = Label { source_hash: "0".repeat(64), tombstone, ..Label::new(Revision(revision)) };
         let (header, bytes) = bundle::write(&label, &sections).unwrap();
         Forged { metadata: header.metadata(), bytes }
     }

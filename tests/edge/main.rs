@@ -1,8 +1,8 @@
-//! One running edge, and what runs beside it: what it serves, what publishes to it, the package, the scripts.
+//! One running edge: what it serves, how it is published to, its package, the scripts.
 //!
-//! Also under attack: hostile bundles, stores that fail, delay and forget, refreshers that lose a race, requests of
-//! hostile shape. What must hold is always the same: the last good copy is served and labelled; never default flags,
-//! never a trap, never a byte of another section.
+//! Also under attack: hostile bundles, stores that fail, delay and lose values, refreshers that lose a race, requests
+//! of hostile shape. The same always holds: the last good copy is served and labelled; never default flags, never a
+//! trap, never a byte of another section.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
 mod bundles;
@@ -45,7 +45,7 @@ fn demo_edge(settings: &Value) -> Option<Edge> {
     Some(edge)
 }
 
-/// An edge without anything.
+/// An edge without any environment.
 fn bare_edge(settings: &Value) -> Option<Edge> {
     Some(edge(&tools()?, settings))
 }
@@ -58,8 +58,8 @@ fn contains(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
-/// A guest that trapped or panicked answered nobody; Viceroy tells in its log. (Its own workers panic when a client
-/// hangs up, which is no fault of the guest's.)
+/// Checks that no guest trapped or panicked: Viceroy logs it. (Its own workers panic when a client hangs up, which does
+/// not count.)
 #[track_caller]
 fn assert_sound(edge: &Edge) {
     let log = edge.log();

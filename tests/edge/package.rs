@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 use tests::deployment::deployment_api;
-use tests::{installed, say, workspace};
+use tests::{Tools, edge_with_health, installed, say, tools, workspace};
 
 /// What the platform takes, in bytes (fastly-platform reference, 4.4).
 const PACKAGE_LIMIT: u64 = 100 << 20;
@@ -23,6 +23,56 @@ fn the_wasm_is_small_and_has_no_local_api() {
     for string in ["local-api", "local_api", "/resources/stores/", "Fastly-Key", "fastly-soft-purge"] {
         let found = wasm.windows(string.len()).any(|window| window == string.as_bytes());
         assert!(!found, "{string:?} is in the release package");
+    }
+}
+
+/// Panic messages hold the places of the sources. Those of dependencies are absolute paths, unless `scripts/edge`
+/// shortens them.
+#[test]
+fn the_wasm_names_no_path_of_the_machine_that_built_it() {
+    let home = std::env::home_dir().unwrap().display().to_string();
+    let checkout = workspace().canonicalize().unwrap().display().to_string();
+    for flavour in ["wasm32-wasip1/release/edge.wasm", "local-edge/wasm32-wasip1/release/edge.wasm"] {
+        let Some(file) = installed(flavour) else { return };
+        let wasm = fs::read(file).unwrap();
+        for path in [&format!("{home}/"), &format!("{checkout}/"), "/toolchains/", "/home/", "/root/"] {
+            let at = wasm.windows(path.len()).position(|window| window == path.as_bytes());
+            let found = at.map(|at| String::from_utf8_lossy(&wasm[at..wasm.len().min(at + 100)]));
+            assert_eq!(found, None, "{path:?} is in {flavour}");
+        }
+    }
+}
+
+/// A local flavour that was deployed would let every client use the CPU and read the KV store. Here it looks for a
+/// variable that Viceroy does not set: then Viceroy is the same to it as the platform.
+#[test]
+fn the_local_flavour_refuses_to_run_anywhere_but_under_viceroy() {
+    const VARIABLE: &[u8] = b"FASTLY_HOSTNAME";
+    let Some(tools) = tools() else { return };
+    let mut wasm = fs::read(&tools.edge).unwrap();
+    let places: Vec<usize> = wasm
+        .windows(VARIABLE.len())
+        .enumerate()
+        .filter(|(_, name)| *name == VARIABLE)
+        .map(|(at, _)| at)
+        .collect();
+    assert!(!places.is_empty(), "the local flavour does not ask where it runs");
+    for at in places {
+        wasm[at..at + VARIABLE.len()].copy_from_slice(b"FASTLY_NOTHING_");
+    }
+    let folder = TempDir::new().unwrap();
+    let changed = folder.path().join("edge.wasm");
+    fs::write(&changed, wasm).unwrap();
+    let edge = edge_with_health(&Tools { edge: changed, ..tools }, 503);
+    let text = "this is the local flavour of the edge, which runs only under Viceroy\n";
+    let key = [("fastly-key", "local-publisher")];
+    for (path, headers) in [
+        ("/health", &[][..]),
+        ("/api/v1/flags/", &[("jackstaff-measure", "1000")]),
+        ("/resources/stores/kv/local/keys", &key),
+    ] {
+        let answer = edge.call("GET", path, headers, b"");
+        assert_eq!((answer.status, String::from_utf8_lossy(&answer.body).as_ref()), (503, text), "{path}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! `jackstaff publish` and `unpublish` against a running edge: what they write, what they say, and what they end with.
+//! `jackstaff publish` and `unpublish` against a running edge: what they write and print, and their exit codes.
 
 use std::thread;
 
@@ -8,7 +8,7 @@ use tests::{Edge, Finished, edge, fixture, jackstaff, origin, tools};
 
 const FLAGS: &str = "/api/v1/flags/";
 
-/// A document as small as they get.
+/// The smallest document.
 fn document(key: &str, value: &str, updated_at: &str) -> Value {
     json!({
         "api_key": key,
@@ -129,7 +129,7 @@ fn each_file_is_published_on_its_own() {
 }
 
 #[test]
-fn what_will_never_match_is_a_warning_with_an_address() {
+fn a_condition_that_never_matches_is_a_warning_with_its_place() {
     let Some(setup) = Setup::new() else { return };
     let mut document = document("a", "one", MARCH);
     let condition = |operator, value| json!({ "operator": operator, "property_": "p", "value": value });
@@ -149,7 +149,7 @@ fn what_will_never_match_is_a_warning_with_an_address() {
 }
 
 #[test]
-fn a_store_that_cannot_be_written_ends_with_2() {
+fn a_failed_write_exits_with_2() {
     let Some(tools) = tools() else { return };
     let file = tests::folder("fixtures").join("demo.json").display().to_string();
     let arguments = ["publish", "--api", "http://127.0.0.1:1", "--store", "local", &file];
@@ -161,7 +161,7 @@ fn a_store_that_cannot_be_written_ends_with_2() {
 }
 
 #[test]
-fn an_announcement_that_fails_ends_with_3_and_the_flags_are_there() {
+fn a_failed_announcement_exits_with_3_and_the_flags_are_served() {
     let Some(setup) = Setup::new() else { return };
     let closed = ["--origin", "http://127.0.0.1:1"];
     let finished = setup.publish(&[("a.json", document("a", "one", MARCH))], &closed);
@@ -185,11 +185,11 @@ fn the_origin_gets_an_announcement() {
         let finished = setup.publish(&[("a.json", document("a", "one", MARCH))], &["--origin", &url]);
         assert_eq!(finished.code, 0, "{finished:?}");
     }
-    assert_eq!(announcements(), before + 2.0, "what is unchanged is announced again");
+    assert_eq!(announcements(), before + 2.0, "an unchanged environment is announced again");
 }
 
 #[test]
-fn wrong_usage_ends_with_64() {
+fn wrong_usage_exits_with_64() {
     let (Some(setup), Some(tools)) = (Setup::new(), tools()) else { return };
     assert_eq!(jackstaff(&tools, &["publish"], "").code, 64);
     assert_eq!(jackstaff(&tools, &["publish", "--no-such-option", "x"], "").code, 64);
@@ -205,7 +205,7 @@ fn wrong_usage_ends_with_64() {
 }
 
 #[test]
-fn documents_with_all_that_may_be_missing_are_served() {
+fn documents_without_optional_members_are_served() {
     let Some(setup) = Setup::new() else { return };
     let document = json!({
         "api_key": "bare",
@@ -243,7 +243,7 @@ fn documents_with_all_that_may_be_missing_are_served() {
         })],
         &[],
     );
-    assert_eq!(again.code, 0, "what is served can be published: {again:?}");
+    assert_eq!(again.code, 0, "a served document can be published: {again:?}");
     assert_eq!(
         setup.edge.get("/api/v1/identities/?identifier=i", "again").json()["flags"],
         identity["flags"]
@@ -262,7 +262,7 @@ fn revision(setup: &Setup, key: &str) -> u64 {
 }
 
 #[test]
-fn after_a_removal_no_key_opens_anything_until_it_is_published_again() {
+fn no_key_opens_a_removed_environment_until_it_is_published_again() {
     let Some(setup) = Setup::new() else { return };
     let publish = |value, at, further: &[&str]| {
         let keys = [&["--server-key", "ser.a"], further].concat();
@@ -303,7 +303,7 @@ fn after_a_removal_no_key_opens_anything_until_it_is_published_again() {
 }
 
 #[test]
-fn what_cannot_be_removed_is_named_and_the_rest_is_removed() {
+fn environments_that_cannot_be_removed_are_named_and_the_rest_is_removed() {
     let Some(setup) = Setup::new() else { return };
     assert_eq!(setup.publish(&[("a.json", document("a", "one", MARCH))], &[]).code, 0);
     let finished = setup.edge.run_unpublish(&["nobody", "x/y", "ser.secret", "a"]);
@@ -323,7 +323,7 @@ fn what_cannot_be_removed_is_named_and_the_rest_is_removed() {
 }
 
 #[test]
-fn a_revoked_or_expired_key_opens_nothing_at_once() {
+fn a_revoked_or_expired_key_is_refused_at_once() {
     let Some(setup) = Setup::new() else { return };
     let status = || ["ser.x", "ser.y", "ser.z"].map(|key| setup.edge.get(FLAGS, key).status);
     let publish = |x: Value, y: Value| {
@@ -352,7 +352,7 @@ fn of_several_files_the_worst_counts_and_each_is_reported() {
     let folder = tempfile::TempDir::new().unwrap();
     let token = folder.path().join("origin-token");
     std::fs::write(&token, tests::fastly::ORIGIN_TOKEN).unwrap();
-    let files = ["good", "failing", "older", "untold", "last"].map(|key| {
+    let files = ["good", "failing", "older", "unannounced", "last"].map(|key| {
         let file = folder.path().join(format!("{key}.json"));
         std::fs::write(&file, document(key, "one", MARCH).to_string()).unwrap();
         file.display().to_string()
@@ -368,23 +368,23 @@ fn of_several_files_the_worst_counts_and_each_is_reported() {
     std::fs::write(&newer, document("older", "two", APRIL).to_string()).unwrap();
     assert_eq!(publish(&[&newer.display().to_string()]).code, 0);
 
-    // An hour is more than anybody waits.
+    // No publisher waits for an hour.
     let gone = [Fault::AskToWait(503, 3_600)];
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
-    api.fail(Kind::Announce, "untold", gone);
-    let untold = publish(&[files[0], files[3]]);
-    assert_eq!(untold.code, 3, "{untold:?}");
-    api.fail(Kind::Announce, "untold", gone);
+    api.fail(Kind::Announce, "unannounced", gone);
+    let announce_failed = publish(&[files[0], files[3]]);
+    assert_eq!(announce_failed.code, 3, "{announce_failed:?}");
+    api.fail(Kind::Announce, "unannounced", gone);
     let refused = publish(&[files[0], files[2], files[3]]);
     assert_eq!(refused.code, 1, "{refused:?}");
-    api.fail(Kind::Announce, "untold", gone);
+    api.fail(Kind::Announce, "unannounced", gone);
     api.fail(Kind::Write, "environment/failing", gone);
     let failed = publish(&files);
     assert_eq!(failed.code, 2, "{failed:?}");
     for expected in [
         "failing.json: writing environment/failing to the KV store: answered 503",
         "older.json: updated_at: 2026-03-01T00:00:00Z is earlier than 2026-04-01T00:00:00Z",
-        "untold.json: announcing untold to the origin: answered 503",
+        "unannounced.json: announcing unannounced to the origin: answered 503",
     ] {
         assert!(failed.errors.contains(expected), "{expected:?} in {}", failed.errors);
     }
@@ -393,7 +393,7 @@ fn of_several_files_the_worst_counts_and_each_is_reported() {
 }
 
 #[test]
-fn publishers_at_once_write_one_after_the_other() {
+fn two_publishers_at_once_lose_no_revision() {
     const EACH: usize = 6;
     let Some(setup) = Setup::new() else { return };
     let mut revisions: Vec<u64> = thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Refreshers that are slow, beside writers that are not.
+//! Slow refreshers and fast writers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -10,7 +10,7 @@ use tests::{Answer, Edge, eventually};
 use crate::forged::Forged;
 use crate::{CLIENT, FLAGS, NAME, PATIENCE, SERVER, assert_sound, bare_edge, demo_edge};
 
-/// Below the minute for which a copy is fresh, and the two seconds for which one is renewed that was purged.
+/// Less than the minute for which a copy is fresh, and than the two seconds for which a purged copy is renewed.
 const SOON: Duration = Duration::from_millis(1_500);
 
 /// The revision that an answer is labelled with; its body must be of the same.
@@ -41,9 +41,10 @@ fn read_in_order(edge: &Edge, end: &AtomicBool) -> u64 {
     count
 }
 
-/// Writes one revision after the other, under the eyes of readers. None may be lost, and none may come back.
+/// Writes one revision after the other while others read. No revision may be lost, and no older one may be served
+/// again.
 fn rounds(edge: &Edge, rounds: u64, soon: Duration) {
-    // Twice: a store that gives what it held before knows the environment then, too.
+    // Twice: then a store that shows the value before the last write has the environment too.
     write(edge, 1);
     write(edge, 1);
     eventually("the first revision is there", PATIENCE, || {
@@ -54,7 +55,7 @@ fn rounds(edge: &Edge, rounds: u64, soon: Duration) {
         let readers = [(); 3].map(|()| scope.spawn(|| read_in_order(edge, &end)));
         let writer = scope.spawn(|| {
             for round in 2..=rounds {
-                // Sets a refresher to work on what is about to be replaced.
+                // Starts a refresher with the value that is replaced next.
                 edge.soft_purge(NAME);
                 thread::sleep(Duration::from_millis(round % 6));
                 write(edge, round);
@@ -87,13 +88,13 @@ fn the_newer_copy_is_served_after_a_thousand_races_of_slow_refreshers_and_writer
 fn an_older_value_of_the_kv_store_never_replaces_a_newer_copy() {
     let fault = json!({ "kv_older": true, "kv_delay_ms": 2, "hold_ms": 2, "percent": 50 });
     let Some(edge) = bare_edge(&json!({ "fresh": 1, "fault": fault })) else { return };
-    // Each look that was given the older value puts the next one off by two seconds.
+    // After a read of the older value, the next read is two seconds later.
     rounds(&edge, 12, Duration::from_secs(40));
     assert_sound(&edge);
 }
 
 #[test]
-fn a_server_side_key_that_is_revoked_under_slow_refreshers_opens_nothing() {
+fn a_revoked_server_side_key_is_refused_despite_slow_refreshers() {
     let fault = json!({ "kv_delay_ms": 4, "hold_ms": 4, "percent": 50 });
     let Some(edge) = demo_edge(&json!({ "fresh": 60, "fault": fault })) else { return };
     let name = api::ServerKeyHash::of(SERVER).unwrap().store_key();

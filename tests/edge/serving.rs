@@ -39,7 +39,7 @@ fn demo_with_message(message: &str, updated_at: &str) -> Value {
 }
 
 #[test]
-fn what_is_published_is_served_and_labelled() {
+fn a_published_environment_is_served_and_labelled() {
     let Some(edge) = demo_edge(&json!({})) else { return };
     let first = edge.get(FLAGS, CLIENT);
     let second = edge.get(FLAGS, CLIENT);
@@ -98,7 +98,7 @@ fn an_unknown_key_becomes_known_when_its_environment_is_published() {
 }
 
 #[test]
-fn a_revoked_server_side_key_opens_nothing() {
+fn a_revoked_server_side_key_is_refused() {
     let Some(edge) = demo_edge(&json!({})) else { return };
     assert_eq!(edge.get(FLAGS, SERVER).status, 200);
     let keys = json!({ CLIENT: [{ "key": SERVER, "active": false }, "ser.other"] });

@@ -9,11 +9,11 @@ use tests::Edge;
 
 use crate::{CLIENT, SECRET, SERVER, assert_sound, contains, demo_edge};
 
-/// Sends bytes, and reads what comes until the end of the connection. 0 if it was cut without an answer.
+/// Sends bytes, and reads until the end of the connection. The status is 0 if it was cut without an answer.
 fn send(edge: &Edge, bytes: &[u8]) -> (u16, Vec<u8>) {
     let mut stream = TcpStream::connect(edge.address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    // Who refuses a request early does not read it to its end.
+    // A server that refuses a request early does not read it to its end.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
@@ -21,7 +21,7 @@ fn send(edge: &Edge, bytes: &[u8]) -> (u16, Vec<u8>) {
     (status.unwrap_or(0), answer)
 }
 
-/// A request with the client-side key, and what else.
+/// A request with the client-side key, and further headers.
 fn request(line: &str, further: &str, body: &[u8]) -> Vec<u8> {
     let length = if body.is_empty() { String::new() } else { format!("content-length: {}\r\n", body.len()) };
     let head = format!(
@@ -30,7 +30,8 @@ fn request(line: &str, further: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// Sends each request; its status must be one of those expected, and no answer holds what client-side keys must not see.
+/// Sends each request; its status must be one of those expected, and no answer holds what client-side keys must not
+/// see.
 #[track_caller]
 fn all_are_answered(edge: &Edge, requests: &[(&str, Vec<u8>, &[u16])]) {
     let mut wrong = Vec::new();
@@ -168,7 +169,7 @@ fn headers_of_hostile_shape() {
                 with_key(api::ServerKeyHash::of(SERVER).unwrap().store_key().as_bytes()),
                 &[403],
             ),
-            ("what is told, as a key", with_key(b"lock/environment/demo-environment-key"), &[403]),
+            ("the name of a lock, as a key", with_key(b"lock/environment/demo-environment-key"), &[403]),
         ],
     );
 }
@@ -246,7 +247,7 @@ fn bodies_of_hostile_shape() {
             ("more than a mebibyte", post(&vec![b' '; (1 << 20) + 1]), &[413]),
             ("an identifier too long", json(&json!({ "identifier": "i".repeat(2_001) })), &[400]),
             ("chunks", chunked("12\r\n{\"identifier\":\"i\"}\r\n0\r\n\r\n"), &[200]),
-            ("chunks that lie", chunked("ffffffffffffffffff\r\n{}\r\n0\r\n\r\n"), &[0, 400]),
+            ("chunks of a false length", chunked("ffffffffffffffffff\r\n{}\r\n0\r\n\r\n"), &[0, 400]),
             ("chunks without an end", chunked("2\r\n{}\r\n"), &[0, 400]),
             ("compressed", coded("gzip"), &[415]),
             ("compressed in a way that nobody knows", coded("\u{7f}"), &[400, 415]),
@@ -264,9 +265,9 @@ fn bodies_of_hostile_shape() {
     assert_sound(&edge);
 }
 
-/// Bodies sent slowly, or never to their end, tie up no other request.
+/// Bodies that are sent slowly, or never to their end, delay no other request.
 #[test]
-fn clients_that_hang_hold_up_nobody() {
+fn clients_that_hang_delay_no_other() {
     let Some(edge) = demo_edge(&json!({})) else { return };
     let body = request("POST /api/v1/identities/", "content-length: 1000\r\n", b"");
     let hanging: Vec<TcpStream> = (0..50)

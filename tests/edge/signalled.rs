@@ -1,4 +1,4 @@
-//! What clients were told, and copies that fall behind it.
+//! Copies that are older than the signalled revision.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use tests::{eventually, fixture};
 
 use crate::{CLIENT, FLAGS, NAME, PATIENCE, assert_sound, demo_edge, source};
 
-/// The KV store shows the older bundle again after its newer one was told, and the copy is gone: what eviction and a
-/// replica that lags make of it. The older one is put back, and would be served as fresh for an hour.
+/// The KV store shows the older bundle again after the newer one was signalled, and the copy is gone: an eviction, and
+/// a replica that lags. The older one is inserted again, and would be served as fresh for an hour.
 #[test]
-fn a_copy_behind_what_was_told_is_brought_up_to_date_or_labelled() {
-    // The leader is soon gone, so that only requests can mend it.
+fn a_copy_behind_the_signalled_revision_is_refreshed_or_labelled_stale() {
+    // The leader ends soon, so only requests can refresh the copy.
     let dying = json!({ "leader_dies_ms": 1_000 });
     let Some(edge) = demo_edge(&json!({ "fresh": 3600, "fault": dying })) else { return };
     let older: u64 = edge.get(FLAGS, CLIENT).header("jackstaff-revision").parse().unwrap();

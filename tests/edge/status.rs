@@ -1,4 +1,4 @@
-//! `jackstaff status` against a running edge: who agrees with the store, and who does not.
+//! `jackstaff status` against a running edge: which environments agree with the store, and which do not.
 
 use serde_json::{Value, json};
 use tests::{Edge, Finished, Tools, edge, jackstaff, tools};
@@ -7,7 +7,7 @@ const FLAGS: &str = "/api/v1/flags/";
 const MARCH: &str = "2026-03-01T00:00:00Z";
 const APRIL: &str = "2026-04-01T00:00:00Z";
 
-/// What a document says changes with its time: the time alone is no change.
+/// The content of a document changes with its time: a new time alone is not a change.
 fn document(key: &str, updated_at: &str) -> String {
     json!({
         "api_key": key,

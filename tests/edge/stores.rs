@@ -1,4 +1,4 @@
-//! Stores that fail, delay and forget; environments and keys that go and come.
+//! Stores that fail, delay and lose values; environments and keys that are removed and published again.
 
 use std::thread;
 use std::time::Duration;
@@ -20,7 +20,7 @@ fn write(edge: &Edge, forged: &Forged) {
 }
 
 #[test]
-fn a_kv_store_that_delays_holds_up_one_request_and_no_other() {
+fn a_slow_kv_store_delays_one_request_and_no_other() {
     let Some(edge) = demo_edge(&json!({ "fresh": 1 })) else { return };
     let good = edge.get(FLAGS, CLIENT);
     edge.set(&json!({ "fresh": 3600, "fault": { "kv_delay_ms": 4_000 } }));
@@ -41,7 +41,7 @@ fn a_kv_store_that_delays_holds_up_one_request_and_no_other() {
 }
 
 #[test]
-fn without_a_copy_all_wait_for_one_slow_look_at_the_kv_store() {
+fn without_a_copy_all_requests_wait_for_one_slow_read() {
     let Some(edge) = demo_edge(&json!({ "fault": { "kv_delay_ms": 500 } })) else { return };
     edge.hard_purge(NAME);
     thread::scope(|scope| {
@@ -53,7 +53,7 @@ fn without_a_copy_all_wait_for_one_slow_look_at_the_kv_store() {
 }
 
 #[test]
-fn without_a_copy_and_without_a_kv_store_there_are_no_flags_at_all() {
+fn without_a_copy_and_without_a_kv_store_no_flags_are_served() {
     let Some(edge) = demo_edge(&json!({ "fault": { "kv_error": true } })) else { return };
     edge.hard_purge(NAME);
     for path in [FLAGS, IDENTITY] {
@@ -69,7 +69,7 @@ fn without_a_copy_and_without_a_kv_store_there_are_no_flags_at_all() {
 }
 
 #[test]
-fn a_kv_store_that_fails_now_and_then_costs_nobody_a_flag() {
+fn no_client_loses_flags_if_the_kv_store_fails_at_random() {
     let fault = json!({ "kv_error": true, "kv_delay_ms": 5, "percent": 50 });
     let Some(edge) = demo_edge(&json!({ "fresh": 1 })) else { return };
     let good = edge.get(FLAGS, CLIENT);
@@ -86,7 +86,7 @@ fn a_kv_store_that_fails_now_and_then_costs_nobody_a_flag() {
 
 /// Under Viceroy such a copy stays fresh, and every read of it fails.
 #[test]
-fn a_refresher_that_dies_in_the_middle_of_its_insertion_costs_nobody_a_flag() {
+fn no_client_loses_flags_if_a_refresher_dies_during_its_insertion() {
     let Some(edge) = demo_edge(&json!({ "fresh": 3600, "fault": { "dies": true } })) else { return };
     for path in [IDENTITY, FLAGS, "/api/v1/environment-document/"] {
         edge.hard_purge(NAME);
@@ -132,7 +132,7 @@ fn a_tombstone_closes_an_environment_and_a_later_revision_opens_it_again() {
 }
 
 #[test]
-fn an_environment_that_vanishes_from_the_kv_store_stays_until_the_copy_is_gone_too() {
+fn an_environment_that_vanishes_from_the_kv_store_is_served_as_long_as_a_copy_exists() {
     let Some(edge) = demo_edge(&json!({})) else { return };
     let good = edge.get(FLAGS, CLIENT);
     edge.remove(NAME);
@@ -147,7 +147,7 @@ fn an_environment_that_vanishes_from_the_kv_store_stays_until_the_copy_is_gone_t
 }
 
 #[test]
-fn an_environment_appears_without_anybody_telling() {
+fn a_new_environment_is_found_without_a_purge() {
     let Some(edge) = bare_edge(&json!({})) else { return };
     assert_eq!(edge.get(FLAGS, CLIENT).status, 403);
     let Forged { bytes, metadata } = Forged::of_revision(1);
@@ -158,7 +158,7 @@ fn an_environment_appears_without_anybody_telling() {
 }
 
 #[test]
-fn a_record_of_a_server_side_key_that_is_broken_leaves_the_last_good_one() {
+fn a_broken_record_of_a_server_side_key_leaves_the_last_good_one() {
     let Some(edge) = demo_edge(&json!({ "fresh": 1 })) else { return };
     assert_eq!(edge.get(FLAGS, SERVER).status, 200);
     let name = api::ServerKeyHash::of(SERVER).unwrap().store_key();

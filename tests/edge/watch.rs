@@ -33,7 +33,7 @@ fn watch(tools: &Tools, arguments: &[&str]) -> Program {
 }
 
 #[test]
-fn what_is_edited_is_served_through_faults_of_files_and_origin() {
+fn edits_are_served_despite_faults_of_files_and_origin() {
     let Some(tools) = tools() else { return };
     let edge = edge(&tools, &json!({}));
     let first = origin(&tools);

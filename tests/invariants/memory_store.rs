@@ -56,16 +56,7 @@ const DOCUMENT: &str = r#"{
 
 static BUNDLE: LazyLock<(Header, Vec<u8>)> = LazyLock::new(|| {
     let document = Document::parse(DOCUMENT).unwrap();
-    let label = Label {
-        revision: Revision(1_772_450_553),
-        source_updated_at: None,
-        source_hash: String::new(),
-        source: None,
-        replaced: Vec::new(),
-        settings: String::new(),
-        switches: document.switches(),
-        tombstone: false,
-    };
+    let label = Label::new(Revision(1_772_450_553));
     let fake_gzip = |bytes: &[u8]| Ok([b"gzip ", bytes].concat());
     let composed = bundle::compose(&document, Options::default(), label, fake_gzip).unwrap();
     (composed.header, composed.bytes)

@@ -1,11 +1,11 @@
-//! What `scripts/compare-flagsmith` makes of two answers, and of what it knows of them: `tests/compare`, without a server.
+//! How `scripts/compare-flagsmith` compares two answers: `tests/compare`, without a server.
 
 use std::process::Command;
 
 use tests::{folder, lacks};
 
 #[test]
-fn differences_are_found_and_told_apart() {
+fn differences_are_found_and_classified() {
     let output = match Command::new("python3").arg(folder("compare/selftest.py")).output() {
         Ok(output) => output,
         Err(error) => return lacks(&format!("python3: {error}")),

@@ -142,7 +142,7 @@ fn every_environment_of_the_manifest_on_its_own() {
     assert!(again.output.contains(&format!("{}: unchanged", place("a"))), "{again:?}");
 }
 
-/// What is read of it never depends on how it came.
+/// A document is the same however it is transferred.
 #[test]
 fn never_half_a_document() {
     let setup = Setup::new();
@@ -269,7 +269,7 @@ fn by_tls_only_a_flagsmith_with_a_trusted_certificate_is_asked() {
 }
 
 #[test]
-fn a_flagsmith_that_is_away_and_arguments_that_are_wrong() {
+fn a_flagsmith_that_is_down_and_wrong_arguments() {
     let setup = Setup::new();
     let closed = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -76,7 +76,7 @@ fn the_seconds_of_a_stream_part_have_a_range() {
 
 /// As `serve`, `publish`, `watch` and `status` do.
 #[test]
-fn the_token_of_the_environment_variable_is_asked_of_announcements() {
+fn announcements_need_the_token_of_the_environment_variable() {
     let mut command = Command::new(JACKSTAFF);
     command.args(["origin", "--listen", "127.0.0.1:0"]).env("JACKSTAFF_ORIGIN_TOKEN", "s3cret");
     let origin = program("origin", &mut command);

@@ -1,4 +1,4 @@
-//! `jackstaff status` without an edge: what it shows, and what it ends with.
+//! `jackstaff status` without an edge: what it shows, and its exit codes.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
@@ -16,7 +16,7 @@ use crate::JACKSTAFF;
 const SOON: Duration = Duration::from_secs(20);
 const MARCH: &str = "2026-03-01T00:00:00Z";
 
-/// What a document says changes with its time: the time alone is no change.
+/// The content of a document changes with its time: a new time alone is not a change.
 fn document(key: &str, updated_at: &str) -> String {
     json!({
         "api_key": key,
@@ -46,7 +46,7 @@ fn store() -> FastlyApi {
 }
 
 #[test]
-fn what_cannot_be_asked_is_named() {
+fn unreachable_servers_are_named() {
     let api = store();
     let closed = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -60,7 +60,7 @@ fn what_cannot_be_asked_is_named() {
 
     let (code, output, errors) = status(&["--api", &url, "--store", STORE, "--edge", &closed]);
     assert_eq!(code, 2);
-    assert!(output.contains("\na  "), "what can be had is shown: {output}");
+    assert!(output.contains("\na  "), "the other parts are shown: {output}");
     assert!(errors.contains(&format!("jackstaff status: asking the edge at {closed}: ")), "{errors}");
 
     let (code, _, errors) = status(&["--api", &closed, "--store", STORE]);
@@ -84,18 +84,13 @@ fn what_cannot_be_asked_is_named() {
 
 /// Rightly written, by a publisher whose clock is an hour ahead.
 #[test]
-fn a_revision_that_is_ahead_of_the_clock_is_warned_of_and_nothing_disagrees() {
+fn a_revision_ahead_of_the_clock_is_a_warning_and_not_a_mismatch() {
     let api = store();
     let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap();
     let label = Label {
-        revision: Revision(now + 3_600),
-        source_updated_at: None,
         source_hash: "another".into(),
-        source: None,
-        replaced: Vec::new(),
         settings: "another".into(),
-        switches: engine::Switches::default(),
-        tombstone: false,
+        ..Label::new(Revision(now + 3_600))
     };
     let (header, value) = bundle::write(&label, &[]).unwrap();
     api.write("environment/a", &value, Some(&header.metadata()));
@@ -137,7 +132,7 @@ fn answers_once(status: &str, body: &Value) -> (String, thread::JoinHandle<Vec<S
 }
 
 #[test]
-fn what_serve_reports() {
+fn the_report_of_serve_is_shown() {
     let api = store();
     let url = api.url();
     let status = |further: &[&str]| {
@@ -193,7 +188,7 @@ fn what_serve_reports() {
 
 /// As `serve` itself says it.
 #[test]
-fn what_a_running_serve_reports() {
+fn the_report_of_a_running_serve_is_shown() {
     let api = fastly_api();
     let url = api.url();
     let folder = tempfile::tempdir().unwrap();
@@ -216,7 +211,7 @@ fn what_a_running_serve_reports() {
     let with_token = ["--serve-token-file", &*token];
     serve.says("published environment `a`");
     let said = format!("{bad}: the whole: missing field `api_key` at line 1 column 2");
-    let finished = eventually("what is broken is reported", SOON, || {
+    let finished = eventually("the broken file is reported", SOON, || {
         let finished = status(&with_token);
         finished.output.contains(&said).then_some(finished)
     });

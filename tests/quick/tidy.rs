@@ -174,7 +174,8 @@ fn modules_do_not_import_in_a_circle() {
             imports.entry(module.to_owned()).or_default().extend(names.filter(|name| name != module));
         }
         assert!(imports.len() > 1, "{folder} has no modules");
-        // Modules are taken away from the ground up. What stays, imports in a circle or stands on one.
+        // Modules that import no other are removed, one after the other. Those that stay are part of a circle, or
+        // import one.
         loop {
             let ground = |needs: &BTreeSet<String>| !needs.iter().any(|name| imports.contains_key(name));
             let Some(module) = imports.iter().find(|(_, needs)| ground(needs)).map(|(name, _)| name.clone())
@@ -187,7 +188,7 @@ fn modules_do_not_import_in_a_circle() {
     }
 }
 
-/// What a newcomer reads in five minutes. The rest stands beside the crates.
+/// The length that a newcomer reads in five minutes. Everything else is documented beside the crates.
 const README_WORDS: usize = 1_300;
 
 #[test]
@@ -196,8 +197,8 @@ fn the_readme_is_short() {
     assert!(words <= README_WORDS, "README.md has {words} words");
 }
 
-/// The rooms of the engine, floor by floor, the lowest first. A room imports from lower floors alone.
-const ENGINE_FLOORS: [&[&str]; 4] = [
+/// The modules of the engine, layer by layer, the lowest first. A module imports from lower layers only.
+const ENGINE_LAYERS: [&[&str]; 4] = [
     &["python", "options", "error", "limits"],
     &["wire", "pattern"],
     &["compiled"],
@@ -205,30 +206,30 @@ const ENGINE_FLOORS: [&[&str]; 4] = [
 ];
 
 #[test]
-fn rooms_of_the_engine_import_downwards_only() {
+fn modules_of_the_engine_import_from_lower_layers_only() {
     let folder = workspace().join("src/engine");
-    let floor = |room: &str| ENGINE_FLOORS.iter().position(|rooms| rooms.contains(&room));
+    let layer = |module: &str| ENGINE_LAYERS.iter().position(|modules| modules.contains(&module));
     let mut upward = Vec::new();
     for file in files_under("src/engine", &["rs"]) {
         let path = file.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
-        let room = path.split(['/', '.']).next().unwrap().to_owned();
-        if room == "lib" || room == "tests" {
+        let module = path.split(['/', '.']).next().unwrap().to_owned();
+        if module == "lib" || module == "tests" {
             continue;
         }
-        let own = floor(&room).unwrap_or_else(|| panic!("{path} is in no room"));
+        let own = layer(&module).unwrap_or_else(|| panic!("{path} is in no layer"));
         let text = fs::read_to_string(&file).unwrap();
         let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
         for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
             for imported in line.split("crate::").skip(1) {
                 let imported = imported.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap();
-                let is_below = floor(imported).is_some_and(|floor| floor < own);
-                if imported != room && !is_below {
+                let is_below = layer(imported).is_some_and(|layer| layer < own);
+                if imported != module && !is_below {
                     upward.push(format!("{path}: {}", line.trim()));
                 }
             }
         }
     }
-    assert!(upward.is_empty(), "imports from the same floor or above:\n{}", upward.join("\n"));
+    assert!(upward.is_empty(), "imports from the same layer or above:\n{}", upward.join("\n"));
 }
 
 /// The files of these kinds in a folder and the folders in it.

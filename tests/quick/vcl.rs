@@ -1,4 +1,4 @@
-//! Fastly's VCL and Varnish's say the same, as far as their words are the same. What is shown of one holds of the other.
+//! The VCL files for Fastly and for Varnish agree, so tests of one hold for the other.
 
 use std::collections::BTreeSet;
 use std::fs;

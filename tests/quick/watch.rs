@@ -72,7 +72,7 @@ fn a_burst_of_changes_never_meets_the_limit_of_the_store() {
 }
 
 #[test]
-fn one_that_fails_holds_up_no_other_and_an_end_is_an_end() {
+fn an_environment_that_fails_delays_no_other_and_the_watch_ends_at_once() {
     let api = fastly_api();
     let folder = TempDir::new().unwrap();
     // As long as the test may take.

@@ -93,11 +93,11 @@ fn run(arguments: &Arguments) -> bool {
     publisher.publish();
 
     let streams = watch_streams(&arguments.origin);
-    let crowds: Vec<Clients> = listening(arguments, &key).iter().map(clients).collect();
+    let groups: Vec<Clients> = listening(arguments, &key).iter().map(clients).collect();
     let straight = (arguments.straight > 0)
         .then(|| clients(&Listening::to(&arguments.origin, &key, arguments.straight)));
-    for crowd in crowds.iter().chain(&straight) {
-        crowd.wait_until_connected(Duration::from_secs_f64(arguments.over) + Duration::from_secs(60));
+    for group in groups.iter().chain(&straight) {
+        group.wait_until_connected(Duration::from_secs_f64(arguments.over) + Duration::from_secs(60));
     }
 
     let interval = Duration::from_secs_f64(arguments.interval);
@@ -111,11 +111,11 @@ fn run(arguments: &Arguments) -> bool {
     let within = Duration::from_secs_f64(arguments.within) + Duration::from_millis(longest);
     thread::sleep(within.max(Duration::from_secs_f64(arguments.after)));
 
-    let report = |crowds: &[&Clients]| {
-        let histories: Vec<_> = crowds.iter().flat_map(|crowd| crowd.histories()).collect();
+    let report = |groups: &[&Clients]| {
+        let histories: Vec<_> = groups.iter().flat_map(|group| group.histories()).collect();
         Report::new(&histories, &changes, within, Instant::now())
     };
-    let through_edges = report(&crowds.iter().collect::<Vec<_>>());
+    let through_edges = report(&groups.iter().collect::<Vec<_>>());
     eprint!("{through_edges}");
     let mut line = through_edges.json();
     if let Some(straight) = &straight {

@@ -1,4 +1,4 @@
-//! One who asks, and takes any status for an answer.
+//! An HTTP client to which no status is an error.
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use publisher::Clock;
 
-/// A clock that goes on only while somebody sleeps, or when it is told to.
+/// A clock that advances only while a thread sleeps, or by [`advance`](Self::advance).
 pub struct SimulatedClock {
     start: Timestamp,
     microseconds: AtomicU64,
@@ -34,7 +34,7 @@ impl Clock for SimulatedClock {
 
     fn sleep(&self, pause: Duration) {
         self.advance(pause);
-        // Whoever else is at work gets on, too.
+        // Other threads get a chance to run.
         thread::yield_now();
     }
 }

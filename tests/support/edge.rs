@@ -26,7 +26,7 @@ pub struct Edge {
     agent: Agent,
 }
 
-/// What an edge, or anybody, answered.
+/// The answer of an edge or another server.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
@@ -35,7 +35,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The body as JSON; panics, showing it, if it is none.
+    /// The body as JSON; panics and shows the body if it is not JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
@@ -57,6 +57,17 @@ pub fn edge(tools: &Tools, settings: &Value) -> Edge {
 /// Starts an edge with these settings, whose backend `origin` is at this address, and waits until it answers.
 #[track_caller]
 pub fn edge_with_origin(tools: &Tools, settings: &Value, origin: &str) -> Edge {
+    start(tools, settings, origin, 200)
+}
+
+/// Starts an edge that answers `/health` with another status than 200, and waits until it does.
+#[track_caller]
+pub fn edge_with_health(tools: &Tools, status: u16) -> Edge {
+    start(tools, &json!({}), &format!("http://{}", free_address()), status)
+}
+
+#[track_caller]
+fn start(tools: &Tools, settings: &Value, origin: &str, health: u16) -> Edge {
     let folder = TempDir::new().unwrap();
     let edge_folder = folder.path();
     write_settings(&edge_folder.join("settings.json"), settings);
@@ -87,7 +98,7 @@ pub fn edge_with_origin(tools: &Tools, settings: &Value, origin: &str) -> Edge {
     let edge = Edge { address, tools: tools.clone(), process, folder, agent };
     eventually("the edge answers /health", Duration::from_secs(60), || {
         let request = Request::get(edge.url("/health")).body(()).unwrap();
-        edge.agent.run(request).ok().filter(|response| response.status() == 200)
+        edge.agent.run(request).ok().filter(|response| response.status() == health)
     });
     edge
 }
@@ -181,7 +192,7 @@ impl Edge {
     }
 }
 
-/// The calls of Fastly's REST API, made by hand: what no publisher would do.
+/// Calls of Fastly's REST API that no publisher makes.
 impl Edge {
     /// What the KV store holds under a key.
     #[track_caller]

@@ -1,4 +1,4 @@
-//! Where things lie.
+//! Paths in the checkout.
 
 use std::fs;
 use std::path::{Path, PathBuf};

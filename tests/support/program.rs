@@ -1,4 +1,4 @@
-//! A program that runs until it is told to end, and what it says.
+//! A running program and its output.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};

@@ -21,8 +21,8 @@ pub(crate) struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-/// An address that nobody listens on, with a port of those that the system gives to nobody by itself: else whoever
-/// connects to somewhere might be given it meanwhile, and a client of that very address would be connected to itself.
+/// An address without a listener. Its port is outside of the range from which the system takes ports for outgoing
+/// connections: else it could be used meanwhile, and a client of that address could be connected to itself.
 pub fn free_address() -> SocketAddr {
     let address = || SocketAddr::from(([127, 0, 0, 1], fastrand::u16(10_000..30_000)));
     let is_free = |address: &SocketAddr| std::net::TcpListener::bind(address).is_ok();

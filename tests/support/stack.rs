@@ -51,8 +51,8 @@ pub struct StackOptions {
     pub lost: f64,
     /// Settings of the edges.
     pub settings: Value,
-    /// Whether Flagsmith lies, as real ones do.
-    pub lies: bool,
+    /// Whether Flagsmith has the quirks of real ones.
+    pub quirks: bool,
     /// Further arguments of `serve`.
     pub arguments: &'static [&'static str],
 }
@@ -68,7 +68,7 @@ impl Default for StackOptions {
             lost: 0.0,
             // Under Viceroy, the machine being busy makes leaders tired.
             settings: json!({ "fault": { "tireless": true } }),
-            lies: true,
+            quirks: true,
             arguments: &[],
         }
     }
@@ -131,8 +131,8 @@ pub fn stack_with(tools: &Tools, options: &StackOptions, document: impl Fn(usize
     for environment in 0..options.environments {
         flagsmith.has(&document(environment), &server_key(environment));
     }
-    if options.lies {
-        flagsmith.lie(7);
+    if options.quirks {
+        flagsmith.add_quirks(7);
     }
     // Nothing listens there yet.
     let proxy = proxy("http://127.0.0.1:9");

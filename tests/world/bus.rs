@@ -1,4 +1,5 @@
-//! Origins that share what is announced through a real Redis: while it is there, gone, back, and back empty.
+//! Origins that share announcements through a real Redis: while it runs, while it is stopped, and after it started
+//! again empty.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,11 +20,12 @@ use tests::{
     Program, Tools, eventually, fixture, free_address, is_full, jackstaff, not_run, program, say, tools,
 };
 
-/// How long the other replicas may take to know an announcement, while Redis is there: milliseconds, on an idle machine.
+/// How long the other replicas may take to receive an announcement while Redis runs. On an idle machine they take
+/// milliseconds.
 const SOON: Duration = Duration::from_secs(10);
-/// How long until replicas find out that Redis is back, and agree.
+/// How long until replicas notice that Redis runs again, and agree.
 const BACK: Duration = Duration::from_secs(20);
-/// What an announcement may take, in any state of Redis. Flagsmith's caller gives up after two seconds.
+/// How long an announcement may take, in any state of Redis. Flagsmith's caller gives up after two seconds.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// A replica, with the environment variable that names the bus.
@@ -66,7 +68,7 @@ fn listen(url: &str, key: &str) -> Stream {
     let request = format!("GET /sse/environments/{key}/stream HTTP/1.1\r\nhost: origin\r\n\r\n");
     connection.write_all(request.as_bytes()).unwrap();
     let mut stream = Stream { connection, reader: Reader::default(), events: Vec::new() };
-    // What stands comes with the greeting, in one write.
+    // The current revision comes with the first comment, in one write.
     eventually("a stream began", SOON, || {
         let bytes = stream.read()?;
         bytes.windows(9).any(|bytes| bytes == b"jackstaff").then_some(())
@@ -75,7 +77,7 @@ fn listen(url: &str, key: &str) -> Stream {
 }
 
 impl Stream {
-    /// The bytes that have come; none after some milliseconds. Heads and chunks around them are not lines of an event.
+    /// The received bytes; none after some milliseconds. Headers and chunk sizes among them are not lines of an event.
     fn read(&mut self) -> Option<Vec<u8>> {
         let mut bytes = [0; 8_192];
         let length = match self.connection.read(&mut bytes) {
@@ -98,13 +100,13 @@ impl Stream {
     }
 }
 
-/// The revision with which a new stream of an environment begins.
+/// The first revision of a new stream of an environment.
 #[track_caller]
 fn stands(url: &str, key: &str) -> Option<u64> {
     listen(url, key).events.last().copied()
 }
 
-/// Waits until a replica says this of each environment.
+/// Waits until a replica has this revision of each environment.
 #[track_caller]
 fn agrees(url: &str, within: Duration, revisions: &BTreeMap<String, u64>) {
     for (key, revision) in revisions {
@@ -113,7 +115,7 @@ fn agrees(url: &str, within: Duration, revisions: &BTreeMap<String, u64>) {
     }
 }
 
-/// Announces, however Redis is, at once.
+/// Announces a revision, and checks that it takes no time, whatever the state of Redis.
 #[track_caller]
 fn announce_at_once(url: &str, key: &str, revision: u64) {
     let announced = announce(url, None, key, revision);
@@ -135,13 +137,13 @@ fn metric(url: &str, name: &str) -> String {
 }
 
 #[test]
-fn what_is_announced_at_one_replica_reaches_streams_at_all() {
+fn an_announcement_at_one_replica_reaches_the_streams_of_all() {
     let _machine = beside_others();
     let (Some(tools), Some(redis)) = (tools(), redis()) else { return };
     let [(_a, a), (_b, b), (_c, c)] = replicas(&tools, &redis);
     let mut streams = [&a, &b, &c].map(|url| listen(url, "demo"));
     let mut delays = Vec::new();
-    // An announcement that changes no number gives an event, too: something was written.
+    // An announcement of the same revision gives an event too: the store was written.
     let announced: Vec<u64> = (1..=20).flat_map(|n| [n, n]).map(revision).collect();
     for (count, revision) in announced.iter().enumerate() {
         let begun = Instant::now();
@@ -168,7 +170,7 @@ fn what_is_announced_at_one_replica_reaches_streams_at_all() {
     }
 }
 
-/// Announces by turns, and remembers the greatest of each environment.
+/// Announces at each replica in turn, and remembers the greatest revision of each environment.
 struct Announcing<'a> {
     urls: [&'a str; 3],
     revisions: BTreeMap<String, u64>,
@@ -189,7 +191,7 @@ impl Announcing<'_> {
 }
 
 #[test]
-fn a_redis_that_is_killed_and_comes_back_empty_costs_no_final_revision() {
+fn no_final_revision_is_lost_if_redis_is_killed_and_starts_empty() {
     let _machine = beside_others();
     let (Some(tools), Some(mut redis)) = (tools(), redis()) else { return };
     let [(_a, a), (_b, b), (_c, c)] = replicas(&tools, &redis);
@@ -219,7 +221,7 @@ fn a_redis_that_is_killed_and_comes_back_empty_costs_no_final_revision() {
 }
 
 #[test]
-fn whatever_happens_to_redis_the_greatest_revisions_stand_in_the_end() {
+fn replicas_agree_on_the_greatest_revisions_whatever_happens_to_redis() {
     let _machine = beside_others();
     let (Some(tools), Some(mut redis)) = (tools(), redis()) else { return };
     let [(_a, a), (_b, b), (_c, c)] = replicas(&tools, &redis);
@@ -257,7 +259,7 @@ fn whatever_happens_to_redis_the_greatest_revisions_stand_in_the_end() {
 }
 
 #[test]
-fn no_replica_waits_for_a_redis_that_is_away_at_the_start() {
+fn no_replica_waits_for_a_redis_that_is_down_at_the_start() {
     let _machine = beside_others();
     let (Some(tools), Some(mut redis)) = (tools(), absent_redis("")) else { return };
     let [(first, a), (_second, b)] = [(); 2].map(|()| replica(&tools, &redis.url(), &[]));
@@ -440,9 +442,9 @@ fn revisions_from_the_bus_are_bounded_as_announcements_are() {
     assert_eq!(small.count("some revisions from the bus are ignored"), 1);
 }
 
-/// Its number is not the one that was written, at no replica.
+/// The origin does not accept a revision from the future, at any replica.
 #[test]
-fn an_announcement_that_is_ahead_is_ahead_at_all_replicas() {
+fn all_replicas_count_an_announcement_from_the_future() {
     let (Some(tools), Some(redis)) = (tools(), redis()) else { return };
     let [(_one, a), (_other, b)] = replicas(&tools, &redis);
     announce_at_once(&a, "demo", revision(200_000));
@@ -462,7 +464,7 @@ fn an_announcement_that_is_ahead_is_ahead_at_all_replicas() {
 }
 
 #[test]
-fn other_replicas_get_what_is_announced_last() {
+fn the_last_announcement_before_the_end_reaches_other_replicas() {
     let _machine = beside_others();
     let (Some(tools), Some(redis)) = (tools(), redis()) else { return };
     let [(first, a), (_second, b)] = replicas(&tools, &redis);
@@ -484,14 +486,14 @@ fn other_replicas_get_what_is_announced_last() {
 }
 
 #[test]
-fn what_one_publishes_notify_by_all() {
+fn a_change_that_one_replica_publishes_is_signalled_by_all() {
     let _machine = beside_others();
     let (Some(tools), Some(mut redis)) = (tools(), redis()) else { return };
     let api = fastly_api();
     let folder = tempfile::tempdir().unwrap();
     let document = fixture("demo.json");
     let key = document["api_key"].as_str().unwrap().to_owned();
-    // As an editor that saves: there is never half a document.
+    // As an editor saves a file: it never contains half a document.
     let save = |n: usize| {
         let draft = folder.path().join("draft");
         fs::write(&draft, variant(&document, n).to_string()).unwrap();
@@ -539,7 +541,7 @@ fn what_one_publishes_notify_by_all() {
 }
 
 #[test]
-fn databases_are_apart() {
+fn databases_do_not_share_announcements() {
     let _machine = beside_others();
     let (Some(tools), Some(redis)) = (tools(), redis()) else { return };
     let (first, a) = replica(&tools, &redis.url(), &[]);
@@ -554,7 +556,7 @@ fn databases_are_apart() {
 }
 
 #[test]
-fn a_redis_that_is_emptied_while_connected_learns_all_again() {
+fn a_redis_that_is_emptied_while_connected_receives_all_revisions_again() {
     let _machine = beside_others();
     let (Some(tools), Some(redis)) = (tools(), redis()) else { return };
     let [(_first, a)] = replicas(&tools, &redis);

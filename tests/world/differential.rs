@@ -1,4 +1,4 @@
-//! Random contexts and documents, evaluated here and by the published Python engine: `tests/differential`.
+//! Random contexts and documents, evaluated by Jackstaff and by the published Python engine (`tests/differential`).
 
 use std::process::Command;
 

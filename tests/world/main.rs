@@ -1,7 +1,7 @@
-//! Crowds and faults: thousands of clients, several edges, real SDKs, and stand-ins to which everything happens.
+//! Many clients and many faults: thousands of clients, several edges, real SDKs, and stand-ins that fail on purpose.
 //!
-//! Tests run beside each other, so that their waits overlap, but for those that measure times or take all of the machine
-//! (`tests::machine`).
+//! Tests run at the same time, so that their waits overlap. Tests that measure times, or need the whole machine, run
+//! alone (`tests::machine`).
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
 mod bus;

@@ -1,4 +1,4 @@
-# Which stream is asked for: see ../collapse.vcl.
+# The stream that a request asks for: see ../collapse.vcl.
 
 sub collapse_recv {
   set req.url = regsub(req.url, "\?.*$", "");

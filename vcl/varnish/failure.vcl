@@ -1,4 +1,4 @@
-# What is answered when there is no stream: see ../failure.vcl. Varnish keeps a synthetic answer too, so that an origin
+# Answers to requests that get no stream: see ../failure.vcl. Varnish caches a synthetic answer too, so that an origin
 # that cannot be reached is asked once a second, and no restart is needed. It has no tarpit.
 
 sub failure_response {

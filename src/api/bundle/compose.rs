@@ -1,4 +1,5 @@
-//! From a document to its bundle. Composed here alone, so that tests of other crates serve what publishers store.
+//! Composes the bundle of a document. No other code does, so tests of other crates serve the same bundles as publishers
+//! store.
 
 use std::io;
 
@@ -9,7 +10,7 @@ use super::{BundleError, Header, Label, Section, write};
 use crate::flag_json::{finished_list, flag_json};
 use crate::key::KeyKind;
 
-/// A bundle that is ready to be stored, and what its document has that never matches.
+/// A bundle that is ready to be stored, and a warning for each part of its document that never matches.
 #[derive(Debug)]
 pub struct Composed {
     pub header: Header,
@@ -31,7 +32,7 @@ pub enum ComposeError {
 }
 
 /// Compiles a document and lays all of its sections out, the stamped document with the label's revision. The label's
-/// switches are replaced by those of the document, and what is composed is no tombstone. `gzip` compresses a section.
+/// switches are replaced by those of the document, and the bundle is not a tombstone. `gzip` compresses a section.
 ///
 /// # Errors
 /// If the document is refused, a section cannot be made, or the header does not fit.
@@ -76,16 +77,7 @@ mod tests {
     }
 
     fn label() -> Label {
-        Label {
-            revision: Revision(1_772_450_553),
-            source_updated_at: None,
-            source_hash: String::new(),
-            source: None,
-            replaced: Vec::new(),
-            settings: String::new(),
-            switches: document().switches(),
-            tombstone: false,
-        }
+        Label::new(Revision(1_772_450_553))
     }
 
     #[test]
@@ -117,8 +109,8 @@ mod tests {
 
     #[test]
     fn a_compressor_that_fails_is_an_error() {
-        let failing = |_: &[u8]| Err(io::Error::other("no room"));
+        let failing = |_: &[u8]| Err(io::Error::other("no memory"));
         let error = compose(&document(), Options::default(), label(), failing).unwrap_err();
-        assert_eq!(error.to_string(), "a section could not be compressed: no room");
+        assert_eq!(error.to_string(), "a section could not be compressed: no memory");
     }
 }

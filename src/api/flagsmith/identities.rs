@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use base16ct::lower;
 use engine::{Identity, Value};
 use http::{Method, Request, StatusCode};
 use sha2::{Digest, Sha256};
@@ -11,7 +12,7 @@ use super::flags::find;
 use super::traits::{self, Trait};
 use crate::access::Access;
 use crate::flag_json::Writer;
-use crate::key::{KeyKind, hexadecimal};
+use crate::key::KeyKind;
 use crate::negotiate::{check_json, parameter};
 use crate::reply::Reply;
 use crate::store::{Body, Store};
@@ -137,7 +138,7 @@ fn transient_identifier(traits: &[Trait], random: impl FnOnce() -> u128) -> Stri
             Value::Str(value) => text.write_str(value),
         };
     }
-    hexadecimal(&Sha256::digest(text))
+    lower::encode_string(&Sha256::digest(text))
 }
 
 #[cfg(test)]
@@ -153,7 +154,7 @@ mod tests {
             transient: false,
         };
         let traits = [sent("plan", "\"gold\""), sent("age", "7"), sent("beta", "true"), sent("rate", "1.50")];
-        let expected = hexadecimal(&Sha256::digest("age7betaTrueplangoldrate1.5"));
+        let expected = lower::encode_string(&Sha256::digest("age7betaTrueplangoldrate1.5"));
         assert_eq!(transient_identifier(&traits, || 0), expected);
         assert_eq!(transient_identifier(&[], || 0xabc), format!("{:032x}", 0xabc));
     }

@@ -12,13 +12,13 @@ use crate::key::EnvironmentKey;
 use crate::revision::Revision;
 
 /// How long a request tries to refresh a copy that is behind the signalled revision, before it answers from what there is.
-pub const CATCH_UP: Duration = Duration::from_secs(1);
+const CATCH_UP: Duration = Duration::from_secs(1);
 
 /// How long the record stays beyond the time for which a copy is fresh: an older copy that was put back is due by then.
 const BEYOND_FRESH: Duration = Duration::from_secs(60);
 
 /// How long a record of the signalled revision stays.
-pub fn lifetime(fresh: Duration) -> Duration {
+fn lifetime(fresh: Duration) -> Duration {
     fresh + BEYOND_FRESH
 }
 

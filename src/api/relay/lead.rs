@@ -72,7 +72,7 @@ impl Began {
     }
 }
 
-/// Leads a part of an environment's stream for so long, after its [first](super::FIRST) frame was written. At the end it can
+/// Leads a part of an environment's stream for so long, after its first frame was written. At the end it can
 /// be finished cleanly: only whole frames were written.
 ///
 /// # Errors

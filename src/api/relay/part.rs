@@ -29,11 +29,11 @@ impl Channel {
 }
 
 /// The first frame of every part. A follower reads it before it answers: a part whose first frame cannot be read is dead.
-pub const FIRST: &str = ": part\n\n";
+pub(crate) const FIRST: &str = ": part\n\n";
 
 /// From how long to how long a client is asked to wait before it connects again. Each is given another time, so that the
 /// clients of a part that ended do not come back at once.
-pub const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_millis(3_500));
+const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_millis(3_500));
 
 /// What stands before the shared part, for one client alone: nothing that has a revision. `chance` is any number.
 pub fn prefix(chance: u64) -> String {

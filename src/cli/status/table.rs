@@ -139,16 +139,8 @@ mod tests {
     }
 
     fn stored(tombstone: bool) -> Option<StoredBundle> {
-        let label = Label {
-            revision: Revision(1_772_450_553),
-            source_updated_at: (!tombstone).then(|| "2026-03-02T11:22:33Z".into()),
-            source_hash: String::new(),
-            source: None,
-            replaced: Vec::new(),
-            settings: String::new(),
-            switches: engine::Switches::default(),
-            tombstone,
-        };
+        let source_updated_at = (!tombstone).then(|| "2026-03-02T11:22:33Z".into());
+        let label = Label { source_updated_at, tombstone, ..Label::new(Revision(1_772_450_553)) };
         let sections = [
             (Section::Compiled, vec![0; 1_000]),
             (Section::FlagsClient, vec![0; 20]),

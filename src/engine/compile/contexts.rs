@@ -1,4 +1,4 @@
-//! From a document to the contexts that are compiled (`SEMANTICS.md`, 7), as local-evaluation SDKs have them.
+//! Maps a document to the contexts that are compiled (`SEMANTICS.md`, 7), as local-evaluation SDKs do.
 
 use alloc::string::ToString;
 
@@ -24,8 +24,8 @@ impl FeatureStateWire {
         }
     }
 
-    /// An override of an identity is a state like any other, variants included: Flagsmith pins an identity to a variation by
-    /// giving that variation 100 % here. It has no priority, since it wins over all segments.
+    /// An override of an identity is a state like any other, variants included: Flagsmith pins an identity to a
+    /// variation by giving that variation 100 % here. It has no priority, since it wins over all segments.
     pub(super) fn identity_context(&self) -> FeatureContext {
         FeatureContext { priority: None, ..self.context() }
     }

@@ -14,7 +14,7 @@ impl Document {
     /// Compiles the document; `default_json` writes a feature in its default state.
     ///
     /// # Errors
-    /// A [`InputError`] that names the limit that was passed.
+    /// An [`InputError`] that names the limit that was passed.
     pub fn compile(
         &self,
         options: Options,
@@ -75,7 +75,7 @@ mod tests {
     use crate::wire::document::Switches;
 
     #[test]
-    fn a_condition_and_a_variant_of_nothing() {
+    fn conditions_and_variants_may_lack_all_members() {
         for member in ["{}", r#"{"operator": null}"#] {
             let text = format!(
                 r#"{{
@@ -94,9 +94,9 @@ mod tests {
         }
     }
 
-    /// It matched nobody here, and everybody in SDKs, which are given the list as text.
+    /// Such a condition matched no identity here, and every identity in SDKs, which receive the list as text.
     #[test]
-    fn a_list_for_an_operator_that_takes_text() {
+    fn an_operator_for_text_takes_a_list_as_its_json() {
         let text = r#"{
             "api_key": "key",
             "feature_states": [],

@@ -1,4 +1,4 @@
-//! Whether a source stays within the limits of what is accepted.
+//! Checks a source against the limits.
 
 use alloc::format;
 use alloc::string::String;

@@ -1,11 +1,12 @@
-//! The order in which the rules and conditions of a segment are looked at: cheap ones before dear ones. Whether they match
-//! does not depend on it, unless a flag is read, which may close a cycle; so a segment that reads flags keeps its order.
+//! The order in which the rules and conditions of a segment are evaluated: cheap ones before expensive ones. The order
+//! does not change whether they match, unless a flag is read, which may close a cycle. So a segment that reads flags
+//! keeps its order.
 
 use alloc::vec::Vec;
 
 use crate::wire::context::{ConditionContext, RuleContext, SegmentContext};
 
-/// A rule on its way into the compiled environment.
+/// A rule that is to be compiled.
 pub(crate) struct Node<'a> {
     pub(crate) rule: &'a RuleContext,
     /// The number of its first condition: the place among the conditions of the segment, level by level, from 1.
@@ -16,7 +17,7 @@ pub(crate) struct Node<'a> {
     pub(crate) rules: Vec<usize>,
 }
 
-/// The rules of a segment, level by level as they stand in it, and the indices of those on top.
+/// The rules of a segment, level by level in the segment's order, and the indices of those at the top level.
 pub(crate) fn nodes(segment: &SegmentContext) -> (Vec<Node<'_>>, Vec<usize>) {
     let mut nodes: Vec<Node<'_>> = Vec::new();
     let mut number = 1;
@@ -45,7 +46,7 @@ fn reads_flags(nodes: &[Node<'_>]) -> bool {
 
 fn sort(nodes: &mut [Node<'_>], top: &mut [usize]) {
     let mut costs: Vec<usize> = nodes.iter().map(|_| 0).collect();
-    // A rule's own rules lie behind it.
+    // The rules within a rule come after it.
     for index in (0..nodes.len()).rev() {
         let node = &mut nodes[index];
         node.conditions.sort_by_key(|place| cost(&node.rule.conditions[*place]));
@@ -56,7 +57,7 @@ fn sort(nodes: &mut [Node<'_>], top: &mut [usize]) {
     top.sort_by_key(|rule| costs[*rule]);
 }
 
-/// What a look at a condition costs, roughly, in units of a comparison of numbers.
+/// The approximate cost of evaluating a condition; comparing two numbers costs 1.
 fn cost(condition: &ConditionContext) -> usize {
     match condition.operator.as_str() {
         "CONTAINS" | "NOT_CONTAINS" | "IN" => 4,

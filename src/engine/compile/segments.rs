@@ -17,7 +17,7 @@ use crate::error::WarningKind::{self, NeverMatches};
 use crate::options::Anchoring;
 use crate::wire::context::{ConditionContext, SegmentContext};
 
-/// What has been compiled so far.
+/// The parts that are compiled so far.
 pub(super) struct Compiler {
     pub(super) ranks: Ranks,
     pub(super) by_name: BTreeMap<String, u32>,
@@ -63,8 +63,8 @@ impl Compiler {
         }
     }
 
-    /// Lays the rules of a segment out level by level, each level behind the one above. They are compiled as they stand
-    /// in the document, so that warnings come in its order.
+    /// Stores the rules of a segment level by level, each level after the one above. They are compiled in the order of
+    /// the document, so that warnings have that order too.
     fn rules(&mut self, segment: &SegmentContext) -> Span {
         let (nodes, mut pending) = order::nodes(segment);
         let mut compiled: Vec<(Quantifier, Vec<Condition>)> = Vec::new();
@@ -125,7 +125,10 @@ impl Compiler {
                     warn(format!("the path {name:?} leads to no value"), NeverMatches);
                 }
                 Some(Path::Invalid) => {
-                    warn(format!("{name:?} is no path, and taken for a trait"), NeverMatches);
+                    warn(
+                        format!("{name:?} is not a valid path, and is read as the name of a trait"),
+                        NeverMatches,
+                    );
                 }
                 Some(Path::Leads(_)) | None => {}
             }

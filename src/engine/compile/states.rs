@@ -25,7 +25,7 @@ pub(super) fn state(feature: &FeatureContext) -> FeatureState {
         weight: variant.weight.to_f64(),
     });
     FeatureState {
-        // Most states have nothing to pick from.
+        // Most states have no variants.
         key: if feature.variants.is_empty() { String::new() } else { feature.key.clone() },
         enabled: feature.enabled,
         value: feature.value.text().to_string(),
@@ -42,7 +42,7 @@ pub(super) fn metadata(metadata: Option<&Json>) -> Option<String> {
     if empty { None } else { Some(text.to_string()) }
 }
 
-/// The places of all priorities in their order: numbers of any size and kind become small integers.
+/// The ranks of all priorities: numbers of any size and kind become small integers.
 pub(super) struct Ranks(Vec<Number>);
 
 impl Ranks {

@@ -1,4 +1,4 @@
-//! Compiled environments as they are read: their bytes are checked once, and then read where they lie.
+//! Decoding of compiled environments. Their bytes are checked once, and then read in place.
 
 use alloc::format;
 use alloc::vec;
@@ -14,7 +14,7 @@ use crate::error::EncodingError;
 use crate::limits;
 use crate::pattern::{ArchivedPattern, Programs};
 
-/// A compiled environment, read where its bytes lie.
+/// A compiled environment, read in place from its bytes.
 pub struct Compiled {
     bytes: Vec<u8>,
     pub(crate) programs: Programs,
@@ -24,8 +24,8 @@ impl Compiled {
     /// Takes encoded bytes, and checks everything that evaluation relies on.
     ///
     /// # Errors
-    /// [`EncodingError`] if the bytes are not a valid encoding. The bytes may come from any source: damaged or made-up bytes are
-    /// refused too. [`crate::Environment::encode`] makes valid ones.
+    /// [`EncodingError`] if the bytes are not a valid encoding. The bytes may come from any source: damaged or made-up
+    /// bytes are refused too. [`crate::Environment::encode`] makes valid ones.
     pub fn decode(bytes: Vec<u8>) -> Result<Compiled, EncodingError> {
         Compiled::decode_beside(bytes, None)
     }
@@ -78,8 +78,8 @@ fn check<'a>(bytes: &'a [u8], known: &[ArchivedPattern]) -> Result<&'a ArchivedE
     Ok(environment)
 }
 
-/// Rules form trees of bounded depth: each rule belongs to one segment or to one rule before it, so that evaluation
-/// ends, whatever the bytes say.
+/// Rules form trees of bounded depth: each rule belongs to one segment or to one rule before it. So evaluation ends,
+/// whatever the bytes contain.
 fn check_rules(environment: &ArchivedEnvironment) -> Result<(), EncodingError> {
     let mut depths = vec![0; environment.rules.len()];
     for segment in environment.segments.iter() {

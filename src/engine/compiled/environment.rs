@@ -1,4 +1,4 @@
-//! The compiled environment: what an evaluation reads, laid out so that it is read where it lies.
+//! The types of a compiled environment. Their encoded form is read in place.
 
 use alloc::format;
 use alloc::string::String;
@@ -13,7 +13,7 @@ use crate::compiled::property::Property;
 use crate::error::EncodingError;
 use crate::pattern::Pattern;
 
-/// A compiled environment at hand, as the publisher makes it.
+/// A compiled environment before it is encoded, as the publisher makes it.
 #[derive(Debug, Archive, Serialize)]
 pub struct Environment {
     pub(crate) key: String,
@@ -23,7 +23,7 @@ pub struct Environment {
     /// In the order of the document, which is the order of the answers.
     pub(crate) features: Vec<Feature>,
     pub(crate) segments: Vec<Segment>,
-    /// Of all segments. A rule's own rules lie behind it.
+    /// Of all segments. The rules within a rule come after it.
     pub(crate) rules: Vec<Rule>,
     /// Of all rules.
     pub(crate) conditions: Vec<Condition>,
@@ -38,11 +38,11 @@ pub struct Environment {
 #[derive(Debug, Archive, Serialize)]
 pub struct Feature {
     pub(crate) name: String,
-    /// Where its default JSON lies in the environment's.
+    /// The position of its default JSON in the environment's.
     pub(crate) default_json: Span,
     /// The length of the part at the front of that JSON that is the same in every state.
     pub(crate) json_prefix_len: u32,
-    /// Not for client-side keys.
+    /// Hidden from client-side keys.
     pub(crate) server_only: bool,
     /// Whether any segment or identity overrides it, matching or not.
     pub(crate) targeted: bool,
@@ -51,10 +51,10 @@ pub struct Feature {
     pub(crate) overriding: Vec<u32>,
 }
 
-/// What a feature is where nothing, or a certain segment or identity, overrides it.
+/// The state of a feature by default, or in an override of a segment or an identity.
 #[derive(Debug, Archive, Serialize)]
 pub struct FeatureState {
-    /// Hashed with the identity's key to pick a variant; empty where there is none to pick.
+    /// Hashed with the identity's key to choose a variant; empty if the state has no variants.
     pub(crate) key: String,
     pub(crate) enabled: bool,
     /// JSON.
@@ -137,7 +137,7 @@ impl ArchivedSpan {
 }
 
 impl Environment {
-    /// Lays the environment out as the bytes that [`Compiled::decode`] reads.
+    /// Encodes the environment as the bytes that [`Compiled::decode`] reads.
     ///
     /// # Errors
     /// [`EncodingError`] if it is larger than the layout can address (4 GiB; documents are far smaller).

@@ -1,4 +1,4 @@
-//! Overrides of identities that stand apart from their environment, so that they can be stored and read apart.
+//! Overrides of identities, separated from their environment, so that they can be stored and read separately.
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -19,15 +19,15 @@ pub struct IdentityOverrides {
 }
 
 impl Environment {
-    /// Takes the overrides of all identities out of the environment. What else it says does not change: a feature that
-    /// some identity overrides is still known as such.
+    /// Takes the overrides of all identities out of the environment. The rest of it does not change: a feature that
+    /// some identity overrides is still marked as overridden.
     pub fn take_identity_overrides(&mut self) -> IdentityOverrides {
         IdentityOverrides { identities: core::mem::take(&mut self.identity_overrides) }
     }
 }
 
 impl IdentityOverrides {
-    /// Lays the overrides out as the bytes that [`CompiledOverrides::decode`] reads.
+    /// Encodes the overrides as the bytes that [`CompiledOverrides::decode`] reads.
     ///
     /// # Errors
     /// [`EncodingError`] if they are larger than the layout can address (4 GiB).
@@ -37,7 +37,7 @@ impl IdentityOverrides {
     }
 }
 
-/// Overrides of identities, read where their bytes lie.
+/// Overrides of identities, read in place from their bytes.
 pub struct CompiledOverrides {
     bytes: Vec<u8>,
 }

@@ -15,10 +15,10 @@ use crate::python::value::Value;
 use crate::python::version::{self, Version};
 use crate::wire::context::{Operand, list_texts};
 
-/// What a condition asks of a value.
+/// What a condition requires of a value.
 #[derive(Debug, Clone, Archive, Serialize)]
 pub enum Predicate {
-    /// Boxed, or every condition would take the room of this one.
+    /// Boxed: otherwise every condition would be as large as this one.
     Compare(Box<Comparison>),
     Contains(String),
     NotContains(String),
@@ -34,18 +34,19 @@ pub enum Predicate {
     Split(f64),
     IsSet,
     IsNotSet,
-    /// A condition that can match nothing; the document's warnings say why.
+    /// Never matches; the document's warnings say why.
     Never,
 }
 
-/// One of the six comparisons. The condition's text is cast to the type of the value it meets, so it is kept in all.
+/// One of the six comparisons. The condition's text is cast to the type of the value it is compared with, so it is
+/// stored in the form of each type.
 #[derive(Debug, Clone, Archive, Serialize)]
 pub struct Comparison {
     relation: Relation,
     text: String,
     int: Option<Integer>,
     float: Option<f64>,
-    /// Where the text is a version of the usual kind, its three numbers.
+    /// The three numbers, if the text is a version without pre-release and build metadata.
     plain_version: Option<Box<[u64; 3]>>,
 }
 
@@ -60,8 +61,8 @@ pub enum Relation {
 }
 
 impl Predicate {
-    /// Compiles a condition; `pattern` takes a regular expression in and gives its index. None if the operator is not
-    /// known.
+    /// Compiles a condition; `pattern` adds a regular expression and returns its index. None if the operator is
+    /// unknown.
     ///
     /// # Errors
     /// Why the condition will never match.
@@ -112,7 +113,7 @@ impl Comparison {
 }
 
 fn contains(text: &str) -> Result<Predicate, String> {
-    // The reference engine takes the value for a version then, and a version contains nothing.
+    // The reference engine reads such a value as a version, and a version contains nothing.
     if text.ends_with(VERSION) {
         return Err(format!("CONTAINS with a value ending in {VERSION:?} matches nothing"));
     }
@@ -150,18 +151,18 @@ fn members(operand: &Operand) -> Result<Vec<String>, String> {
     Ok(members)
 }
 
-/// What a condition looks at.
+/// The value that a condition is evaluated on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject<'a> {
-    /// As it was given.
+    /// The value itself.
     pub(crate) raw: &'a Value,
-    /// The number that it stands for if it is a numeric-looking string, else as it was given.
+    /// The number that the value denotes if it is a numeric-looking string, else the value itself.
     pub(crate) typed: &'a Value,
 }
 
 impl ArchivedPredicate {
-    /// Whether the predicate matches a value; none if there is no value. `regex` matches a pattern of the environment, and
-    /// `report_percentage` hears what a percentage split hashes to.
+    /// Whether the predicate matches a value; none if there is no value. `regex` matches a pattern of the environment,
+    /// and `report_percentage` is called with the percentage of a percentage split.
     pub(crate) fn matches(
         &self,
         subject: Option<Subject<'_>>,
@@ -213,7 +214,7 @@ fn modulo_matches(value: &Value, divisor: f64, remainder: f64) -> bool {
 
 /// Integers are members by their decimal text; booleans and floats never are.
 fn is_member(value: &Value, members: &[rkyv::string::ArchivedString]) -> bool {
-    /// Up to so many members are told apart by their lengths faster than by their order.
+    /// Up to so many members are found faster by comparing lengths first than by binary search.
     const FEW: usize = 8;
     let found = |text: &str| match members.len() {
         0..=FEW => members.iter().any(|member| member.as_str() == text),
@@ -238,17 +239,17 @@ impl ArchivedComparison {
             Value::Float(float) => return self.compare_float(*float),
             Value::Str(value) => match text.strip_suffix(VERSION) {
                 Some(version) => self.compare_version(value, version),
-                // Texts of different lengths are told apart without a look at them.
+                // Texts of different lengths differ; comparing their bytes is not needed.
                 None if matches!(self.relation, ArchivedRelation::Equal) => return value == text,
                 None if matches!(self.relation, ArchivedRelation::NotEqual) => return value != text,
                 None => Some(value.as_str().cmp(text)),
             },
         };
-        // A failed cast is no match, for NOT_EQUAL neither.
+        // If the cast fails, the condition does not match, not even NOT_EQUAL.
         ordering.is_some_and(|ordering| self.holds(Some(ordering)))
     }
 
-    /// By SemVer 2.0.0 precedence, which ignores build metadata; none if either side is no such version.
+    /// By SemVer 2.0.0 precedence, which ignores build metadata; none if either side is not such a version.
     fn compare_version(&self, value: &str, version: &str) -> Option<Ordering> {
         if let (Some(own), Some(value)) = (self.plain_version.as_ref(), version::plain(value)) {
             return Some(value.cmp(&own.map(rkyv::rend::unaligned::u64_ule::to_native)));

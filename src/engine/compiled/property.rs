@@ -1,4 +1,4 @@
-//! What a condition looks at: a trait, or a member path such as `$.identity.identifier` (`SEMANTICS.md`, 3).
+//! The properties that conditions read: a trait, or a member path such as `$.identity.identifier` (`SEMANTICS.md`, 3).
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,9 +10,9 @@ use rkyv::{Archive, Serialize};
 /// A property, resolved once for all conditions that name it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Archive, Serialize)]
 pub struct Property {
-    /// The trait of that very name comes first, whatever else the name may mean.
+    /// A trait of exactly this name takes precedence over a path.
     pub(crate) trait_name: Option<String>,
-    /// Where a path leads.
+    /// The member that the path denotes.
     pub(crate) target: Option<Target>,
 }
 
@@ -36,27 +36,27 @@ pub enum Field {
     Reason,
     /// A path into the feature's metadata.
     Metadata(Vec<String>),
-    /// Anything else: no value, but the flag is read all the same, and may close a cycle.
+    /// Any other member. It has no value, but reading it resolves the flag, which may close a cycle.
     Nothing,
 }
 
-/// What a text that starts with `$.` turned out to be.
+/// The kinds of texts that start with `$.`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Path {
     Leads(Target),
-    /// A path, but of no member that can hold a value here.
+    /// A path to a member that can have no value here.
     Nowhere,
-    /// No path at all: only a trait can have such a name.
+    /// Not a path: only a trait can have such a name.
     Invalid,
 }
 
 impl Property {
-    /// The property that a percentage split without one looks at.
+    /// The property that a percentage split reads if it names none.
     pub(crate) fn identity_key() -> Property {
         Property { trait_name: None, target: Some(Target::IdentityKey) }
     }
 
-    /// Reads a condition's property, with the verdict on its path if it looks like one; `feature` gives the index of a
+    /// Reads a condition's property, and classifies its path if it looks like one; `feature` gives the index of a
     /// feature's name.
     pub(crate) fn parse(text: &str, feature: impl Fn(&str) -> Option<u32>) -> (Property, Option<Path>) {
         let trait_name = Some(String::from(text));
@@ -128,10 +128,10 @@ fn skip_blanks(rest: &mut Peekable<Chars<'_>>) {
 }
 
 fn shorthand(rest: &mut Peekable<Chars<'_>>) -> Option<String> {
-    // Nor does the reference engine take what lies beyond the basic plane, emoji for example.
+    // The reference engine refuses characters beyond the basic plane too, emoji for example.
     let first = |c: &char| c.is_ascii_alphabetic() || matches!(c, '_' | '\u{80}'..='\u{ffff}');
     let mut name = String::from(rest.next_if(first)?);
-    // RFC 9535 has no hyphen here; the reference engine takes it, and names of features are full of them.
+    // RFC 9535 allows no hyphen here. The reference engine does, and many names of features have one.
     while let Some(c) = rest.next_if(|c| first(c) || c.is_ascii_digit() || *c == '-') {
         name.push(c);
     }
@@ -165,7 +165,7 @@ fn escaped(quote: char, rest: &mut Peekable<Chars<'_>>) -> Option<char> {
                 let low = (rest.next()? == '\\' && rest.next()? == 'u').then(|| hexadecimal(rest))??;
                 char::decode_utf16([high, low]).next()?.ok()?
             }
-            // The reference engine takes control characters by their letters only.
+            // The reference engine accepts escaped control characters by their letters only.
             unit => char::from_u32(u32::from(unit)).filter(|c| *c >= ' ')?,
         },
         _ => return None,
@@ -180,7 +180,7 @@ fn hexadecimal(rest: &mut Peekable<Chars<'_>>) -> Option<u16> {
     Some(unit)
 }
 
-/// Whether the text has the look of a path with selectors beyond names: for the words of a warning only.
+/// Whether the text looks like a path with selectors other than names. Only the wording of a warning depends on it.
 fn other_selectors(text: &str) -> bool {
     text.contains("..") || text.contains('*') || text.contains('[')
 }

@@ -1,9 +1,10 @@
 //! Flags that depend on flags (`SEMANTICS.md`, 8): a condition that reads `$.flags.x.enabled` has `x` resolved at that
-//! moment. A cycle is cut where it closes. Every flag on it is cyclic and cannot be read, and no segment that came upon the
-//! cut matches.
+//! moment. A cycle is cut where it closes. Every flag on it is cyclic and cannot be read. A segment whose evaluation
+//! met the cut does not match.
 //!
-//! A cyclic flag is resolved again each time it is read, as in Flagsmith's own engine, since the order of these attempts
-//! decides what tangled cycles come to. Their number is limited, or the ways through a dense graph would never end.
+//! A cyclic flag is resolved again each time it is read, as in Flagsmith's own engine: where cycles share flags, the
+//! result depends on the order of these attempts. Their number is limited, since a dense graph has too many paths to
+//! try them all.
 
 use alloc::format;
 use alloc::vec;
@@ -17,7 +18,7 @@ use crate::compiled::property::{ArchivedField, ArchivedTarget};
 use crate::limits;
 use crate::python::value::Value;
 
-/// What is known so far. Empty, and never allocated, while no condition reads a flag.
+/// The results so far. Empty, and never allocated, while no condition reads a flag.
 #[derive(Default)]
 pub(super) struct Dependencies<'e> {
     features: Vec<Progress<'e>>,
@@ -116,7 +117,7 @@ impl<'e, V: Visitor> Evaluator<'e, '_, V> {
         }
         match self.dependencies.features.get(feature)? {
             Progress::Resolved(flag) => return Some(*flag),
-            // The next attempt takes another way through the graph, and may not come upon the cycle.
+            // The next attempt takes another path through the graph, and may not meet the cycle.
             Progress::Cyclic if self.dependencies.retries < limits::CYCLE_RETRIES => {
                 self.dependencies.retries += 1;
             }
@@ -128,7 +129,7 @@ impl<'e, V: Visitor> Evaluator<'e, '_, V> {
         }
         let stack = &self.dependencies.stack;
         let closes_at = stack.iter().position(|resolving| *resolving == feature);
-        // A chain too long for the guest's stack is cut as if all of it were a cycle.
+        // A chain that is too long for the guest's stack is cut like a cycle.
         let too_long = (stack.len() >= limits::DEPENDENCY_DEPTH).then_some(0);
         if let Some(from) = closes_at.or(too_long) {
             for cyclic in &stack[from..] {
@@ -148,8 +149,8 @@ impl<'e, V: Visitor> Evaluator<'e, '_, V> {
         Some(flag)
     }
 
-    /// The strongest override of one feature. The identity's own override wins without any segment, but the segments are
-    /// evaluated all the same: a flag that they read may be cyclic.
+    /// The strongest override of one feature. The identity's own override wins over every segment. The segments are
+    /// evaluated even so, since a flag that they read may be cyclic.
     fn active_override(&mut self, feature: usize) -> Option<ActiveOverride<'e>> {
         let environment = self.environment;
         let mut strongest = self.own_override(feature);

@@ -8,6 +8,7 @@ use core::ops::Range;
 
 use super::dependencies::Dependencies;
 use super::identity::{Identity, OwnOverrides};
+use super::property_value::{PropertyValue, property_values};
 use super::result::{Evaluation, Flag, Reason, SegmentMatch, VariantChoice};
 use super::visitor::{Offer, OverrideSource, Split, Visitor};
 use crate::compiled::decode::Compiled;
@@ -17,9 +18,7 @@ use crate::compiled::environment::{
 };
 use crate::compiled::overrides;
 use crate::compiled::predicate::Subject;
-use crate::compiled::property::{ArchivedProperty, ArchivedTarget};
 use crate::python::split;
-use crate::python::value::Value;
 
 /// The state of one evaluation.
 pub(super) struct Evaluator<'e, 'v, V> {
@@ -32,27 +31,6 @@ pub(super) struct Evaluator<'e, 'v, V> {
     property_values: Vec<PropertyValue>,
     pub(super) dependencies: Dependencies<'e>,
     pub(super) visitor: &'v mut V,
-}
-
-/// What a property leads to for this identity.
-enum PropertyValue {
-    Unset,
-    Set {
-        raw: Value,
-        /// The number that a numeric-looking string stands for.
-        number: Option<Value>,
-    },
-    /// A flag, which is resolved when a condition first reads it.
-    Flag,
-}
-
-impl PropertyValue {
-    fn new(value: Option<Value>) -> PropertyValue {
-        match value {
-            None | Some(Value::Null) => PropertyValue::Unset,
-            Some(raw) => PropertyValue::Set { number: raw.as_number(), raw },
-        }
-    }
 }
 
 /// The strongest override of a feature.
@@ -198,7 +176,8 @@ impl<'e, 'v, V: Visitor> Evaluator<'e, 'v, V> {
         ActiveOverride { overridden, segment: None }
     }
 
-    /// Offers an override of a segment that matched. The stronger one stays, and the first of two equal ones.
+    /// Compares an override of a matching segment with the strongest one so far. The stronger one is kept; of two equal
+    /// ones, the first.
     pub(super) fn offer(
         &mut self,
         strongest: &mut Option<ActiveOverride<'e>>,
@@ -301,37 +280,4 @@ fn quantify<'e, T>(
         ArchivedQuantifier::Any => items_with_index.any(|(index, item)| matches(index, item)),
         ArchivedQuantifier::None => !items_with_index.any(|(index, item)| matches(index, item)),
     }
-}
-
-/// The values of all properties, each looked up once.
-fn property_values(
-    environment: &ArchivedEnvironment,
-    identity: Option<&Identity>,
-    identity_key: Option<&str>,
-) -> Vec<PropertyValue> {
-    let mut traits: Vec<(&str, &Value)> = identity
-        .into_iter()
-        .flat_map(|identity| &identity.traits)
-        .map(|(name, value)| (name.as_str(), value))
-        .collect();
-    traits.sort_unstable_by_key(|(name, _)| *name);
-    let trait_value = |name: &str| {
-        let at = traits.binary_search_by_key(&name, |(name, _)| *name).ok()?;
-        Some(traits[at].1.clone()).filter(|value| *value != Value::Null)
-    };
-    let value_of = |property: &ArchivedProperty| {
-        if let Some(value) = property.trait_name.as_deref().and_then(trait_value) {
-            return PropertyValue::new(Some(value));
-        }
-        let Some(target) = property.target.as_ref() else { return PropertyValue::Unset };
-        PropertyValue::new(match target {
-            ArchivedTarget::EnvironmentKey => Some(Value::from(environment.key.as_str())),
-            ArchivedTarget::EnvironmentName => Some(Value::from(environment.name.as_str())),
-            ArchivedTarget::Identifier => identity.map(|identity| Value::from(identity.identifier.as_str())),
-            ArchivedTarget::IdentityKey => identity_key.map(Value::from),
-            ArchivedTarget::Trait(name) => trait_value(name),
-            ArchivedTarget::Flag { .. } => return PropertyValue::Flag,
-        })
-    };
-    environment.properties.iter().map(value_of).collect()
 }

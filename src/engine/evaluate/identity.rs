@@ -11,7 +11,7 @@ use crate::wire::context::Context;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
     pub identifier: String,
-    /// What percentage splits and variants hash; `<environment key>_<identifier>` if there is none.
+    /// Hashed by percentage splits and variants; `<environment key>_<identifier>` if there is none.
     pub key: Option<String>,
     /// Names and values, each name once.
     pub traits: Vec<(String, Value)>,
@@ -19,12 +19,12 @@ pub struct Identity {
     pub ignore_own_overrides: bool,
 }
 
-/// Where the overrides that name the identity itself are looked up.
+/// The source of the overrides that name the identity itself.
 #[derive(Debug, Clone, Copy)]
 pub enum OwnOverrides<'e> {
-    /// In the environment.
+    /// The environment.
     Embedded,
-    /// In this list alone, which was taken from the environment when it was compiled.
+    /// This list alone, which was taken from the environment when it was compiled.
     Given(&'e CompiledOverrides),
 }
 

@@ -9,10 +9,12 @@ use serde_json::value::RawValue;
 
 use crate::compiled::environment::{ArchivedFeature, ArchivedFeatureState, ArchivedSegment, ArchivedVariant};
 
-/// Every flag of an environment, in the order of its features, and the segments that matched, in theirs.
+/// Every flag of an environment, in the order of its features, and the segments that matched, in the order of the
+/// document.
 #[derive(Debug, Clone)]
 pub struct Evaluation<'e> {
-    /// The default JSON of all features, with a comma between them, as the caller wrote it when it compiled the document.
+    /// The default JSON of all features, with a comma between them, as the caller wrote it when it compiled the
+    /// document.
     pub default_json: &'e str,
     pub flags: Vec<Flag<'e>>,
     pub segments: Vec<SegmentMatch<'e>>,
@@ -53,7 +55,7 @@ impl<'e> Flag<'e> {
         }
     }
 
-    /// The key of the variant, `control`, or none where there is nothing to vary or the variant has no key.
+    /// The key of the variant, or `control`. None if the flag has no variants, or the variant has no key.
     pub fn variant(&self) -> Option<&'e str> {
         match self.choice {
             VariantChoice::None => None,
@@ -62,7 +64,7 @@ impl<'e> Flag<'e> {
         }
     }
 
-    /// The key of the variant that was picked: none where none was, and the key of one that has none is none, too.
+    /// The outer value is none if no variant was chosen, the inner one if the chosen variant has no key.
     pub fn variant_key(&self) -> Option<Option<&'e str>> {
         match self.choice {
             VariantChoice::Variant(variant) => Some(variant.key.as_deref()),
@@ -70,25 +72,25 @@ impl<'e> Flag<'e> {
         }
     }
 
-    /// The metadata of the state in force, as JSON, if it says anything.
+    /// The metadata of the effective state, as JSON, if it has any.
     pub fn metadata(&self) -> Option<&'e str> {
         self.state.metadata.as_deref()
     }
 
-    /// Where the JSON of this flag lies in [`Evaluation::default_json`]; none if the flag is not in its default state.
+    /// The range of this flag's JSON in [`Evaluation::default_json`]; none if the flag is not in its default state.
     pub fn default_json(&self) -> Option<Range<usize>> {
         let default = core::ptr::eq(self.state, &raw const self.feature.default);
         let varied = matches!(self.choice, VariantChoice::Variant(_));
         (default && !varied).then(|| self.feature.default_json.range())
     }
 
-    /// Where the front part of this flag's JSON lies in [`Evaluation::default_json`]. It is the same in every state.
+    /// The range of the front part of this flag's JSON in [`Evaluation::default_json`]. It is the same in every state.
     pub fn json_prefix(&self) -> Range<usize> {
         let start = self.feature.default_json.range().start;
         start..start.saturating_add(self.feature.json_prefix_len.to_native() as usize)
     }
 
-    /// Whether client-side keys must not see it.
+    /// Whether it is hidden from client-side keys.
     pub fn server_only(&self) -> bool {
         self.feature.server_only
     }
@@ -105,7 +107,7 @@ impl fmt::Debug for Flag<'_> {
 pub enum Reason<'e> {
     /// The environment's default; nothing overrides the feature.
     Static,
-    /// The environment's default; what overrides the feature did not match.
+    /// The environment's default; no override of the feature matched.
     Default,
     TargetingMatch {
         segment: &'e str,
@@ -133,7 +135,7 @@ impl fmt::Display for Reason<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentMatch<'e> {
     pub name: &'e str,
-    /// JSON, if it says anything.
+    /// JSON, if there is any.
     pub metadata: Option<&'e str>,
 }
 
@@ -197,7 +199,7 @@ impl Serialize for SegmentMatch<'_> {
     }
 }
 
-/// JSON to be written as it is; what is none is written as null.
+/// JSON that is written unchanged. Invalid JSON is written as `null`.
 fn raw(json: &str) -> Option<&RawValue> {
     serde_json::from_str(json).ok()
 }

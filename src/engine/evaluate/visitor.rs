@@ -1,16 +1,17 @@
-//! What an evaluation reports on its way, for whom it matters why a flag has its value.
+//! The steps of an evaluation, reported as they happen: they explain why a flag has its value.
 
 use super::result::Flag;
 use crate::python::value::Value;
 
-/// Hears of each step of an evaluation. A method that is not implemented does nothing, and costs nothing.
+/// Is called for each step of an evaluation. A method that is not implemented does nothing, and costs nothing.
 ///
-/// Indices are those of the compiled environment: features and segments in the order of the document, rules and conditions
-/// in the order of evaluation, which is cheapest first within a rule. Only steps that are taken are reported: a rule stops
-/// at the first condition that decides it. A flag that a condition reads is evaluated at that moment, so its steps stand
-/// before the result of the condition; the segments and overrides among them are reported again when their turn comes.
+/// Indices are those of the compiled environment: features and segments in the order of the document, rules and
+/// conditions in the order of evaluation, which is cheapest first within a rule. Only steps that are taken are
+/// reported: a rule stops at the first condition that decides it. A flag that a condition reads is evaluated at that
+/// moment, so its steps stand before the result of the condition; the segments and overrides among them are reported
+/// again when their turn comes.
 pub trait Visitor {
-    /// A condition was tried on a value; none if its property has no value.
+    /// A condition was evaluated on a value; none if its property has no value.
     fn condition(&mut self, _condition: usize, _value: Option<&Value>, _matched: bool) {}
 
     /// A rule was decided, after its conditions and its own rules.
@@ -32,7 +33,7 @@ pub trait Visitor {
     fn flag(&mut self, _feature: usize, _flag: &Flag<'_>) {}
 }
 
-/// Listens to nothing.
+/// The visitor that does nothing.
 impl Visitor for () {}
 
 /// Whether a segment matched.
@@ -40,7 +41,7 @@ impl Visitor for () {}
 pub enum SegmentOutcome {
     Matched,
     NotMatched,
-    /// A condition of it came upon a cycle of flags, so it does not match, whatever its rules say.
+    /// A condition of it met a cycle of flags, so the segment does not match, whatever its rules say.
     CycleCut,
 }
 
@@ -58,8 +59,8 @@ pub enum Split {
 pub struct Offer {
     pub feature: usize,
     pub source: OverrideSource,
-    /// The place of its priority among all priorities of the environment, from 1, the strongest. 0 for the identity's own
-    /// overrides, [`u32::MAX`] without a priority.
+    /// The place of its priority among all priorities of the environment, from 1, the strongest. 0 for the identity's
+    /// own overrides, [`u32::MAX`] without a priority.
     pub rank: u32,
     /// Whether it is stronger than every one before it.
     pub is_strongest: bool,

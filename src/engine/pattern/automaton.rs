@@ -1,4 +1,4 @@
-//! Automata: what a pattern becomes where documents are compiled, so that nothing is left to compile at the edge.
+//! Automata of patterns. They are built when documents are compiled, so that the edge compiles nothing.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -7,8 +7,8 @@ use rkyv::{Archive, Serialize};
 
 use crate::python::text::contains_text;
 
-/// Texts of which a subject has at least one if the pattern matches it. Comparing them costs less than making an
-/// automaton ready, and turns most subjects down.
+/// Texts of which a subject has at least one if the pattern matches it. Comparing them costs less than preparing an
+/// automaton, and rules out most subjects.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Archive, Serialize)]
 pub enum Hint {
     Nothing,
@@ -49,7 +49,7 @@ mod builder {
     use super::Hint;
     use crate::limits;
 
-    /// Builds the automaton that takes ASCII texts; none for those few patterns whose automaton is large.
+    /// Builds the automaton for ASCII texts; none for the few patterns whose automaton is large.
     pub(crate) fn build(text: &str, anchored: bool) -> Option<(Vec<u8>, Hint)> {
         let start = if anchored { StartKind::Anchored } else { StartKind::Unanchored };
         let nfa = thompson::Config::new()
@@ -83,14 +83,15 @@ mod builder {
         if in_front { text.starts_with(part) } else { text.contains(part) }
     }
 
-    /// The texts of which every match has one at its beginning or end, if they are few and say something.
+    /// Texts such that every match begins, or ends, with one of them. None if they are too many, or one is empty.
     fn literals(hir: &Hir, kind: ExtractKind) -> Option<Vec<String>> {
         let prefixes = matches!(kind, ExtractKind::Prefix);
         let found = Extractor::new().kind(kind).limit_class(1).limit_total(limits::HINTS).extract(hir);
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok().filter(|text| !text.is_empty());
         let mut texts: Vec<String> =
             found.literals()?.iter().map(|literal| text(literal.as_bytes())).collect::<Option<_>>()?;
-        // What has a shorter one in it says nothing more: `$` makes a pair of every suffix, with and without a line break.
+        // A text that another one is a part of adds nothing: `$` gives every suffix twice, with and without a line
+        // break.
         let all = texts.clone();
         texts.retain(|text| !all.iter().any(|other| other.len() < text.len() && has(text, other, prefixes)));
         Some(texts)

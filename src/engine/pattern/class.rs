@@ -23,7 +23,7 @@ pub(crate) enum Member {
     Category(Category),
 }
 
-/// What `\d`, `\s`, `\w` and their opposites stand for.
+/// The meaning of `\d`, `\s`, `\w` and their opposites.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Category {
     letter: char,
@@ -42,7 +42,7 @@ impl Category {
         let members = match (self.letter, ascii) {
             ('d', false) => r"\d",
             ('d', true) => "0-9",
-            // Python takes the four separators among the control characters for white space.
+            // In Python, the four separators among the control characters are white space.
             ('s', false) => r"\s\x1C-\x1F",
             ('s', true) => r"\t-\r\x20",
             (_, false) => r"\w",
@@ -105,7 +105,7 @@ impl Class {
         Ok(if flags.ignore_case && !flags.ascii { format!("(?i:{class})") } else { class })
     }
 
-    /// Adds what `regex` does not take for another case of the same letter, and Python does.
+    /// Adds other cases of the same letters that Python knows and `regex` does not.
     fn fold(&mut self, ascii: bool, alphabet: Alphabet) {
         let has =
             |ranges: &[(char, char)], c: char| ranges.iter().any(|(low, high)| (*low..=*high).contains(&c));
@@ -119,7 +119,7 @@ impl Class {
             }
             return;
         }
-        // The dotted capital and the dotless small letter of Turkish.
+        // In Python, Turkish's dotted capital I and dotless small i are cases of the same letter too.
         const OF_I: [char; 4] = ['i', 'I', '\u{130}', '\u{131}'];
         if OF_I.into_iter().any(|c| has(&self.ranges, c)) {
             let beyond = if alphabet == Alphabet::Unicode { &OF_I[2..] } else { &[] };
@@ -135,7 +135,7 @@ impl Class {
 }
 
 impl Reader<'_> {
-    /// A class, once its opening bracket is read.
+    /// Reads a class after its opening bracket.
     pub(crate) fn class(&mut self, flags: InlineFlags) -> Result<String, String> {
         let negated = self.rest.next_if_eq(&'^').is_some();
         let mut class = Class::default();
@@ -165,7 +165,7 @@ impl Reader<'_> {
     }
 
     fn member(&mut self) -> Result<Member, String> {
-        match self.rest.next().ok_or("a class without an end")? {
+        match self.rest.next().ok_or("unterminated character class")? {
             '\\' => match self.category() {
                 Some(category) => Ok(Member::Category(category)),
                 None => self.escaped(true).map(Member::Character),
@@ -175,7 +175,7 @@ impl Reader<'_> {
     }
 }
 
-/// One character, the same within and without brackets.
+/// One character; it is written alike inside and outside of brackets.
 pub(crate) fn literal(c: char, alphabet: Alphabet) -> Result<String, String> {
     if c.is_ascii_alphanumeric()
         || matches!(c, '_' | ' ' | '@' | '"' | '\'' | '/' | ':' | ',' | '<' | '>' | '=' | '!' | '%' | ';')

@@ -1,7 +1,8 @@
-//! Patterns are written for Python: this reads them as Python's `re` does, and writes them for `regex`.
+//! Translates patterns from the syntax of Python's `re` to that of `regex`.
 //!
-//! What only backtracking can match is refused: look-around, back-references, conditions on groups, possessive
-//! quantifiers and atomic groups. So is what Python refuses, and `\N{…}`, which would need a table of names.
+//! Constructs that need backtracking are refused: look-around, back-references, conditions on groups, possessive
+//! quantifiers and atomic groups. Patterns that Python refuses are refused too, and so is `\N{…}`, which would need a
+//! table of names.
 
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -10,21 +11,21 @@ use alloc::vec::Vec;
 use core::iter::Peekable;
 use core::str::Chars;
 
-use crate::pattern::class::{Category, Class, literal};
+use crate::pattern::class::{Class, literal};
 use crate::pattern::inline_flags::InlineFlags;
 
-/// Which texts the written pattern is for.
+/// The texts that a translated pattern is matched on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Alphabet {
     Unicode,
-    /// ASCII alone; a pattern that names other characters has no such form.
+    /// ASCII alone. A pattern that names other characters cannot be translated for it.
     Ascii,
 }
 
-/// Writes a pattern anew.
+/// Translates a pattern.
 ///
 /// # Errors
-/// Why it is no pattern, or none that can be matched in linear time.
+/// Why it is invalid, or cannot be matched in linear time.
 pub(crate) fn translate(pattern: &str, alphabet: Alphabet) -> Result<String, String> {
     let mut reader = Reader {
         rest: pattern.chars().peekable(),
@@ -40,10 +41,10 @@ pub(crate) fn translate(pattern: &str, alphabet: Alphabet) -> Result<String, Str
     }
 }
 
-/// Groups within groups that are read; `regex` has a similar limit.
+/// The limit of groups within groups; `regex` has a similar one.
 const DEPTH: usize = 100;
 
-/// What was written last, as far as a quantifier wants to know.
+/// The kind of the item that was written last: whether a quantifier may follow it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Last {
     Nothing,
@@ -65,7 +66,7 @@ impl Reader<'_> {
     fn alternatives(&mut self, mut flags: InlineFlags) -> Result<String, String> {
         self.depth += 1;
         if self.depth > DEPTH {
-            return Err(format!("more than {DEPTH} groups within each other"));
+            return Err(format!("groups are nested more than {DEPTH} deep"));
         }
         let top = self.depth == 1;
         let mut written = self.sequence(flags, top)?;
@@ -99,7 +100,7 @@ impl Reader<'_> {
                         continue;
                     }
                     Group::InlineFlags => {
-                        return Err("flags that are not at the start of the pattern".to_owned());
+                        return Err("inline flags for the whole pattern must stand at its start".to_owned());
                     }
                 },
                 '*' | '+' | '?' | '{' => {
@@ -134,7 +135,7 @@ impl Reader<'_> {
         Ok(written)
     }
 
-    /// The next character of a comment. An escaped one ends no comment, so all that is said of it is its backslash.
+    /// The next character of a comment. An escaped character does not end a comment; for it, the backslash is returned.
     fn skipped(&mut self) -> Result<Option<char>, String> {
         let c = self.rest.next();
         if c == Some('\\') {
@@ -143,14 +144,14 @@ impl Reader<'_> {
         Ok(c)
     }
 
-    fn literal(&self, c: char, flags: InlineFlags) -> Result<String, String> {
+    pub(super) fn literal(&self, c: char, flags: InlineFlags) -> Result<String, String> {
         if flags.ignore_case {
             return Class::of(c).written(false, flags, self.alphabet);
         }
         literal(c, self.alphabet)
     }
 
-    /// The quantifier that starts with `c`; none for a brace that counts nothing.
+    /// The quantifier that starts with `c`; none for a brace that is an ordinary character.
     fn quantifier(&mut self, c: char) -> Result<Option<String>, String> {
         let mut quantifier = String::from(c);
         if c == '{' {
@@ -161,7 +162,7 @@ impl Reader<'_> {
                 None => format!("{{{min}}}"),
                 Some("") => format!("{{{min},}}"),
                 Some(most) if number(most)? < min => {
-                    return Err("a repetition that ends before it starts".to_owned());
+                    return Err("a repetition whose maximum is below its minimum".to_owned());
                 }
                 Some(most) => format!("{{{min},{}}}", number(most)?),
             };
@@ -174,7 +175,8 @@ impl Reader<'_> {
         Ok(Some(quantifier))
     }
 
-    /// The digits of `{least}` or `{least,most}` once its opening brace is read; nothing is read if it is neither.
+    /// Reads `{least}` or `{least,most}` after its opening brace, and returns the digits. Reads nothing if it is
+    /// neither.
     fn counts(&mut self) -> Option<(String, Option<String>)> {
         let mut ahead = self.rest.clone();
         let digits = |ahead: &mut Peekable<Chars<'_>>| {
@@ -201,10 +203,10 @@ impl Reader<'_> {
                 Some('P') => match self.rest.next() {
                     Some('<') => self.name()?,
                     Some('=') => return Err("back-references are not supported".to_owned()),
-                    _ => return Err("unknown extension ?P".to_owned()),
+                    _ => return Err("unknown group syntax after (?P".to_owned()),
                 },
                 Some('#') => {
-                    while self.skipped()?.ok_or("a comment without an end")? != ')' {}
+                    while self.skipped()?.ok_or("unterminated comment")? != ')' {}
                     return Ok(Group::Comment);
                 }
                 Some('=' | '!' | '<') => return Err("look-around is not supported".to_owned()),
@@ -218,14 +220,14 @@ impl Reader<'_> {
             }
         }
         let written = self.alternatives(inner)?;
-        self.rest.next().ok_or("a group without an end")?;
+        self.rest.next().ok_or("unterminated group")?;
         Ok(Group::Written(format!("(?:{written})")))
     }
 
     fn name(&mut self) -> Result<(), String> {
         let mut name = String::new();
         loop {
-            match self.rest.next().ok_or("a group name without an end")? {
+            match self.rest.next().ok_or("unterminated group name")? {
                 '>' => break,
                 c => name.push(c),
             }
@@ -236,93 +238,18 @@ impl Reader<'_> {
             return Err(format!("bad group name {name:?}"));
         }
         if self.names.contains(&name) {
-            return Err(format!("two groups of the name {name:?}"));
+            return Err(format!("two groups are named {name:?}"));
         }
         self.names.push(name);
         Ok(())
     }
-
-    /// What follows a backslash outside of classes, and whether it is a position rather than a character.
-    fn escape(&mut self, flags: InlineFlags) -> Result<(String, bool), String> {
-        let c = *self.rest.peek().ok_or("a backslash at the end")?;
-        let position = match c {
-            'A' => "\\A",
-            'Z' | 'z' => "\\z",
-            'b' if flags.ascii => "(?-u:\\b)",
-            'b' => "\\b",
-            'B' if flags.ascii => "(?-u:\\B)",
-            'B' => "\\B",
-            '1'..='9' if !self.is_octal() => return Err("back-references are not supported".to_owned()),
-            _ => {
-                if let Some(category) = self.category() {
-                    return Ok((Class::from(category).written(false, flags, self.alphabet)?, false));
-                }
-                let c = self.escaped(false)?;
-                return Ok((self.literal(c, flags)?, false));
-            }
-        };
-        self.rest.next();
-        Ok((position.to_owned(), true))
-    }
-
-    /// Whether three octal digits follow.
-    fn is_octal(&self) -> bool {
-        let mut ahead = self.rest.clone();
-        (0..3).all(|_| ahead.next().is_some_and(|c| c.is_digit(8)))
-    }
-
-    pub(crate) fn category(&mut self) -> Option<Category> {
-        let category = Category::named(*self.rest.peek()?)?;
-        self.rest.next();
-        Some(category)
-    }
-
-    /// The character that an escape stands for, once its backslash is read.
-    pub(crate) fn escaped(&mut self, in_class: bool) -> Result<char, String> {
-        let c = self.rest.next().ok_or("a backslash at the end")?;
-        Ok(match c {
-            'a' => '\x07',
-            'b' if in_class => '\x08',
-            'f' => '\x0c',
-            'n' => '\n',
-            'r' => '\r',
-            't' => '\t',
-            'v' => '\x0b',
-            'x' => self.hexadecimal(2)?,
-            'u' => self.hexadecimal(4)?,
-            'U' => self.hexadecimal(8)?,
-            'N' => return Err("characters by name (`\\N`) are not supported".to_owned()),
-            '0'..='7' => {
-                let mut point = c.to_digit(8).unwrap_or_default();
-                for _ in 0..2 {
-                    if let Some(digit) = self.rest.next_if(|c| c.is_digit(8)) {
-                        point = point * 8 + digit.to_digit(8).unwrap_or_default();
-                    }
-                }
-                let character = char::from_u32(point).filter(|_| point <= 0o377);
-                character.ok_or("an octal escape beyond \\377")?
-            }
-            '8' | '9' => return Err(format!("bad escape \\{c}")),
-            c if c.is_ascii_alphabetic() => return Err(format!("bad escape \\{c}")),
-            c => c,
-        })
-    }
-
-    fn hexadecimal(&mut self, digits: usize) -> Result<char, String> {
-        let mut point = 0_u32;
-        for _ in 0..digits {
-            let digit = self.rest.next_if(char::is_ascii_hexdigit).and_then(|c| c.to_digit(16));
-            point = point << 4 | digit.ok_or("an escape with too few digits")?;
-        }
-        char::from_u32(point).ok_or_else(|| "an escape that is no character".to_owned())
-    }
 }
 
-/// What an opening parenthesis turned out to be.
+/// The kinds of constructs that start with a parenthesis.
 enum Group {
     Written(String),
     Comment,
-    /// InlineFlags for the whole pattern.
+    /// Inline flags for the whole pattern.
     InlineFlags,
 }
 
@@ -330,7 +257,8 @@ fn position(c: char, flags: InlineFlags) -> &'static str {
     match (c, flags.multi_line) {
         ('^', false) => "\\A",
         ('^', true) => "(?m:^)",
-        // Before a last line break, too. Taking that along is the same for all but what comes after and wants it again.
+        // `$` matches before a last line break too. Here the line break becomes part of the match; this differs only for a
+        // pattern that matches the line break once more after `$`.
         (_, false) => "(?:\\n?\\z)",
         (_, true) => "(?m:$)",
     }
@@ -345,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_python_writes_in_another_way() {
+    fn python_syntax_is_translated() {
         for (pattern, expected) in [
             ("^a$", r"\Aa(?:\n?\z)"),
             ("(?m)^a$", "(?m:^)a(?m:$)"),
@@ -371,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused() {
+    fn invalid_and_unsupported_patterns_are_refused() {
         for pattern in [
             "(",
             ")",
@@ -431,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn only_ascii_has_an_ascii_form() {
+    fn only_ascii_patterns_are_translated_for_ascii() {
         for (pattern, expected) in
             [("(?i)i", true), ("é", false), (r"\u00e9", false), ("[^é]", false), (r"\w", true)]
         {

@@ -1,4 +1,4 @@
-//! The flags of a pattern, such as those of `(?i)` and `(?s-i:…)`.
+//! The inline flags of a pattern, such as those of `(?i)` and `(?s-i:…)`.
 
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -31,7 +31,8 @@ impl InlineFlags {
 }
 
 impl Reader<'_> {
-    /// InlineFlags, of which `letter` is the first: those within the group, or none if they are for the whole pattern.
+    /// Reads inline flags, of which `letter` is the first. Returns the flags for the group; none if they are for the
+    /// whole pattern.
     pub(crate) fn flags(
         &mut self,
         mut letter: char,
@@ -45,17 +46,17 @@ impl Reader<'_> {
                 ':' | ')' => break,
                 _ => letters[off].push(letter),
             }
-            letter = self.rest.next().ok_or("flags without an end")?;
+            letter = self.rest.next().ok_or("unterminated inline flags")?;
         }
         let [on, off_letters] = &letters;
         let types = on.chars().filter(|c| matches!(c, 'a' | 'u')).map(|c| c == 'a');
         let mixed = types.clone().any(|ascii| ascii) && types.clone().any(|ascii| !ascii);
         if mixed || on.chars().any(|c| off_letters.contains(c)) {
-            return Err("flags that exclude each other".to_owned());
+            return Err("inline flags that exclude each other".to_owned());
         }
         let nothing = on.is_empty() && off_letters.is_empty();
         if nothing || off == 1 && (off_letters.is_empty() || letter == ')') {
-            return Err("a flag is missing, or its colon".to_owned());
+            return Err("an inline flag or a colon is missing".to_owned());
         }
         let mut flags = if letter == ')' { self.global } else { outer };
         for (letters, on) in [(on, true), (off_letters, false)] {

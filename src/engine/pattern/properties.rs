@@ -1,5 +1,5 @@
-//! Generated patterns on generated texts: the automaton with its hint, the full engine, and the crate `regex` given the
-//! same pattern in its own words agree.
+//! Generated patterns on generated texts: three engines agree. They are the automaton with its hint, the full engine,
+//! and the crate `regex` with the same pattern in its own syntax.
 
 extern crate std;
 
@@ -14,12 +14,12 @@ use proptest::test_runner::{Config, RngSeed};
 
 use super::*;
 
-/// A pattern in two writings.
+/// A pattern in two syntaxes.
 #[derive(Clone, Debug, PartialEq)]
 struct Written {
-    /// As a document has it.
+    /// In Python's, as in a document.
     python: String,
-    /// As `regex` reads it.
+    /// In that of `regex`.
     rust: String,
 }
 
@@ -32,7 +32,7 @@ impl Written {
         Written::new(text, text)
     }
 
-    /// Both writings put where the frame has `@`.
+    /// Puts both patterns into the frame in place of `@`.
     fn within(&self, frame: &str) -> Written {
         Written::new(frame.replace('@', &self.python), frame.replace('@', &self.rust))
     }
@@ -43,7 +43,7 @@ impl Written {
     }
 }
 
-/// The end, and before a last line break; where flags say so, the end of any line.
+/// The end of the text, and before a last line break; with the flag `m`, the end of any line.
 const END: &str = "$";
 const RUST_END: &str = r"(?:\n?\z)";
 
@@ -127,7 +127,7 @@ fn written() -> BoxedStrategy<Written> {
     let flags = select(vec!["@", "@", "@", "^(?:@)", "(?i)@", "(?s)@", "(?m)@", "(?im)@", "(?x)@"]);
     (whole, flags, any::<bool>())
         .prop_map(|(whole, frame, to_the_end)| {
-            // The end is written for `regex` as it is without the flag.
+            // For `regex`, `$` is written as if the flag were not set.
             let lines = frame.contains('m') && whole.python.replace("(?m:$)", "").contains(END);
             let whole = whole.within(if lines { "@" } else { frame });
             if to_the_end && !frame.contains('m') {
@@ -139,7 +139,7 @@ fn written() -> BoxedStrategy<Written> {
         .boxed()
 }
 
-/// Of the same few characters, so that patterns match now and then.
+/// Texts of the same few characters, so that some patterns match.
 fn subject() -> BoxedStrategy<String> {
     let part = prop_oneof![
         12 => select(vec![
@@ -163,7 +163,7 @@ fn config() -> Config {
     }
 }
 
-/// What is there at run time: without the feature `automata`, never an automaton.
+/// Archives a pattern, as at run time. Without the feature `automata` it has no automaton.
 fn archived<T>(pattern: &Pattern, look: impl FnOnce(&ArchivedPattern) -> T) -> T {
     let bytes = rkyv::to_bytes::<rkyv::rancor::Error>(pattern).unwrap();
     look(rkyv::access::<ArchivedPattern, rkyv::rancor::Error>(&bytes).unwrap())

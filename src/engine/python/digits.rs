@@ -3,7 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 
-/// A text as Python's casts see it: digits of any script are ASCII ones.
+/// Replaces the digits of all scripts by ASCII ones, as Python does before a cast.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
@@ -17,7 +17,7 @@ fn digit(c: char) -> Option<char> {
     char::from_digit(point - zero, 10)
 }
 
-/// The zeros of Unicode 14; the other nine digits of a script follow.
+/// The zeros of all scripts in Unicode 14. The other nine digits of a script follow its zero.
 #[rustfmt::skip]
 const ZEROS: [u32; 65] = [
     0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0, 0xf20,

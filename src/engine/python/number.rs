@@ -1,4 +1,4 @@
-//! Numbers as the reference engine, which is written in Python, knows them: integers of any size and IEEE doubles.
+//! The numbers of the reference engine, which is written in Python: integers of any size and IEEE doubles.
 
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -30,7 +30,7 @@ impl Integer {
         if let Ok(small) = text.parse() {
             return Some(Integer::Small(small));
         }
-        // Too many digits for an i64, unless most of them are leading zeros.
+        // Too many digits for an i64, unless the text has leading zeros.
         let digits = digits.trim_start_matches('0');
         let signed = if negative { format!("-{digits}") } else { digits.to_owned() };
         match signed.parse() {
@@ -66,7 +66,7 @@ impl fmt::Display for Integer {
     }
 }
 
-/// A borrowed view of an [`Integer`], the same for the one at hand and the archived one.
+/// A borrowed view of an [`Integer`] or of an archived one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum IntegerRef<'a> {
     Small(i64),
@@ -94,7 +94,7 @@ impl<'a> From<&'a ArchivedInteger> for IntegerRef<'a> {
 }
 
 impl IntegerRef<'_> {
-    /// Compares exactly. A big integer lies outside the range of the small ones, so its sign decides.
+    /// Compares exactly. A big integer is outside the range of the small ones, so its sign decides.
     pub(crate) fn compare(self, other: IntegerRef<'_>) -> Ordering {
         use IntegerRef::{Big, Small};
         let sign = |negative: bool| if negative { Ordering::Less } else { Ordering::Greater };
@@ -137,8 +137,8 @@ impl Number {
         }
     }
 
-    /// Orders numbers exactly, whatever their size and kind: priorities are sorted by this, and a sort wants an order
-    /// without contradictions.
+    /// Orders numbers exactly, whatever their size and kind. Priorities are sorted by this, and a sort needs a
+    /// consistent order.
     pub(crate) fn compare(&self, other: &Number) -> Ordering {
         match (self, other) {
             (Number::Int(a), Number::Int(b)) => IntegerRef::from(a).compare(b.into()),
@@ -152,7 +152,8 @@ impl Number {
 
 fn compare_mixed(integer: &Integer, float: f64) -> Ordering {
     match integer.to_f64().partial_cmp(&float) {
-        // Rounding keeps the order, but two that differ may have met: the float's exact digits tell. An infinity has none.
+        // Rounding keeps the order, but may make two different numbers equal. Then the exact digits of the float
+        // decide. An infinity has none.
         Some(Ordering::Equal) => match Integer::parse(&format!("{float:.0}")) {
             Some(float) => IntegerRef::from(integer).compare((&float).into()),
             None if float < 0.0 => Ordering::Greater,
@@ -196,7 +197,7 @@ pub fn float_text(float: f64) -> String {
     format!("{mantissa}e{sign}{:02}", exponent.unsigned_abs())
 }
 
-/// Removes underscores that stand between two digits; any other underscore makes the text no number.
+/// Removes underscores between two digits. None if there is any other underscore: the text is not a number then.
 fn without_underscores(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);

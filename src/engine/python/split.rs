@@ -3,7 +3,7 @@
 use md5::block_api::compress;
 use md5::{Digest, Md5};
 
-/// The percentage in `[0, 100)` that a list of ids falls on.
+/// The percentage in `[0, 100)` that a list of ids is hashed to.
 ///
 /// MD5 of the ids joined with commas, as a 128-bit integer, modulo 9999, divided by 9998. The one remainder that
 /// gives exactly 100 is hashed again with the list repeated once more.
@@ -33,7 +33,7 @@ fn remainder(ids: [&str; 2], repeats: usize) -> u16 {
         hash.finalize().into()
     });
     let n = u128::from_be_bytes(digest);
-    // The 128-bit division of the guest is slow; the two halves give the same remainder.
+    // 128-bit division is slow in wasm; computing with the two halves gives the same remainder.
     #[expect(clippy::cast_possible_truncation, reason = "takes the lower half")]
     let (high, low) = ((n >> 64) as u64, n as u64);
     const TWO_TO_64: u64 = ((1_u128 << 64) % 9999) as u64;
@@ -41,14 +41,14 @@ fn remainder(ids: [&str; 2], repeats: usize) -> u16 {
     n as u16
 }
 
-/// The MD5 of two ids that fit into one block together with its padding, as nearly all do; there is nothing to buffer.
+/// The MD5 of two ids, without buffering; none if they do not fit into one block with its padding. Nearly all do.
 fn digest_of_one_block(ids: [&str; 2]) -> Option<[u8; 16]> {
     /// RFC 1321, 3.3.
     const START: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
     let [first, second] = ids.map(str::as_bytes);
     let length = first.len() + 1 + second.len();
     let mut block = [0; 64];
-    // A bit that ends the text, and its length in eight bytes.
+    // The text is followed by one bit, and by its length in the last eight bytes.
     let text = block.get_mut(..55)?.get_mut(..length)?;
     text[..first.len()].copy_from_slice(first);
     text[first.len()] = b',';

@@ -1,7 +1,7 @@
-//! Texts within texts: Python's `part in text`.
+//! Python's `part in text`.
 
-/// Whether a text contains another. The searcher of the standard library is made for long texts: for the short ones that
-/// traits are, its preparation takes longer than a comparison at every place.
+/// Whether a text contains another. The search of the standard library is made for long texts. Most traits are short:
+/// for them, its preparation takes longer than comparing at every position.
 pub(crate) fn contains_text(text: &str, part: &str) -> bool {
     const SHORT: usize = 128;
     if text.len() > SHORT || part.is_empty() {

@@ -1,4 +1,4 @@
-//! The values that conditions look at: traits and what paths lead to.
+//! The values that conditions read: traits, and members named by paths.
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::boxed::Box;
@@ -20,7 +20,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// Reads the text of a JSON scalar; none for objects, arrays and what is no JSON.
+    /// Reads the text of a JSON scalar; none for objects, arrays and invalid JSON.
     pub fn from_json(text: &str) -> Option<Value> {
         match text.as_bytes().first()? {
             b'n' => Some(Value::Null),
@@ -34,7 +34,7 @@ impl Value {
         }
     }
 
-    /// The number that a string stands for: `-?[0-9]+` is an integer, `-?[0-9]+\.[0-9]+` a float
+    /// The number that a string denotes: `-?[0-9]+` is an integer, `-?[0-9]+\.[0-9]+` a float
     /// (`SEMANTICS.md`, 3.2). None for every other string and every other value.
     pub(crate) fn as_number(&self) -> Option<Value> {
         let Value::Str(text) = self else { return None };

@@ -1,8 +1,8 @@
-//! Semantic versions (SemVer 2.0.0) with numbers of any size, as the reference engine has them.
+//! Semantic versions (SemVer 2.0.0) with numbers of any size, as in the reference engine.
 
 use core::cmp::Ordering;
 
-/// A version as far as precedence goes: build metadata has to be well-formed, and is dropped.
+/// The parts of a version that decide its precedence. Build metadata must be well-formed, and is dropped.
 #[derive(Debug)]
 pub(crate) struct Version<'a> {
     release: [&'a str; 3],
@@ -26,15 +26,15 @@ impl<'a> Version<'a> {
         let release = self.release.map(Identifier::new).cmp(&other.release.map(Identifier::new));
         release.then_with(|| match (self.prerelease, other.prerelease) {
             (Some(a), Some(b)) => a.split('.').map(Identifier::new).cmp(b.split('.').map(Identifier::new)),
-            // What comes before a release is less than it.
+            // A pre-release comes before its release.
             (a, b) => a.is_none().cmp(&b.is_none()),
         })
     }
 }
 
-/// The numbers of a version without any tail, as nearly all are; none for every other text, version or not.
+/// The numbers of a version without pre-release and build metadata, as nearly all are; none for every other text.
 pub(crate) fn plain(text: &str) -> Option<[u64; 3]> {
-    /// Digits that surely fit.
+    /// Numbers of up to so many digits fit into 64 bits.
     const DIGITS: usize = 19;
     let mut numbers = [0; 3];
     let mut parts = text.as_bytes().split(|byte| *byte == b'.');
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_versions_are_those_without_a_tail() {
+    fn plain_versions_have_no_prerelease_and_no_build() {
         let texts = ["0.0.0", "1.2.3", "1.2.4", "1.10.0", "10.0.0", "1.0.9999999999999999999", "2.0.0"];
         for a in texts {
             for b in texts {
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_version() {
+    fn malformed_versions_are_refused() {
         for text in [
             "",
             "1",

@@ -1,4 +1,4 @@
-//! Damaged encodings: whatever storage does to the bytes, they are refused or evaluated, and nothing panics.
+//! Damaged encodings: the bytes are refused or evaluated, and nothing panics.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
@@ -72,7 +72,7 @@ fn each_encoding(damage: impl Fn(&mut Vec<u8>, &mut Chance)) {
     }
 }
 
-/// Evaluates what can be decoded, for somebody and for nobody.
+/// Evaluates the bytes if they can be decoded, with an identity and without one.
 fn evaluate(bytes: Vec<u8>) {
     let Ok(compiled) = Compiled::decode(bytes) else { return };
     let traits = [
@@ -92,7 +92,7 @@ fn evaluate(bytes: Vec<u8>) {
     }
 }
 
-/// Numbers that look like chance and are the same in every run (xorshift).
+/// Pseudo-random numbers, the same in every run (xorshift).
 struct Chance(u64);
 
 impl Chance {
@@ -103,7 +103,7 @@ impl Chance {
         usize::try_from(self.0 >> 33).unwrap() % limit
     }
 
-    /// A place in so many bytes, every other time in the last part, which leads to all others.
+    /// A position in so many bytes; every other time in the last part, which holds the references to all others.
     fn place(&mut self, length: usize) -> usize {
         let part = if self.below(2) == 0 { length } else { length / 8 };
         length - 1 - self.below(part)

@@ -1,4 +1,4 @@
-//! Overrides of an identity that are handed in give the same flags as those in the environment.
+//! Overrides of an identity that are given to an evaluation have the same effect as those in the environment.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
@@ -40,7 +40,7 @@ fn environment(document: &str) -> Environment {
     document.compile(Options::default(), |_| DefaultJson::default()).unwrap().0
 }
 
-/// An environment without identity overrides, and these apart.
+/// An environment without its identity overrides, and these overrides.
 fn apart(document: &str) -> (Compiled, CompiledOverrides) {
     let mut environment = environment(document);
     let overrides = environment.take_identity_overrides();
@@ -94,7 +94,7 @@ fn given_overrides_take_the_place_of_embedded_ones() {
     assert_ne!(json(&given), json(&embedded.evaluate(Some(&anna))));
 }
 
-/// The list of another revision: what it says of features that are gone is ignored.
+/// The list is of another revision: overrides of features that are gone are ignored.
 #[test]
 fn overrides_of_unknown_features_are_ignored() {
     let (_, overrides) = apart(DOCUMENT);

@@ -1,4 +1,4 @@
-//! A visitor that records an evaluation: what a person reads who wants to know why a flag has its value.
+//! A visitor that records an evaluation, to explain to a person why a flag has its value.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
@@ -7,8 +7,8 @@ use engine::{
     SegmentOutcome, Split, Value, Visitor,
 };
 
-/// Three features: two are overridden by segments, one by the identity `anna`. The segment `adults` asks for a trait and
-/// for one of two cities, `half` splits identities, `menu users` reads a flag.
+/// Three features: two are overridden by segments, one by the identity `anna`. The segment `adults` asks for a trait
+/// and for one of two cities, `half` splits identities, `menu users` reads a flag.
 const DOCUMENT: &str = r#"{
     "api_key": "env",
     "feature_states": [

@@ -1,4 +1,4 @@
-//! The evaluation context: what Flagsmith's engines take (`SEMANTICS.md`, 1.1). Wire types only.
+//! The evaluation context: the input of Flagsmith's engines (`SEMANTICS.md`, 1.1). Wire types only.
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -15,15 +15,15 @@ use crate::python::number::{Number, float_text};
 use crate::python::value::Value;
 use crate::wire::json::{self, Json};
 
-/// A map that keeps the order of its members, which decides ties.
+/// A map that keeps the order of its members: of two equal priorities, the first wins.
 pub(crate) type Ordered<T> = IndexMap<String, T, core::hash::BuildHasherDefault<Fnv>>;
 
-/// One evaluation context: an environment, and perhaps an identity.
+/// One evaluation context: an environment, and optionally an identity.
 ///
 /// Tolerated beyond the published schema: `identity`, `segments` and `features` that are `null` or absent; absent
 /// `variants`, `overrides`, `metadata`, `conditions`, `rules` and `traits`; integers for keys; variants without a
 /// priority; conditions whose value is a number, a boolean, `null` or absent; unknown operators, rule types and
-/// members. A `flags` member is ignored: nobody may bring the results that conditions read.
+/// members. A `flags` member is ignored: the flags that conditions read are always evaluated here.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(expecting = "an object")]
 pub struct Context {
@@ -40,7 +40,7 @@ impl Context {
     /// Parses one context.
     ///
     /// # Errors
-    /// A [`InputError`] that names the member at fault, or the limit that was passed.
+    /// An [`InputError`] that names the member at fault, or the limit that was passed.
     pub fn parse(text: &str) -> Result<Context, InputError> {
         if text.len() > limits::TEXT {
             return Err(InputError::new("the whole", alloc::format!("more than {} bytes", limits::TEXT)));
@@ -137,7 +137,7 @@ pub(crate) enum Operand {
     Absent,
     Text(String),
     List(Vec<String>),
-    /// An object, which no operator takes.
+    /// An object, which no operator accepts.
     Unusable,
 }
 
@@ -161,8 +161,8 @@ impl Operand {
     }
 }
 
-/// The elements of a JSON array as texts, in Python's writing; nested arrays and objects are left out. None if the
-/// text is no JSON array.
+/// The elements of a JSON array as texts, as Python's `str()` gives them; nested arrays and objects are left out. None
+/// if the text is not a JSON array.
 pub(crate) fn list_texts(text: &str) -> Option<Vec<String>> {
     let elements: Vec<Box<RawValue>> = serde_json::from_str(text).ok()?;
     let texts = elements.iter().filter_map(|element| match Value::from_json(element.get())? {

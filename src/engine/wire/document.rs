@@ -1,6 +1,6 @@
-//! The environment document: what Flagsmith publishes and local-evaluation SDKs read (`src/api/PROTOCOL.md`,
-//! 6). Reading is lenient, as exports and older servers demand; writing gives every member that some SDK
-//! cannot do without, and no member that is not known here, since those may hold secrets.
+//! The environment document, which Flagsmith serves and local-evaluation SDKs read (`src/api/PROTOCOL.md`, 6). Reading
+//! is lenient, since exports and older servers differ. Writing gives every member that some SDK requires, and no
+//! unknown member, since it may hold a secret.
 
 mod canonical;
 mod defaults;
@@ -20,8 +20,8 @@ use crate::error::InputError;
 use crate::limits;
 use crate::wire::json;
 
-/// An environment document. Needed are `api_key`, `feature_states` (each with `feature.name`), `project` with
-/// `segments`, and the `identifier` of identities; every other member may be missing or `null`:
+/// An environment document. Required are `api_key`, `feature_states` (each with `feature.name`), `project` with
+/// `segments`, and the `identifier` of identities. Every other member may be missing or `null`:
 ///
 /// | member | default |
 /// |---|---|
@@ -38,8 +38,8 @@ use crate::wire::json;
 /// | names | empty |
 /// | lists | empty |
 ///
-/// Numbers may be written as strings. Several entries of `identity_overrides` for one identity are put together. Members
-/// that this crate does not know are left out.
+/// Numbers may be written as strings. Several entries of `identity_overrides` for one identity are put together.
+/// Members that this crate does not know are left out.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(expecting = "an object")]
 pub struct Document {
@@ -67,7 +67,7 @@ pub struct Document {
     pub(crate) identity_overrides: Vec<IdentityOverrideWire>,
 }
 
-/// A feature's default in the environment: what it is where nobody is asked about.
+/// A feature's default in the environment: its state without an identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DefaultFlag<'a> {
     pub id: i64,
@@ -77,11 +77,11 @@ pub struct DefaultFlag<'a> {
     pub enabled: bool,
     /// JSON.
     pub value: &'a str,
-    /// Not for client-side keys.
+    /// Hidden from client-side keys.
     pub server_only: bool,
 }
 
-/// The switches of an environment that decide what is answered, and to whom.
+/// The switches of an environment that decide how requests are answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Switches {
     pub allow_client_traits: bool,
@@ -95,7 +95,7 @@ pub struct Switches {
 }
 
 impl Default for Switches {
-    /// Those of a document that names none.
+    /// The switches of a document that has none.
     fn default() -> Self {
         Switches {
             allow_client_traits: true,
@@ -108,11 +108,11 @@ impl Default for Switches {
 }
 
 impl Document {
-    /// Parses a document, fills in every default, and brings it into the one form that is compared and served (the table
-    /// in `document/canonical.rs`).
+    /// Parses a document, fills in every default, and converts it to its canonical form, which is compared and served
+    /// (the table in `document/canonical.rs`).
     ///
     /// # Errors
-    /// A [`InputError`] that names the member at fault.
+    /// An [`InputError`] that names the member at fault.
     pub fn parse(text: &str) -> Result<Document, InputError> {
         if text.len() > limits::TEXT {
             return Err(InputError::new("the whole", format!("more than {} bytes", limits::TEXT)));
@@ -131,7 +131,7 @@ impl Document {
         &self.api_key
     }
 
-    /// When the source says that it changed last, as it wrote it.
+    /// The time of the last change, as the source wrote it.
     pub fn updated_at(&self) -> Option<&str> {
         self.updated_at.as_deref()
     }
@@ -164,13 +164,13 @@ impl Document {
         state.feature.id.is_some_and(|id| hidden.binary_search(&id).is_ok())
     }
 
-    /// Everything of the document that counts, as one text: two documents of the same content are served alike, but for
-    /// their time.
+    /// Everything of the document that counts, as one text. Two documents of the same content are served alike, except
+    /// for their time.
     pub fn content(&self) -> String {
         self.stamped("")
     }
 
-    /// The document's JSON, with the time that its revision stands for.
+    /// The document's JSON, with the time of its revision.
     pub fn stamped(&self, updated_at: &str) -> String {
         let stamped = Document { updated_at: Some(updated_at.to_string()), ..self.clone() };
         serde_json::to_string(&stamped).unwrap_or_default()
@@ -181,9 +181,9 @@ impl Document {
 mod tests {
     use super::*;
 
-    /// SDKs that know one entry an identity saw the last one only.
+    /// SDKs that expect one entry per identity saw the last one only.
     #[test]
-    fn several_entries_for_one_identity_are_put_together() {
+    fn several_entries_for_one_identity_are_merged() {
         let entry = |identifier: &str, features: &str| {
             format!(r#"{{"identifier": "{identifier}", "identity_features": [{features}]}}"#)
         };
@@ -223,7 +223,7 @@ mod tests {
         ))
     }
 
-    /// It was compiled as infinite, and given on to SDKs as `null`.
+    /// Such a number was compiled as infinite, and served to SDKs as `null`.
     #[test]
     fn a_number_beyond_doubles_is_refused() {
         assert!(with_variant("1e308").is_ok());

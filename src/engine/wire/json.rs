@@ -1,4 +1,4 @@
-//! JSON values that are passed through unread, and lenient readers for the members of wire types.
+//! JSON values that are kept as text, and lenient readers for the members of wire types.
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
@@ -31,7 +31,7 @@ impl Json {
         Json(alloc::format!("{{\"{member}\":{number}}}"))
     }
 
-    /// What SDKs call a segment that they got from a document.
+    /// The metadata that SDKs give to a segment of a document.
     pub(crate) fn segment_metadata(id: i64) -> Json {
         Json(alloc::format!("{{\"id\":{id},\"source\":\"api\"}}"))
     }
@@ -40,7 +40,7 @@ impl Json {
         &self.0
     }
 
-    /// Writes it as any other text of the same value is written: see [`unified`].
+    /// Rewrites it in the one spelling of its value: see [`unified`].
     pub(crate) fn unify(&mut self) {
         if let Some(text) = unified(&self.0, NESTING) {
             self.0 = text;
@@ -48,11 +48,11 @@ impl Json {
     }
 }
 
-/// How deep a value is looked into; what is deeper stays as it was written.
+/// The nesting depth down to which a value is rewritten; deeper parts keep their spelling.
 const NESTING: usize = 64;
 
-/// The one spelling of a JSON text: no spaces, members in their order, characters as they are, numbers as Python writes
-/// them; an integer stays one, and a float, too. None if there is no other spelling than the one it has.
+/// The one spelling of a JSON text: no spaces, members in their order, no escapes without need, numbers as Python
+/// writes them. Integers stay integers, and floats stay floats. None if the text has to keep its spelling.
 fn unified(text: &str, nesting: usize) -> Option<String> {
     let deeper = nesting.checked_sub(1)?;
     let of = |raw: &RawValue| unified(raw.get(), deeper).unwrap_or_else(|| raw.get().to_owned());
@@ -69,7 +69,7 @@ fn unified(text: &str, nesting: usize) -> Option<String> {
             let items: Vec<String> = items.iter().map(|raw| of(raw)).collect();
             Some(alloc::format!("[{}]", items.join(",")))
         }
-        // Half of a surrogate pair has no other spelling.
+        // An unpaired surrogate can only be written as an escape.
         b'"' => serde_json::to_string(&serde_json::from_str::<String>(text).ok()?).ok(),
         b'-' | b'0'..=b'9' => match Number::from_json(text)? {
             Number::Int(integer) => Some(integer.to_string()),
@@ -84,7 +84,7 @@ impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         let text = raw.get();
-        // Only objects and arrays can hold line breaks; those are written anew.
+        // Only objects and arrays can hold line breaks; they are written again without.
         if text.contains(['\n', '\r']) {
             let value: serde_json::Value = serde_json::from_str(text).map_err(de::Error::custom)?;
             return serde_json::to_string(&value).map(Json).map_err(de::Error::custom);
@@ -102,10 +102,10 @@ impl Serialize for Json {
     }
 }
 
-/// Parses one JSON text; what is wrong with it is named with its place.
+/// Parses one JSON text. An error names its place.
 ///
 /// # Errors
-/// A [`InputError`] that names the member at fault, or the line and column where the text stops being JSON.
+/// An [`InputError`] that names the invalid member, or the line and column where the JSON is invalid.
 pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> Result<T, InputError> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -139,7 +139,7 @@ pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String,
     deserializer.deserialize_any(TextVisitor)
 }
 
-/// As [`text`], `null` and an absent member being none.
+/// As [`text`]; none for `null` and an absent member.
 pub(crate) fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     #[derive(serde::Deserialize)]
     struct Text(#[serde(deserialize_with = "text")] String);
@@ -168,7 +168,7 @@ impl de::Visitor<'_> for TextVisitor {
     }
 }
 
-/// A number of the wanted kind, also one that was exported as a string ("30", "30.0"), as DynamoDB exports are.
+/// A number of the wanted kind. DynamoDB exports write numbers as strings ("30", "30.0"), which are accepted.
 struct LenientNumber<T>(Option<T>);
 
 impl<'de, T: FromNumber> Deserialize<'de> for LenientNumber<T> {
@@ -221,10 +221,10 @@ impl FromNumber for f64 {
     }
 }
 
-/// What is too great for a double would be given on as `null`.
+/// A number that is too large for a double would be served as `null`.
 const FINITE: &str = "a finite number";
 
-/// Numbers or their texts; `null` in place of the list, or of one of them, is none.
+/// Numbers, or their texts. A `null` list is empty, and `null` elements are left out.
 pub(crate) fn numbers<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,

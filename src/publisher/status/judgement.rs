@@ -108,16 +108,8 @@ mod tests {
     use super::*;
 
     fn stored(tombstone: bool, stop_serving_flags: bool) -> Option<StoredBundle> {
-        let label = Label {
-            revision: Revision(7),
-            source_updated_at: None,
-            source_hash: String::new(),
-            source: None,
-            replaced: Vec::new(),
-            settings: String::new(),
-            switches: Switches { stop_serving_flags, ..Switches::default() },
-            tombstone,
-        };
+        let switches = Switches { stop_serving_flags, ..Switches::default() };
+        let label = Label { switches, tombstone, ..Label::new(Revision(7)) };
         Some(StoredBundle::Sound(bundle::write(&label, &[]).unwrap().0))
     }
 

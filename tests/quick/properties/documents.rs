@@ -8,7 +8,7 @@ proptest! {
     #![proptest_config(cases(60))]
 
     #[test]
-    fn a_document_compiles_and_is_given_on_as_it_evaluates(document in document()) {
+    fn a_served_document_evaluates_like_the_original(document in document()) {
         let text = document.text();
         let document = Document::parse(&text);
         prop_assert!(document.is_ok(), "{:?}", document.err());

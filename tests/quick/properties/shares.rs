@@ -71,7 +71,7 @@ proptest! {
                 Err(_) => control += 1,
             }
         }
-        // Whoever comes after the hundredth percent goes without.
+        // Variants beyond a sum of a hundred percent get no identity.
         let mut left = 100;
         for (count, weight) in counts.iter().zip(&weights) {
             let share = (*weight).min(left);
@@ -81,9 +81,9 @@ proptest! {
         prop_assert!(is_share(control, f64::from(left)), "{control} of {IDENTITIES} are no {left} %");
     }
 
-    /// Who is in stays in when a share grows.
+    /// When a share grows, the identities in it stay in it.
     #[test]
-    fn that_grow_keep_who_they_had(percent in 0_u32..100, more in 0_u32..100, key in "[a-z0-9]{1,6}") {
+    fn a_growing_share_keeps_its_identities(percent in 0_u32..100, more in 0_u32..100, key in "[a-z0-9]{1,6}") {
         let segment = |id: &str, percent: u32| {
             let condition = json!({"operator": "PERCENTAGE_SPLIT", "property": "", "value": percent.to_string()});
             json!({"key": key, "name": id, "rules": [{"type": "ALL", "conditions": [condition]}]})

@@ -62,7 +62,7 @@ proptest! {
             rest = behind;
         }
         let read: Vec<Revision> = read.into_iter().map(|signal| signal.revision).collect();
-        prop_assert_eq!(read, frames.into_iter().filter_map(|(_, told)| told).collect::<Vec<Revision>>());
+        prop_assert_eq!(read, frames.into_iter().filter_map(|(_, expected)| expected).collect::<Vec<Revision>>());
     }
 
     #[test]

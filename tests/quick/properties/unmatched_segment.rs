@@ -1,4 +1,4 @@
-//! A segment that nobody can be in.
+//! A segment that matches no identity.
 
 use invariants::Outcome;
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::cases;
 use super::generate::{Json, context};
 
-/// Rules that hold for nobody, whatever the identity.
+/// Rules that hold for no identity.
 fn rules() -> impl Strategy<Value = Value> {
     let condition = |operator: &str, property: &str, value: &str| json!({"operator": operator, "property": property, "value": value});
     let set = condition("IS_SET", "plan", "");
@@ -71,7 +71,7 @@ proptest! {
         let own = context.0["segments"].as_object().map_or(0, Map::len);
         let more = with(&context, &segment, place.index(own + 1));
         let (mut before, after) = (evaluate(&context), evaluate(&more));
-        // What nothing overrode is now overridden by something that does not match. That is all.
+        // A feature without overrides now has one that does not match. Nothing else changes.
         for overridden in segment["overrides"].as_array().unwrap() {
             let flag = before.flags.get_mut(overridden["name"].as_str().unwrap()).unwrap();
             if flag["reason"] == r#""STATIC""# {

@@ -1,10 +1,10 @@
-//! Watching a Flagsmith that lies as real ones do, in simulated time: answers that come late, from processes that are
-//! behind, with times that go backwards and UUIDs that are made up; and several publishers.
+//! Watching a Flagsmith with the quirks of real ones, in simulated time: answers that come late, from processes that
+//! lag, with times that go backwards and random UUIDs; and several publishers.
 
-mod calm;
 mod order;
 mod removed;
 mod stale;
+mod unchanged;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -32,7 +32,7 @@ struct Asking {
 
 /// A Flagsmith, as it was at any time.
 struct Simulated {
-    /// What its documents were from when on.
+    /// The versions of its documents, each with the time of its change.
     documents: BTreeMap<String, Vec<(Duration, Value)>>,
     /// How far each of its processes is behind; they answer in turn.
     processes: Vec<Duration>,

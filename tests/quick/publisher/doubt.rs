@@ -10,7 +10,7 @@ use super::world::{ITEM, NOW, World, bundle_of, document};
 
 const MARCH: &str = "2026-03-01T00:00:00Z";
 
-/// The faults that leave a write in doubt, which was made all the same.
+/// The faults after which the publisher does not know that the write took place.
 const DONE: [Fault; 4] =
     [Fault::DoneButAnswer(500), Fault::DoneButAnswer(503), Fault::DoneButCut, Fault::BreakOff];
 
@@ -47,7 +47,7 @@ fn a_write_that_was_done_is_recognised_behind_reads_that_are_out_of_date() {
     let world = World::new();
     world.given(&document("one", MARCH));
     world.api.fail(Kind::Write, ITEM, [Fault::DoneButCut]);
-    // The first look is the one that decides; the store has nothing older then.
+    // The first read decides; the store has nothing older then.
     world.api.fail(Kind::Read, ITEM, [Fault::Delay(0), Fault::Stale, Fault::Stale]);
     assert_eq!(world.publish(&document("two", MARCH)), format!("written {}", NOW + 1));
     assert_eq!(stored(&world), 1);
@@ -65,13 +65,13 @@ fn a_write_whose_every_answer_was_lost_is_found_in_the_store() {
 }
 
 #[test]
-fn a_write_that_cannot_be_settled_says_so_and_is_not_announced() {
+fn a_write_of_unknown_outcome_is_reported_and_not_announced() {
     let world = World::new();
     world.given(&document("one", MARCH));
     world.api.fail(Kind::Write, ITEM, [Fault::Answer(503); 6]);
     assert_eq!(
         world.publish(&document("two", MARCH)),
-        "writing environment/a to the KV store: answered 503 Service Unavailable: {\"title\":\"as told\",\"status\":503}; \
+        "writing environment/a to the KV store: answered 503 Service Unavailable: {\"title\":\"injected\",\"status\":503}; \
          whether it was written is not known, and publishing again settles it"
     );
     assert!(!world.api.story().iter().any(|line| line.starts_with("POST")));
@@ -88,7 +88,7 @@ fn a_late_write_never_replaces_a_later_one() {
     world.api.fail(Kind::Write, ITEM, [late]);
     assert_eq!(world.publish(&document("two", MARCH)), format!("written {}", NOW + 1));
     assert_eq!(world.publish(&document("three", MARCH)), format!("written {}", NOW + 2));
-    eventually("the late write is turned down", Duration::from_secs(10), || {
+    eventually("the late write is refused", Duration::from_secs(10), || {
         let late = |event: &Event| matches!(event, Event::Called { status: Some(412), fault: Some(fault), .. } if *fault == late);
         world.api.events().iter().any(late).then_some(())
     });
@@ -97,7 +97,7 @@ fn a_late_write_never_replaces_a_later_one() {
 }
 
 #[test]
-fn what_another_publisher_wrote_meanwhile_is_decided_upon() {
+fn a_retry_decides_again_after_another_publisher_wrote() {
     let world = World::new();
     world.given(&document("one", MARCH));
     // Written with its answer lost, and replaced by another publisher with a later document before it is tried again.

@@ -1,4 +1,4 @@
-//! What the store took, in its order, against the answers that publishers got.
+//! The writes of the store, in order, compared with the answers that publishers got.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use tests::fastly::{Event, FastlyApi};
 use super::soak::{Publication, SUMMER, Wanted};
 use super::world::{outcome, target};
 
-/// What the store took for each environment, in its order: where among all events, and the header.
+/// The writes of each environment, in order: the position among all events, and the header.
 pub(crate) struct History {
     stored: BTreeMap<String, Vec<(usize, Header)>>,
     /// Records of server-side keys, by name.
@@ -79,7 +79,8 @@ impl History {
                 let found = stored.iter().find(|(_, header)| header.revision == published.revision);
                 let holds = found.is_some_and(|(place, header)| {
                     is_wanted(header, wanted)
-                        && (!report.after.is_empty() || self.told_after(environment, header, *place))
+                        && (!report.after.is_empty()
+                            || self.purged_and_announced_after(environment, header, *place))
                 });
                 (if published.done == Done::Written { "written" } else { "unchanged" }, holds)
             }
@@ -132,14 +133,15 @@ impl History {
     }
 
     /// Purged and announced, after it was stored.
-    fn told_after(&self, key: &str, header: &Header, stored: usize) -> bool {
+    fn purged_and_announced_after(&self, key: &str, header: &Header, stored: usize) -> bool {
         let after =
             |places: Option<&Vec<usize>>| places.is_some_and(|places| places.iter().any(|at| *at > stored));
         after(self.announced.get(&(key.to_owned(), header.revision.0)))
             && after(self.purged.get(&format!("environment/{key}")))
     }
 
-    /// Everything stored was wanted by a publisher that was told so by its report, or was left in doubt.
+    /// For everything stored, there is a publisher that wanted it, and whose report says so or says that the outcome is
+    /// unknown.
     pub(crate) fn owes_everything_to(&self, publications: &[Publication]) -> Vec<String> {
         let mut problems = Vec::new();
         for (key, stored) in &self.stored {
@@ -167,7 +169,7 @@ impl History {
         problems
     }
 
-    /// The last write stands, and a publisher that starts now finds it.
+    /// The last write is stored, and a publisher that starts now finds it.
     pub(crate) fn ends_as_stored(&self, api: &FastlyApi) -> Vec<String> {
         let clock = SimulatedClock::at(Timestamp::from_second(SUMMER).unwrap());
         let client = Client::new(target(api), &clock);
@@ -198,7 +200,7 @@ impl History {
 /// Whether a call failed as the stand-in was made to fail it.
 fn was_made_to_fail(failed: &CallError) -> bool {
     match failed {
-        CallError::Status { detail, .. } => detail.contains("as told"),
+        CallError::Status { detail, .. } => detail.contains("injected"),
         CallError::Transport { .. } => true,
         CallError::InProcess { .. }
         | CallError::Header { .. }
@@ -208,7 +210,7 @@ fn was_made_to_fail(failed: &CallError) -> bool {
     }
 }
 
-/// Whether a publication is where an item came from, after which came the next one.
+/// Whether a publication wrote an item, after which came the next one.
 fn owes(publication: &Publication, header: &Header, next: Option<&Header>) -> bool {
     let Publication { wanted, report, .. } = publication;
     // A write whose answer was lost, and that was replaced before it was read: it was decided again.

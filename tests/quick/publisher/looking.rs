@@ -81,7 +81,7 @@ fn files_of_a_directory_come_change_and_go() {
 }
 
 #[test]
-fn what_is_beside_documents_is_none() {
+fn files_that_are_not_documents_are_ignored() {
     let mut looking = Looking::at(&[""]);
     for name in [
         ".a.json",
@@ -118,7 +118,7 @@ fn a_file_that_an_editor_replaces_is_followed() {
 }
 
 #[test]
-fn a_change_is_seen_even_if_its_time_is_not() {
+fn a_change_is_seen_even_if_the_time_of_the_file_is_the_same() {
     let mut looking = Looking::at(&["a.json"]);
     looking.write("a.json", "{");
     let then = SystemTime::now();
@@ -139,7 +139,7 @@ fn a_change_is_seen_even_if_its_time_is_not() {
 }
 
 #[test]
-fn what_cannot_be_read_is_reported_once() {
+fn unreadable_files_are_reported_once() {
     let mut looking = Looking::at(&["a.json", "missing.json"]);
     fs::write(looking.path("a.json"), b"\xff").unwrap();
     let reported = looking.soon();

@@ -1,4 +1,4 @@
-//! Answers that may pass: tried again, with policy, and with an end to it.
+//! Temporary errors: calls are tried again, by a policy with an end.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use super::world::{ITEM, NOW, World, document, outcome, source, target};
 const MARCH: &str = "2026-03-01T00:00:00Z";
 
 #[test]
-fn what_passes_is_tried_again() {
+fn temporary_errors_are_tried_again() {
     for kind in [Kind::Read, Kind::Write, Kind::Purge, Kind::Announce] {
         for fault in [Fault::Answer(429), Fault::Answer(500), Fault::Answer(503), Fault::Cut, Fault::BreakOff]
         {
@@ -40,7 +40,7 @@ fn writes_that_come_too_fast_wait_for_each_other() {
 }
 
 #[test]
-fn a_wait_that_is_asked_for_is_kept() {
+fn the_wait_of_retry_after_is_kept() {
     let world = World::new();
     world.api.fail(Kind::Write, ITEM, [Fault::AskToWait(429, 7), Fault::AskToWait(503, 30)]);
     assert_eq!(world.publish(&document("one", MARCH)), format!("written {NOW}"));
@@ -48,19 +48,19 @@ fn a_wait_that_is_asked_for_is_kept() {
 }
 
 #[test]
-fn a_wait_beyond_all_patience_is_not_begun() {
+fn a_wait_beyond_the_time_limit_is_not_begun() {
     let world = World::new();
     world.api.fail(Kind::Read, ITEM, [Fault::AskToWait(429, 3_600)]);
     assert_eq!(
         world.publish(&document("one", MARCH)),
         "reading environment/a from the KV store: answered 429 Too Many Requests: \
-         {\"title\":\"as told\",\"status\":429} (to be called again after 3600 s)"
+         {\"title\":\"injected\",\"status\":429} (to be called again after 3600 s)"
     );
     assert_eq!(world.seconds(), 0);
 }
 
 #[test]
-fn everything_has_an_end() {
+fn retries_end_after_three_minutes() {
     let world = World::new();
     world.api.fail(Kind::Read, ITEM, [Fault::AskToWait(503, 40); 100]);
     let outcome = world.publish(&document("one", MARCH));

@@ -1,4 +1,4 @@
-//! What the store shows after a write.
+//! Reading a value back after a write.
 
 use std::thread;
 use std::time::Duration;
@@ -17,7 +17,7 @@ fn after_the_first_read(world: &World, faults: &[Fault]) {
 }
 
 #[test]
-fn something_older_is_waited_out() {
+fn an_older_value_is_read_again_until_the_new_one_shows() {
     let world = World::new();
     world.given(&document("one", MARCH));
     after_the_first_read(&world, &[Fault::Stale; 10]);
@@ -26,7 +26,7 @@ fn something_older_is_waited_out() {
 }
 
 #[test]
-fn nothing_at_all_is_waited_out() {
+fn a_missing_value_is_read_again_until_it_shows() {
     let world = World::new();
     after_the_first_read(&world, &[Fault::Stale; 10]);
     assert_eq!(world.publish(&document("one", MARCH)), format!("written {NOW}"));
@@ -43,7 +43,7 @@ fn bodies_that_break_off_are_read_again() {
 }
 
 #[test]
-fn what_is_never_shown_is_not_announced() {
+fn a_write_that_never_shows_is_not_announced() {
     let world = World::new();
     world.given(&document("one", MARCH));
     after_the_first_read(&world, &[Fault::Stale; 14]);
@@ -58,13 +58,13 @@ fn what_is_never_shown_is_not_announced() {
 }
 
 #[test]
-fn what_cannot_be_read_back_is_not_announced() {
+fn a_write_that_cannot_be_read_back_is_not_announced() {
     let world = World::new();
     after_the_first_read(&world, &[Fault::Answer(503); 6]);
     assert_eq!(
         world.publish(&document("one", MARCH)),
         "environment/a was written, and the store does not show it: reading environment/a from the KV store: \
-         answered 503 Service Unavailable: {\"title\":\"as told\",\"status\":503}"
+         answered 503 Service Unavailable: {\"title\":\"injected\",\"status\":503}"
     );
     assert!(!world.api.story().iter().any(|line| line.starts_with("POST")), "nothing is announced");
 }

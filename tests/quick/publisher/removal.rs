@@ -20,7 +20,7 @@ fn a_removal_is_a_publication() {
     assert_eq!(
         (header.source_updated_at, header.source_hash, header.settings),
         (before.source_updated_at, before.source_hash, before.settings),
-        "what later decisions need is kept"
+        "the header keeps the data that later decisions need"
     );
     let story = world.api.story();
     assert_eq!(
@@ -35,7 +35,7 @@ fn a_removal_is_a_publication() {
 }
 
 #[test]
-fn what_is_removed_already_is_announced_again() {
+fn a_second_removal_is_announced_again() {
     let world = World::new();
     world.given(&document("one", MARCH));
     world.unpublish("a", false);
@@ -47,7 +47,7 @@ fn what_is_removed_already_is_announced_again() {
 }
 
 #[test]
-fn what_is_not_there_cannot_be_removed() {
+fn an_unknown_environment_cannot_be_removed() {
     let world = World::new();
     assert_eq!(world.unpublish("a", false), "environment `a` is not in the store");
     assert_eq!(world.api.stored(ITEM), None);
@@ -63,7 +63,7 @@ fn a_dry_run_removes_nothing() {
 }
 
 #[test]
-fn what_was_removed_can_be_published_again() {
+fn a_removed_environment_can_be_published_again() {
     let world = World::new();
     world.given(&document("one", MARCH));
     world.unpublish("a", false);

@@ -31,7 +31,7 @@ fn done(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn only_what_differs_is_written() {
+fn only_changed_records_are_written() {
     let world = World::new();
     assert_eq!(publish(&world, &json!(["ser.x", "ser.y"])), format!("written {NOW}; 2 keys"));
     assert_eq!(record(&world, "ser.x"), json!({ "environment": "a", "active": true, "expires_at": null }));
@@ -133,7 +133,7 @@ fn a_damaged_record_is_written_again() {
 }
 
 #[test]
-fn nobody_is_shown_a_key() {
+fn keys_appear_neither_in_messages_nor_in_the_store() {
     const KEY: &str = "ser.very-secret";
     let world = World::new();
     let sources = keys(&json!([KEY]));

@@ -1,5 +1,5 @@
-//! Two publishers at once, to the same environments, while a tenth of all calls fails in every way there is. What each
-//! got is compared with what the store took, in its order.
+//! Two publishers at once, to the same environments, while a tenth of all calls fails in all possible ways. The reports
+//! of each are compared with the writes of the store, in order.
 //!
 //! 500 publications each, spread over 20 environments; with `JACKSTAFF_TEST_FULL` 500 each to each of them.
 
@@ -51,7 +51,7 @@ fn two_publishers_and_a_tenth_of_the_calls_failing() {
     let api = fastly_api();
     let seed = 20_260_302;
     api.fail_at_random(Some((seed, FAULTS)));
-    // With any chance, one publication at least is not settled: 12 calls are 6 of one publisher's.
+    // With this probability, at least one publication has an unknown outcome: 12 calls are 6 of one publisher's.
     api.fail(Kind::Write, "environment/environment-7", [Fault::Answer(503); 12]);
     let changes = AtomicU64::new(0);
     let publications: Vec<Publication> = thread::scope(|scope| {
@@ -78,7 +78,7 @@ fn two_publishers_and_a_tenth_of_the_calls_failing() {
     problems.extend(history.ends_as_stored(&api));
     println!("{}", figures(&publications, &events, &tally));
     assert_eq!(problems, Vec::<String>::new());
-    // What was refused or failed was so now and then, or the test shows nothing.
+    // Some publications were refused and some failed, or the test proves nothing.
     for kind in ["written", "unchanged", "refused: older", "in doubt"] {
         assert!(tally.contains_key(kind), "{kind}: {tally:?}");
     }
@@ -145,10 +145,10 @@ fn figures(publications: &[Publication], events: &[Event], tally: &BTreeMap<&str
     let stored = events.iter().filter(|event| matches!(event, Event::Stored(_))).count();
     let mismatches =
         events.iter().filter(|event| matches!(event, Event::Called { status: Some(412), .. })).count();
-    let untold: usize = publications.iter().map(|publication| publication.report.after.len()).sum();
+    let unfinished: usize = publications.iter().map(|publication| publication.report.after.len()).sum();
     format!(
         "{} publications: {tally:?}; {calls} calls, {faults} of them faulty, {mismatches} mismatches, {stored} items \
-         stored, {untold} purges and announcements that failed for good",
+         stored, {unfinished} purges and announcements that failed for good",
         publications.len()
     )
 }

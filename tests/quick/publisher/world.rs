@@ -53,7 +53,7 @@ impl World {
         World { api: fastly_api(), clock: SimulatedClock::at(now) }
     }
 
-    /// Publishes, and says what came of it.
+    /// Publishes, and returns the outcome as text.
     pub(crate) fn publish(&self, document: &Value) -> String {
         self.publish_with(document, &[], &PublishOptions::default())
     }
@@ -73,7 +73,7 @@ impl World {
         outcome(&unpublish(&client, &EnvironmentKey::parse(key).unwrap(), dry_run))
     }
 
-    /// Publishes, and forgets that it was done.
+    /// Publishes, and clears the record of events.
     #[track_caller]
     pub(crate) fn given(&self, document: &Value) {
         let outcome = self.publish(document);
@@ -103,20 +103,17 @@ pub(crate) fn keys(manifest: &Value) -> Vec<ServerKeySource> {
 /// A bundle as another publisher may have written it.
 pub(crate) fn bundle_of(revision: u64, source_updated_at: Option<&str>) -> (Vec<u8>, String) {
     let label = Label {
-        revision: api::Revision(revision),
         source_updated_at: source_updated_at.map(Into::into),
         source_hash: "another".into(),
-        source: None,
-        replaced: Vec::new(),
         settings: "another".into(),
         switches: source(&document("x", "2026-01-01T00:00:00Z")).document.switches(),
-        tombstone: false,
+        ..Label::new(api::Revision(revision))
     };
     let (header, bytes) = bundle::write(&label, &[]).unwrap();
     (bytes, header.metadata())
 }
 
-/// A report in words: what was done, or why not; then what there is beside.
+/// A report as text: what was done, or the error; then the rest.
 pub(crate) fn outcome(report: &Report) -> String {
     let mut words = vec![match &report.environment {
         Ok(published) => {

@@ -1,4 +1,4 @@
-//! What is called, in which order; and other publishers.
+//! The calls of a publication, in order; and other publishers.
 
 use api::{EnvironmentKey, Secret};
 use publisher::{Client, PublishOptions, Report, Signals, Target, publish, unpublish};
@@ -44,7 +44,7 @@ fn a_later_publication_replaces_what_was_read() {
 }
 
 #[test]
-fn what_is_unchanged_is_purged_and_announced_again() {
+fn an_unchanged_environment_is_purged_and_announced_again() {
     let world = World::new();
     world.given(&document("one", MARCH));
     assert_eq!(world.publish(&document("one", MARCH)), format!("unchanged {NOW}"));
@@ -69,7 +69,7 @@ fn a_dry_run_only_reads() {
 }
 
 #[test]
-fn a_publisher_that_was_overtaken_decides_anew() {
+fn a_publisher_that_was_overtaken_decides_again() {
     let world = World::new();
     world.given(&document("one", MARCH));
     world.api.fail(Kind::Write, ITEM, [Fault::Overtaken]);
@@ -96,7 +96,8 @@ fn a_read_that_is_out_of_date_neither_goes_back_nor_overwrites() {
     let world = World::new();
     world.given(&document("one", MARCH));
     world.given(&document("two", "2026-03-01T12:00:00Z"));
-    // The first look shows `one`, which a document of March 1 may replace; the store has `two`, which it may not.
+    // The first read shows `one`, which a document of March 1 may replace. The store has `two`, which it may not
+    // replace.
     world.api.fail(Kind::Read, ITEM, [Fault::Stale]);
     assert_eq!(
         world.publish(&document("three", "2026-03-01T06:00:00Z")),
@@ -161,7 +162,7 @@ fn a_refusal_is_not_tried_again_and_a_redirection_not_followed() {
         answer(status);
         let expected = format!(
             "reading environment/a from the KV store: answered {status} {reason}: \
-             {{\"title\":\"as told\",\"status\":{status}}}"
+             {{\"title\":\"injected\",\"status\":{status}}}"
         );
         assert_eq!(world.publish(&document("one", MARCH)), expected);
         assert_eq!(world.api.story().len(), 1);
@@ -186,12 +187,12 @@ fn tokens_do_not_show() {
 }
 
 #[test]
-fn what_fails_afterwards_is_reported_and_the_rest_is_done() {
+fn a_failed_purge_or_announcement_is_reported_and_the_rest_is_done() {
     let world = World::new();
     world.api.fail(Kind::Purge, ITEM, [Fault::Answer(403)]);
     let outcome = world.publish(&document("one", MARCH));
     let expected = format!(
-        "written {NOW}; purging environment/a: answered 403 Forbidden: {{\"title\":\"as told\",\"status\":403}}"
+        "written {NOW}; purging environment/a: answered 403 Forbidden: {{\"title\":\"injected\",\"status\":403}}"
     );
     assert_eq!(outcome, expected);
     assert!(world.api.story().contains(&format!("announced a {NOW}")));

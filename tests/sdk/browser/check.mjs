@@ -231,7 +231,7 @@ async function withoutAnEdge() {
   const other = { ...gone, cacheFlags: false, environmentID: "another", defaultFlags };
   const { flags, rejected } = await page("start", other);
   checks.equal("a page's own flags without an edge", flags, { plain_on: [1, false, "own"] });
-  checks.equal("and the page is told", typeof rejected, "string");
+  checks.equal("and the page gets the error", typeof rejected, "string");
 }
 
 async function whatAPageMayRead() {

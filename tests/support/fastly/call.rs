@@ -1,4 +1,4 @@
-//! Calls as Fastly's REST API and the origin understand them; anything else about a call is wrong, and said so.
+//! The calls that Fastly's REST API and the origin accept. Every other call is refused with a reason.
 
 use bytes::Bytes;
 use hyper::Method;
@@ -75,7 +75,7 @@ impl Call {
     }
 }
 
-/// What callers have to bring.
+/// The names and tokens that callers must use.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expected {
     pub(crate) token: &'static str,
@@ -131,7 +131,7 @@ impl Expected {
                 }
                 announce(decoded(key)?, parts, &body)
             }
-            _ => wrong(404, "no such path; a key is one segment of it"),
+            _ => wrong(404, "no such path; a key is one component of it"),
         }
     }
 
@@ -217,18 +217,18 @@ fn announce(key: String, parts: &Parts, body: &Bytes) -> Result<Call, Wrong> {
     }
 }
 
-fn item_key(segment: &str) -> Result<String, Wrong> {
-    let key = decoded(segment)?;
+fn item_key(component: &str) -> Result<String, Wrong> {
+    let key = decoded(component)?;
     let allowed =
         !key.is_empty() && key.len() <= 1_024 && !key.contains(['\r', '\n', '#', ';', '?', '^', '|']);
     if allowed { Ok(key) } else { wrong(400, "no key looks like that") }
 }
 
-fn decoded(segment: &str) -> Result<String, Wrong> {
-    match percent_decode_str(segment).decode_utf8() {
+fn decoded(component: &str) -> Result<String, Wrong> {
+    match percent_decode_str(component).decode_utf8() {
         // Neither of our names has one; it would come from encoding twice.
         Ok(text) if !text.contains('%') => Ok(text.into_owned()),
-        _ => wrong(400, "a segment of the path is encoded wrongly"),
+        _ => wrong(400, "a component of the path is encoded wrongly"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The KV stores and caches of running edges, which get what is written and purged in its order.
+//! The KV stores and caches of running edges: writes and purges are copied to them in order.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
@@ -13,11 +13,11 @@ use ureq::http::request::Builder;
 use super::store::Stored;
 use crate::agent::agent;
 
-/// An edge that is not there yet, or is busy, is told again.
+/// A call to an edge that does not run yet, or is busy, is made again.
 const PAUSE: Duration = Duration::from_millis(50);
 const TRIES: usize = 100;
 
-/// What reaches edges.
+/// A write or a purge that is copied to edges.
 #[derive(Clone)]
 pub(crate) enum Copied {
     Write(Stored),
@@ -31,7 +31,7 @@ pub(crate) struct Edges {
 }
 
 struct Edge {
-    /// What is to reach it, and when it was made; none any more when all is over.
+    /// Writes and purges for it, each with its time; closed at the end.
     copies: Option<mpsc::Sender<(Instant, Copied)>>,
     worker: Option<JoinHandle<()>>,
 }
@@ -47,7 +47,7 @@ impl Edges {
                 let agent = agent();
                 for (at, copied) in made {
                     thread::sleep((at + delay).saturating_duration_since(Instant::now()));
-                    bring(&agent, url.trim_end_matches('/'), &copied, &is_over);
+                    copy_to(&agent, url.trim_end_matches('/'), &copied, &is_over);
                 }
             });
             Edge { copies: Some(copies), worker: Some(worker) }
@@ -59,7 +59,7 @@ impl Edges {
     pub(crate) fn copy(&self, copied: &Copied) {
         for edge in &self.edges {
             if let Some(copies) = &edge.copies {
-                // One whose worker has ended said why.
+                // A worker that has ended has printed the reason.
                 let _ = copies.send((Instant::now(), copied.clone()));
             }
         }
@@ -77,15 +77,15 @@ impl Drop for Edges {
 }
 
 #[track_caller]
-fn bring(agent: &Agent, edge: &str, copied: &Copied, is_over: &AtomicBool) {
+fn copy_to(agent: &Agent, edge: &str, copied: &Copied, is_over: &AtomicBool) {
     let (request, value) = match copied {
         Copied::Write(Stored { key, value, metadata, .. }) => {
-            let request = Request::put(format!("{edge}/resources/stores/kv/local/keys/{}", segment(key)));
+            let request = Request::put(format!("{edge}/resources/stores/kv/local/keys/{}", encoded(key)));
             let metadata = metadata.iter();
             (metadata.fold(request, |request, metadata| request.header("metadata", metadata)), value.as_ref())
         }
         Copied::Purge { key, soft } => {
-            let request = Request::post(format!("{edge}/service/local/purge/{}", segment(key)));
+            let request = Request::post(format!("{edge}/service/local/purge/{}", encoded(key)));
             let request = if *soft { request.header("fastly-soft-purge", "1") } else { request };
             (request, &b""[..])
         }
@@ -111,6 +111,6 @@ fn call(agent: &Agent, request: Builder, body: &[u8], is_over: &AtomicBool) {
     panic!("{} {}: {came_to}", request.method(), request.uri());
 }
 
-fn segment(key: &str) -> String {
+fn encoded(key: &str) -> String {
     utf8_percent_encode(key, NON_ALPHANUMERIC).to_string()
 }

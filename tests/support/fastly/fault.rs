@@ -1,4 +1,4 @@
-//! What goes wrong with calls: as told, or at random.
+//! Faults of calls: from a script, or at random.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub enum Fault {
     BreakOff,
     /// A read shows what was there before the last write.
     Stale,
-    /// Somebody else writes the same item again, just before.
+    /// Another publisher writes the same item just before.
     Overtaken,
 }
 
@@ -50,7 +50,7 @@ impl Faults {
         }
     }
 
-    /// What is wrong with the next call of a kind about a key.
+    /// The fault of the next call of a kind that concerns a key.
     pub(crate) fn next(&mut self, kind: Kind, key: &str) -> Option<Fault> {
         if let Some(script) = self.scripts.get_mut(&(kind, key.to_owned()))
             && !script.is_empty()

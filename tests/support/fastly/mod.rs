@@ -1,5 +1,5 @@
 //! A stand-in for Fastly's REST API (KV store and purge) and for the origin's `queue-change`: a server on a port of its
-//! own that takes no call with anything wrong about it, fails as told, and remembers in which order what happened.
+//! own that refuses every wrong call, fails by a script or at random, and records all events in order.
 
 mod call;
 mod edges;
@@ -24,7 +24,7 @@ use store::Store;
 
 use crate::server::{Server, server};
 
-/// What a caller has to bring, and nothing else.
+/// The only token, names and origin token that it accepts.
 pub const TOKEN: &str = "local-publisher";
 pub const STORE: &str = "store/1";
 pub const SERVICE: &str = "service-1";
@@ -62,7 +62,7 @@ pub struct FastlyApi {
 pub struct TooEarly {
     pub key: String,
     pub at: Instant,
-    /// Whoever wrote last was not told that it was done, so trying again was their right.
+    /// The last writer got no answer, so it may try again.
     pub is_in_doubt: bool,
 }
 
@@ -106,7 +106,7 @@ impl FastlyApi {
     }
 
     /// Calls fail at random with this probability, in all ways that there are; reproducible by the seed as far as
-    /// the order of calls is. None: they stop failing, as told or at random.
+    /// the order of calls is. None: all faults end, those of scripts too.
     pub fn fail_at_random(&self, at_random: Option<(u64, f64)>) {
         self.state().faults.at_random(at_random);
     }
@@ -167,7 +167,7 @@ impl FastlyApi {
         self.state().store.current(key).cloned()
     }
 
-    /// How many writes took place, whoever made them.
+    /// The number of writes of all publishers.
     pub fn writes(&self) -> u64 {
         self.state().store.writes
     }

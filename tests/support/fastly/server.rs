@@ -66,15 +66,15 @@ async fn answer(
 
 fn perform(call: Call, fault: Option<Fault>, state: &Mutex<State>) -> Result<Response<Reply>, Cut> {
     match fault {
-        Some(Fault::Answer(status)) => Ok(problem(status, "as told")),
+        Some(Fault::Answer(status)) => Ok(problem(status, "injected")),
         Some(Fault::AskToWait(status, seconds)) => {
-            let mut response = problem(status, "as told");
+            let mut response = problem(status, "injected");
             response.headers_mut().insert("retry-after", seconds.into());
             Ok(response)
         }
         Some(Fault::DoneButAnswer(status)) => {
             lock(state).perform_in_doubt(call);
-            Ok(problem(status, "as told"))
+            Ok(problem(status, "injected"))
         }
         Some(Fault::Cut | Fault::DoneLate(_)) => Err(Cut),
         Some(Fault::DoneButCut) => {
@@ -178,7 +178,7 @@ fn item(stored: &Stored) -> Response<Reply> {
 /// A refusal as Fastly words them.
 fn problem(status: u16, title: &str) -> Response<Reply> {
     let body = format!(r#"{{"title":"{title}","status":{status}}}"#);
-    // Whoever follows a redirection ends up nowhere.
+    // A client that follows a redirection reaches no server.
     let location = if (300..400).contains(&status) { Some("http://127.0.0.1:1/") } else { None };
     let response = Response::builder().status(status);
     let response = location.into_iter().fold(response, |response, to| response.header("location", to));

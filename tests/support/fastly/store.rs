@@ -42,7 +42,7 @@ pub(crate) struct Store {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Written {
     pub(crate) at: Instant,
-    /// Whoever wrote was not told that it was done.
+    /// The writer got no answer.
     pub(crate) is_in_doubt: bool,
 }
 
@@ -78,7 +78,7 @@ impl Store {
         (last.at.elapsed() < interval).then_some(*last)
     }
 
-    /// Whoever wrote an item last is not told so.
+    /// Marks the last write of an item as one whose writer got no answer.
     pub(crate) fn leave_in_doubt(&mut self, key: &str) {
         if let Some(last) = self.written.get_mut(key) {
             last.is_in_doubt = true;

@@ -56,10 +56,10 @@ fn calls_beyond_the_quota_are_refused_until_it_is_renewed() {
     let api = fastly_api();
     api.limit_calls(2, Duration::from_secs(3_600));
     let calls = [write(&api), purge(&api), purge(&api)];
-    let told = calls
+    let quotas = calls
         .each_ref()
         .map(|response| (response.status().as_u16(), header(response, "fastly-ratelimit-remaining")));
-    assert_eq!(told, [(200, 1), (200, 0), (429, 0)]);
+    assert_eq!(quotas, [(200, 1), (200, 0), (429, 0)]);
     let now = jiff::Timestamp::now().as_second();
     let reset = i64::try_from(header(&calls[2], "fastly-ratelimit-reset")).unwrap();
     assert!((now + 3_500..now + 3_700).contains(&reset), "{reset}, {now}");

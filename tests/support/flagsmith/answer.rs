@@ -55,8 +55,8 @@ pub(super) fn environment(state: &mut State, parts: &Parts) -> Result<(String, O
         let updated_at = state.environments[environment].current.updated_at;
         (environment.clone(), updated_at)
     });
-    let found = match &mut state.lies {
-        Some(lies) => lies.look_up(key, found).map(|(environment, at)| (environment, Some(at))),
+    let found = match &mut state.quirks {
+        Some(quirks) => quirks.look_up(key, found).map(|(environment, at)| (environment, Some(at))),
         None => found.map(|(environment, _)| (environment, None)),
     };
     match found {
@@ -106,9 +106,9 @@ pub(super) fn document(
             }
             if zips { gzip(&page.text) } else { page.text }
         }
-        (None, None) => match &mut state.lies {
-            Some(lies) if zips => gzip(&lies.made_up(&version.text)),
-            Some(lies) => lies.made_up(&version.text),
+        (None, None) => match &mut state.quirks {
+            Some(quirks) if zips => gzip(&quirks.with_new_uuids(&version.text)),
+            Some(quirks) => quirks.with_new_uuids(&version.text),
             None if zips => version.gzipped(),
             None => version.text.clone(),
         },

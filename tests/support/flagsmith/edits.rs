@@ -1,5 +1,6 @@
-//! What people change in a Flagsmith, each with whom it tells of it. As seen of a real one: `queue-change` tells of what
-//! moves the environment's time, webhooks of an environment of less, and of some changes nobody is told.
+//! The edits that people make in Flagsmith, and how each is signalled, as observed with a real one. `queue-change`
+//! signals edits that change the environment's `updated_at`, the webhooks of an environment fewer, and some edits are
+//! not signalled.
 
 use serde_json::{Value, json};
 
@@ -33,7 +34,7 @@ pub enum Edit {
     VersionPublished,
 }
 
-/// Whom a change tells of itself, and whether it moves the environment's time.
+/// How a change is signalled, and whether it changes the environment's `updated_at`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tells {
     pub(super) queue_change: bool,
@@ -43,7 +44,7 @@ pub(super) struct Tells {
 
 impl Tells {
     pub(super) const ALL: Tells = Tells { queue_change: true, webhook: true, time: true };
-    /// An override that moves no time.
+    /// An override: it does not change `updated_at`.
     pub(super) const WEBHOOK: Tells = Tells { queue_change: false, webhook: true, time: false };
     const QUEUE_CHANGE: Tells = Tells { queue_change: true, webhook: false, time: true };
     const NOBODY: Tells = Tells { queue_change: false, webhook: false, time: false };
@@ -184,7 +185,7 @@ impl Edit {
     }
 }
 
-/// Which edit of an environment was the last: one is told by the flags that its edge serves, whatever is edited.
+/// The number of the last edit of an environment, from the flags that an edge serves. Every kind of edit sets it.
 pub fn last_edit(flags: &Value) -> Option<u64> {
     let mut flags = flags.as_array()?.iter();
     flags.find(|flag| flag["feature"]["name"] == MARK)?["feature_state_value"].as_u64()

@@ -12,15 +12,15 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 use serde_json::{Value, json};
 
 use super::edits::Tells;
-use super::lies::Lies;
 use super::notify::Change;
+use super::quirks::Quirks;
 
 pub(super) struct Environment {
     pub(super) current: Version,
     pub(super) previous: Option<Version>,
     /// What is given in place of the document.
     pub(super) instead: Option<Bytes>,
-    /// Until then the previous version is shown, though who listens was told of the current one.
+    /// Until then the previous version is shown, although the current one was signalled already.
     pub(super) shows_from: Instant,
 }
 
@@ -55,11 +55,12 @@ impl Environment {
         self.previous.as_ref().filter(|_| is_late).unwrap_or(&self.current)
     }
 
-    /// Changes the document, and its time, if the change moves it. One who lies says when that was and shows it late.
+    /// Changes the document, and its time, if the change does so. With quirks, the time may be earlier, and the change
+    /// shows late.
     pub(super) fn edit(
         &mut self,
         tells: Tells,
-        lies: Option<&mut Lies>,
+        quirks: Option<&mut Quirks>,
         edit: impl FnOnce(&mut Value),
     ) -> Change {
         let before = self.document();
@@ -67,15 +68,15 @@ impl Environment {
         edit(&mut document);
         let now = Timestamp::now();
         let before_that = self.current.updated_at;
-        let updated_at = match lies {
+        let updated_at = match quirks {
             _ if !tells.time => before_that,
             // Two changes have two times, as in a database.
             None => now.max(before_that + SignedDuration::from_micros(1)),
-            Some(lies) => {
+            Some(quirks) => {
                 if tells.webhook {
-                    self.shows_from = Instant::now() + lies.lateness();
+                    self.shows_from = Instant::now() + quirks.lateness();
                 }
-                lies.time(now)
+                quirks.time(now)
             }
         };
         let change = Change::between(&before, &document, updated_at, tells);
@@ -96,8 +97,8 @@ impl Version {
         self.gzipped.get_or_init(|| gzip(&self.text)).clone()
     }
 
-    /// The page that a token names, or the first, with so many identity overrides. As at the Edge API, each page repeats
-    /// all but those.
+    /// The page that a token names, or the first, with so many identity overrides. As at the Edge API, each page
+    /// repeats all but those.
     pub(super) fn page(&self, overrides: usize, token: Option<&str>) -> Page {
         let mut document: Value = serde_json::from_slice(&self.text).unwrap();
         let all = document["identity_overrides"].as_array().cloned().unwrap_or_default();

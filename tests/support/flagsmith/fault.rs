@@ -1,4 +1,4 @@
-//! What goes wrong with questions for documents: as told, or at random.
+//! Faults of requests for documents: from a script, or at random.
 
 use std::collections::BTreeMap;
 
@@ -74,7 +74,7 @@ impl Faults {
         }
         // One that always fails is away: it answers nothing that could be taken for a document.
         let faults = if *share < 1.0 { &AT_RANDOM[..] } else { &AT_RANDOM[..AWAY] };
-        // Whoever is not answered waits for long.
+        // A client without an answer waits for long.
         if rng.u8(..) < 4 {
             return Some(Fault::Silent);
         }

@@ -1,18 +1,18 @@
-//! A stand-in for Flagsmith: its API as far as environment documents go, its environments' webhooks and the `queue-change`
-//! calls of its core. A server on a port of its own, edited from outside as people edit flags in Flagsmith, that fails as
-//! told and counts what it was asked.
+//! A stand-in for Flagsmith: its API as far as environment documents go, its environments' webhooks and the
+//! `queue-change` calls of its core. A server on a port of its own that tests edit as people edit flags in Flagsmith.
+//! It fails by a script or at random, and counts its requests.
 
 mod answer;
 mod edits;
 mod environment;
 mod fault;
-mod lies;
 mod notify;
+mod quirks;
 mod serve;
 
 pub use edits::{Edit, editable, last_edit};
 pub use fault::Fault;
-pub use notify::{Notify, Told};
+pub use notify::{Notify, SignalCalls};
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,8 +25,8 @@ use crate::server::{Server, server};
 use edits::Tells;
 use environment::Environment;
 use fault::Faults;
-use lies::Lies;
 use notify::Change;
+use quirks::Quirks;
 
 /// A server that stands in for Flagsmith's.
 pub struct Flagsmith {
@@ -35,7 +35,7 @@ pub struct Flagsmith {
     changes: mpsc::UnboundedSender<Change>,
 }
 
-/// What it was asked, by what came of it, and whom it told.
+/// Its requests by outcome, and its own calls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Documents that were given whole, or their pages.
@@ -43,10 +43,10 @@ pub struct Counts {
     pub not_modified: u64,
     /// Wrong keys, paths and methods.
     pub refused: u64,
-    /// Questions that something was wrong with on purpose.
+    /// Requests that failed on purpose.
     pub struck: u64,
-    pub webhooks: Told,
-    pub queue_changes: Told,
+    pub webhooks: SignalCalls,
+    pub queue_changes: SignalCalls,
 }
 
 #[derive(Default)]
@@ -58,8 +58,8 @@ struct State {
     /// Identity overrides on a page.
     page: Option<usize>,
     faults: Faults,
-    /// None: all that it says is so.
-    lies: Option<Lies>,
+    /// None: all answers are up to date.
+    quirks: Option<Quirks>,
     notify: Notify,
     counts: Counts,
 }
@@ -110,7 +110,7 @@ impl Flagsmith {
         });
     }
 
-    /// Changes a document: what listens to this is told.
+    /// Changes a document, and signals the change.
     #[track_caller]
     pub fn edit(&self, key: &str, edit: impl FnOnce(&mut Value)) {
         self.change(key, Tells::ALL, edit);
@@ -122,9 +122,9 @@ impl Flagsmith {
         self.change(key, kind.tells(), |document| kind.make(document, n));
     }
 
-    /// From now on, it lies as real ones do; reproducible by the seed as far as the order of questions is.
-    pub fn lie(&self, seed: u64) {
-        self.state().lies = Some(Lies::new(seed));
+    /// From now on, it has the quirks of real ones; reproducible by the seed as far as the order of requests is.
+    pub fn add_quirks(&self, seed: u64) {
+        self.state().quirks = Some(Quirks::new(seed));
     }
 
     /// Deletes a server-side key.
@@ -145,8 +145,8 @@ impl Flagsmith {
     fn change(&self, key: &str, tells: Tells, edit: impl FnOnce(&mut Value)) {
         let state = &mut *self.state();
         let environment = state.environments.get_mut(key).unwrap_or_else(|| panic!("no environment {key}"));
-        let change = environment.edit(tells, state.lies.as_mut(), edit);
-        // Unless it lies, nobody is told of a change before it can be seen; the lock is held until then.
+        let change = environment.edit(tells, state.quirks.as_mut(), edit);
+        // Without quirks, no change is signalled before it shows; the lock is held until then.
         self.changes.send(change).unwrap();
     }
 
@@ -162,7 +162,7 @@ impl Flagsmith {
         self.state().page = overrides;
     }
 
-    /// Who is told of changes from now on.
+    /// How changes are signalled from now on.
     pub fn notify(&self, notify: Notify) {
         self.state().notify = notify;
     }
@@ -173,7 +173,7 @@ impl Flagsmith {
     }
 
     /// Questions fail at random with this probability, in all ways that there are; reproducible by the seed as far as
-    /// the order of questions is. None: they stop failing, as told or at random.
+    /// the order of requests is. None: all faults end, those of scripts too.
     pub fn fail_at_random(&self, at_random: Option<(u64, f64)>) {
         self.state().faults.at_random(at_random);
     }

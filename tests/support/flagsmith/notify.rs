@@ -1,4 +1,5 @@
-//! Whom the stand-in tells of changes: an environment's webhook, and a server of change signals, as Flagsmith's core does.
+//! How the stand-in signals changes: by an environment's webhook, and to a server of change signals, as Flagsmith's
+//! core does.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,26 +24,26 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Pauses before a call that failed is made again; after the last it is never made.
 const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(2)];
 
-/// Who is told of changes.
+/// Where changes are signalled.
 #[derive(Debug, Clone, Default)]
 pub struct Notify {
     /// The URL of a webhook, and its secret.
     pub webhook: Option<(String, String)>,
     /// The base of a server of change signals, and its token.
     pub queue_change: Option<(String, String)>,
-    /// The share of changes of which nobody is told.
+    /// The share of changes that are not signalled.
     pub lost: f64,
 }
 
 /// How calls of a kind went.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct SignalCalls {
     pub calls: u64,
     /// Those that were answered with success.
     pub accepted: u64,
 }
 
-/// A change, as far as somebody is told of it.
+/// A change as it is signalled.
 pub(super) struct Change {
     key: String,
     updated_at: Timestamp,
@@ -91,7 +92,7 @@ enum Kind {
 }
 
 impl Kind {
-    fn told(self, state: &mut State) -> &mut Told {
+    fn calls(self, state: &mut State) -> &mut SignalCalls {
         match self {
             Kind::Webhook => &mut state.counts.webhooks,
             Kind::QueueChange => &mut state.counts.queue_changes,
@@ -99,8 +100,8 @@ impl Kind {
     }
 }
 
-/// Begins to tell whoever is to be told.
-pub(super) fn tell(change: &Change, state: &Arc<Mutex<State>>) {
+/// Starts the calls that signal a change.
+pub(super) fn signal(change: &Change, state: &Arc<Mutex<State>>) {
     let Notify { webhook, queue_change, lost } = lock(state).notify.clone();
     if fastrand::f64() < lost {
         return;
@@ -137,9 +138,9 @@ async fn deliver(
         let accepted = matches!(answered, Ok(Ok(200..=299)));
         {
             let mut state = lock(&state);
-            let told = kind.told(&mut state);
-            told.calls += 1;
-            told.accepted += u64::from(accepted);
+            let calls = kind.calls(&mut state);
+            calls.calls += 1;
+            calls.accepted += u64::from(accepted);
         }
         match pauses.next().filter(|_| !accepted) {
             Some(pause) => sleep(pause).await,

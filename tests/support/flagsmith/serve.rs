@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use super::notify::{Change, tell};
+use super::notify::{Change, signal};
 use super::{Fault, State, answer, lock};
 use crate::server::{Cut, serve};
 
@@ -29,7 +29,7 @@ pub(super) async fn accept(
                 let state = Arc::clone(&state);
                 tokio::spawn(serve(stream, move |request| reply(request, Arc::clone(&state))));
             }
-            Some(change) = changed.recv() => tell(&change, &state),
+            Some(change) = changed.recv() => signal(&change, &state),
             else => return,
         }
     }

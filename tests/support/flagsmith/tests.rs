@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::Response;
 
-use super::{Fault, Flagsmith, Notify, Told, flagsmith, notify};
+use super::{Fault, Flagsmith, Notify, SignalCalls, flagsmith, notify};
 use crate::fixtures;
 use crate::server::{Server, server};
 
@@ -197,8 +197,8 @@ fn faults_come_in_their_order_and_then_all_is_well() {
     assert_eq!(ask(), Some((200, false, Some(json!(1)))));
 }
 
-/// Somebody who is told: answers 503 first, and 200 from then on, and passes on what came.
-fn told() -> (Server, std::sync::mpsc::Receiver<String>) {
+/// A server for calls of Flagsmith: answers 503 first, then 200, and passes the calls on.
+fn called() -> (Server, std::sync::mpsc::Receiver<String>) {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let (send, received) = std::sync::mpsc::channel();
     let server = server(move |listener: tokio::net::TcpListener| async move {
@@ -221,10 +221,10 @@ fn told() -> (Server, std::sync::mpsc::Receiver<String>) {
 }
 
 #[test]
-fn who_is_to_be_told_is_told_until_they_have_heard() {
+fn signals_are_repeated_until_they_are_accepted() {
     let flagsmith = with_small();
-    let (hook, hooked) = told();
-    let (queue, queued) = told();
+    let (hook, hooked) = called();
+    let (queue, queued) = called();
     flagsmith.notify(Notify {
         webhook: Some((format!("{}/webhooks/flagsmith", hook.url()), "secret".into())),
         queue_change: Some((queue.url(), "token".into())),
@@ -259,7 +259,7 @@ fn who_is_to_be_told_is_told_until_they_have_heard() {
     }
     crate::eventually("both are counted", SOON, || {
         let counts = flagsmith.counts();
-        let twice = Told { calls: 2, accepted: 1 };
+        let twice = SignalCalls { calls: 2, accepted: 1 };
         ((counts.webhooks, counts.queue_changes) == (twice, twice)).then_some(())
     });
 }

@@ -1,5 +1,5 @@
-//! A proxy that stands between an edge and its origin, forwards what is said or does to it what networks do, and counts.
-//! It speaks HTTP on both sides, so that it can also do what only somebody who understands the stream could.
+//! A proxy between an edge and its origin that forwards streams, disturbs them as networks do, and counts. It speaks
+//! HTTP on both sides, so that it can also drop single events of a stream.
 
 mod count;
 mod pump;
@@ -24,7 +24,7 @@ pub enum Mode {
     Refuse,
     /// Connections stay open, and nothing is forwarded: what was said meanwhile comes later.
     Stall,
-    /// Requests are taken, and nobody ever answers.
+    /// Requests are accepted and never answered.
     HalfOpen,
     /// So many bytes at a time, with pauses between.
     Slow {

@@ -55,7 +55,7 @@ pub(super) async fn pump(
     loop {
         let way = ways.borrow_and_update().to(path);
         if way.cuts > cuts {
-            // Whoever does not listen any more is not cut off.
+            // A client that has left is not cut off.
             let _ = to.send(Err(Cut)).await;
             return;
         }

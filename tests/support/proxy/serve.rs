@@ -46,7 +46,7 @@ async fn connection(stream: TcpStream, mut shared: Shared) {
     let service = service_fn(move |request| Box::pin(answer(request, of_requests.clone())));
     let mut connection = server::Builder::new().serve_connection(TokioIo::new(stream), service);
     let broken = tokio::select! {
-        // What breaks in the middle is to look broken to whoever asked.
+        // A body that breaks upstream breaks for the client too.
         served = poll_fn(|context| connection.poll_without_shutdown(context)) => served.is_err(),
         _ = shared.ways.wait_for(|ways| ways.all.cuts > cuts) => true,
     };
@@ -55,7 +55,7 @@ async fn connection(stream: TcpStream, mut shared: Shared) {
     }
 }
 
-/// Closes a connection in the rudest way as soon as it is dropped.
+/// Makes a connection end with a reset when it is dropped.
 fn reset(stream: &TcpStream) {
     let _ = stream.set_zero_linger();
 }

@@ -38,8 +38,7 @@ impl Client {
         let mut retry = RETRY;
         loop {
             let tried = Instant::now();
-            let connection =
-                Connection { tried, opened: None, segment: None, heard: Vec::new(), ended: None };
+            let connection = Connection { tried, opened: None, part: None, heard: Vec::new(), ended: None };
             lock(&self.history).connections.push(connection);
             let end = match timeout(PATIENCE, self.connect()).await {
                 Ok(Ok(body)) => self.read(body, &mut retry).await,
@@ -72,11 +71,11 @@ impl Client {
         if response.status() != 200 {
             return Err(End::Refused(response.status().as_u16()));
         }
-        let segment = response.headers().get("jackstaff-stream");
-        let segment = segment.and_then(|segment| segment.to_str().ok()).map(str::to_owned);
+        let part = response.headers().get("jackstaff-stream");
+        let part = part.and_then(|part| part.to_str().ok()).map(str::to_owned);
         self.record(|connection| {
             connection.opened = Some(Instant::now());
-            connection.segment = segment;
+            connection.part = part;
         });
         Ok(response.into_body())
     }
@@ -87,8 +86,8 @@ impl Client {
             let at = Instant::now();
             let Ok(frame) = frame else { return End::Broken };
             let Ok(data) = frame.into_data() else { continue };
-            if let Some(told) = told_retry(&data) {
-                *retry = told;
+            if let Some(pause) = retry_of(&data) {
+                *retry = pause;
             }
             for signal in reader.read(&data) {
                 self.hear(Heard { at, revision: signal.revision.0 });
@@ -100,11 +99,11 @@ impl Client {
     fn hear(&self, heard: Heard) {
         let before = lock(&self.history).latest();
         self.record(|connection| connection.heard.push(heard));
-        // As SDKs do: for what they know already they ask nobody.
+        // As SDKs do: they fetch nothing for a revision that they know.
         if before.is_none_or(|before| heard.revision > before)
             && let Some(pool) = &self.refetch
         {
-            pool.ask(Job { told: heard.revision, history: Arc::clone(&self.history) });
+            pool.ask(Job { signalled: heard.revision, history: Arc::clone(&self.history) });
         }
     }
 
@@ -116,7 +115,7 @@ impl Client {
 }
 
 /// The pause that a stream asks for. It is written in one piece, so nothing has to be put together.
-fn told_retry(data: &[u8]) -> Option<Duration> {
+fn retry_of(data: &[u8]) -> Option<Duration> {
     let text = std::str::from_utf8(data).ok()?;
     let value = text.lines().find_map(|line| line.strip_prefix("retry:"))?;
     Some(Duration::from_millis(value.trim().parse().ok()?))

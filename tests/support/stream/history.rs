@@ -1,4 +1,4 @@
-//! What one client heard, in the order in which it did.
+//! The events that one client received, in order.
 
 use std::time::Instant;
 
@@ -17,14 +17,14 @@ pub struct Connection {
     pub tried: Instant,
     /// When it was answered with a stream.
     pub opened: Option<Instant>,
-    /// The header `jackstaff-stream`: how the client was joined to a segment, and to which.
-    pub segment: Option<String>,
+    /// The header `jackstaff-stream`: how the client was joined to a part, and to which.
+    pub part: Option<String>,
     pub heard: Vec<Heard>,
     /// None as long as it is open.
     pub ended: Option<(Instant, End)>,
 }
 
-/// A revision that a client was told of.
+/// A revision that a client received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heard {
     pub at: Instant,
@@ -44,10 +44,10 @@ pub enum End {
     Unreached,
 }
 
-/// What a client found when it asked for the flags, having heard of a revision.
+/// The result of a request for the flags, made after a revision was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refetch {
-    pub told: u64,
+    pub signalled: u64,
     pub at: Instant,
     pub answered: Instant,
     /// The answer's labels, or what was there in place of them.
@@ -77,10 +77,10 @@ impl History {
         self.connections.last().is_some_and(Connection::is_open)
     }
 
-    /// How it was joined to the segment that it listens to: `leader`, `follower`, `alone` or `silent`.
+    /// How it was joined to the part that it listens to: `leader`, `follower`, `alone` or `silent`.
     pub fn role(&self) -> &str {
-        let segment = self.connections.last().and_then(|connection| connection.segment.as_deref());
-        segment.and_then(|segment| segment.split_whitespace().next()).unwrap_or_default()
+        let part = self.connections.last().and_then(|connection| connection.part.as_deref());
+        part.and_then(|part| part.split_whitespace().next()).unwrap_or_default()
     }
 
     /// How often it connected again.

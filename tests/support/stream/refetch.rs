@@ -15,9 +15,9 @@ use tokio::sync::{mpsc, watch};
 use super::clients::lock;
 use super::history::{Found, History, Refetch};
 
-/// What is to be asked, and who is to know.
+/// A request for flags, and the history that its answer belongs to.
 pub(super) struct Job {
-    pub(super) told: u64,
+    pub(super) signalled: u64,
     pub(super) history: Arc<Mutex<History>>,
 }
 
@@ -50,7 +50,7 @@ impl Pool {
 
     pub(super) fn ask(&self, job: Job) {
         self.pending.send_modify(|pending| *pending += 1);
-        // Without anybody who takes it, all is over.
+        // Without a worker, the test is over.
         let _ = self.jobs.send(job);
     }
 }
@@ -67,7 +67,12 @@ async fn work(
         let Some(job) = next else { return };
         let at = Instant::now();
         let found = ask(&mut kept, &authority, &key).await;
-        lock(&job.history).refetches.push(Refetch { told: job.told, at, answered: Instant::now(), found });
+        lock(&job.history).refetches.push(Refetch {
+            signalled: job.signalled,
+            at,
+            answered: Instant::now(),
+            found,
+        });
         pending.send_modify(|pending| *pending -= 1);
     }
 }

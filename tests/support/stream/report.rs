@@ -1,4 +1,4 @@
-//! What can be said of changes, and of what clients heard of them.
+//! A report on changes and on the events that clients received.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use super::change::Change;
 use super::history::{Connection, End, History, Refetch};
 
-/// How long a connection may take to come back to what its client knew before. A client that joins a segment late reads
-/// it from its beginning, which lies before what it heard last; all of that is there at once.
+/// How long a connection may take to come back to what its client knew before. A client that joins a part late reads
+/// it from its beginning, which may be older than the last event that it received; all of that comes at once.
 const CATCH_UP: Duration = Duration::from_secs(1);
 
-/// Findings of each kind that are told one by one.
+/// The number of findings of each kind that are shown one by one.
 const EXAMPLES: usize = 5;
 
-/// What is the matter with a client, in words.
+/// Failures of clients, as text.
 type Findings = Vec<String>;
 
 #[derive(Debug, Clone, Default)]
@@ -40,7 +40,7 @@ pub struct Report {
     /// A connection that stayed lower than what its client had heard on an earlier one.
     pub behind: Findings,
     pub refetches: usize,
-    /// A refetch that showed an older revision than the one that was told.
+    /// A refetch that showed an older revision than the signalled one.
     pub stale: Findings,
     /// A refetch without an answer, or with another than flags.
     pub failed: Findings,
@@ -116,12 +116,12 @@ impl Report {
         now: Instant,
     ) -> Option<Instant> {
         let deadline = change.announced.map_or(change.stored, |announced| announced.sent) + within;
-        let told = |connection: &Connection| {
+        let first_known = |connection: &Connection| {
             let mut heard = connection.heard.iter();
             heard.find(|heard| heard.revision >= change.revision).map(|heard| heard.at)
         };
         let mut connections = history.connections.iter();
-        let first = connections.find_map(|connection| Some((connection, told(connection)?)));
+        let first = connections.find_map(|connection| Some((connection, first_known(connection)?)));
         let Some((connection, at)) = first.filter(|(_, at)| *at <= deadline) else {
             if history.left.unwrap_or(now) > deadline {
                 let late = first.map(|(_, at)| at.saturating_duration_since(change.begun));
@@ -175,8 +175,8 @@ impl Report {
         self.reconnects += history.reconnects();
         self.most_reconnects = self.most_reconnects.max(history.reconnects());
         for connection in &history.connections {
-            if let Some(segment) = &connection.segment {
-                let role = segment.split_whitespace().next().unwrap_or_default();
+            if let Some(part) = &connection.part {
+                let role = part.split_whitespace().next().unwrap_or_default();
                 *self.roles.entry(role.to_owned()).or_default() += 1;
             }
             let end = match &connection.ended {
@@ -195,9 +195,9 @@ impl Report {
         for refetch in &history.refetches {
             match &refetch.found {
                 Err(error) => self.failed.push(format!("client {client}: {error}")),
-                Ok(found) if found.revision < refetch.told => self.stale.push(format!(
-                    "client {client}: told of {}, found {} ({})",
-                    refetch.told, found.revision, found.source
+                Ok(found) if found.revision < refetch.signalled => self.stale.push(format!(
+                    "client {client}: found {} ({}) after {} was signalled",
+                    found.revision, found.source, refetch.signalled
                 )),
                 Ok(_) => {}
             }

@@ -1,4 +1,4 @@
-//! A server of event streams that follows a script, for the tests of what listens to them and of what lies between.
+//! A server of event streams that follows a script, for the tests of clients and of the proxy.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ async fn accept(listener: TcpListener, scripts: Vec<Vec<Step>>, flags: u64) {
         let script = path.ends_with("/stream").then(|| Arc::clone(&scripts[streams.min(scripts.len() - 1)]));
         streams += usize::from(script.is_some());
         tokio::spawn(async move {
-            // Whoever listens may go at any time.
+            // A client may leave at any time.
             let _ = match script {
                 Some(script) => play(stream, &script).await,
                 None => answer_flags(stream, flags).await,

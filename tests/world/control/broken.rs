@@ -11,7 +11,7 @@ use tests::machine::beside_others;
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// How a document breaks: its text then, and what is to be said of it.
+/// How a document breaks: its text then, and the expected message.
 type Break = (fn(Value) -> String, &'static str);
 
 const BREAKS: [Break; 6] = [
@@ -51,7 +51,7 @@ fn with_operator(mut document: Value, operator: &Value) -> Value {
 }
 
 #[test]
-fn a_document_that_breaks_is_named_stops_no_other_and_stays_served_as_it_was() {
+fn a_broken_document_is_reported_and_its_last_good_version_stays_served() {
     let Some(tools) = tools() else { return };
     let _machine = beside_others();
     let whole = BREAKS.len();
@@ -88,8 +88,8 @@ fn a_document_that_breaks_is_named_stops_no_other_and_stays_served_as_it_was() {
 
     for environment in 0..whole {
         stack.flagsmith.serve_instead(&key(environment), None);
-        stack.edit(environment, &json!("mended"));
-        stack.wait_until_served(environment, &json!("mended"), SOON);
+        stack.edit(environment, &json!("repaired"));
+        stack.wait_until_served(environment, &json!("repaired"), SOON);
     }
     eventually("nothing is broken any more", SOON, || {
         (stack.status()["troubles"] == json!([])).then_some(())
@@ -98,7 +98,7 @@ fn a_document_that_breaks_is_named_stops_no_other_and_stays_served_as_it_was() {
 
 /// A condition with an unknown operator never matches; the rest of the document is sound.
 #[test]
-fn where_operators_that_are_not_known_are_published_all_else_is_served() {
+fn a_document_with_an_unknown_operator_is_published_if_that_is_allowed() {
     let Some(tools) = tools() else { return };
     let _machine = beside_others();
     let arguments = &["--unknown-operators", "publish"];
@@ -109,11 +109,11 @@ fn where_operators_that_are_not_known_are_published_all_else_is_served() {
     assert!(line.contains(&key(0)) && line.contains("odd"), "{line}");
     let trouble = eventually("it is in the status", SOON, || trouble(&stack, &key(0)));
     assert!(trouble.contains("RESEMBLES"), "{trouble}");
-    stack.flagsmith.set(&key(0), FEATURE, &json!("served all the same"));
-    stack.wait_until_served(0, &json!("served all the same"), SOON);
+    stack.flagsmith.set(&key(0), FEATURE, &json!("published"));
+    stack.wait_until_served(0, &json!("published"), SOON);
 }
 
-/// What the status says is wrong with the document of an environment.
+/// The error that the status shows for an environment.
 fn trouble(stack: &Stack, key: &str) -> Option<String> {
     let status = stack.status();
     let troubles = status["troubles"].as_array()?;
@@ -122,13 +122,14 @@ fn trouble(stack: &Stack, key: &str) -> Option<String> {
     troubles.iter().find(of_this)?["why"].as_str().map(str::to_owned)
 }
 
-/// What the status says of an environment.
+/// The status of an environment.
 fn of<'a>(status: &'a Value, key: &str) -> &'a Value {
     let environments = status["environments"].as_array().unwrap();
     environments.iter().find(|environment| environment["key"] == key).unwrap()
 }
 
-/// A replica of Flagsmith's database may lag behind: as long as not every answer says so, it is not believed.
+/// A replica of Flagsmith's database may lag. A document that is older than the published one is not published until it
+/// was received several times.
 #[test]
 fn a_document_from_before_the_last_edit_is_not_published() {
     let Some(tools) = tools() else { return };

@@ -1,4 +1,4 @@
-//! Calls to Fastly's API, and what they were for.
+//! Calls to Fastly's API, counted by purpose.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,17 +9,17 @@ use tests::fastly::Event;
 /// How many calls there were, each counted once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Calls {
-    /// Writes that took place.
+    /// Successful writes.
     pub(crate) published: usize,
-    /// Those that a change needs when nothing fails: the write, looks whether it is there, the purge.
+    /// Calls that a change needs when nothing fails: the write, reads that check it, the purge.
     needed: usize,
-    /// Those that failed, and looks at what became of a write that did.
+    /// Calls that failed, and reads that check the outcome of a failed write.
     pub(crate) for_faults: usize,
-    /// Looks and purges of what was not written since: when a program starts, and now and then.
+    /// Reads and purges without a write: when a program starts, and from time to time.
     pub(crate) without_change: usize,
 }
 
-/// What happened to an item last.
+/// The last event of an item.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Item {
     Settled,
@@ -28,8 +28,8 @@ enum Item {
 }
 
 impl Calls {
-    /// Counts what happened. A program that publishes was killed when there had been so many events, `before` of which
-    /// are left out here: what it had begun is not finished by another.
+    /// Counts events. `kills` are the numbers of events after which the publishing program was killed; `before` of the
+    /// events are left out here. The next program does not finish the work of a killed one.
     pub(crate) fn count(events: &[Event], kills: &[usize], before: usize) -> Calls {
         let kills: BTreeSet<usize> = kills.iter().map(|kill| kill - before).collect();
         let mut items: BTreeMap<String, Item> = BTreeMap::new();
@@ -41,7 +41,7 @@ impl Calls {
             match event {
                 Event::Called { method, target, status, fault } if !target.starts_with("/sse/") => {
                     let item = items.entry(item(target)).or_insert(Item::Settled);
-                    // An item that is not there yet is an answer.
+                    // That an item does not exist yet is a successful answer.
                     let is_well =
                         fault.is_none() && status.is_some_and(|status| status == 200 || status == 404);
                     calls.add(method, item, is_well);
@@ -77,7 +77,7 @@ impl Calls {
         *kind += 1;
     }
 
-    /// Zero without any change.
+    /// Zero if there was no change.
     #[expect(clippy::cast_precision_loss, reason = "numbers of this size are exact")]
     pub(crate) fn for_each_change(self) -> f64 {
         self.needed as f64 / self.published.max(1) as f64
@@ -96,9 +96,9 @@ impl fmt::Display for Calls {
     }
 }
 
-/// What a call is about.
+/// The item that a call concerns.
 fn item(target: &str) -> String {
     let path = target.split('?').next().unwrap_or_default();
-    let segment = path.rsplit('/').next().unwrap_or_default();
-    percent_decode_str(segment).decode_utf8_lossy().into_owned()
+    let name = path.rsplit('/').next().unwrap_or_default();
+    percent_decode_str(name).decode_utf8_lossy().into_owned()
 }

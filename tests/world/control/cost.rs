@@ -1,4 +1,4 @@
-//! What changes cost when nothing fails: calls to Fastly's API, of which an account has about a thousand an hour.
+//! The calls to Fastly's API that changes cost when nothing fails. An account has about a thousand an hour.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,7 +24,8 @@ fn without_faults() -> Option<Stack> {
     Some(stack)
 }
 
-/// Edits at random, several of them within the second in which only one can be written, and waits until the last are served.
+/// Makes random edits, several of them within the second in which only one write is allowed, and waits until the last
+/// are served.
 fn edit(stack: &Stack, changes: usize, within: Duration) {
     let mut rng = Rng::with_seed(7);
     let mut edited = [None; ENVIRONMENTS];
@@ -52,7 +53,7 @@ fn a_change_costs_three_calls_and_a_start_three_for_each_environment() {
     say(&format!("{CHANGES} changes when nothing fails: {calls}"));
     assert!(calls.published >= ENVIRONMENTS && calls.for_each_change() <= 3.0, "{calls}");
     assert_eq!(calls.for_faults, 0, "{calls}");
-    // The store is looked at now and then.
+    // The publisher reads the store from time to time.
     assert!(calls.without_change <= 3, "{calls}");
 
     stack.kill_serve();
@@ -66,11 +67,11 @@ fn a_change_costs_three_calls_and_a_start_three_for_each_environment() {
 }
 
 #[test]
-fn a_quota_that_runs_out_is_spread_over_what_is_left_of_its_time() {
+fn the_rest_of_a_quota_is_spread_over_the_rest_of_its_time() {
     let _machine = beside_others();
     let Some(stack) = without_faults() else { return };
     let before = stack.api.events().len();
-    // Ten changes' worth.
+    // Enough calls for ten changes.
     stack.api.limit_calls(30, Duration::from_secs(10));
     let begun = Instant::now();
     edit(&stack, CHANGES, Duration::from_secs(90));

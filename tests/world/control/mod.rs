@@ -1,11 +1,11 @@
-//! The way of a change from Flagsmith to apps, all of it: a stand-in for Flagsmith, `jackstaff serve`, three edges, and
-//! those who listen and read.
+//! The whole path of a change from Flagsmith to apps: a stand-in for Flagsmith, `jackstaff serve`, three edges, and
+//! clients that listen and read.
 
 mod broken;
 mod calls;
-mod chaos;
 mod cost;
-mod lies;
+mod end_to_end;
 mod publishers;
+mod quirks;
+mod random_faults;
 mod reads;
-mod rehearsal;

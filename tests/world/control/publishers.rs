@@ -16,9 +16,9 @@ const ENVIRONMENTS: usize = 5;
 const CHANGES: usize = 60;
 const SOON: Duration = Duration::from_secs(30);
 
-/// Each edit is written once, by one or the other, and neither writes again what the other wrote.
+/// Each edit is written once, by one of the two, and the other does not write it again.
 #[test]
-fn two_that_publish_the_same_lose_nothing_and_do_not_fight() {
+fn two_publishers_lose_no_edit_and_write_none_twice() {
     let Some(tools) = tools() else { return };
     let _machine = beside_others();
     let stack = stack(
@@ -41,7 +41,7 @@ fn two_that_publish_the_same_lose_nothing_and_do_not_fight() {
         stack.wait_until_served(environment, &json!(n), SOON);
     }
     let writes = stack.api.writes();
-    // Both look a few times more.
+    // Both poll a few times more.
     thread::sleep(Duration::from_secs(4));
     assert_eq!(stack.api.writes(), writes, "they write without a change");
     let calls = Calls::count(&stack.api.events()[before..], &[], before);

@@ -1,5 +1,5 @@
-//! What must hold at every moment: a client that reads an environment at an edge again and again never finds anything older than
-//! before, neither by its revision nor by what was edited.
+//! Readers for an invariant: a client that reads an environment at one edge again and again never finds an older state,
+//! neither by its revision nor by its content.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,14 +9,14 @@ use std::time::Duration;
 use tests::Edge;
 use tests::stack::{Served, served};
 
-/// What readers found.
+/// The findings of a reader.
 #[derive(Debug, Default)]
 pub(crate) struct Reads {
     pub(crate) count: usize,
     pub(crate) faults: Vec<String>,
 }
 
-/// Reads so many environments of an edge in turn, until all is over.
+/// Reads the environments of an edge in turn, until `is_over`.
 pub(crate) fn read_again_and_again(edge: &Edge, environments: usize, is_over: &AtomicBool) -> Reads {
     let mut reads = Reads::default();
     let mut known: BTreeMap<usize, Served> = BTreeMap::new();

@@ -1,5 +1,5 @@
-//! How often the Python SDK connects where nothing is to be had. It comes back at once whenever an answer ends, of whatever
-//! status, so whatever sends it away has it back hundreds of times a second.
+//! How often the Python SDK connects if it cannot be served. It connects again at once whenever an answer ends,
+//! whatever the status, so an answer that ends brings hundreds of connections a second.
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,10 @@ use super::{CLIENT, SERVER, checked_edge, script};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Beyond the minute: to start, and for a busy machine.
+/// Time in addition to the minute, for the start and for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// With the segments of the default settings.
+/// Parts have their default length.
 #[test]
 fn an_sdk_that_cannot_be_served_connects_less_than_five_times_a_minute() {
     let _machine = beside_others();
@@ -51,7 +51,7 @@ fn an_sdk_that_cannot_be_served_connects_less_than_five_times_a_minute() {
         });
         let count = in_a_minute(&connections);
         say(&format!("SDK, Python, {situation}: {count} connections in a minute"));
-        // One alone would be none that ever ended, and tell nothing about what follows.
+        // A single connection would never have ended, and prove nothing about the next one.
         let notes = seen.notes();
         if !(2..5).contains(&count) || !notes.complaints.is_empty() {
             faults.push(format!("{situation}: {count} connections, {notes:?}"));

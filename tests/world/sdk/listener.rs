@@ -1,4 +1,4 @@
-//! SDKs that listen for changes: what each of them saw, and what it asked for.
+//! SDKs that listen for changes: the values and events that each received, and its requests.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -22,14 +22,14 @@ pub(crate) struct Listener {
     pub(crate) seen: Seen,
 }
 
-/// What an SDK asks for when it hears of a change.
+/// The request that an SDK makes when it receives a change.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Kind {
     pub(crate) path: &'static str,
     pub(crate) refetches: Refetches,
 }
 
-/// How often it does.
+/// How often it makes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refetches {
     /// Once for each change, and so often when it starts.
@@ -38,13 +38,13 @@ pub(crate) enum Refetches {
     PerEvent,
 }
 
-/// What a listener saw so far.
+/// The observations of a listener so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen(Arc<Mutex<Notes>>);
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Notes {
-    /// What the feature was, each value once as long as it stayed, and since when.
+    /// The values of the feature, each with the time since when it had it.
     pub(crate) values: Vec<(Value, Instant)>,
     /// The events of each connection, where they can be seen.
     pub(crate) events: Vec<(usize, f64)>,
@@ -103,8 +103,8 @@ impl Drop for Listener {
     }
 }
 
-/// Starts a script that prints each value as a line of JSON, and everything that goes wrong to standard error; it ends when
-/// its input does.
+/// Starts a script that prints each value as a line of JSON, and everything that goes wrong to standard error; it ends
+/// when its input does.
 pub(crate) fn start(command: &mut Command) -> (Life, Seen) {
     let seen = Seen::default();
     let mut process = command
@@ -128,7 +128,7 @@ fn lines(from: impl Read + Send + 'static, mut to: impl FnMut(String) + Send + '
     thread::spawn(move || BufReader::new(from).lines().map_while(Result::ok).for_each(&mut to));
 }
 
-/// What ends on drop: a thread when it is told to stop, a process when its input ends.
+/// A thread or a process that ends on drop: the thread by a flag, the process since its input ends.
 pub(crate) enum Life {
     Thread(Arc<AtomicBool>),
     Process(Child),
@@ -139,7 +139,7 @@ impl Drop for Life {
         match self {
             Life::Thread(stop) => stop.store(true, Ordering::Relaxed),
             Life::Process(process) => {
-                // Its browser is left to it to end.
+                // The process ends its browser itself.
                 drop(process.stdin.take());
                 let deadline = Instant::now() + Duration::from_secs(10);
                 while Instant::now() < deadline && !matches!(process.try_wait(), Ok(Some(_))) {

@@ -60,7 +60,7 @@ fn web_in_jsdom() {
     check_browser("jsdom", Path::new("jsdom"));
 }
 
-/// Chromium is a package of the operating system, so `scripts/setup` cannot see to it.
+/// Chromium is a package of the operating system, so `scripts/setup` does not install it.
 #[test]
 fn web_in_real_chromium() {
     let _machine = beside_others();
@@ -106,7 +106,7 @@ fn script(interpreter: &Path, file: &str) -> Command {
     command
 }
 
-/// Runs a check, and says how many of its comparisons passed. If any failed, all that did are shown.
+/// Runs a check, and prints how many of its comparisons passed. All failed ones are shown.
 fn run(name: &str, check: &mut Command) {
     let start = Instant::now();
     // Some SDKs heed the environment's proxy, which knows nothing of this machine.

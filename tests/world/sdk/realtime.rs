@@ -1,4 +1,4 @@
-//! Changes that are published while SDKs listen, through several segments: real SDKs, and models of those that do not
+//! Changes that are published while SDKs listen, through several parts: real SDKs, and models of those that do not
 //! run here.
 
 use std::collections::BTreeMap;
@@ -13,21 +13,21 @@ use super::listener::{Kind, Listener, Refetches, start};
 use super::tap::Tap;
 use super::{CLIENT, FEATURE, NO_CHROMIUM, SERVER, chromium, models, script};
 
-const SEGMENT: Duration = Duration::from_secs(5);
+const PART: Duration = Duration::from_secs(5);
 const SECOND: Duration = Duration::from_secs(1);
 const CHANGES: [&str; 2] = ["one", "two"];
 
-/// Far more than any of it takes: the machine may be busy.
+/// Far more time than any step takes, for busy machines.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Once for each change: more would be a storm, and a refetch that showed the older flags would have to be followed by
-/// another. None when a stream ends and the next begins with what is known.
+/// SDKs fetch once for each change. More would overload the edge, and a fetch that returned older flags would need
+/// another one. They fetch nothing when a stream ends and the next one begins with a known revision.
 #[test]
 fn every_sdk_fetches_once_for_each_change_and_has_the_new_flags() {
     let _machine = beside_others();
     let Some(tools) = tools() else { return };
     let origin = origin(&tools);
-    let settings = json!({ "stream_seconds": SEGMENT.as_secs(), "join_seconds": 2 });
+    let settings = json!({ "stream_seconds": PART.as_secs(), "join_seconds": 2 });
     let edge = edge_with_origin(&tools, &settings, &origin.url());
     publish(&edge, &origin.url(), "before");
     let listeners = listeners(&edge);
@@ -41,7 +41,7 @@ fn every_sdk_fetches_once_for_each_change_and_has_the_new_flags() {
     let mut delays: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let (mut known, mut heard_last) = (streams(&listeners), Instant::now());
     for (n, value) in CHANGES.into_iter().enumerate() {
-        // Every change but the first comes to connections that are not those of the change before.
+        // After the first change, every change comes over new connections.
         if n > 0 {
             eventually_reconnected(&listeners, &known, 1);
             // Flutter compares with the device's clock: of two changes within a second, it may miss the second one.
@@ -57,7 +57,7 @@ fn every_sdk_fetches_once_for_each_change_and_has_the_new_flags() {
             delays.entry(listener.name).or_default().push(format!("{:.1}", heard.as_secs_f64()));
         }
     }
-    // Twice, so that what the first of them began with has been acted upon.
+    // Twice: by the second connection, every SDK has reacted to the first event of the first one.
     eventually_reconnected(&listeners, &streams(&listeners), 2);
 
     for listener in &listeners {
@@ -78,7 +78,7 @@ fn every_sdk_fetches_once_for_each_change_and_has_the_new_flags() {
 /// Real SDKs, where they are installed, and models.
 fn listeners(edge: &Edge) -> Vec<Listener> {
     let tap = || Tap::before(edge.address);
-    let mut listeners = models::listeners(SEGMENT, tap);
+    let mut listeners = models::listeners(PART, tap);
     let once = Refetches::PerChange { first: 1 };
     if let Some(python) = installed("sdk/python/bin/python") {
         let (tap, kind) = (tap(), Kind { path: "/api/v1/environment-document/", refetches: once });
@@ -107,7 +107,7 @@ fn listeners(edge: &Edge) -> Vec<Listener> {
 
 fn publish(edge: &Edge, origin: &str, value: &str) {
     let mut document = fixture("sdk.json");
-    // Without a time of its own, no change is older than another.
+    // Without `updated_at`, no change counts as older than another.
     document.as_object_mut().unwrap().remove("updated_at");
     for state in document["feature_states"].as_array_mut().unwrap() {
         if state["feature"]["name"] == FEATURE {
@@ -135,7 +135,7 @@ fn eventually_reconnected(listeners: &[Listener], known: &[usize], times: usize)
     }
 }
 
-/// What a listener did that it should not have done.
+/// The failures of a listener.
 fn faults(listener: &Listener) -> Vec<String> {
     let Listener { name, kind, .. } = listener;
     let (fetches, notes) = (listener.fetches(), listener.seen.notes());
@@ -153,8 +153,8 @@ fn faults(listener: &Listener) -> Vec<String> {
     if fetches != expected {
         faults.push(format!("{name} fetched {fetches} times, expected {expected}"));
     }
-    // Of a real SDK, the events cannot be seen. A segment is read from its beginning, so a connection may begin with what
-    // is older than what the one before ended with; within one, times only grow.
+    // The events of real SDKs cannot be observed. A part is read from its beginning, so the first event of a connection
+    // may be older than the last one of the connection before. Within a connection, times only grow.
     if !notes.joined.is_empty() {
         let grows = |pair: &[(usize, f64)]| pair[0].0 != pair[1].0 || pair[0].1 < pair[1].1;
         let mut heard: Vec<f64> = notes.events.iter().map(|(_, updated_at)| *updated_at).collect();

@@ -1,4 +1,4 @@
-//! A tap in the line between an SDK and the edge: it writes down every request, and passes all bytes on as they come.
+//! A proxy between an SDK and the edge that records every request, and passes all bytes on as they come.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -38,11 +38,11 @@ impl Tap {
                 if accepting.closed.load(Ordering::Relaxed) {
                     return;
                 }
-                // Whoever is gone already asked for nothing.
+                // A client that has already left made no request.
                 let Ok(client) = client else { continue };
                 let shared = Arc::clone(&accepting);
                 thread::spawn(move || {
-                    // A connection that breaks off is the SDK's affair, or the edge's.
+                    // A connection that breaks is noticed by the SDK or the edge.
                     let _ = shared.pass(client, edge);
                 });
             }
@@ -64,7 +64,7 @@ impl Tap {
 impl Drop for Tap {
     fn drop(&mut self) {
         self.shared.closed.store(true, Ordering::Relaxed);
-        // Wakes the one that accepts.
+        // Wakes the accepting thread.
         let _ = TcpStream::connect(self.address);
         for line in self.shared.lines.lock().unwrap().drain(..) {
             let _ = line.shutdown(Shutdown::Both);
@@ -82,7 +82,7 @@ impl Shared {
         let (mut answers, mut to_client) = (edge.try_clone()?, client.try_clone()?);
         let back = thread::spawn(move || {
             let _ = std::io::copy(&mut answers, &mut to_client);
-            // What ends at the edge ends here, cleanly or not.
+            // The connection ends here as it ends at the edge, cleanly or not.
             let _ = to_client.shutdown(Shutdown::Both);
         });
         self.note(client, &edge)?;
@@ -91,7 +91,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Passes requests on, and writes down the first line of each.
+    /// Passes requests on, and records the first line of each.
     fn note(&self, mut client: TcpStream, mut edge: &TcpStream) -> std::io::Result<()> {
         let mut bytes = [0; 16 * 1024];
         let mut begun = Vec::new();

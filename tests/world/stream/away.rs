@@ -1,4 +1,4 @@
-//! An origin that is away, and comes back with nothing of what it knew.
+//! An origin that stops, and starts again without the revisions that it knew.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use tests::{eventually, origin, tools};
 
 use super::world::{KEY, SOON, World, report, seconds};
 
-/// What is left of a segment for who joins it last.
+/// The shortest connection: the rest of a part for the client that joins it last.
 const SHORTEST: Duration = seconds(6);
 
 #[test]
@@ -23,7 +23,7 @@ fn an_origin_is_killed_and_comes_back_empty() {
     let gone = Instant::now();
     while gone.elapsed() < seconds(20) {
         let change = world.change();
-        // While it is away.
+        // While the origin is stopped.
         clients.wait_until_told(change.revision, seconds(6));
         changes.push(change);
         thread::sleep(seconds(2));
@@ -31,7 +31,7 @@ fn an_origin_is_killed_and_comes_back_empty() {
     assert!(changes.len() >= 4, "{}", changes.len());
     world.assert_no_stream_was_cut_short(&clients, SHORTEST);
 
-    // What it never heard of.
+    // A revision that the origin does not know.
     let unheard = world.change_in_silence(KEY);
     let back = origin(tools().unwrap());
     world.proxy.forward_to(&back.url());

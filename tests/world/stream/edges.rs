@@ -1,4 +1,4 @@
-//! Several edges, with KV stores of their own that get a change at different times.
+//! Several edges, each with its own KV store, to which a change comes at different times.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -12,40 +12,40 @@ use tests::{Edge, edge_with_origin, fixture, origin, tools};
 
 use super::world::{KEY, SOON, seconds};
 
-/// After the signal.
+/// Milliseconds after the signal when the KV store of each edge has a change.
 const DELAYS: [u64; 3] = [0, 500, 3_000];
-/// Changes come in pairs: who has read the first of them and is slow puts it into the place of the second, which clients
-/// have heard of by then.
+/// Changes come in pairs: a slow refresher that has read the first one could overwrite the second one in the cache,
+/// after clients were signalled the second.
 const PAIRS: usize = 6;
 const APART: Duration = Duration::from_millis(60);
 const CLIENTS: usize = 30;
-/// At each edge: while one of them brings the copy up to date, others read.
+/// The readers of each edge: while the request of one refreshes the copy, others read.
 const READERS: usize = 3;
 
 #[test]
-fn nobody_reads_an_older_revision_than_the_one_they_were_told_of() {
-    // Half of the refreshers are slow: these are the ones that put older copies back after newer ones. A tenth of a second
-    // would be slow enough, and hits fewer of the moments that matter.
-    nobody_reads_an_older_revision(300, 50);
+fn no_client_reads_an_older_revision_than_the_signalled_one() {
+    // Half of the refreshers are slow: only slow ones could insert an older copy after a newer one. A hold of a tenth
+    // of a second is slow enough, but meets the critical moments less often.
+    no_client_reads_an_older_revision(300, 50);
 }
 
 #[test]
-fn nor_with_refreshers_that_are_all_held_for_a_tenth_of_a_second() {
-    nobody_reads_an_older_revision(100, 100);
+fn all_refreshers_are_held_for_a_tenth_of_a_second() {
+    no_client_reads_an_older_revision(100, 100);
 }
 
 #[test]
-fn nor_with_refreshers_that_are_less_slow_or_swift() {
+fn refreshers_are_held_for_shorter_times() {
     if !tests::is_full() {
         return tests::not_run(tests::ONLY_FULL);
     }
     for (hold, percent) in [(100, 50), (0, 0)] {
-        nobody_reads_an_older_revision(hold, percent);
+        no_client_reads_an_older_revision(hold, percent);
     }
 }
 
-/// So many of a hundred refreshers are held for so many milliseconds between their last look and their insertion.
-fn nobody_reads_an_older_revision(hold: u64, percent: u8) {
+/// `percent` of the refreshers wait for `hold` milliseconds between their last read of the KV store and their insertion.
+fn no_client_reads_an_older_revision(hold: u64, percent: u8) {
     let _machine = beside_others();
     let fault = json!({ "hold_ms": hold, "percent": percent, "tireless": true });
     let settings = json!({ "fresh": 1, "stream_seconds": 12, "join_seconds": 5, "fault": fault });
@@ -62,7 +62,7 @@ fn nobody_reads_an_older_revision(hold: u64, percent: u8) {
     for (edge, _) in &edges {
         first.store(&edge.url(""));
     }
-    let crowds: Vec<Clients> = edges.iter().map(|(edge, _)| listen(edge)).collect();
+    let groups: Vec<Clients> = edges.iter().map(|(edge, _)| listen(edge)).collect();
     let stores = DELAYS.map(Duration::from_millis);
     let stores = Stores::of(edges.iter().map(|(edge, _)| edge.url("")).zip(stores));
 
@@ -86,7 +86,7 @@ fn nobody_reads_an_older_revision(hold: u64, percent: u8) {
         }
         let last = changes[changes.len() - 1].revision;
         stores.settle();
-        for clients in &crowds {
+        for clients in &groups {
             clients.wait_until_told(last, SOON);
             clients.wait_until_refetched(SOON);
         }
@@ -94,19 +94,19 @@ fn nobody_reads_an_older_revision(hold: u64, percent: u8) {
         let joined = readers.into_iter().map(|readers| readers.map(|reader| reader.join().unwrap()));
         reads = joined.collect();
     });
-    for ((clients, reads), delay) in crowds.iter().zip(&reads).zip(DELAYS) {
+    for ((clients, reads), delay) in groups.iter().zip(&reads).zip(DELAYS) {
         let too_old: Vec<String> = reads.iter().flat_map(|reads| too_old(clients, reads)).collect();
         assert_eq!(too_old, Vec::<String>::new(), "KV store {delay} ms after the signal");
     }
 
-    for ((clients, (_, proxy)), delay) in crowds.iter().zip(&edges).zip(DELAYS) {
+    for ((clients, (_, proxy)), delay) in groups.iter().zip(&edges).zip(DELAYS) {
         // A gate looks once a second at most.
         let within = Duration::from_millis(delay) + seconds(4);
         let report = Report::new(&clients.histories(), &changes, within, Instant::now() + within);
         tests::say(&format!("KV store {delay} ms after the signal: {report}"));
         assert_eq!(report.faults(), Vec::<String>::new(), "{delay}");
         assert!(report.refetches >= CLIENTS * PAIRS, "{report}");
-        // Nobody can hear of what is not there yet.
+        // No client can receive a change before the store has it.
         #[expect(clippy::cast_precision_loss, reason = "a number of this size is exact")]
         let earliest = delay as f64;
         assert!(report.from_announcement.p50 >= earliest - 50.0, "{report}");
@@ -120,14 +120,14 @@ fn listen(edge: &Edge) -> Clients {
     clients
 }
 
-/// What somebody read who listens to nothing.
+/// A read of a client that does not listen.
 struct Read {
     asked: Instant,
     revision: u64,
     source: String,
 }
 
-/// Keeps copies in use, so that they are brought up to date whenever they have expired.
+/// Reads all the time, so that copies are refreshed whenever they have expired.
 fn read_again_and_again(edge: &Edge, over: &AtomicBool) -> Vec<Read> {
     let mut reads = Vec::new();
     while !over.load(Ordering::Relaxed) {
@@ -141,21 +141,21 @@ fn read_again_and_again(edge: &Edge, over: &AtomicBool) -> Vec<Read> {
     reads
 }
 
-/// What was read of an edge, and was older than what a client of the same edge had heard of before.
+/// The reads that found an older revision than one that was signalled to a client of the same edge before.
 fn too_old(clients: &Clients, reads: &[Read]) -> Vec<String> {
     let histories = clients.histories();
-    let mut told: Vec<(Instant, u64)> =
+    let mut signalled: Vec<(Instant, u64)> =
         histories.iter().flat_map(History::heard).map(|heard| (heard.at, heard.revision)).collect();
-    told.sort_unstable();
-    let mut told = told.into_iter().peekable();
+    signalled.sort_unstable();
+    let mut signalled = signalled.into_iter().peekable();
     let mut latest = 0;
     let mut too_old = Vec::new();
     for Read { asked, revision, source } in reads {
-        while let Some((_, revision)) = told.next_if(|(at, _)| at < asked) {
+        while let Some((_, revision)) = signalled.next_if(|(at, _)| at < asked) {
             latest = latest.max(revision);
         }
         if *revision < latest {
-            too_old.push(format!("read {revision} ({source}), told of {latest}"));
+            too_old.push(format!("read {revision} ({source}) after {latest} was signalled"));
         }
     }
     too_old

@@ -1,5 +1,5 @@
-//! What can be wrong between an edge and its origin while clients listen: each to another environment of one edge, all at
-//! the same time.
+//! Faults between an edge and its origin while clients listen. Each fault concerns another environment of one edge, all
+//! at the same time.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ use tests::stream::announce;
 
 use super::world::{World, report, seconds};
 
-const SEGMENT: u64 = 10;
+const PART: u64 = 10;
 const JOIN: u64 = 4;
 
-/// A line that says nothing is given up after five seconds, and then the KV store is looked at every two.
+/// A silent connection is closed after five seconds, and then the KV store is read every two.
 const WITHIN: Duration = seconds(9);
 
 type Situation = (&'static str, fn(&World, &str));
@@ -37,9 +37,9 @@ const SITUATIONS: [Situation; 12] = [
 ];
 
 #[test]
-fn changes_are_heard_of_whatever_is_wrong() {
+fn clients_receive_changes_whatever_fails() {
     let _machine = beside_others();
-    let settings = json!({ "stream_seconds": SEGMENT, "join_seconds": JOIN, "fault": { "tireless": true } });
+    let settings = json!({ "stream_seconds": PART, "join_seconds": JOIN, "fault": { "tireless": true } });
     let Some(world) = World::new(&settings) else { return };
     thread::scope(|scope| {
         let world = &world;
@@ -56,8 +56,8 @@ fn changes_are_heard_of_whatever_is_wrong() {
             .collect();
         assert!(failed.is_empty(), "{failed:?}");
     });
-    let segments = world.ended_segments();
-    assert!(segments.iter().all(|requests| *requests <= 8), "{segments:?}");
+    let parts = world.ended_parts();
+    assert!(parts.iter().all(|requests| *requests <= 8), "{parts:?}");
 }
 
 fn is_heard_of(world: &World, key: &str, mode: Mode, cut: bool) {
@@ -81,17 +81,16 @@ fn is_heard_of(world: &World, key: &str, mode: Mode, cut: bool) {
     let report = report(&clients, &changes, WITHIN);
     tests::say(&format!("{key}: {}", report.from_announcement));
     assert_eq!(report.faults(), Vec::<String>::new(), "{key}");
-    world.assert_no_stream_was_cut_short(&clients, seconds(SEGMENT - JOIN));
+    world.assert_no_stream_was_cut_short(&clients, seconds(PART - JOIN));
 }
 
-/// As if all had been said, again and again: neither the edge nor its clients may take that for a reason to come back at
-/// once.
+/// Streams end cleanly, again and again. Neither the edge nor its clients may connect again at once because of it.
 fn ends_its_streams_at_once(world: &World, key: &str) {
     world.proxy.set_for(key, Mode::EndEarly(Duration::from_millis(100)));
     let begun = Instant::now();
     let clients = world.clients_of(key, 20);
     let mut changes = Vec::new();
-    while begun.elapsed() < seconds(2 * SEGMENT) {
+    while begun.elapsed() < seconds(2 * PART) {
         let change = world.change_of(key);
         clients.wait_until_told(change.revision, WITHIN);
         changes.push(change);
@@ -101,7 +100,7 @@ fn ends_its_streams_at_once(world: &World, key: &str) {
     tests::say(&format!("{key}: {report}"));
     assert_eq!(report.faults(), Vec::<String>::new(), "{key}");
     assert!(report.most_reconnects <= 3, "{report}");
-    world.assert_no_stream_was_cut_short(&clients, seconds(SEGMENT - JOIN));
+    world.assert_no_stream_was_cut_short(&clients, seconds(PART - JOIN));
 }
 
 fn loses_announcements(world: &World, key: &str) {
@@ -110,14 +109,14 @@ fn loses_announcements(world: &World, key: &str) {
     clients.wait_until_told(world.change_of(key).revision, seconds(15));
     world.proxy.set_for(key, Mode::Pass);
     clients.wait_until_told(world.change_in_silence(key).revision, seconds(15));
-    world.assert_no_stream_was_cut_short(&clients, seconds(SEGMENT - JOIN));
+    world.assert_no_stream_was_cut_short(&clients, seconds(PART - JOIN));
 }
 
 fn announced_and_never_stored(world: &World, key: &str) {
     let clients = world.clients_of(key, 20);
     let known = world.change_of(key).revision;
     clients.wait_until_told(known, WITHIN);
-    // Later than what is stored, and not later than now, as the origin sees to.
+    // Later than the stored revision, and not later than now, since the origin refuses times in the future.
     thread::sleep(seconds(2));
     let never = known + 1;
     announce(&world.origin.as_ref().unwrap().url(), None, key, never);
@@ -129,5 +128,5 @@ fn announced_and_never_stored(world: &World, key: &str) {
     let change = world.change_of(key);
     assert!(change.revision > never);
     clients.wait_until_told(change.revision, seconds(4));
-    world.assert_no_stream_was_cut_short(&clients, seconds(SEGMENT - JOIN));
+    world.assert_no_stream_was_cut_short(&clients, seconds(PART - JOIN));
 }

@@ -1,4 +1,4 @@
-//! The request that leads a segment is somebody's, and may end.
+//! The leader of a part is the request of one client, which may leave.
 
 use serde_json::json;
 use tests::eventually;
@@ -19,8 +19,8 @@ fn leader(clients: &Clients) -> usize {
 #[test]
 fn the_client_of_a_leader_leaves_and_then_the_leader_dies() {
     let _machine = beside_others();
-    // It dies before its segment has expired: what it leaves behind is found by who comes next. And it dies late enough
-    // for settings that were changed meanwhile to have reached whoever that is.
+    // The leader dies before its part has expired, so the next client finds the part. It dies late enough: the changed
+    // settings have reached the sandbox of the next leader by then.
     let mut settings = json!({ "join_seconds": 30, "fault": { "leader_dies_ms": 20_000, "tireless": true } });
     let Some(world) = World::new(&settings) else { return };
     let clients = world.clients(30);
@@ -37,7 +37,7 @@ fn the_client_of_a_leader_leaves_and_then_the_leader_dies() {
     let first = leader(&clients);
     clients.leave(first);
     change();
-    // Long enough for whoever holds the stream to have noticed.
+    // Long enough for the leader to notice.
     std::thread::sleep(seconds(3));
     change();
     let others = |clients: &Clients| {
@@ -52,8 +52,8 @@ fn the_client_of_a_leader_leaves_and_then_the_leader_dies() {
     });
     clients.wait_until_connected(seconds(5));
     leader(&clients);
-    let segments: Vec<_> = others(&clients).iter().map(|it| it.connections[1].segment.clone()).collect();
-    assert!(segments.iter().flatten().all(|it| it.ends_with(" 1")), "{segments:?}");
+    let parts: Vec<_> = others(&clients).iter().map(|it| it.connections[1].part.clone()).collect();
+    assert!(parts.iter().flatten().all(|it| it.ends_with(" 1")), "{parts:?}");
     change();
     eventually("the relay is at the origin", SOON, || (world.proxy.counts().streams.open == 1).then_some(()));
     change();

@@ -1,4 +1,4 @@
-//! Change signals through the running edge: many clients, several edges, and an origin to which everything happens.
+//! Change signals through the running edge: many clients, several edges, and an origin that fails on purpose.
 
 mod away;
 mod delay;

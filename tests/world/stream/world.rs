@@ -1,4 +1,4 @@
-//! An origin, a proxy before it, an edge behind that, and the demo environment.
+//! An edge with the demo environment, an origin, and a proxy between them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use tests::{Edge, Origin, edge_with_origin, fixture, origin, tools};
 
 pub(crate) const KEY: &str = "demo-environment-key";
 
-/// How long clients may take to connect, and a machine that does much else to come round.
+/// How long clients may take to connect on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 pub(crate) const fn seconds(seconds: u64) -> Duration {
@@ -64,7 +64,7 @@ impl World {
         publish(&self.edge.url(""), origin.as_deref(), &self.document(key))
     }
 
-    /// Publishes a change, and announces it to nobody.
+    /// Publishes a change without an announcement.
     #[track_caller]
     pub(crate) fn change_in_silence(&self, key: &str) -> Change {
         publish(&self.edge.url(""), None, &self.document(key))
@@ -80,29 +80,29 @@ impl World {
 }
 
 impl World {
-    /// The segments that have ended, as the edge's log tells of them: requests to the origin that each made.
-    pub(crate) fn ended_segments(&self) -> Vec<u64> {
+    /// For each part that has ended, according to the edge's log: the requests to the origin that it made.
+    pub(crate) fn ended_parts(&self) -> Vec<u64> {
         let log = self.edge.log();
-        let ended = log.split(" ended after ").skip(1).filter_map(|told| {
+        let ended = log.split(" ended after ").skip(1).filter_map(|line| {
             // Milliseconds, those of vCPU, events, looks at the KV store, requests.
             let numbers =
-                told.split(|other: char| !other.is_ascii_digit()).filter(|number| !number.is_empty());
+                line.split(|other: char| !other.is_ascii_digit()).filter(|number| !number.is_empty());
             numbers.map(str::parse).nth(4)?.ok()
         });
         ended.collect()
     }
 
-    /// Nobody connected again more often than segments ended, and each stream that ended did so cleanly and lasted for
-    /// what is left of a segment that was joined as late as can be.
+    /// Checks that no client connected again more often than parts ended, and that each stream that ended did so
+    /// cleanly and lasted as long as the rest of a part that was joined as late as possible.
     #[track_caller]
     pub(crate) fn assert_no_stream_was_cut_short(&self, clients: &Clients, shortest: Duration) {
-        let segments = self.ended_segments().len();
+        let parts = self.ended_parts().len();
         for (client, history) in clients.histories().iter().enumerate() {
             let ended: Vec<(Duration, &End)> = history.connections.iter().filter_map(lasted).collect();
             let is_short = |(lasted, _): &(Duration, &End)| *lasted + Duration::from_millis(500) < shortest;
             assert!(ended.iter().all(|(_, end)| **end == End::Clean), "client {client}: {ended:?}");
-            assert!(!ended.iter().any(is_short), "client {client}: {ended:?}, {segments} segments");
-            assert!(ended.len() <= segments, "client {client}: {ended:?}, {segments} segments");
+            assert!(!ended.iter().any(is_short), "client {client}: {ended:?}, {parts} parts");
+            assert!(ended.len() <= parts, "client {client}: {ended:?}, {parts} parts");
         }
     }
 }
@@ -112,7 +112,7 @@ fn lasted(connection: &Connection) -> Option<(Duration, &End)> {
     Some((*ended - connection.opened.unwrap_or(*ended), end))
 }
 
-/// The report of changes that were to be heard of within a time, once that is over.
+/// The report of changes that clients had to receive within a time, after that time.
 pub(crate) fn report(clients: &Clients, changes: &[Change], within: Duration) -> Report {
     clients.wait_until_refetched(SOON);
     Report::new(&clients.histories(), changes, within, Instant::now() + within)

@@ -1,4 +1,4 @@
-//! Many who ask, and one connection to the origin.
+//! Many clients, and one connection to the origin.
 
 use std::io::Read;
 use std::time::Instant;
@@ -15,47 +15,47 @@ fn header<'a>(response: &'a Response<ureq::Body>, name: &str) -> &'a str {
 }
 
 #[test]
-fn many_clients_share_a_connection_and_who_leaves_takes_nobody_along() {
+fn many_clients_share_a_connection_that_outlives_each_of_them() {
     let _machine = beside_others();
     let Some(world) = World::new() else { return };
     let first = world.clients(1);
     let others = world.clients(50);
     let streams = world.streams();
-    let told = world.change().revision;
-    others.wait_until_told(told, SOON);
+    let second = world.change().revision;
+    others.wait_until_told(second, SOON);
     first.leave(0);
     let change = world.change();
     others.wait_until_told(change.revision, SOON);
     for history in others.histories() {
         let heard: Vec<u64> = history.heard().map(|heard| heard.revision).collect();
-        assert_eq!((heard, history.connections.len()), (vec![told, change.revision], 1));
+        assert_eq!((heard, history.connections.len()), (vec![second, change.revision], 1));
     }
     assert_eq!(world.streams(), streams);
 }
 
 #[test]
-fn a_late_joiner_is_told_what_the_part_told_and_one_that_is_too_late_begins_another() {
+fn a_client_that_joins_late_receives_the_whole_part_and_a_later_one_begins_another() {
     let _machine = beside_others();
     let Some(world) = World::new() else { return };
     let begun = Instant::now();
     let first = world.clients(1);
-    let told = [world.change().revision, world.change().revision];
-    first.wait_until_told(told[1], SOON);
+    let sent = [world.change().revision, world.change().revision];
+    first.wait_until_told(sent[1], SOON);
     let late = world.clients(1);
     let joined = begun.elapsed() < JOIN;
-    late.wait_until_told(told[1], SOON);
+    late.wait_until_told(sent[1], SOON);
     let heard = |clients: &tests::stream::Clients| -> Vec<u64> {
         clients.history(0).heard().map(|heard| heard.revision).collect()
     };
-    // On a machine that took its time it was too late.
+    // On a slow machine, the client came too late to join.
     if joined {
-        assert_eq!((heard(&late), world.streams()), (told.to_vec(), 1));
+        assert_eq!((heard(&late), world.streams()), (sent.to_vec(), 1));
     }
     std::thread::sleep((JOIN * 2).saturating_sub(begun.elapsed()));
     let before = world.streams();
     let too_late = world.clients(1);
-    too_late.wait_until_told(told[1], SOON);
-    assert_eq!((heard(&too_late), world.streams()), (vec![told[1]], before + 1));
+    too_late.wait_until_told(sent[1], SOON);
+    assert_eq!((heard(&too_late), world.streams()), (vec![sent[1]], before + 1));
     let last = world.change().revision;
     for clients in [&first, &late, &too_late] {
         clients.wait_until_told(last, SOON);
@@ -63,7 +63,7 @@ fn a_late_joiner_is_told_what_the_part_told_and_one_that_is_too_late_begins_anot
 }
 
 #[test]
-fn a_stream_is_the_same_however_it_is_asked_for() {
+fn all_spellings_of_a_request_share_one_stream() {
     let _machine = beside_others();
     let Some(world) = World::new() else { return };
     let path = format!("/sse/environments/{KEY}/stream");
@@ -104,13 +104,13 @@ fn a_stream_is_the_same_however_it_is_asked_for() {
 }
 
 #[test]
-fn keys_that_open_nothing_share_a_stream_that_says_nothing() {
+fn invalid_keys_share_one_silent_stream() {
     let _machine = beside_others();
     let Some(world) = World::new() else { return };
     let long = "k".repeat(257);
     let keys = ["ser.abc", "a%20b", ".", &long];
     let begun = Instant::now();
-    let crowds = keys.map(|key| {
+    let groups = keys.map(|key| {
         let listening =
             Listening { reconnect: Reconnect::Never, ..Listening::to(world.varnish.url(), key, 2) };
         world.listening(&listening)
@@ -119,9 +119,9 @@ fn keys_that_open_nothing_share_a_stream_that_says_nothing() {
         assert_eq!(world.streams(), 1);
     }
     world.change();
-    // They are held, beyond the time in which a part can be joined, and told nothing.
+    // Their streams stay open, longer than a part can be joined, and have no events.
     std::thread::sleep((JOIN * 2).saturating_sub(begun.elapsed()));
-    for history in crowds.iter().flat_map(tests::stream::Clients::histories) {
+    for history in groups.iter().flat_map(tests::stream::Clients::histories) {
         assert_eq!((history.is_listening(), history.heard().count()), (true, 0));
     }
 }

@@ -1,4 +1,4 @@
-//! What is answered when there is no stream.
+//! Answers to requests that get no stream.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use tests::proxy::Mode;
 
 use super::world::{JOIN, KEY, SOON, World};
 
-/// For how long a failure is kept.
+/// How long a failure is cached.
 const KEPT: Duration = Duration::from_secs(1);
 
 /// Status, `Content-Type`, `Allow` and body of an answer that ends.
@@ -20,20 +20,20 @@ fn answer(world: &World, method: &str, path: &str) -> (u16, String, String, Stri
     (status, kind, allow, response.body_mut().read_to_string().unwrap())
 }
 
-/// An event that no SDK can decode: those that do not look at the status pause for it.
+/// The body is an event that no SDK can decode: an SDK that ignores the status waits after it.
 fn failure(status: u16, allow: &str) -> (u16, String, String, String) {
     let kind = "text/event-stream; charset=utf-8";
     (status, kind.to_owned(), allow.to_owned(), "data: unavailable\n\n".to_owned())
 }
 
 #[test]
-fn a_failure_is_kept_for_a_second_and_no_longer() {
+fn a_failure_is_cached_for_one_second() {
     let _machine = beside_others();
     let Some(world) = World::new() else { return };
     let path = format!("/sse/environments/{KEY}/stream");
     for (nth, mode) in [Mode::Answer(503), Mode::Refuse].into_iter().enumerate() {
         if nth > 0 {
-            // Until nobody is joined to the stream of before.
+            // Until the stream of before cannot be joined any more.
             thread::sleep(JOIN);
         }
         world.proxy.set(mode);
@@ -42,7 +42,7 @@ fn a_failure_is_kept_for_a_second_and_no_longer() {
         for _ in 0..20 {
             assert_eq!(answer(&world, "GET", &path), failure(503, ""), "{mode:?}");
         }
-        // One for each second, at most; none is counted that is refused.
+        // At most one request for each second; refused ones are not counted.
         let asked = world.proxy.counts().connections.total - before;
         assert!(asked <= begun.elapsed().as_secs() + 1, "{mode:?}: {asked}");
         world.proxy.set(Mode::Pass);
@@ -55,7 +55,7 @@ fn a_failure_is_kept_for_a_second_and_no_longer() {
 }
 
 #[test]
-fn what_is_no_stream_is_answered_here() {
+fn requests_for_anything_but_a_stream_do_not_reach_the_origin() {
     let _machine = beside_others();
     let Some(world) = World::new() else { return };
     let stream = format!("/sse/environments/{KEY}/stream");
@@ -72,7 +72,7 @@ fn what_is_no_stream_is_answered_here() {
     }
     preflight(&world);
     assert_eq!(world.proxy.counts().connections.total, 0);
-    // An answer of the origin that is no stream, though it says 200.
+    // The origin answers 200 with a body that is not a stream.
     world.proxy.set(Mode::Answer(200));
     assert_eq!(answer(&world, "GET", &stream), failure(503, ""));
 }

@@ -1,4 +1,4 @@
-//! A crowd that comes back as soon as a stream ends, through several parts.
+//! Many clients that connect again as soon as a stream ends, through several parts.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,22 +27,22 @@ fn five_hundred_clients_for_two_minutes() {
     through(500, Duration::from_secs(40), Duration::from_secs(125), Duration::from_secs(3));
 }
 
-/// Clients that come within a while, and changes for a time.
+/// Clients connect over the time `over`, and changes are made for a time.
 fn through(clients: usize, part: Duration, time: Duration, over: Duration) {
     let Some(world) = World::with(part, clients) else { return };
     let begun = Instant::now();
-    let crowd = world.listening(&Listening { over, ..Listening::to(world.varnish.url(), KEY, clients) });
+    let group = world.listening(&Listening { over, ..Listening::to(world.varnish.url(), KEY, clients) });
     let mut changes = Vec::new();
     while begun.elapsed() < time {
         let next = Instant::now() + CHANGES;
         changes.push(world.change());
         thread::sleep(next.saturating_duration_since(Instant::now()));
     }
-    crowd.wait_until_told(changes[changes.len() - 1].revision, SOON);
+    group.wait_until_told(changes[changes.len() - 1].revision, SOON);
 
     // On a machine that does much else, some notice the end of a part later than others.
     let histories = eventually("all clients have come back equally often", SOON, || {
-        let histories = crowd.histories();
+        let histories = group.histories();
         let reconnects = || histories.iter().map(History::reconnects);
         (reconnects().min() == reconnects().max()).then_some(histories)
     });
@@ -51,7 +51,8 @@ fn through(clients: usize, part: Duration, time: Duration, over: Duration) {
     say(&format!("{clients} clients of Varnish, parts of {part:?}: {report}{counts:?}"));
     assert_eq!(report.faults(), Vec::<String>::new());
     assert!(report.ends.keys().all(|end| end == "clean"), "{report}");
-    // No loops: nobody came back more often than parts ended. They came to one part after the other, together.
+    // No loops: no client connected again more often than parts ended. All clients went from one part to the next
+    // together.
     let most = u32::try_from(report.most_reconnects).unwrap();
     assert!(most >= 2 && part * most <= begun.elapsed(), "{report}");
     if came_together(&histories, part * 3 / 8) {

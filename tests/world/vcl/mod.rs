@@ -1,5 +1,5 @@
-//! Streams in parts through a cache that is no edge: `jackstaff origin --stream-seconds` behind Varnish, with the twin of
-//! `vcl/` (`vcl/varnish/`). What Fastly's own dialect says is tested beside it, by falco (`scripts/check`).
+//! Streams in parts through a cache without the edge: `jackstaff origin --stream-seconds` behind Varnish, with the
+//! Varnish version of `vcl/` (`vcl/varnish/`). The files for Fastly are tested by falco (`scripts/check`).
 
 mod collapse;
 mod failures;

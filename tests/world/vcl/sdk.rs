@@ -1,4 +1,4 @@
-//! The Python SDK, as published. It never looks at a status: what it makes of an answer that ends, it shows itself.
+//! The Python SDK, as published. It ignores the status, so its behaviour after an answer that ends has to be observed.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -12,10 +12,10 @@ use tests::{installed, workspace};
 
 use super::world::{KEY, SOON, World};
 
-/// How long it is watched.
+/// How long the SDK is observed.
 const WATCHED: Duration = Duration::from_secs(3);
 
-/// The part of the SDK that holds a stream open, at work.
+/// A running SDK that holds a stream open.
 struct Sdk {
     process: Child,
     /// A line for each event.
@@ -33,8 +33,8 @@ impl Sdk {
             .spawn()
             .unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let (told, events) = channel();
-        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| told.send(line)));
+        let (sender, events) = channel();
+        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
         Sdk { process, events }
     }
 }
@@ -47,11 +47,11 @@ impl Drop for Sdk {
 }
 
 #[test]
-fn python_comes_back_once_a_second_at_most_and_listens_again_once_it_can() {
+fn python_connects_at_most_once_a_second_and_listens_again_after_the_failure() {
     let _machine = beside_others();
     let Some(python) = installed("sdk/python/bin/python") else { return };
     let Some(world) = World::new() else { return };
-    // One that is held, and one that is sent away.
+    // One request is held, the other is refused.
     world.proxy.set_for(KEY, Mode::Answer(503));
     let before = world.varnish.requests();
     let _held = Sdk::start(&python, &world, "ser.abc");
@@ -60,7 +60,7 @@ fn python_comes_back_once_a_second_at_most_and_listens_again_once_it_can() {
     let begun = Instant::now();
     thread::sleep(WATCHED);
     let asked = world.varnish.requests() - before;
-    // Sent away without a word that it cannot decode, it asks hundreds of times a second.
+    // Without an event that it cannot decode, it would connect hundreds of times a second.
     assert!(asked <= begun.elapsed().as_secs() + 4, "{asked} requests");
     assert!(asked >= 3, "{asked} requests");
 

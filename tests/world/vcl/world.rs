@@ -1,4 +1,4 @@
-//! An origin, a proxy before it, and Varnish before that.
+//! Varnish, an origin, and a proxy between them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use ureq::http::{Request, Response};
 
 pub(crate) const KEY: &str = "demo";
 
-/// How long what is under way at once may take on a machine that does much else.
+/// How long an immediate event may take on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// How long a part lasts in most tests, and for how long it can be joined.
@@ -62,7 +62,7 @@ impl World {
         self.proxy.counts().streams.total
     }
 
-    /// What is answered, whose body is not read yet.
+    /// The answer to a request. Its body is not read yet.
     pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response<ureq::Body> {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -77,14 +77,14 @@ impl World {
     }
 }
 
-/// Whether clients, each time that they connected, did so within the time in which a part can be joined. A machine that
-/// does much else may let them come later, and then there is more than one part at a time, rightly.
+/// Whether all clients, each time that they connected, did so within the time in which a part can be joined. On a busy
+/// machine some may come later; then it is right that there is more than one part at a time.
 pub(crate) fn came_together(histories: &[History], join: Duration) -> bool {
     let most = histories.iter().map(|history| history.connections.len()).max().unwrap_or_default();
     (0..most).all(|nth| {
         let opened = histories.iter().filter_map(|history| history.connections.get(nth)?.opened);
         let spread = opened.clone().max().zip(opened.min()).map_or(join, |(last, first)| last - first);
-        // Caches count in whole seconds here and there.
+        // Some caches count in whole seconds.
         spread < join / 2
     })
 }

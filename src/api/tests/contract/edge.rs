@@ -110,14 +110,10 @@ impl Edge {
 impl Published {
     fn new(document: &Document, tombstone: bool) -> Published {
         let label = Label {
-            revision: Revision(REVISION),
             source_updated_at: document.updated_at().map(Into::into),
-            source_hash: String::new(),
-            source: None,
-            replaced: Vec::new(),
-            settings: String::new(),
             switches: document.switches(),
             tombstone,
+            ..Label::new(Revision(REVISION))
         };
         let (header, bytes) = if tombstone {
             bundle::write(&label, &[]).unwrap()

@@ -1,22 +1,22 @@
-//! What of a document counts. A document is brought into one form when it is read; that form is compared, and it is
-//! what is served. So a difference without a meaning is no change, and nothing is served that was not compared.
+//! The canonical form of a document. A document is converted to it when it is read; this form is compared and served.
+//! So a difference without a meaning is not a change, and everything that is served was compared.
 //!
-//! | member | what becomes of it | why |
+//! | member | in the canonical form | why |
 //! |---|---|---|
 //! | `updated_at` | left out of what is compared; served as the revision's time | Flagsmith moves it for edits that change no flag, and sometimes backwards |
-//! | `identity_uuid` of an override | derived from the composite key | Flagsmith makes up a new one for each answer |
-//! | `created_date` and `django_id` of an identity | one date, `null` | no evaluation reads them; some SDKs want a date |
+//! | `identity_uuid` of an override | derived from the composite key | Flagsmith generates a new one for each answer |
+//! | `created_date` and `django_id` of an identity | one date, `null` | no evaluation reads them; some SDKs require a date |
 //! | `environment_api_key`, `composite_key`, `identity_traits`, `dashboard_alias` | derived, empty, left out | as above |
-//! | an identity without overrides | left out | as if it were not there |
-//! | `featurestate_uuid` beside a `django_id` | derived from the `django_id` | SDKs hash by the `django_id` then; a new version of a feature has a new one |
-//! | `id` and `mv_fs_value_uuid` of a variant | its place in the order that they give | SDKs order by them, and nothing else; a new version has new ones |
+//! | an identity without overrides | left out | it has no effect |
+//! | `featurestate_uuid` beside a `django_id` | derived from the `django_id` | SDKs hash by the `django_id` then; a new version of a feature has a new UUID |
+//! | `id` and `mv_fs_value_uuid` of a variant | its place in the order of these ids | SDKs use them for the order only; a new version has new ones |
 //! | order of identities, of one's overrides, of a segment's overrides of different features, of variants, of `server_key_only_feature_ids` | sorted | no evaluation depends on it |
 //! | spelling of JSON: spaces, order of members, escapes, `1e1` for `10.0`, `"30"` for 30 | one spelling | the same value |
 //! | members that are not known, descriptions among them | left out | they may hold secrets |
 //!
-//! Everything else counts, as it is served: names of environments and segments (conditions and SDKs see them), the order
-//! of features (answers have it), of segments (the first of two equal priorities wins), of rules and conditions (it
-//! decides what a circle of flags comes to).
+//! Everything else counts and is served: names of environments and segments (conditions and SDKs see them), the order
+//! of features (answers have it), of segments (the first of two equal priorities wins), of rules and conditions (the
+//! result of a cycle of flags depends on it).
 
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -31,11 +31,11 @@ use crate::python::number::{Integer, Number};
 use crate::wire::context::Operand;
 use crate::wire::json::Json;
 
-/// When every identity was made. The Rust SDK reads no document without a date.
+/// The creation date of every identity. The Rust SDK refuses a document without it.
 const CREATED: &str = "1970-01-01T00:00:00.000000+00:00";
 
 impl Document {
-    /// Puts into order what has none, before ids are given out by place.
+    /// Sorts the lists whose order has no meaning, before ids are assigned by position.
     pub(super) fn sort(&mut self) {
         self.identity_overrides.retain(|identity| !identity.identity_features.is_empty());
         self.identity_overrides.sort_by(|a, b| a.identifier.cmp(&b.identifier));
@@ -49,7 +49,7 @@ impl Document {
         self.project.server_key_only_feature_ids.extend(hidden);
     }
 
-    /// Writes in one way what can be written in several, and derives what is made up; ids are filled in by now.
+    /// Gives every value its one spelling, and derives generated values. Ids must be filled in before.
     pub(super) fn unify(&mut self) {
         for identity in &mut self.identity_overrides {
             identity.unify(&self.api_key);
@@ -61,7 +61,7 @@ impl Document {
         }
         let mut rules: Vec<&mut RuleWire> =
             self.project.segments.iter_mut().flat_map(|s| &mut s.rules).collect();
-        // SDKs are given a list as text, and both have to agree on who matches.
+        // SDKs receive a list as text, and their evaluation must agree with this one.
         while let Some(rule) = rules.pop() {
             for condition in &mut rule.conditions {
                 if let Operand::List(list) = &condition.value {
@@ -102,7 +102,7 @@ impl FeatureStateWire {
     }
 }
 
-/// Whole numbers are integers, and what no machine's integer holds is a double, as in what is served.
+/// Whole numbers become integers. A number that no 64-bit integer holds becomes a double, as in the served document.
 fn unify_priority(priority: &mut Number) {
     *priority = match priority {
         Number::Int(Integer::Small(_)) => return,
@@ -115,8 +115,7 @@ fn unify_priority(priority: &mut Number) {
     }
 }
 
-/// A UUID that stands for a text, always the same. It has the marks of a random one (version 4), since some readers take
-/// no other.
+/// A UUID that is derived from a text. It is marked as a random one (version 4), since some readers accept no other.
 fn uuid(text: &str) -> String {
     let mut bytes: [u8; 16] = Md5::digest(text).into();
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
@@ -155,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn identities_are_their_overrides_and_nothing_else() {
+    fn of_identities_only_their_overrides_count() {
         let of = |identities: &[&str]| {
             document(&format!(
                 r#""project": {{"segments": []}}, "identity_overrides": [{}]"#,
@@ -164,13 +163,13 @@ mod tests {
         };
         let bare = r#"{"identifier": "ann", "identity_features": [
             {"feature": {"name": "f"}, "feature_state_value": 1}, {"feature": {"name": "g"}, "feature_state_value": 2}]}"#;
-        let told = r#"{"identifier": "ann", "identity_uuid": "3b0b3b0e-60ac-4c44-9a3c-0c7a2d0a7d11", "django_id": 7,
+        let given = r#"{"identifier": "ann", "identity_uuid": "3b0b3b0e-60ac-4c44-9a3c-0c7a2d0a7d11", "django_id": 7,
             "created_date": "2025-12-24T09:00:00Z", "dashboard_alias": "A", "composite_key": "x", "identity_features": [
             {"feature": {"name": "g"}, "feature_state_value": 2}, {"feature": {"name": "f"}, "feature_state_value": 1}]}"#;
         let other =
             r#"{"identifier": "bert", "identity_features": [{"feature": {"name": "f"}, "enabled": true}]}"#;
         let empty = r#"{"identifier": "carl", "identity_features": []}"#;
-        all_the_same(&[of(&[bare, other]), of(&[told, other]), of(&[other, empty, told])]);
+        all_the_same(&[of(&[bare, other]), of(&[given, other]), of(&[other, empty, given])]);
         assert_ne!(of(&[bare]), of(&[bare, other]));
     }
 
@@ -188,15 +187,15 @@ mod tests {
         {
             assert_ne!(with(one), with(other));
         }
-        // Too large for a double, and for any integer of a machine.
+        // Too large for a double, and for any machine integer.
         for value in ["1e400", "123456789012345678901234567890"] {
             assert!(with(value).contains(&format!("\"feature_state_value\":{value}")));
         }
     }
 
-    /// As a new version of a feature has them that says what the one before said.
+    /// A new version of a feature with the same content has new ids.
     #[test]
-    fn ids_that_only_order_or_are_not_looked_at_are_derived() {
+    fn ids_that_are_unused_or_used_for_order_only_are_derived() {
         let state = |ids: [i64; 2], uuid: &str, order: [usize; 2]| {
             let variants = [
                 format!(
@@ -224,11 +223,11 @@ mod tests {
         assert_ne!(
             first,
             state([12, 11], "3b0b3b0e-60ac-4c44-9a3c-0c7a2d0a7d11", [0, 1]),
-            "the order counts that ids give"
+            "the order of the ids counts"
         );
     }
 
-    /// There it is what variants are picked by.
+    /// Without a `django_id`, variants are chosen by the UUID.
     #[test]
     fn a_uuid_alone_counts() {
         let with = |uuid: &str| {
@@ -240,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn times_descriptions_and_what_has_no_order_do_not_count() {
+    fn times_descriptions_and_the_order_of_sets_do_not_count() {
         let with = |more: &str, ids: &str, overrides: [&str; 2], priority: &str| {
             document(&format!(
                 r#"{more}"project": {{"server_key_only_feature_ids": {ids}, "segments": [{{"id": 3, "name": "s", "feature_states": [

@@ -1,4 +1,4 @@
-//! What a document does not say: every default that [`Document`] lists.
+//! Fills in the members that a document lacks: every default that [`Document`] lists.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
@@ -12,7 +12,7 @@ impl Document {
         self.project.id.get_or_insert(1);
         self.project.organisation.id.get_or_insert(1);
         keep_last_of_each_name(&mut self.feature_states);
-        put_together_by_identifier(&mut self.identity_overrides);
+        merge_by_identifier(&mut self.identity_overrides);
         self.sort();
         let mut ids = FeatureIds::new(&self.feature_states);
         let segment_states = self.project.segments.iter_mut().flat_map(|s| &mut s.feature_states);
@@ -41,7 +41,7 @@ impl FeatureStateWire {
         if self.django_id.is_none() && self.featurestate_uuid.is_none() {
             self.django_id = Some(id);
         }
-        // An object without a priority is one that some SDKs cannot read, and means the same as none.
+        // Some SDKs cannot read an object without a priority; no object means the same.
         self.feature_segment = self.feature_segment.take().filter(|segment| segment.priority.is_some());
         for (variant, place) in self.multivariate_feature_state_values.iter_mut().zip(1..) {
             variant.id = variant.id.filter(|id| *id != 0);
@@ -54,7 +54,7 @@ impl FeatureStateWire {
     }
 }
 
-/// The environment has one state a feature: of several, the last one counts, in the place of the first.
+/// The environment has one state for each feature. Of several, the last one counts, at the position of the first.
 fn keep_last_of_each_name(states: &mut Vec<FeatureStateWire>) {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut kept: Vec<FeatureStateWire> = Vec::with_capacity(states.len());
@@ -70,9 +70,9 @@ fn keep_last_of_each_name(states: &mut Vec<FeatureStateWire>) {
     *states = kept;
 }
 
-/// Some SDKs know one entry an identity, and pages of a document or exports may have several: all count, and of two for
-/// the same feature the first.
-fn put_together_by_identifier(identities: &mut Vec<IdentityOverrideWire>) {
+/// Merges the entries of one identity. Pages of a document and exports may have several, but some SDKs expect one. All
+/// overrides count; of two for the same feature, the first.
+fn merge_by_identifier(identities: &mut Vec<IdentityOverrideWire>) {
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut several: BTreeSet<usize> = BTreeSet::new();
     let mut kept: Vec<IdentityOverrideWire> = Vec::with_capacity(identities.len());
@@ -92,7 +92,7 @@ fn put_together_by_identifier(identities: &mut Vec<IdentityOverrideWire>) {
     *identities = kept;
 }
 
-/// The ids of features by name, and those still free.
+/// The ids of features by name, and the next free one.
 struct FeatureIds {
     by_name: BTreeMap<String, i64>,
     taken: BTreeSet<i64>,

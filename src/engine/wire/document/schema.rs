@@ -164,7 +164,7 @@ impl MultivariateValue {
         if hexadecimal.len() == 32 { u128::from_str_radix(&hexadecimal, 16).ok() } else { None }
     }
 
-    /// By what variants are ordered: their ids, or else their UUIDs as numbers.
+    /// The sort key of variants: their ids, or else their UUIDs as numbers.
     pub(super) fn order(&self) -> (i64, u128) {
         match self.id {
             Some(id) => (id.min(0), u128::try_from(id).unwrap_or_default()),
@@ -199,7 +199,7 @@ pub(crate) struct IdentityOverrideWire {
     pub(crate) django_id: Option<i64>,
     #[serde(default, deserialize_with = "json::or_default")]
     pub(crate) identity_features: Vec<FeatureStateWire>,
-    /// Never filled: traits of identities are nobody else's business.
+    /// Always empty: traits of identities are private.
     #[serde(skip_deserializing)]
     pub(crate) identity_traits: [(); 0],
 }
@@ -210,7 +210,7 @@ pub(super) fn list_text(list: &[String]) -> String {
 }
 
 impl Serialize for Operand {
-    /// As text, since some SDKs read nothing else; a list as the JSON text that `IN` understands.
+    /// Writes the value as text, since some SDKs read nothing else; a list as the JSON text that `IN` accepts.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Operand::Absent | Operand::Unusable => serializer.serialize_unit(),

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::Json;
 
-/// The same document in other words: with all that does not count made up, put into another order, or spelt otherwise.
+/// The same document, written differently: everything that does not count is random, reordered, or spelt differently.
 pub(crate) fn with_noise(document: &Json, seed: u64) -> Json {
     let mut rng = Rng::with_seed(seed);
     let mut document = document.0.clone();

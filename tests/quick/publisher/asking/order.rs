@@ -13,7 +13,7 @@ const ITEM: &str = "environment/e0";
 /// One has slow answers, so that by the time it has one the other has written already; the other's clock is ten seconds
 /// off.
 #[test]
-fn of_two_that_ask_at_once_the_last_state_wins_and_nothing_goes_back() {
+fn of_two_publishers_at_once_the_last_state_wins_and_nothing_goes_back() {
     for (seed, ahead) in [(1, 10), (2, -10)] {
         let mut asking = Asking::new(2);
         asking.another(Duration::from_secs(3), 0);
@@ -38,9 +38,9 @@ fn of_two_that_ask_at_once_the_last_state_wins_and_nothing_goes_back() {
             );
             assert!(stored.is_sorted_by_key(|(value, _)| *value), "{stored:?}");
         }
-        let calm = asking.stir();
+        let before = asking.stir();
         asking.pass_seconds(60);
-        assert_eq!(asking.stir(), calm, "they do not fight");
+        assert_eq!(asking.stir(), before, "the publishers overwrite each other");
     }
 }
 
@@ -88,9 +88,9 @@ fn a_restart_in_the_middle_of_a_question_loses_nothing() {
     assert_eq!(values, [0, 2]);
 }
 
-/// At a start the store shows what was there before the last write.
+/// At the start the store shows the value before the last write.
 #[test]
-fn a_look_that_lags_costs_a_mismatch_and_nothing_else() {
+fn a_stale_read_costs_one_mismatch_and_nothing_else() {
     let mut asking = Asking::new(1);
     asking.another(Duration::ZERO, 0);
     asking.pass_seconds(10);
@@ -140,5 +140,5 @@ fn publish_asks_again_when_another_publisher_wrote_first() {
     let first = publish_answer(&client, &key, ask, &[], &options).unwrap();
     assert!(outcome(&first).starts_with("written"), "{}", outcome(&first));
     let stored = asking.last(0);
-    assert_eq!(stored, asked, "what was asked for last");
+    assert_eq!(stored, asked, "the last answer");
 }

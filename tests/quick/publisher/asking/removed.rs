@@ -6,7 +6,7 @@ use super::{Asking, answered, document};
 use crate::publisher::world::{outcome, target};
 
 #[test]
-fn what_was_removed_stays_so_until_it_is_published_by_hand() {
+fn a_removed_environment_stays_removed_until_it_is_published_by_hand() {
     let mut asking = Asking::new(1);
     asking.another(std::time::Duration::ZERO, 0);
     asking.pass_seconds(10);
@@ -21,7 +21,7 @@ fn what_was_removed_stays_so_until_it_is_published_by_hand() {
     let progress = &asking.publishers[0].progress(&asking.world)[0];
     let why = progress.why.as_deref().unwrap_or_default();
     assert!(why.contains("was removed, by revision") && why.contains("jackstaff publish"), "{progress:?}");
-    // A restart forgets nothing of it.
+    // It stays removed after a restart.
     asking.publishers.clear();
     asking.another(std::time::Duration::ZERO, 0);
     asking.pass_seconds(60);

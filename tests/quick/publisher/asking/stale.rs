@@ -1,4 +1,4 @@
-//! A Flagsmith that answers out of date: some of its processes show what was there half a minute ago.
+//! A Flagsmith with out-of-date answers: some of its processes show the state of half a minute ago.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ fn values(asking: &Asking) -> Vec<u64> {
 }
 
 #[test]
-fn of_two_processes_the_one_that_is_behind_takes_nothing_back() {
+fn a_process_that_lags_takes_no_change_back() {
     for seed in 1..=8 {
         let mut asking = Asking::new(1);
         asking.flagsmith.processes = vec![Duration::ZERO, BEHIND];
@@ -37,7 +37,7 @@ fn of_two_processes_the_one_that_is_behind_takes_nothing_back() {
 /// With a time of its own, as in Flagsmith's pages; or with the time that it had, as a database is restored:
 /// then all processes say so.
 #[test]
-fn what_is_taken_back_indeed_is_served_within_two_intervals() {
+fn a_change_that_is_really_taken_back_is_served_within_two_intervals() {
     for (processes, ago) in [(vec![Duration::ZERO, BEHIND], 0), (vec![Duration::ZERO], 60_000)] {
         let mut asking = Asking::new(1);
         asking.flagsmith.processes = processes;

@@ -1,4 +1,4 @@
-//! What a change costs, and what costs nothing.
+//! The calls of a change, and changes that need no call.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ fn a_burst_is_written_once_a_second_and_its_last_change_stays() {
 }
 
 #[test]
-fn what_is_the_same_is_announced_at_the_start_and_not_written() {
+fn an_unchanged_environment_is_announced_at_the_start_and_not_written() {
     let mut watching = Watching::new();
     watching.world.given(&document("one", MARCH));
     watching.put("a.json", &document("one", MARCH));
@@ -40,7 +40,7 @@ fn what_is_the_same_is_announced_at_the_start_and_not_written() {
 }
 
 #[test]
-fn what_was_stored_hours_ago_is_purged_no_more() {
+fn a_bundle_that_was_stored_hours_ago_is_not_purged_again() {
     let mut watching = Watching::new();
     watching.world.given(&document("one", MARCH));
     watching.world.clock.advance(Duration::from_secs(3 * 3_600));
@@ -59,7 +59,7 @@ fn calls_of_the_api(watching: &Watching) -> usize {
 }
 
 #[test]
-fn a_change_costs_a_write_a_look_whether_it_is_there_and_a_purge() {
+fn a_change_costs_a_write_a_read_and_a_purge() {
     let mut watching = Watching::new();
     watching.put("a.json", &document("0", MARCH));
     watching.pass_seconds(2);
@@ -73,7 +73,7 @@ fn a_change_costs_a_write_a_look_whether_it_is_there_and_a_purge() {
 }
 
 #[test]
-fn what_is_stored_already_costs_nothing() {
+fn a_document_of_the_stored_content_costs_no_call() {
     let mut watching = Watching::new();
     watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(2);
@@ -89,7 +89,7 @@ fn what_is_stored_already_costs_nothing() {
 }
 
 #[test]
-fn what_another_publisher_stored_is_found_and_replaced() {
+fn a_bundle_of_another_publisher_is_found_and_replaced() {
     let mut watching = Watching::new();
     watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(2);
@@ -103,7 +103,7 @@ fn a_remembered_generation_that_is_gone_is_read_again() {
     let mut watching = Watching::new();
     watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(2);
-    // Of the other watch, which was quicker.
+    // The other watch was quicker.
     watching.world.given(&document("two", MARCH));
     let before = watching.writes().len();
     watching.put("a.json", &document("two", MARCH));
@@ -115,7 +115,7 @@ fn a_remembered_generation_that_is_gone_is_read_again() {
 }
 
 #[test]
-fn when_the_api_takes_few_more_calls_changes_wait_for_each_other_and_the_last_is_written() {
+fn when_few_calls_are_left_only_the_last_of_several_changes_is_written() {
     let mut watching = Watching::new();
     watching.put("a.json", &document("0", MARCH));
     watching.pass_seconds(2);

@@ -1,4 +1,4 @@
-//! What files hold: broken, gone, older, of one environment twice, not known.
+//! Files that are broken, removed or older, two of one environment, and unknown operators.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::{MARCH, STEP, Watching, value};
 use crate::publisher::world::{ITEM, bundle_of, document, document_of, keys};
 
 #[test]
-fn a_broken_file_is_logged_once_and_what_was_published_stays() {
+fn a_broken_file_is_logged_once_and_its_environment_stays_published() {
     let mut watching = Watching::new();
     let whole = document("one", MARCH).to_string();
     watching.observe("a.json", PlaceState::Content(whole.clone()));
@@ -91,7 +91,7 @@ fn of_two_files_with_one_environment_the_first_is_published() {
 
 /// It was removed by hand, on purpose.
 #[test]
-fn what_was_removed_stays_so_until_its_file_changes() {
+fn a_removed_environment_stays_removed_until_its_file_changes() {
     let mut watching = Watching::new();
     watching.options.keep_removed = true;
     watching.put("a.json", &document("one", MARCH));
@@ -104,7 +104,7 @@ fn what_was_removed_stays_so_until_its_file_changes() {
     let (environments, troubles) = watching.progress();
     assert!(troubles[0].why.contains("was removed, by revision"), "{troubles:?}");
     assert!(environments[0].behind.is_some());
-    // Nor does a restart put_if_unchanged it back.
+    // A restart does not publish it again either.
     watching.watch = Watch::default();
     watching.put("a.json", &document("one", MARCH));
     watching.pass_seconds(60);
@@ -137,7 +137,7 @@ fn server_keys_follow_their_manifest_on_their_own() {
     let mut watching = Watching::new();
     let manifest = |value: Value| [("a".to_owned(), keys(&value))].into();
     watching.watch.set_server_keys(manifest(json!(["ser.x"])), Duration::ZERO);
-    // Refused, and a key waits for nothing.
+    // The document is refused, but its key is written.
     watching.world.given(&document("one", MARCH));
     watching.put("a.json", &document("old", "2026-02-01T00:00:00Z"));
     watching.pass_seconds(5);
@@ -149,7 +149,11 @@ fn server_keys_follow_their_manifest_on_their_own() {
     assert_eq!(watching.said(), ["a.json: 1 server-side key written"]);
     watching.watch.set_server_keys([].into(), Duration::ZERO);
     watching.pass_seconds(5);
-    assert_eq!(watching.said(), Vec::<String>::new(), "what is no longer listed stays as it was");
+    assert_eq!(
+        watching.said(),
+        Vec::<String>::new(),
+        "a record stays as it was when its key is no longer listed"
+    );
 }
 
 fn with_operators(value: &str, operators: &[&str]) -> Value {
@@ -163,7 +167,7 @@ fn with_operators(value: &str, operators: &[&str]) -> Value {
 }
 
 #[test]
-fn what_is_not_known_is_held_back_unless_it_was_stored_before() {
+fn documents_with_unknown_operators_are_held_back_unless_stored_before() {
     let mut watching = Watching::new();
     watching.options.hold_unknown = true;
     watching.put("a.json", &document("one", MARCH));
@@ -204,7 +208,7 @@ fn what_is_not_known_is_held_back_unless_it_was_stored_before() {
 }
 
 #[test]
-fn what_never_matches_is_published_with_a_warning_where_that_is_wanted() {
+fn documents_with_unknown_operators_are_published_with_a_warning_if_allowed() {
     let mut watching = Watching::new();
     watching.put("a.json", &with_operators("one", &["NEWER"]));
     watching.pass_seconds(2);

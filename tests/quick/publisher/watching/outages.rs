@@ -1,4 +1,4 @@
-//! What fails, and is made up for.
+//! Failed calls that are made again later.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ fn a_wrong_token_is_logged_once_and_tried_again() {
 }
 
 #[test]
-fn an_origin_that_was_away_hears_of_it_and_nothing_is_written_again() {
+fn an_origin_that_was_down_gets_the_announcement_and_nothing_is_written_again() {
     let mut watching = Watching::new();
     watching.world.api.fail(Kind::Announce, "a", [Fault::Answer(503); 10]);
     watching.put("a.json", &document("one", MARCH));
@@ -67,7 +67,7 @@ fn an_origin_that_was_away_hears_of_it_and_nothing_is_written_again() {
 }
 
 #[test]
-fn newer_flags_do_not_wait_for_an_origin_that_is_away() {
+fn newer_flags_do_not_wait_for_an_origin_that_is_down() {
     let mut watching = Watching::new();
     watching.world.api.fail(Kind::Announce, "a", [Fault::Cut; 12]);
     for number in 0..30 {
@@ -91,7 +91,7 @@ fn newer_flags_do_not_wait_for_an_origin_that_is_away() {
 }
 
 #[test]
-fn what_could_not_be_purged_is_purged_later_and_announced_once() {
+fn a_failed_purge_is_made_later_and_announced_once() {
     let mut watching = Watching::new();
     watching.world.api.fail(Kind::Purge, ITEM, [Fault::Answer(500); 3]);
     watching.put("a.json", &document("one", MARCH));
@@ -114,7 +114,7 @@ fn a_change_that_failed_is_not_lost_when_the_file_breaks() {
 }
 
 #[test]
-fn an_announcement_is_owed_even_if_what_comes_next_is_refused() {
+fn an_announcement_is_made_even_if_the_next_document_is_refused() {
     let mut watching = Watching::new();
     watching.world.api.fail(Kind::Announce, "a", [Fault::Answer(503); 5]);
     watching.put("a.json", &document("one", MARCH));
@@ -167,7 +167,7 @@ fn announcements_that_no_origin_takes_leave_room_for_writes() {
 }
 
 #[test]
-fn what_is_under_way_at_the_end_is_announced() {
+fn a_write_that_runs_at_the_end_is_announced() {
     let mut watching = Watching::new();
     let now = watching.world.clock.elapsed();
     watching.put("a.json", &document("one", MARCH));
@@ -186,7 +186,7 @@ fn what_is_under_way_at_the_end_is_announced() {
         ["stored environment/a", "softly purged environment/a", &format!("announced a {NOW}")]
     );
     assert!(!watching.watch.is_busy());
-    assert_eq!(watching.watch.unsettled().len(), 1, "what came in meanwhile");
+    assert_eq!(watching.watch.unsettled().len(), 1, "the change that came during the write");
 }
 
 #[test]

@@ -78,8 +78,8 @@ fn it_asks_for_flags_when_it_hears_of_something_newer() {
     clients.wait_until_told(8, SOON);
     clients.wait_until_refetched(SOON);
     let mut asked: Vec<_> =
-        clients.history(0).refetches.iter().map(|it| (it.told, it.found.clone())).collect();
-    asked.sort_by_key(|(told, _)| *told);
+        clients.history(0).refetches.iter().map(|it| (it.signalled, it.found.clone())).collect();
+    asked.sort_by_key(|(signalled, _)| *signalled);
     let found = |revision| Ok(crate::stream::Found { revision, source: "pop".into() });
     assert_eq!(asked, [(6, found(7)), (8, found(7))]);
 }

@@ -16,7 +16,7 @@ impl Time {
         Connection {
             tried: at(from),
             opened: Some(at(from)),
-            segment: Some("follower 0".into()),
+            part: Some("follower 0".into()),
             heard: heard
                 .iter()
                 .map(|(second, revision)| Heard { at: at(*second), revision: *revision })
@@ -87,7 +87,7 @@ fn every_fault_is_found() {
             &[],
         ),
         (
-            "a segment from its beginning",
+            "a part from its beginning",
             vec![
                 time.connection(0.0, &[(11.0, 11), (21.0, 21)], clean(30.0)),
                 time.connection(30.0, &[(30.0, 11), (30.1, 21)], None),
@@ -126,8 +126,12 @@ fn every_fault_is_found() {
 #[test]
 fn refetches() {
     let time = Time(Instant::now());
-    let refetch =
-        |told, found, answered| Refetch { told, at: time.0, answered: time.0 + seconds(answered), found };
+    let refetch = |signalled, found, answered| Refetch {
+        signalled,
+        at: time.0,
+        answered: time.0 + seconds(answered),
+        found,
+    };
     let found = |revision| Ok(Found { revision, source: "stale".into() });
     let report = time.report(
         vec![time.connection(0.0, &[(11.0, 11), (21.0, 21)], None)],
@@ -140,7 +144,7 @@ fn refetches() {
     );
     assert_eq!(
         report.faults(),
-        ["stale: client 0: told of 21, found 11 (stale)", "failed: client 0: answered 503"]
+        ["stale: client 0: found 11 (stale) after 21 was signalled", "failed: client 0: answered 503"]
     );
     assert_eq!(report.until_read, Delays { count: 2, p50: 1250.0, p95: 1500.0, p99: 1500.0, max: 1500.0 });
 }

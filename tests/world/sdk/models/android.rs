@@ -1,5 +1,5 @@
 //! Android (`FlagsmithEventService.kt`, OkHttp's event source): events named `environment_updated`, compared with the
-//! header of the last answer. At a clean end it is back at once; after any failure it never comes back.
+//! header of the last answer. After a clean end it connects again at once; after any failure it never does.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Lines, and events made of them, over however many chunks they are spread.
+//! Lines and events, which may be spread over several chunks.
 
 /// Whole lines, without their ends.
 #[derive(Default)]
@@ -14,7 +14,7 @@ impl Lines {
     }
 }
 
-/// What stands between two empty lines.
+/// The lines between two empty lines.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Event {
     pub(super) name: String,

@@ -1,8 +1,9 @@
 //! Flutter (`flagsmith_client.dart`): events named `environment_updated` whose time is a JSON number *with a point*,
-//! compared with the device's clock at the last fetch. It subscribes anew every 29 s, whatever became of the stream.
+//! compared with the device's clock at the last fetch. It subscribes again every 29 s, even if the stream is still
+//! open.
 //!
-//! It leaves its last stream open then. One at a time is modelled: what two streams tell at the same moment is fetched
-//! twice, and nothing that is sent could change that.
+//! It leaves its last stream open then. Only one stream is modelled: a change that two streams signal at the same
+//! moment is fetched twice, and no event could prevent that.
 
 use std::time::{Duration, Instant};
 
@@ -19,9 +20,9 @@ pub(super) struct Flutter {
 }
 
 impl Flutter {
-    /// As 29 s are to a segment of 40 s.
-    pub(super) fn resubscribing(segment: Duration) -> Flutter {
-        let interval = segment * 29 / 40;
+    /// In proportion: 29 s for a part of 40 s.
+    pub(super) fn resubscribing(part: Duration) -> Flutter {
+        let interval = part * 29 / 40;
         Flutter { events: Events::default(), last_fetch: 0.0, interval, subscribed: Instant::now() }
     }
 }
@@ -44,7 +45,7 @@ impl Model for Flutter {
         for event in self.events.read(bytes)?.into_iter().filter(|event| event.name == "environment_updated")
         {
             let time = updated_at(&event.data)?;
-            // An integer would be dropped without a word.
+            // The SDK silently ignores an integer.
             let heard = Some(&time).filter(|time| time.is_f64()).and_then(Value::as_f64);
             let heard = heard.ok_or_else(|| format!("`updated_at` has no point: {time}"))?;
             ear.hear(heard);

@@ -1,6 +1,6 @@
-//! Go (`realtime.go`): any line that starts with `data: `, whatever the event's name; the time made of whole seconds and
-//! of truncated nanoseconds, and compared with the document's RFC 3339 time. At a clean end it is back at once, else after
-//! a growing pause.
+//! Go (`realtime.go`): any line that starts with `data: `, whatever the event's name; the time made of whole seconds
+//! and of truncated nanoseconds, and compared with the document's RFC 3339 time. After a clean end it connects again at
+//! once, else after a growing pause.
 
 use std::time::Duration;
 

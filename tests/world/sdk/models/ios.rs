@@ -1,7 +1,7 @@
-//! iOS (`SSEManager.swift`): each chunk of the network is split into lines by itself, with nothing kept for the next one;
-//! each line that starts with `data:` is an event, whatever its name. Compared with a time that is never set, so that every
-//! event, also the one that a connection begins with, is taken for news. At a clean end it is back at once, else after a
-//! growing pause.
+//! iOS (`SSEManager.swift`): each chunk of the network is split into lines by itself, with nothing kept for the next
+//! one; each line that starts with `data:` is an event, whatever its name. It is compared with a time that is never
+//! set, so every event counts as news, also the first one of a connection. After a clean end it connects again at once,
+//! else after a growing pause.
 
 use std::time::Duration;
 

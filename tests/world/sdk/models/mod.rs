@@ -1,5 +1,5 @@
-//! Models of the SDKs that do not run here: how each reads a stream of change signals, and what it does about it, as the
-//! sources of their published versions have it. Connections, bytes and refetches are real.
+//! Models of the SDKs that do not run here: how each reads a stream of change signals, and when it fetches, according
+//! to the sources of their published versions. Connections, bytes and fetches are real.
 
 mod android;
 mod events;
@@ -27,22 +27,22 @@ use crate::sdk::{CLIENT, SERVER, STREAM};
 trait Model: Send {
     fn kind(&self) -> Kind;
 
-    /// It has the environment for the first time.
+    /// It has fetched the environment for the first time.
     fn begin(&mut self, first: &Fetched);
 
-    /// It is connected; nothing is left of an earlier connection.
+    /// It is connected. State of an earlier connection is dropped.
     fn connected(&mut self);
 
-    /// Bytes came, as the network gave them.
+    /// It received a chunk.
     ///
     /// # Errors
-    /// If it cannot make sense of them.
+    /// If it cannot decode it.
     fn read(&mut self, bytes: &[u8], ear: &mut Ear) -> Result<(), String>;
 
-    /// The stream ended, cleanly or not: how long it waits until it connects again; for ever, if none.
+    /// The stream ended, cleanly or not. Returns the time until it connects again; none if it never does.
     ///
     /// # Errors
-    /// If it cannot make sense of what came.
+    /// If it cannot decode the stream.
     fn ended(&mut self, clean: bool, ear: &mut Ear) -> Result<Option<Duration>, String>;
 
     /// How long it stays with one connection.
@@ -51,18 +51,18 @@ trait Model: Send {
     }
 }
 
-/// What a fetch of the environment brought.
+/// The result of a fetch of the environment.
 struct Fetched {
     value: Value,
     /// The header `x-flagsmith-document-updated-at`.
     header: f64,
     /// The document's `updated_at`; none in an answer that holds flags alone.
     updated_at: Option<Timestamp>,
-    /// When it came, by this device's clock, in seconds.
+    /// When it was received, by this device's clock, in seconds.
     at: f64,
 }
 
-/// What a model does beside reading.
+/// The actions of a model.
 struct Ear<'a> {
     connection: usize,
     seen: &'a Seen,
@@ -88,15 +88,15 @@ const DOCUMENT: &str = "/api/v1/environment-document/";
 const REMOTE: Kind = Kind { path: "/api/v1/flags/", refetches: Refetches::PerChange { first: 1 } };
 const LOCAL: Kind = Kind { path: DOCUMENT, refetches: Refetches::PerChange { first: 1 } };
 
-/// All of them, listening to an edge with segments of this length, each through a tap of its own.
-pub(crate) fn listeners(segment: Duration, tap: impl Fn() -> Tap) -> Vec<Listener> {
-    models(segment).into_iter().map(|(name, model)| listen(name, model, tap())).collect()
+/// All of them, listening to an edge with parts of this length, each through a tap of its own.
+pub(crate) fn listeners(part: Duration, tap: impl Fn() -> Tap) -> Vec<Listener> {
+    models(part).into_iter().map(|(name, model)| listen(name, model, tap())).collect()
 }
 
-fn models(segment: Duration) -> [(&'static str, Box<dyn Model>); 5] {
+fn models(part: Duration) -> [(&'static str, Box<dyn Model>); 5] {
     [
         ("Android", Box::new(android::Android::default())),
-        ("Flutter", Box::new(flutter::Flutter::resubscribing(segment))),
+        ("Flutter", Box::new(flutter::Flutter::resubscribing(part))),
         ("Go", Box::new(go::Go::default())),
         ("iOS", Box::new(ios::Ios)),
         ("Ruby", Box::new(ruby::Ruby::default())),
@@ -108,7 +108,7 @@ fn listen(name: &'static str, mut model: Box<dyn Model>, tap: Tap) -> Listener {
     let (edge, noted, stopped) = (tap.url(), seen.clone(), Arc::clone(&stop));
     thread::spawn(move || {
         let went = run(model.as_mut(), &edge, kind.path, &noted, &stopped);
-        // What breaks off because all is over is no fault.
+        // A stream that breaks because the test is over is no failure.
         if let Err(error) = went
             && !stopped.load(Ordering::Relaxed)
         {

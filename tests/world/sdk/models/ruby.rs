@@ -1,6 +1,6 @@
-//! Ruby (`realtime_client.rb`): reads a body whole, so that it hears at the stream's end of what changed, and of nothing
-//! at all if that end is not a clean one. Then each line that starts with `data: ` counts; times are compared with the last
-//! one heard, beginning with 0. Back after half a second.
+//! Ruby (`realtime_client.rb`): reads a whole body, so it receives changes at the end of the stream, and none if that
+//! end is not clean. Each line that starts with `data: ` counts; times are compared with the last one received,
+//! beginning with 0. It connects again after half a second.
 
 use std::time::Duration;
 

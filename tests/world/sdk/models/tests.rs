@@ -1,4 +1,4 @@
-//! What the models make of streams: else they would prove nothing.
+//! The models themselves: they are as strict as the SDKs, or they would prove nothing.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::{Ear, Fetched, Model, models};
 use crate::sdk::listener::Seen;
 
 #[test]
-fn models_are_as_particular_as_the_sdks() {
+fn models_are_as_strict_as_the_sdks() {
     let known = "event: environment_updated\ndata: {\"updated_at\": 1772450553.0}\n\n";
     let news = "event: environment_updated\ndata: {\"updated_at\": 1772450554.0}\n\n";
     let (first, second) = news.split_at(40);

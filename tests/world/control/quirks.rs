@@ -1,4 +1,4 @@
-//! A Flagsmith that lies as real ones do, and people who edit all that can be edited in it.
+//! A Flagsmith with the quirks of real ones, and people who make every kind of edit in it.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -22,7 +22,8 @@ const ENVIRONMENTS: usize = 9;
 const PEOPLE: u64 = 4;
 const EDITS: u64 = 50;
 const SOON: Duration = Duration::from_secs(60);
-/// More than any machine takes beside a poll: a second of doubt, a second between two writes, and what else is done.
+/// The time of a change in addition to a poll, on a slow machine: a second until a document is trusted, a second
+/// between two writes, and the rest of the work.
 const BESIDE_A_POLL: Duration = Duration::from_secs(12);
 
 fn options(poll: u64, trigger: Trigger) -> StackOptions {
@@ -37,24 +38,25 @@ fn of_people(environment: usize) -> Value {
     document
 }
 
-/// Every environment was published again at every poll, and every app asked for its flags each time.
+/// Each answer of Flagsmith differs from the one before. Every environment was published again at every poll, and every
+/// app asked for its flags each time.
 #[test]
-fn where_nothing_changes_nothing_is_written_purged_or_announced() {
+fn without_a_change_nothing_is_written_purged_or_announced() {
     let Some(tools) = tools() else { return };
     let _machine = beside_others();
     let (poll, time) = if is_full() { (5, 300) } else { (1, 20) };
     let stack = stack_with(&tools, &options(poll, Trigger::Nothing), of_people);
     stack.serve().says("watching");
-    let crowd = clients(&Listening::to(stack.edges[0].url(""), &key(0), 1));
-    crowd.wait_until_told(stack.served(0, 0).unwrap().revision, SOON);
-    // What follows from the start is over by then.
+    let group = clients(&Listening::to(stack.edges[0].url(""), &key(0), 1));
+    group.wait_until_told(stack.served(0, 0).unwrap().revision, SOON);
+    // The calls that a start causes are over by then.
     thread::sleep(Duration::from_secs(3));
     let documents = stack.flagsmith.counts().documents;
-    let before = (stack.api.writes(), purges(&stack), heard(&crowd));
+    let before = (stack.api.writes(), purges(&stack), heard(&group));
     thread::sleep(Duration::from_secs(time));
     let asked = stack.flagsmith.counts().documents - documents;
     assert!(asked >= time / poll * 9 / 2, "asked {asked} times");
-    assert_eq!((stack.api.writes(), purges(&stack), heard(&crowd)), before);
+    assert_eq!((stack.api.writes(), purges(&stack), heard(&group)), before);
     say(&format!("{asked} answers of a Flagsmith in which nothing changed: no write, no purge, no event"));
 }
 
@@ -62,13 +64,13 @@ fn purges(stack: &Stack) -> u64 {
     stack.api.counts().get(&Kind::Purge).map_or(0, |counted| counted.calls)
 }
 
-fn heard(crowd: &Clients) -> BTreeSet<u64> {
-    let histories = crowd.histories();
+fn heard(group: &Clients) -> BTreeSet<u64> {
+    let histories = group.histories();
     histories.iter().flat_map(History::heard).map(|heard| heard.revision).collect()
 }
 
 #[test]
-fn each_of_four_peoples_edits_is_served_once_however_it_is_found() {
+fn each_edit_of_four_people_is_served_once_by_every_trigger() {
     let Some(tools) = tools() else { return };
     let _alone = alone();
     for (poll, trigger) in [(5, Trigger::QueueChange), (2, Trigger::Webhook), (2, Trigger::Nothing)] {
@@ -78,7 +80,7 @@ fn each_of_four_peoples_edits_is_served_once_however_it_is_found() {
     }
 }
 
-/// Edits of an environment that were made, each with its time, and not seen at the edge yet.
+/// Edits of an environment, each with its time, that the edge does not serve yet.
 type Waiting = Vec<(u64, Instant)>;
 
 fn people_edit(stack: &Stack, poll: Duration, how: &str) {
@@ -94,7 +96,7 @@ fn people_edit(stack: &Stack, poll: Duration, how: &str) {
                 for _ in 0..EDITS {
                     let environment = rng.usize(..ENVIRONMENTS);
                     let edit = Edit::ALL[rng.usize(..Edit::ALL.len())];
-                    // Two edits of one environment are made one after the other, as in a database.
+                    // Edits of one environment are made one after the other, as in a database.
                     let mut number = numbers[environment].lock().unwrap();
                     *number += 1;
                     waiting[environment].lock().unwrap().push((*number, Instant::now()));
@@ -127,7 +129,7 @@ fn people_edit(stack: &Stack, poll: Duration, how: &str) {
     assert_eq!(refused, Vec::<String>::new());
 }
 
-/// Reads at the edge until all that was edited is served. How long the slowest edit took.
+/// Reads at the edge until every edit is served. Returns the time of the slowest edit.
 fn read_until_all_is_served(stack: &Stack, waiting: &[Mutex<Waiting>], is_over: &AtomicBool) -> Duration {
     let mut slowest = Duration::ZERO;
     let deadline = Instant::now() + Duration::from_secs(180);
@@ -151,7 +153,7 @@ fn read_until_all_is_served(stack: &Stack, waiting: &[Mutex<Waiting>], is_over: 
     }
 }
 
-/// No content was published twice, and none that is older than the one before.
+/// Checks that no content was published twice, and none that is older than the one before.
 fn published_once_each(stack: &Stack, environment: usize) {
     let item = format!("environment/{}", key(environment));
     let events = stack.api.events();
@@ -170,12 +172,12 @@ fn published_once_each(stack: &Stack, environment: usize) {
     assert!(stored.is_sorted_by_key(|(edit, _)| *edit), "{item}: {stored:?}");
 }
 
-/// What Flagsmith does not answer any more stays served, and the log says what it may mean.
+/// An environment whose key Flagsmith refuses stays served, and the log names the possible reasons.
 #[test]
-fn a_key_that_worked_and_is_refused_is_explained() {
+fn the_log_explains_why_a_working_key_may_be_refused_later() {
     let Some(tools) = tools() else { return };
     let _machine = beside_others();
-    let options = StackOptions { edges: 1, poll: 1, lies: false, ..StackOptions::default() };
+    let options = StackOptions { edges: 1, poll: 1, quirks: false, ..StackOptions::default() };
     let stack = stack_with(&tools, &options, of_people);
     stack.flagsmith.delete_key(&server_key(0));
     let line = stack.serve().says("403 Forbidden");
@@ -189,9 +191,10 @@ fn a_key_that_worked_and_is_refused_is_explained() {
     });
 }
 
-/// Shares of more than a hundred percent, which Flagsmith itself cannot read: no other environment waits for that one.
+/// The shares of a feature are more than a hundred percent, and Flagsmith answers with an error. No other environment
+/// waits.
 #[test]
-fn a_document_that_flagsmith_cannot_make_delays_no_other() {
+fn an_environment_that_flagsmith_cannot_serve_delays_no_other() {
     let Some(tools) = tools() else { return };
     let _machine = beside_others();
     let stack = stack_with(

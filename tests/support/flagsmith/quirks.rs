@@ -1,4 +1,4 @@
-//! What is not so in what the stand-in says, as it is not in what a real Flagsmith says.
+//! Quirks of a real Flagsmith: answers that are out of date, or differ without a change.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 
-/// For how long a process of Flagsmith's keeps what a key leads to.
+/// How long a process of Flagsmith's caches the environment of a key.
 const CACHED: Duration = Duration::from_secs(60);
 /// How far `updated_at` goes back at most: audit records are written by tasks, which run in any order.
 const BACK: i64 = 2_300;
@@ -16,25 +16,25 @@ const EARLY: u64 = 300;
 const MEMBER: &[u8] = b"\"identity_uuid\":\"";
 const UUID: usize = 36;
 
-/// The lies of one Flagsmith:
+/// The quirks of one Flagsmith:
 ///
 /// - each answer has another `identity_uuid` for each override
 /// - the time of one change in three is up to 2.3 seconds early, so that `updated_at` goes back
-/// - what a key leads to is cached for a minute: a key that was deleted opens, and conditions are answered from the time
-///   that was known then
+/// - the environment of a key is cached for a minute: a deleted key still works, and conditional requests are answered by the
+///   cached time
 /// - one webhook in three comes up to 0.3 seconds before the change
-pub(super) struct Lies {
+pub(super) struct Quirks {
     rng: Rng,
     /// By server-side key: since when it is cached, what it opens, and when that was updated.
     cached: BTreeMap<String, (Instant, String, Timestamp)>,
 }
 
-impl Lies {
-    pub(super) fn new(seed: u64) -> Lies {
-        Lies { rng: Rng::with_seed(seed), cached: BTreeMap::new() }
+impl Quirks {
+    pub(super) fn new(seed: u64) -> Quirks {
+        Quirks { rng: Rng::with_seed(seed), cached: BTreeMap::new() }
     }
 
-    /// The environment that a key opens, and the time that is known of it: as of a minute ago, perhaps.
+    /// The environment of a key, and its time; both may be a minute old.
     pub(super) fn look_up(
         &mut self,
         server_key: &str,
@@ -49,20 +49,20 @@ impl Lies {
         Some((key, updated_at))
     }
 
-    /// When a change is said to have been made.
+    /// The `updated_at` of a change.
     pub(super) fn time(&mut self, now: Timestamp) -> Timestamp {
         let back = if self.rng.u8(..3) == 0 { self.rng.i64(0..BACK) } else { 0 };
         now - SignedDuration::from_millis(back)
     }
 
-    /// How long after those who are told a change shows.
+    /// How long after its signal a change shows.
     pub(super) fn lateness(&mut self) -> Duration {
         let late = if self.rng.u8(..3) == 0 { self.rng.u64(..EARLY) } else { 0 };
         Duration::from_millis(late)
     }
 
-    /// An answer with UUIDs that nobody ever saw.
-    pub(super) fn made_up(&mut self, text: &Bytes) -> Bytes {
+    /// An answer with new UUIDs.
+    pub(super) fn with_new_uuids(&mut self, text: &Bytes) -> Bytes {
         let mut bytes = text.to_vec();
         let mut at = 0;
         while let Some(found) = bytes[at..].windows(MEMBER.len()).position(|window| window == MEMBER) {

@@ -1,5 +1,5 @@
-//! Many changes in bursts, while everything fails that can: Flagsmith's API, Fastly's, the lines between, and the process
-//! itself.
+//! Many changes in bursts, while everything fails at random: Flagsmith's API, Fastly's API, the connections, and
+//! `serve` itself.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -22,12 +22,12 @@ const EDGES: usize = 3;
 /// Environments that are listened to, and clients of each at each edge.
 const LISTENED: usize = 5;
 const CLIENTS: usize = 2;
-/// By when all is settled once nothing fails any more: what failed often is tried again after 30 seconds at most, and
-/// what Fastly's API was asked for may wait for its time-out.
+/// How long after the last fault every edge serves the last state. A call that failed often is tried again after at
+/// most 30 seconds, and a call to Fastly's API may wait for its time-out.
 const SETTLED: Duration = Duration::from_secs(90);
 const SECOND: Duration = Duration::from_secs(1);
 
-struct ChaosOptions {
+struct RunOptions {
     environments: usize,
     changes: usize,
     /// How often `serve` is killed, and each of the other outages begins.
@@ -38,19 +38,19 @@ struct ChaosOptions {
 }
 
 #[test]
-fn every_edge_comes_to_serve_the_last_state_and_nothing_goes_backwards() {
-    run(&ChaosOptions { environments: 20, changes: 100, times: 2, flagsmith: 0.15, fastly: 0.1 });
+fn every_edge_serves_the_last_state_in_the_end_and_never_an_older_one() {
+    run(&RunOptions { environments: 20, changes: 100, times: 2, flagsmith: 0.15, fastly: 0.1 });
 }
 
 #[test]
-fn also_after_a_thousand_changes_of_two_hundred_environments() {
+fn a_thousand_changes_of_two_hundred_environments() {
     if !tests::is_full() {
         return tests::not_run(tests::ONLY_FULL);
     }
-    run(&ChaosOptions { environments: 200, changes: 1_000, times: 5, flagsmith: 0.15, fastly: 0.1 });
+    run(&RunOptions { environments: 200, changes: 1_000, times: 5, flagsmith: 0.15, fastly: 0.1 });
 }
 
-fn run(options: &ChaosOptions) {
+fn run(options: &RunOptions) {
     let Some(tools) = tools() else { return };
     let _alone = alone();
     let stack = stack(
@@ -68,10 +68,10 @@ fn run(options: &ChaosOptions) {
     );
     stack.api.limit_writes(SECOND);
     let before = stack.api.events().len();
-    let crowds: Vec<Clients> = (0..EDGES * LISTENED).map(|n| listen(&stack, n % EDGES, n / EDGES)).collect();
+    let groups: Vec<Clients> = (0..EDGES * LISTENED).map(|n| listen(&stack, n % EDGES, n / EDGES)).collect();
     let is_over = AtomicBool::new(false);
     let begun = Instant::now();
-    let mut chaos = Chaos {
+    let mut run = Run {
         stack: &stack,
         options,
         rng: Rng::with_seed(seed()),
@@ -84,22 +84,22 @@ fn run(options: &ChaosOptions) {
         let (stack, is_over) = (&stack, &is_over);
         let read = |edge| scope.spawn(move || read_again_and_again(edge, options.environments, is_over));
         let readers: Vec<_> = stack.edges.iter().map(read).collect();
-        // Even if it panics, readers have to end.
-        let came_to = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| chaos.happens()));
+        // Readers must end even after a panic.
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run.changes_and_outages()));
         is_over.store(true, Ordering::Relaxed);
         let reads = readers.into_iter().map(|reader| reader.join().unwrap()).collect();
-        came_to.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         reads
     });
-    let (disturbed, settled) = (chaos.kills.clone(), begun.elapsed());
-    for (n, crowd) in crowds.iter().enumerate() {
-        crowd.wait_until_told(stack.served(n % EDGES, n / EDGES).unwrap().revision, SETTLED);
+    let (disturbed, settled) = (run.kills.clone(), begun.elapsed());
+    for (n, group) in groups.iter().enumerate() {
+        group.wait_until_told(stack.served(n % EDGES, n / EDGES).unwrap().revision, SETTLED);
     }
 
     let calls = Calls::count(&stack.api.events()[before..], &disturbed, before);
     let count: usize = reads.iter().map(|reads| reads.count).sum();
     say(&format!(
-        "chaos: {} changes of {} environments in {settled:.0?}, {count} reads of three edges; {calls}; closest writes \
+        "random faults: {} changes of {} environments in {settled:.0?}, {count} reads of three edges; {calls}; closest writes \
          of a key {:?} apart; {:?}",
         options.changes,
         options.environments,
@@ -108,14 +108,14 @@ fn run(options: &ChaosOptions) {
     ));
     let faults: Vec<String> = reads.into_iter().flat_map(|reads| reads.faults).collect();
     assert_eq!(faults, Vec::<String>::new());
-    let histories: Vec<History> = crowds.iter().flat_map(Clients::histories).collect();
+    let histories: Vec<History> = groups.iter().flat_map(Clients::histories).collect();
     assert_eq!(Report::new(&histories, &[], SETTLED, Instant::now()).faults(), Vec::<String>::new());
     assert!(stack.api.closest_writes() >= Some(SECOND), "{:?}", stack.api.closest_writes());
     let too_early: Vec<_> = stack
         .api
         .too_early()
         .into_iter()
-        .filter(|refused| !refused.is_in_doubt && !chaos.has_just_started(refused.at))
+        .filter(|refused| !refused.is_in_doubt && !run.has_just_started(refused.at))
         .collect();
     assert!(too_early.is_empty(), "{too_early:?}");
     assert!(calls.for_each_change() <= 3.0, "{calls}");
@@ -127,14 +127,14 @@ fn seed() -> u64 {
 
 fn listen(stack: &Stack, edge: usize, environment: usize) -> Clients {
     let url = stack.edges[edge].url("");
-    let crowd = clients(&Listening { refetching: 1, ..Listening::to(url, &key(environment), CLIENTS) });
-    crowd.wait_until_connected(SETTLED);
-    crowd
+    let group = clients(&Listening { refetching: 1, ..Listening::to(url, &key(environment), CLIENTS) });
+    group.wait_until_connected(SETTLED);
+    group
 }
 
-struct Chaos<'a> {
+struct Run<'a> {
     stack: &'a Stack,
-    options: &'a ChaosOptions,
+    options: &'a RunOptions,
     rng: Rng,
     /// The last edit of each environment.
     edited: Vec<u64>,
@@ -142,27 +142,32 @@ struct Chaos<'a> {
     ends: Vec<(Instant, Outage)>,
     /// How many events there had been when `serve` was killed.
     kills: Vec<usize>,
-    /// When it was started again.
+    /// When `serve` was started again.
     starts: Vec<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outage {
     Killed,
-    FlagsmithAway,
-    LineCut,
-    LineStalled,
-    FastlyAway,
+    FlagsmithDown,
+    ConnectionCut,
+    ConnectionStalled,
+    FastlyDown,
 }
 
-const OUTAGES: [Outage; 5] =
-    [Outage::Killed, Outage::FlagsmithAway, Outage::LineCut, Outage::LineStalled, Outage::FastlyAway];
+const OUTAGES: [Outage; 5] = [
+    Outage::Killed,
+    Outage::FlagsmithDown,
+    Outage::ConnectionCut,
+    Outage::ConnectionStalled,
+    Outage::FastlyDown,
+];
 
-impl Chaos<'_> {
-    /// All changes, all outages, and the wait until all is settled.
-    fn happens(&mut self) {
-        self.fail_now_and_then();
-        let ChaosOptions { environments, changes, times, .. } = *self.options;
+impl Run<'_> {
+    /// Makes all changes and all outages, and waits until every edge serves the last state.
+    fn changes_and_outages(&mut self) {
+        self.fail_at_random();
+        let RunOptions { environments, changes, times, .. } = *self.options;
         let every = changes / (times * OUTAGES.len());
         let mut environment = 0;
         for n in 1..=changes {
@@ -190,13 +195,13 @@ impl Chaos<'_> {
         }
     }
 
-    /// What one wrote that was killed may reach the store late. When that was is not known then, so it is for the store to
-    /// refuse what comes next.
+    /// A write of a killed process may reach the store late. The new process does not know the time of that write, so
+    /// the store refuses its own next write as too early.
     fn has_just_started(&self, at: Instant) -> bool {
         self.starts.iter().any(|start| (*start..*start + 3 * SECOND).contains(&at))
     }
 
-    fn fail_now_and_then(&mut self) {
+    fn fail_at_random(&mut self) {
         self.stack.flagsmith.fail_at_random(Some((self.rng.u64(..), self.options.flagsmith)));
         self.stack.api.fail_at_random(Some((self.rng.u64(..), self.options.fastly)));
     }
@@ -211,16 +216,16 @@ impl Chaos<'_> {
             Outage::Killed => {
                 self.kills.push(stack.api.events().len());
                 stack.kill_serve();
-                // Some services are back at once.
+                // Some restarts are immediate.
                 lasts = if self.rng.bool() { Duration::ZERO } else { lasts };
             }
-            Outage::FlagsmithAway => stack.flagsmith.fail_at_random(Some((self.rng.u64(..), 1.0))),
-            Outage::LineCut => {
+            Outage::FlagsmithDown => stack.flagsmith.fail_at_random(Some((self.rng.u64(..), 1.0))),
+            Outage::ConnectionCut => {
                 stack.proxy.set(Mode::Refuse);
                 stack.proxy.cut();
             }
-            Outage::LineStalled => stack.proxy.set(Mode::Stall),
-            Outage::FastlyAway => stack.api.fail_at_random(Some((self.rng.u64(..), 1.0))),
+            Outage::ConnectionStalled => stack.proxy.set(Mode::Stall),
+            Outage::FastlyDown => stack.api.fail_at_random(Some((self.rng.u64(..), 1.0))),
         }
         self.ends.push((Instant::now() + lasts, outage));
     }
@@ -235,8 +240,8 @@ impl Chaos<'_> {
                     self.starts.push(Instant::now());
                     self.stack.start_serve();
                 }
-                Outage::LineCut | Outage::LineStalled => self.stack.proxy.set(Mode::Pass),
-                Outage::FlagsmithAway | Outage::FastlyAway => self.fail_now_and_then(),
+                Outage::ConnectionCut | Outage::ConnectionStalled => self.stack.proxy.set(Mode::Pass),
+                Outage::FlagsmithDown | Outage::FastlyDown => self.fail_at_random(),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Nothing changes, or nothing that counts; and two hundred edits without a signal.
+//! Polls without a change, or with a change that does not count; and two hundred edits without a signal.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,23 +9,23 @@ use super::{Asking, POLL, document};
 
 const ENVIRONMENTS: usize = 9;
 
-/// Flagsmith makes up a new UUID for each override in each answer: every environment was published at every poll.
+/// Flagsmith generates a new UUID for each override in each answer: every environment was published at every poll.
 #[test]
-fn where_nothing_changes_nothing_is_written_purged_or_announced() {
+fn without_a_change_nothing_is_written_purged_or_announced() {
     let mut asking = Asking::new(ENVIRONMENTS);
     asking.another(Duration::from_millis(200), 0);
     asking.pass_seconds(20);
     let (stir, calls) = (asking.stir(), asking.world.api.events().len());
     asking.pass_seconds(300);
     assert_eq!(asking.stir(), stir);
-    // One environment is looked at every half minute.
+    // One environment is read from the store every half minute.
     assert!(asking.world.api.events().len() <= calls + 11);
     assert_eq!((0..ENVIRONMENTS).map(|n| asking.stored(n).len()).collect::<Vec<_>>(), [1; ENVIRONMENTS]);
     assert!(asking.publishers[0].progress(&asking.world).iter().all(|one| one.behind.is_none()));
 }
 
 #[test]
-fn what_moves_the_time_alone_is_no_change() {
+fn a_new_time_alone_is_not_a_change() {
     let mut asking = Asking::new(1);
     asking.another(Duration::ZERO, 0);
     asking.pass_seconds(10);
@@ -58,7 +58,7 @@ fn each_edit_is_published_once_and_within_the_time_of_a_poll() {
         asking.pass(Duration::from_millis(rng.u64(..2_000)));
         for (environment, edits) in edits.iter().enumerate() {
             let last = asking.last(environment);
-            // A poll, a second of doubt where the time went back, and a second between two writes.
+            // A poll, a second until a document with an earlier time is trusted, and a second between two writes.
             let deadline = POLL + Duration::from_millis(2_500);
             let overdue = |(n, at): &&(u64, Duration)| *n > last && *at + deadline < asking.elapsed();
             late.extend(edits.iter().find(overdue).map(|(n, _)| format!("edit {n} of {environment}")));
@@ -77,9 +77,9 @@ fn each_edit_is_published_once_and_within_the_time_of_a_poll() {
     assert!(!said.iter().any(|line| line.contains("stays served")), "{said:?}");
 }
 
-/// An override that goes with its identity moves no time; nor does the value of an option.
+/// `updated_at` stays the same when an identity is deleted with its override, or when the value of an option changes.
 #[test]
-fn a_change_that_moves_no_time_is_published() {
+fn a_change_that_leaves_the_time_is_published() {
     let mut asking = Asking::new(1);
     asking.another(Duration::ZERO, 0);
     asking.edit(0, 1);

@@ -1,4 +1,4 @@
-//! Edit, hear, read: three hundred apps on three edges, and SDKs.
+//! From an edit to the apps: three hundred apps on three edges, and SDKs, receive the signal and read the change.
 
 use std::process::Command;
 use std::thread;
@@ -14,9 +14,9 @@ use tests::machine::{alone, beside_others};
 /// Of each edge.
 const CLIENTS: usize = 100;
 const CHANGES: u64 = 6;
-/// Between two changes: longer than the second that a write has to wait for the one before.
+/// The time between two changes. It is longer than the second that has to pass between two writes.
 const APART: Duration = Duration::from_millis(1_700);
-/// How long clients may take to connect, and a machine that does much else to come round.
+/// How long clients may take to connect on a busy machine.
 const SOON: Duration = Duration::from_secs(60);
 
 #[test]
@@ -24,10 +24,10 @@ fn every_app_has_a_change_that_flagsmith_signals() {
     let Some(tools) = tools() else { return };
     let _alone = alone();
     let mut stack = stack(&tools, &StackOptions { environments: 3, ..StackOptions::default() });
-    let crowds = listen(&stack);
+    let groups = listen(&stack);
     for trigger in [Trigger::Webhook, Trigger::QueueChange] {
         stack.notify_by(trigger);
-        every_app_has_every_change(&stack, &crowds, &format!("{trigger:?}"), Duration::from_secs(20));
+        every_app_has_every_change(&stack, &groups, &format!("{trigger:?}"), Duration::from_secs(20));
     }
 }
 
@@ -41,8 +41,8 @@ fn every_app_has_a_change_that_only_polling_finds() {
     every_app_has_every_change(&stack, &listen(&stack), "asked every 2 s", Duration::from_secs(22));
 }
 
-/// The figures are those of `scripts/bench`; here is what no machine takes, and that nothing is ever wrong.
-fn every_app_has_every_change(stack: &Stack, crowds: &[Clients], how: &str, within: Duration) {
+/// `scripts/bench` measures the delays. This test has a bound for slow machines, and checks that no client reads anything wrong.
+fn every_app_has_every_change(stack: &Stack, groups: &[Clients], how: &str, within: Duration) {
     let before = stack.served(0, 0).unwrap().value.as_u64().unwrap();
     let mut edits = Vec::new();
     for n in before + 1..=before + CHANGES {
@@ -53,17 +53,17 @@ fn every_app_has_every_change(stack: &Stack, crowds: &[Clients], how: &str, with
     stack.wait_until_served(0, &json!(before + CHANGES), SOON);
     let changes = stack.changes(0, &edits);
     let last = changes.last().unwrap().revision;
-    for crowd in crowds {
-        crowd.wait_until_told(last, SOON);
-        crowd.wait_until_refetched(SOON);
+    for group in groups {
+        group.wait_until_told(last, SOON);
+        group.wait_until_refetched(SOON);
     }
-    let histories: Vec<History> = crowds.iter().flat_map(Clients::histories).collect();
+    let histories: Vec<History> = groups.iter().flat_map(Clients::histories).collect();
     let report = Report::new(&histories, &changes, within, Instant::now() + within);
     let read = report.until_read;
     say(&format!("{how}: {} clients have a change after: {read}", report.clients));
     assert_eq!(report.faults(), Vec::<String>::new());
     assert_eq!((report.changes, read.count), (edits.len(), edits.len() * 3 * CLIENTS), "{report}");
-    // One connection of each edge for the environment, and up to three while segments overlap.
+    // One connection of each edge for the environment, and up to three while parts overlap.
     assert!(stack.proxy.counts().streams.most <= 9, "{:?}", stack.proxy.counts());
 }
 
@@ -71,20 +71,20 @@ fn listen(stack: &Stack) -> Vec<Clients> {
     let listen = |edge: &Edge| {
         clients(&Listening { refetching: CLIENTS, ..Listening::to(edge.url(""), &key(0), CLIENTS) })
     };
-    let crowds: Vec<Clients> = stack.edges.iter().map(listen).collect();
-    for (n, crowd) in crowds.iter().enumerate() {
-        // What they begin with is behind them.
-        crowd.wait_until_told(stack.served(n, 0).unwrap().revision, SOON);
-        crowd.wait_until_refetched(SOON);
+    let groups: Vec<Clients> = stack.edges.iter().map(listen).collect();
+    for (n, group) in groups.iter().enumerate() {
+        // The first event and the first read are over.
+        group.wait_until_told(stack.served(n, 0).unwrap().revision, SOON);
+        group.wait_until_refetched(SOON);
     }
-    crowds
+    groups
 }
 
 #[test]
-fn an_override_that_moves_no_time_is_served() {
+fn an_override_that_does_not_change_updated_at_is_served() {
     let Some(tools) = tools() else { return };
     let _machine = beside_others();
-    // Pages, as the Edge API has them for many overrides.
+    // Documents come in pages, as those of the Edge API with many overrides.
     let options = StackOptions { trigger: Trigger::Nothing, poll: 1, edges: 1, ..StackOptions::default() };
     let stack = stack(&tools, &options);
     stack.flagsmith.page_by(Some(3));
@@ -103,7 +103,7 @@ fn an_override_that_moves_no_time_is_served() {
 }
 
 #[test]
-fn an_sdk_hears_and_reads_what_was_edited() {
+fn sdks_receive_an_edit_in_real_time() {
     let Some(tools) = tools() else { return };
     let Some(python) = installed("sdk/python/bin/python") else { return };
     let _machine = beside_others();
@@ -131,7 +131,7 @@ fn an_sdk_hears_and_reads_what_was_edited() {
         sdks.push(sdk);
     }
     for value in ["first", "second"] {
-        // So that each of them has its stream.
+        // Each SDK has its stream.
         let listening = || (stack.proxy.counts().streams.open >= 3).then_some(());
         eventually("all edges listen", SOON, listening);
         let edited = stack.edit(0, &json!(value));
