@@ -25,7 +25,7 @@ use crate::model::{Driver as _, Read, Together, read_environment, sandbox};
 use crate::situations::{self, Situation, UNTIL_RECORDED};
 
 /// Schedules of a normal run, of each kind.
-const SCHEDULES: u64 = 1_500;
+const SCHEDULES: u64 = 1_000;
 
 /// Schedules of one seed.
 const OF_ONE_SEED: u64 = 8;
