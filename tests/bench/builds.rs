@@ -9,7 +9,7 @@ use clap::Parser;
 use serde_json::{Value, json};
 use tests::{Edge, Stored, Tools, edge_with_store, fixtures};
 
-use crate::edge::{SERVER_KEY, loads};
+use crate::edge::{SERVER_KEY, loads, measured};
 use crate::leader::{self, Pace};
 use crate::load::{Load, send};
 use crate::ratio::Ratios;
@@ -28,8 +28,8 @@ Builds that can be compared read the same bundles; keep a copy of the package of
   target/release/bench builds --old /tmp/before.wasm --new target/wasm32-wasip1/release/edge.wasm
 
 Two release packages are measured by the CPU time of Viceroy for a request, so the host's part is in each figure. Two
-builds of the local flavour answer one request many times in the guest, whose part is then nearly all of it; only they can
-be compared with --leader.")]
+builds of the local flavour answer one request many times in the guest, so the host's part is only what the guest calls;
+only they can be compared with --leader. With fewer than six rounds the interval is all that was measured.")]
 struct Arguments {
     /// The wasm of the earlier build
     #[arg(long, value_name = "WASM")]
@@ -115,8 +115,7 @@ fn in_guest_or_panic(edge: &Edge, load: &Load, times: u32, cold: bool) -> f64 {
 /// CPU time while the guest answers a request so many times; nothing if it is a release package, which does not measure.
 fn in_guest(edge: &Edge, load: &Load, times: u32, cold: bool) -> Option<f64> {
     let before = edge.cpu_time();
-    let told = crate::edge::measured(edge, load, times, cold)?;
-    std::hint::black_box(told);
+    measured(edge, load, times, cold)?;
     Some(micros(edge.cpu_time().saturating_sub(before), times))
 }
 
@@ -139,7 +138,10 @@ fn leaders(builds: &[Tools; 2], arguments: &Arguments) -> bool {
     let mut ratios = Ratios::default();
     for round in 0..arguments.rounds {
         ratios.add_round(round, |build| {
-            leader::vcpu_of_an_event(&builds[build], &document, &arguments.settings, PACE) * 1e3
+            let vcpu = leader::vcpu_of_an_event(&builds[build], &document, &arguments.settings, PACE) * 1e3;
+            // A round takes long.
+            eprintln!("round {round}, build {build}: {vcpu:.0} µs of vCPU for an event");
+            vcpu
         });
     }
     print("leader_event", "microseconds of vCPU", &ratios, arguments)
