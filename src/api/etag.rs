@@ -17,10 +17,10 @@ pub(crate) fn of_section(
     header: &Header,
     section: Section,
 ) -> Option<HeaderValue> {
-    let (name, revision) = (section.name(), header.revision);
+    let revision = header.revision.to_string();
     let checksum = header.span(section)?.checksum();
-    let hash = xxh3_64(format!("{environment} {name} {revision} {checksum}").as_bytes());
-    HeaderValue::from_str(&format!("\"{revision}-{hash:016x}\"")).ok()
+    let hash = xxh3_64([environment.as_str(), section.name(), &revision, checksum].join(" ").as_bytes());
+    HeaderValue::try_from(format!("\"{revision}-{hash:016x}\"")).ok()
 }
 
 /// Whether a client has what `tag` names; none if it did not ask by tags. They are compared weakly, as RFC 9110, 13.1.2,

@@ -62,7 +62,7 @@ impl EnvironmentKey {
 
     /// The name of the environment's bundle in the KV store, of its copy in a POP, and of its surrogate key.
     pub fn store_key(&self) -> String {
-        format!("environment/{}", self.0)
+        ["environment/", &self.0].concat()
     }
 }
 
@@ -104,7 +104,7 @@ impl ServerKeyHash {
 
     /// The name of the key's record in the KV store, of its copy in a POP, and of its surrogate key.
     pub fn store_key(&self) -> String {
-        format!("server-key/{}", self.0)
+        ["server-key/", &self.0].concat()
     }
 }
 

@@ -14,9 +14,10 @@ const REVISION: HeaderName = HeaderName::from_static("jackstaff-revision");
 const SOURCE: HeaderName = HeaderName::from_static("jackstaff-source");
 
 pub(crate) struct Labels {
-    environment: EnvironmentKey,
     revision: Revision,
     source: Source,
+    /// The environment, if the copy is stale.
+    stale_of: Option<EnvironmentKey>,
     /// Seconds since the KV store confirmed the copy.
     age: u64,
 }
@@ -25,27 +26,24 @@ impl Labels {
     pub(crate) fn of<H>(access: &Access<H>) -> Labels {
         let copy = &access.copy;
         Labels {
-            environment: access.environment.clone(),
             revision: copy.header.revision,
             source: copy.source,
+            stale_of: (copy.source == Source::Stale).then(|| access.environment.clone()),
             age: copy.age,
         }
     }
 
     /// Labels an answer. One from a stale copy is also logged, once the client has it.
     pub(crate) fn write<H>(&self, reply: &mut Reply<H>) {
-        for (name, text) in [
-            (UPDATED_AT, self.revision.float()),
-            (REVISION, self.revision.to_string()),
-            (SOURCE, self.source.as_str().to_owned()),
-            (AGE, self.age.to_string()),
-        ] {
-            if let Ok(value) = HeaderValue::from_str(&text) {
-                reply.headers_mut().insert(name, value);
-            }
+        let headers = reply.headers_mut();
+        if let Ok(updated_at) = HeaderValue::try_from(self.revision.float()) {
+            headers.insert(UPDATED_AT, updated_at);
         }
-        if self.source == Source::Stale {
-            let Labels { environment, revision, age, .. } = self;
+        headers.insert(REVISION, HeaderValue::from(self.revision.0));
+        headers.insert(SOURCE, HeaderValue::from_static(self.source.as_str()));
+        headers.insert(AGE, HeaderValue::from(self.age));
+        if let Some(environment) = &self.stale_of {
+            let Labels { revision, age, .. } = self;
             reply.after.push(After::Log(format!(
                 "{environment}: answered from a stale copy of revision {revision}, confirmed {age} s ago"
             )));

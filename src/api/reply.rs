@@ -35,10 +35,14 @@ pub enum After {
     Log(String),
 }
 
+/// Room for the headers of any answer, so that their map need not grow.
+const HEADERS: usize = 16;
+
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 impl<H> Reply<H> {
-    pub(crate) fn new(head: Response<()>, body: ReplyBody<H>) -> Reply<H> {
+    pub(crate) fn new(mut head: Response<()>, body: ReplyBody<H>) -> Reply<H> {
+        head.headers_mut().reserve(HEADERS);
         Reply { head, body, after: Vec::new() }
     }
 
@@ -66,10 +70,12 @@ impl<H> Reply<H> {
 
     /// Says that the answer depends on a header of the request. All such headers stand on one line.
     pub(crate) fn vary_by(&mut self, header: &HeaderName) {
-        let name = header.as_str();
         let before = self.head.headers().get(VARY).and_then(|line| line.to_str().ok());
-        let line = before.map_or_else(|| name.to_owned(), |before| format!("{before}, {name}"));
-        if let Ok(line) = HeaderValue::from_str(&line) {
+        let line = match before {
+            None => Ok(HeaderValue::from(header.clone())),
+            Some(before) => HeaderValue::try_from([before, header.as_str()].join(", ")),
+        };
+        if let Ok(line) = line {
             self.headers_mut().insert(VARY, line);
         }
     }

@@ -31,7 +31,7 @@ impl Revision {
 
     /// `1772450553.0`: `x-flagsmith-document-updated-at`. The fraction makes it a float for SDKs that expect one.
     pub fn float(self) -> String {
-        format!("{}.0", self.0)
+        self.0.to_string() + ".0"
     }
 
     /// Whether a document of this revision was already there at the time of an HTTP date. Flagsmith's edge proxy

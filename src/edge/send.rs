@@ -36,16 +36,13 @@ impl api::Body for Unread {
 
 /// The platform's response for an answer.
 pub(crate) fn response(answer: Answer<Body>) -> Response {
-    let (parts, body) = answer.into_parts();
-    let head = http::Response::from_parts(parts, Body::new());
-    let mut response = Response::from(head);
+    let (mut parts, body) = answer.into_parts();
     match body {
-        AnswerBody::Bytes(bytes) => response.set_body(bytes),
+        AnswerBody::Bytes(bytes) => Response::from(http::Response::from_parts(parts, Body::from(bytes))),
         AnswerBody::Stream(stream, length) => {
-            response.set_body(stream);
-            response.set_header(CONTENT_LENGTH, HeaderValue::from(length));
-            response.set_framing_headers_mode(FramingHeadersMode::ManuallyFromHeaders);
+            parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+            let response = Response::from(http::Response::from_parts(parts, stream));
+            response.with_framing_headers_mode(FramingHeadersMode::ManuallyFromHeaders)
         }
     }
-    response
 }

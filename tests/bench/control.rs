@@ -36,7 +36,7 @@ fn delays_by(tools: &Tools, name: &str, trigger: Trigger, poll: u64) {
     let groups: Vec<Clients> = stack.edges.iter().map(|edge| listen(&edge.url(""))).collect();
     for (n, group) in groups.iter().enumerate() {
         let first = stack.served(n, 0).expect("the environment is served");
-        group.wait_until_told(first.revision, SOON);
+        group.wait_until_signalled(first.revision, SOON);
         group.wait_until_refetched(SOON);
     }
     let mut edits = Vec::new();
@@ -48,7 +48,7 @@ fn delays_by(tools: &Tools, name: &str, trigger: Trigger, poll: u64) {
     stack.wait_until_served(0, &json!(CHANGES), SOON);
     let changes = stack.changes(0, &edits);
     for group in &groups {
-        group.wait_until_told(changes.last().expect("a change").revision, SOON);
+        group.wait_until_signalled(changes.last().expect("a change").revision, SOON);
         group.wait_until_refetched(SOON);
     }
     let histories: Vec<History> = groups.iter().flat_map(Clients::histories).collect();

@@ -14,24 +14,12 @@ const CONNECTIONS: usize = 16;
 const ROUND: Duration = Duration::from_secs(3);
 const ROUNDS: usize = 5;
 const IDENTITIES: usize = 500;
-const SERVER_KEY: &str = "ser.bench";
+pub(crate) const SERVER_KEY: &str = "ser.bench";
 
 pub(crate) fn routes(tools: &Tools) {
     let edge = tests::edge(tools, &json!({}));
     edge.publish(&fixtures::large(), SERVER_KEY);
-    let key = "large-environment";
-    let get = |name, path: &str, key| Load {
-        name,
-        method: "GET",
-        requests: vec![(path.into(), String::new())],
-        key,
-    };
-    let loads = [
-        get("health", "/health", key),
-        get("flags", "/api/v1/flags/", key),
-        identities(key),
-        get("environment_document", "/api/v1/environment-document/", SERVER_KEY),
-    ];
+    let loads = loads("large-environment");
     let mut rates: Vec<Vec<f64>> = vec![Vec::new(); loads.len()];
     for _ in 0..ROUNDS {
         for (load, rates) in loads.iter().zip(&mut rates) {
@@ -63,22 +51,27 @@ pub(crate) fn routes(tools: &Tools) {
     }
 }
 
+/// What is asked of an environment, `/health` first.
+pub(crate) fn loads(key: &'static str) -> [Load; 4] {
+    let get = |name, path: &str, key| Load {
+        name,
+        method: "GET",
+        requests: vec![(path.into(), String::new())],
+        key,
+    };
+    [
+        get("health", "/health", key),
+        get("flags", "/api/v1/flags/", key),
+        identities(key),
+        get("environment_document", "/api/v1/environment-document/", SERVER_KEY),
+    ]
+}
+
 /// Guest time of one request, told by the guest itself: in a sandbox that has answered its like before, or in one that
 /// has still to read and decode the environment.
 fn vcpu(edge: &Edge, load: &Load, cold: bool) {
     const TIMES: u32 = 2_000;
-    let (path, body) = &load.requests[0];
-    let times = TIMES.to_string();
-    let headers = [
-        ("x-environment-key", load.key),
-        ("content-type", "application/json"),
-        ("jackstaff-measure", times.as_str()),
-        ("jackstaff-measure-cold", if cold { "1" } else { "" }),
-    ];
-    let rounds = (0..ROUNDS).map(|_| {
-        let answer = edge.call(load.method, path, &headers, body.as_bytes());
-        String::from_utf8_lossy(&answer.body).parse::<f64>().expect("nanoseconds") / 1_000.0
-    });
+    let rounds = (0..ROUNDS).map(|_| measured(edge, load, TIMES, cold).expect("nanoseconds"));
     let sandbox = if cold { "cold" } else { "reused" };
     let details = json!({
         "environment": "large",
@@ -86,6 +79,22 @@ fn vcpu(edge: &Edge, load: &Load, cold: bool) {
         "measured": "elapsed vCPU of the guest over many requests in one execution, without its start; median of rounds",
     });
     figure(&format!("edge_{}_vcpu_{sandbox}", load.name), median(rounds.collect()), "microseconds", &details);
+}
+
+/// What the guest says of answering a request so many times: microseconds for each. Nothing if it does not measure.
+pub(crate) fn measured(edge: &Edge, load: &Load, times: u32, cold: bool) -> Option<f64> {
+    let (path, body) = &load.requests[0];
+    let times = times.to_string();
+    let headers = [
+        ("x-environment-key", load.key),
+        ("content-type", "application/json"),
+        ("jackstaff-measure", times.as_str()),
+        ("jackstaff-measure-cold", if cold { "1" } else { "" }),
+    ];
+    let answer = edge.call(load.method, path, &headers, body.as_bytes());
+    assert_eq!(answer.status, 200, "{path}");
+    let nanoseconds: f64 = String::from_utf8_lossy(&answer.body).parse().ok()?;
+    Some(nanoseconds / 1_000.0)
 }
 
 fn details(bytes: usize) -> Value {

@@ -37,6 +37,17 @@ pub(crate) fn requests_per_second(edge: SocketAddr, load: &Load, connections: us
     f64::from(count) / start.elapsed().as_secs_f64()
 }
 
+/// Sends so many requests over one connection. Panics if any answer is not 200.
+pub(crate) fn send(edge: SocketAddr, load: &Load, count: u32) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    LocalSet::new().block_on(&runtime, async {
+        let mut sender = connect(edge).await;
+        for request in load_of(load, 0).iter().cycle().take(count as usize) {
+            ask(&mut sender, request.clone()).await;
+        }
+    });
+}
+
 /// The requests of one connection, starting at another place for each.
 fn load_of(load: &Load, first: usize) -> Vec<Request<Full<Bytes>>> {
     let all = load.requests.iter().cycle().skip(first * 7).take(load.requests.len());
@@ -53,11 +64,16 @@ fn load_of(load: &Load, first: usize) -> Vec<Request<Full<Bytes>>> {
     all.map(request).collect()
 }
 
-async fn connection(edge: SocketAddr, requests: Vec<Request<Full<Bytes>>>, time: Duration) -> u32 {
+async fn connect(edge: SocketAddr) -> SendRequest<Full<Bytes>> {
     let stream = TcpStream::connect(edge).await.expect("the edge takes connections");
     stream.set_nodelay(true).expect("a TCP socket");
-    let (mut sender, driver) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
+    let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.expect("HTTP/1.1");
     tokio::task::spawn_local(driver);
+    sender
+}
+
+async fn connection(edge: SocketAddr, requests: Vec<Request<Full<Bytes>>>, time: Duration) -> u32 {
+    let mut sender = connect(edge).await;
     let end = Instant::now() + time;
     let mut count = 0;
     for request in requests.iter().cycle() {

@@ -1,6 +1,7 @@
 //! `scripts/bench`: one JSON line a figure, each with what was measured. Everything that counts is a ratio within this
 //! one run, because machines differ.
 
+mod builds;
 mod control;
 mod edge;
 mod engine;
@@ -8,6 +9,7 @@ mod leader;
 mod load;
 mod memory;
 mod origin;
+mod ratio;
 mod stream;
 
 use std::env;
@@ -19,9 +21,12 @@ use tests::Tools;
 /// A part of the benches, by its name.
 type Part = (&'static str, fn(&Tools));
 
-/// The parts, all or those that were named.
+/// The parts, all or those that were named; or `builds`, which is no part, since it takes two builds.
 fn main() -> ExitCode {
     let named: Vec<String> = env::args().skip(1).collect();
+    if let Some(("builds", arguments)) = named.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return builds::run(arguments.iter().cloned());
+    }
     let parts: [Part; 8] = [
         ("engine", |_| engine::against_the_rust_crate()),
         ("package", |_| edge::package()),

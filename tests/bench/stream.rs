@@ -43,7 +43,7 @@ fn delays_of(tools: &Tools, count: usize) {
         changes.push(publish(&edge.url(""), Some(&origin.url()), &variant(&document, n)));
         thread::sleep(next.saturating_duration_since(Instant::now()));
     }
-    through.wait_until_told(changes[CHANGES - 1].revision, SOON);
+    through.wait_until_signalled(changes[CHANGES - 1].revision, SOON);
     let report = |clients: &Clients| {
         Report::new(&clients.histories(), &changes, Duration::from_secs(5), Instant::now())
     };

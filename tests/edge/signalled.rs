@@ -18,7 +18,7 @@ fn a_copy_behind_the_signalled_revision_is_refreshed_or_labelled_stale() {
     let older: u64 = edge.get(FLAGS, CLIENT).header("jackstaff-revision").parse().unwrap();
     let newer = publish(&edge.url(""), None, &variant(&fixture("demo.json"), 1)).revision;
     let listening = clients(&Listening::to(edge.url(""), CLIENT, 1));
-    listening.wait_until_told(newer, PATIENCE);
+    listening.wait_until_signalled(newer, PATIENCE);
     drop(listening);
     eventually("the leader is gone", PATIENCE, || {
         edge.log().contains("jackstaff: a leader dies on demand").then_some(())

@@ -26,6 +26,26 @@ pub struct Edge {
     agent: Agent,
 }
 
+/// An item of the KV store.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    pub key: String,
+    pub metadata: String,
+    pub body: Vec<u8>,
+}
+
+impl Stored {
+    /// Writes the body into a folder; gives the line of Viceroy's configuration that names it.
+    fn in_folder(&self, folder: &std::path::Path) -> String {
+        let file = folder.join(self.key.replace('/', "_"));
+        fs::write(&file, &self.body).unwrap();
+        let text = |text: &str| Value::from(text).to_string();
+        let (key, file, metadata) =
+            (text(&self.key), text(&file.display().to_string()), text(&self.metadata));
+        format!("{{ key = {key}, file = {file}, metadata = {metadata} }}")
+    }
+}
+
 /// The answer of an edge or another server.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -57,24 +77,33 @@ pub fn edge(tools: &Tools, settings: &Value) -> Edge {
 /// Starts an edge with these settings, whose backend `origin` is at this address, and waits until it answers.
 #[track_caller]
 pub fn edge_with_origin(tools: &Tools, settings: &Value, origin: &str) -> Edge {
-    start(tools, settings, origin, 200)
+    start(tools, settings, origin, &[], 200)
 }
 
 /// Starts an edge that answers `/health` with another status than 200, and waits until it does.
 #[track_caller]
 pub fn edge_with_health(tools: &Tools, status: u16) -> Edge {
-    start(tools, &json!({}), &format!("http://{}", free_address()), status)
+    start(tools, &json!({}), &format!("http://{}", free_address()), &[], status)
+}
+
+/// Starts an edge whose KV store holds these items from the beginning: a release package, which nobody can write to, too.
+#[track_caller]
+pub fn edge_with_store(tools: &Tools, settings: &Value, items: &[Stored]) -> Edge {
+    start(tools, settings, &format!("http://{}", free_address()), items, 200)
 }
 
 #[track_caller]
-fn start(tools: &Tools, settings: &Value, origin: &str, health: u16) -> Edge {
+fn start(tools: &Tools, settings: &Value, origin: &str, items: &[Stored], health: u16) -> Edge {
     let folder = TempDir::new().unwrap();
     let edge_folder = folder.path();
     write_settings(&edge_folder.join("settings.json"), settings);
     let template = fs::read_to_string(workspace().join("scripts/viceroy.toml")).unwrap();
     let settings_file = edge_folder.join("settings.json").display().to_string();
     let config = edge_folder.join("viceroy.toml");
-    fs::write(&config, template.replace("@SETTINGS@", &settings_file).replace("@ORIGIN@", origin)).unwrap();
+    let items: Vec<String> = items.iter().map(|item| item.in_folder(edge_folder)).collect();
+    let store = format!("jackstaff = [{}]", items.join(", "));
+    let text = template.replace("@SETTINGS@", &settings_file).replace("@ORIGIN@", origin);
+    fs::write(&config, text.replace("jackstaff = []", &store)).unwrap();
     let address = free_address();
     let log = File::create(edge_folder.join("log")).unwrap();
     let process = Command::new(&tools.viceroy)
@@ -120,6 +149,17 @@ impl Edge {
     /// What the edge wrote to its log.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// The CPU time of the runtime's threads until now.
+    pub fn cpu_time(&self) -> Duration {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
+        let nanoseconds = tasks.filter_map(|task| {
+            // A thread may end meanwhile.
+            let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+            text.split_whitespace().next()?.parse::<u64>().ok()
+        });
+        Duration::from_nanos(nanoseconds.sum())
     }
 
     /// A file in the edge's own folder.
@@ -200,6 +240,18 @@ impl Edge {
         let answer = self.admin("GET", &kv_path(key), None, b"");
         assert!([200, 404].contains(&answer.status), "{answer:?}");
         (answer.status == 200).then_some(answer)
+    }
+
+    /// All that the KV store holds.
+    #[track_caller]
+    pub fn stored_items(&self) -> Vec<Stored> {
+        let list = self.admin("GET", "/resources/stores/kv/local/keys", None, b"").json();
+        let keys = list["data"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        keys.map(|key| {
+            let item = self.stored(key).unwrap();
+            Stored { key: key.to_owned(), metadata: item.header("metadata").to_owned(), body: item.body }
+        })
+        .collect()
     }
 
     /// Writes into the KV store, whatever it is.

@@ -25,7 +25,7 @@ mod tools;
 mod varnish;
 
 pub use clock::SimulatedClock;
-pub use edge::{Answer, Edge, edge, edge_with_health, edge_with_origin};
+pub use edge::{Answer, Edge, Stored, edge, edge_with_health, edge_with_origin, edge_with_store};
 pub use files::{fixture, folder, workspace};
 pub use jackstaff::{Finished, jackstaff};
 pub use not_run::{not_run, not_run_part};

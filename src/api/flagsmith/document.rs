@@ -24,7 +24,7 @@ pub(super) fn answer<H>(headers: &HeaderMap, access: Access<H>) -> Result<Reply<
     } else {
         Reply::section(access.copy, section)
     };
-    let date = HeaderValue::from_str(&revision.http_date()).ok();
+    let date = HeaderValue::try_from(revision.http_date()).ok();
     for (name, value) in [(LAST_MODIFIED, date), (ETAG, tag)] {
         if let Some(value) = value {
             reply.headers_mut().insert(name, value);

@@ -80,7 +80,7 @@ pub(super) fn catch_up_pause(elapsed: Duration) -> Option<Duration> {
 }
 
 fn name(key: &EnvironmentKey) -> String {
-    format!("signalled/{key}")
+    ["signalled/", key.as_str()].concat()
 }
 
 /// What cannot be read counts as not there.

@@ -36,7 +36,7 @@ fn heard_after_a_while(clients: &Clients) -> Vec<u64> {
 #[test]
 fn it_forwards_and_counts() {
     let (_server, proxy, clients) = world(Mode::Pass, milliseconds(50), Reconnect::Never);
-    clients.wait_until_told(2, SOON);
+    clients.wait_until_signalled(2, SOON);
     let one = Count { open: 1, most: 1, total: 1 };
     assert_eq!(proxy.counts(), Counts { connections: one, streams: one });
     drop(clients);
@@ -49,7 +49,7 @@ fn it_forwards_and_counts() {
 #[test]
 fn it_cuts() {
     let (_server, proxy, clients) = world(Mode::Pass, SOON, Reconnect::Never);
-    clients.wait_until_told(1, SOON);
+    clients.wait_until_signalled(1, SOON);
     proxy.cut();
     clients.wait_for_all("the stream breaks", SOON, |history| ended(history, &End::Broken));
 }
@@ -57,7 +57,7 @@ fn it_cuts() {
 #[test]
 fn a_cut_is_for_those_who_are_there() {
     let (_server, proxy, clients) = world(Mode::Pass, SOON, Reconnect::AtOnce);
-    clients.wait_until_told(1, SOON);
+    clients.wait_until_signalled(1, SOON);
     proxy.cut();
     clients.wait_for_all("it has connected again", SOON, |history| {
         history.connections.len() == 2 && history.is_listening()
@@ -72,7 +72,7 @@ fn one_environment_and_no_other() {
     let [a, b] = ["a", "b"].map(|key| {
         let clients =
             clients(&Listening { reconnect: Reconnect::AtOnce, ..Listening::to(proxy.url(), key, 1) });
-        clients.wait_until_told(1, SOON);
+        clients.wait_until_signalled(1, SOON);
         clients
     });
     proxy.set_for("a", Mode::Refuse);
@@ -101,17 +101,17 @@ fn an_upstream_that_is_not_there() {
     clients.wait_for_all("it fails", SOON, |history| ended(history, &End::Unreached));
     let server = stand_in(vec![vec![tell(1)]], 1);
     proxy.forward_to(&server.url());
-    clients.wait_until_told(1, SOON);
+    clients.wait_until_signalled(1, SOON);
 }
 
 #[test]
 fn it_stalls_and_goes_on() {
     let (_server, proxy, clients) = world(Mode::Pass, milliseconds(200), Reconnect::Never);
-    clients.wait_until_told(1, SOON);
+    clients.wait_until_signalled(1, SOON);
     proxy.set(Mode::Stall);
     assert_eq!(heard_after_a_while(&clients), [1]);
     proxy.set(Mode::Pass);
-    clients.wait_until_told(2, SOON);
+    clients.wait_until_signalled(2, SOON);
     assert_eq!(clients.history(0).connections.len(), 1);
 }
 
@@ -129,7 +129,7 @@ fn half_open_it_never_answers() {
 #[test]
 fn half_open_after_the_fact() {
     let (_server, proxy, clients) = world(Mode::Pass, milliseconds(100), Reconnect::Never);
-    clients.wait_until_told(1, SOON);
+    clients.wait_until_signalled(1, SOON);
     proxy.set(Mode::HalfOpen);
     assert_eq!(heard_after_a_while(&clients), [1]);
     assert!(clients.history(0).is_listening());
@@ -140,7 +140,7 @@ fn it_is_slow() {
     let slow = Mode::Slow { bytes: 7, pause: milliseconds(20) };
     let begun = Instant::now();
     let (_server, _proxy, clients) = world(slow, Duration::ZERO, Reconnect::Never);
-    clients.wait_until_told(2, SOON);
+    clients.wait_until_signalled(2, SOON);
     // Two events of 62 bytes.
     assert!(begun.elapsed() > milliseconds(300), "{:?}", begun.elapsed());
 }
@@ -182,11 +182,11 @@ fn it_swallows_events_and_no_comments() {
     );
     let proxy = proxy(&server.url());
     let clients = clients(&Listening::to(proxy.url(), "a", 1));
-    clients.wait_until_told(1, SOON);
+    clients.wait_until_signalled(1, SOON);
     proxy.set(Mode::DropEvents);
     std::thread::sleep(A_WHILE);
     proxy.set(Mode::Pass);
-    clients.wait_until_told(4, SOON);
+    clients.wait_until_signalled(4, SOON);
     let heard: Vec<u64> = clients.history(0).heard().map(|heard| heard.revision).collect();
     assert_eq!(heard, [1, 4]);
 

@@ -126,7 +126,7 @@ impl Clients {
 
     /// Waits until all that did not leave have heard of a revision, or of a later one.
     #[track_caller]
-    pub fn wait_until_told(&self, revision: u64, within: Duration) {
+    pub fn wait_until_signalled(&self, revision: u64, within: Duration) {
         let knows_it = |history: &History| history.latest() >= Some(revision);
         self.wait_for_all(&format!("all clients hear of {revision}"), within, knows_it);
     }

@@ -54,7 +54,7 @@ fn every_app_has_every_change(stack: &Stack, groups: &[Clients], how: &str, with
     let changes = stack.changes(0, &edits);
     let last = changes.last().unwrap().revision;
     for group in groups {
-        group.wait_until_told(last, SOON);
+        group.wait_until_signalled(last, SOON);
         group.wait_until_refetched(SOON);
     }
     let histories: Vec<History> = groups.iter().flat_map(Clients::histories).collect();
@@ -74,7 +74,7 @@ fn listen(stack: &Stack) -> Vec<Clients> {
     let groups: Vec<Clients> = stack.edges.iter().map(listen).collect();
     for (n, group) in groups.iter().enumerate() {
         // The first event and the first read are over.
-        group.wait_until_told(stack.served(n, 0).unwrap().revision, SOON);
+        group.wait_until_signalled(stack.served(n, 0).unwrap().revision, SOON);
         group.wait_until_refetched(SOON);
     }
     groups

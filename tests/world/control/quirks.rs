@@ -48,7 +48,7 @@ fn without_a_change_nothing_is_written_purged_or_announced() {
     let stack = stack_with(&tools, &options(poll, Trigger::Nothing), of_people);
     stack.serve().says("watching");
     let group = clients(&Listening::to(stack.edges[0].url(""), &key(0), 1));
-    group.wait_until_told(stack.served(0, 0).unwrap().revision, SOON);
+    group.wait_until_signalled(stack.served(0, 0).unwrap().revision, SOON);
     // The calls that a start causes are over by then.
     thread::sleep(Duration::from_secs(3));
     let documents = stack.flagsmith.counts().documents;

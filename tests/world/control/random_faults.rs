@@ -93,7 +93,7 @@ fn run(options: &RunOptions) {
     });
     let (disturbed, settled) = (run.kills.clone(), begun.elapsed());
     for (n, group) in groups.iter().enumerate() {
-        group.wait_until_told(stack.served(n % EDGES, n / EDGES).unwrap().revision, SETTLED);
+        group.wait_until_signalled(stack.served(n % EDGES, n / EDGES).unwrap().revision, SETTLED);
     }
 
     let calls = Calls::count(&stack.api.events()[before..], &disturbed, before);

@@ -24,7 +24,7 @@ fn an_origin_is_killed_and_comes_back_empty() {
     while gone.elapsed() < seconds(20) {
         let change = world.change();
         // While the origin is stopped.
-        clients.wait_until_told(change.revision, seconds(6));
+        clients.wait_until_signalled(change.revision, seconds(6));
         changes.push(change);
         thread::sleep(seconds(2));
     }
@@ -35,12 +35,12 @@ fn an_origin_is_killed_and_comes_back_empty() {
     let unheard = world.change_in_silence(KEY);
     let back = origin(tools().unwrap());
     world.proxy.forward_to(&back.url());
-    clients.wait_until_told(unheard.revision, seconds(15));
+    clients.wait_until_signalled(unheard.revision, seconds(15));
     let connected = || back.metrics().contains("jackstaff_origin_open_streams 1");
     eventually("the relay has found the origin", SOON, || connected().then_some(()));
     world.origin = Some(back);
     let announced = world.change();
-    clients.wait_until_told(announced.revision, seconds(3));
+    clients.wait_until_signalled(announced.revision, seconds(3));
     changes.extend([unheard, announced]);
 
     world.assert_no_stream_was_cut_short(&clients, SHORTEST);

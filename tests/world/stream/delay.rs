@@ -23,7 +23,7 @@ fn a_change_arrives_at_once() {
         changes.push(world.change());
         thread::sleep(next.saturating_duration_since(Instant::now()));
     }
-    through.wait_until_told(changes[CHANGES - 1].revision, SOON);
+    through.wait_until_signalled(changes[CHANGES - 1].revision, SOON);
 
     let through = report(&through, &changes, seconds(5));
     let straight = Report::new(&straight.histories(), &changes, seconds(5), Instant::now());

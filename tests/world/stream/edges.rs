@@ -87,7 +87,7 @@ fn no_client_reads_an_older_revision(hold: u64, percent: u8) {
         let last = changes[changes.len() - 1].revision;
         stores.settle();
         for clients in &groups {
-            clients.wait_until_told(last, SOON);
+            clients.wait_until_signalled(last, SOON);
             clients.wait_until_refetched(SOON);
         }
         over.store(true, Ordering::Relaxed);

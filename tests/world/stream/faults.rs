@@ -65,7 +65,7 @@ fn is_heard_of(world: &World, key: &str, mode: Mode, cut: bool) {
     let mut changes = Vec::new();
     let mut change = || {
         let change = world.change_of(key);
-        clients.wait_until_told(change.revision, WITHIN);
+        clients.wait_until_signalled(change.revision, WITHIN);
         changes.push(change);
     };
     change();
@@ -92,7 +92,7 @@ fn ends_its_streams_at_once(world: &World, key: &str) {
     let mut changes = Vec::new();
     while begun.elapsed() < seconds(2 * PART) {
         let change = world.change_of(key);
-        clients.wait_until_told(change.revision, WITHIN);
+        clients.wait_until_signalled(change.revision, WITHIN);
         changes.push(change);
         thread::sleep(seconds(1));
     }
@@ -106,16 +106,16 @@ fn ends_its_streams_at_once(world: &World, key: &str) {
 fn loses_announcements(world: &World, key: &str) {
     let clients = world.clients_of(key, 20);
     world.proxy.set_for(key, Mode::DropEvents);
-    clients.wait_until_told(world.change_of(key).revision, seconds(15));
+    clients.wait_until_signalled(world.change_of(key).revision, seconds(15));
     world.proxy.set_for(key, Mode::Pass);
-    clients.wait_until_told(world.change_in_silence(key).revision, seconds(15));
+    clients.wait_until_signalled(world.change_in_silence(key).revision, seconds(15));
     world.assert_no_stream_was_cut_short(&clients, seconds(PART - JOIN));
 }
 
 fn announced_and_never_stored(world: &World, key: &str) {
     let clients = world.clients_of(key, 20);
     let known = world.change_of(key).revision;
-    clients.wait_until_told(known, WITHIN);
+    clients.wait_until_signalled(known, WITHIN);
     // Later than the stored revision, and not later than now, since the origin refuses times in the future.
     thread::sleep(seconds(2));
     let never = known + 1;
@@ -127,6 +127,6 @@ fn announced_and_never_stored(world: &World, key: &str) {
     // The relay goes on.
     let change = world.change_of(key);
     assert!(change.revision > never);
-    clients.wait_until_told(change.revision, seconds(4));
+    clients.wait_until_signalled(change.revision, seconds(4));
     world.assert_no_stream_was_cut_short(&clients, seconds(PART - JOIN));
 }

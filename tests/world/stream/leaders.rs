@@ -29,7 +29,7 @@ fn the_client_of_a_leader_leaves_and_then_the_leader_dies() {
     let mut changes = Vec::new();
     let mut change = || {
         let change = world.change();
-        clients.wait_until_told(change.revision, seconds(5));
+        clients.wait_until_signalled(change.revision, seconds(5));
         changes.push(change);
     };
 

@@ -48,7 +48,7 @@ fn two_thousand_clients_hear_of(changes: usize, mut settings: Value) {
         thread::sleep(next.saturating_duration_since(Instant::now()));
     }
     for group in &groups {
-        group.wait_until_told(published[changes - 1].revision, SOON);
+        group.wait_until_signalled(published[changes - 1].revision, SOON);
         group.wait_until_refetched(SOON);
     }
 

@@ -22,10 +22,10 @@ fn many_clients_share_a_connection_that_outlives_each_of_them() {
     let others = world.clients(50);
     let streams = world.streams();
     let second = world.change().revision;
-    others.wait_until_told(second, SOON);
+    others.wait_until_signalled(second, SOON);
     first.leave(0);
     let change = world.change();
-    others.wait_until_told(change.revision, SOON);
+    others.wait_until_signalled(change.revision, SOON);
     for history in others.histories() {
         let heard: Vec<u64> = history.heard().map(|heard| heard.revision).collect();
         assert_eq!((heard, history.connections.len()), (vec![second, change.revision], 1));
@@ -40,10 +40,10 @@ fn a_client_that_joins_late_receives_the_whole_part_and_a_later_one_begins_anoth
     let begun = Instant::now();
     let first = world.clients(1);
     let sent = [world.change().revision, world.change().revision];
-    first.wait_until_told(sent[1], SOON);
+    first.wait_until_signalled(sent[1], SOON);
     let late = world.clients(1);
     let joined = begun.elapsed() < JOIN;
-    late.wait_until_told(sent[1], SOON);
+    late.wait_until_signalled(sent[1], SOON);
     let heard = |clients: &tests::stream::Clients| -> Vec<u64> {
         clients.history(0).heard().map(|heard| heard.revision).collect()
     };
@@ -54,11 +54,11 @@ fn a_client_that_joins_late_receives_the_whole_part_and_a_later_one_begins_anoth
     std::thread::sleep((JOIN * 2).saturating_sub(begun.elapsed()));
     let before = world.streams();
     let too_late = world.clients(1);
-    too_late.wait_until_told(sent[1], SOON);
+    too_late.wait_until_signalled(sent[1], SOON);
     assert_eq!((heard(&too_late), world.streams()), (vec![sent[1]], before + 1));
     let last = world.change().revision;
     for clients in [&first, &late, &too_late] {
-        clients.wait_until_told(last, SOON);
+        clients.wait_until_signalled(last, SOON);
     }
 }
 

@@ -49,7 +49,7 @@ fn a_failure_is_cached_for_one_second() {
         thread::sleep(KEPT + Duration::from_millis(200));
         let clients = world.clients(1);
         let change = world.change();
-        clients.wait_until_told(change.revision, SOON);
+        clients.wait_until_signalled(change.revision, SOON);
         assert_eq!(clients.history(0).connections.len(), 1, "{mode:?}");
     }
 }

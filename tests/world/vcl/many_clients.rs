@@ -38,7 +38,7 @@ fn through(clients: usize, part: Duration, time: Duration, over: Duration) {
         changes.push(world.change());
         thread::sleep(next.saturating_duration_since(Instant::now()));
     }
-    group.wait_until_told(changes[changes.len() - 1].revision, SOON);
+    group.wait_until_signalled(changes[changes.len() - 1].revision, SOON);
 
     // On a machine that does much else, some notice the end of a part later than others.
     let histories = eventually("all clients have come back equally often", SOON, || {

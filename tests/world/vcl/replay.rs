@@ -52,7 +52,7 @@ fn a_fetch_that_broke_is_not_replayed() {
         assert_eq!(history.connections.len(), 2);
     }
     let change = world.change();
-    clients.wait_until_told(change.revision, SOON);
+    clients.wait_until_signalled(change.revision, SOON);
     if came_together(&clients.histories(), JOIN) {
         assert_eq!(world.streams(), streams + 1);
     }
@@ -78,7 +78,7 @@ fn a_stream_that_ended_too_soon_is_replayed_only_while_it_is_fresh() {
     let passed = stable - begun;
     assert!(passed < JOIN * 2 + Duration::from_secs(2), "{passed:?}");
     let change = world.change();
-    client.wait_until_told(change.revision, SOON);
+    client.wait_until_signalled(change.revision, SOON);
 }
 
 /// To the platform, a fetch that it cut off has ended. By then it cannot be joined any more.
@@ -95,7 +95,7 @@ fn a_fetch_that_the_platform_cut_off_is_not_replayed() {
     world.proxy.set(Mode::Pass);
     clients.wait_until_connected(SOON);
     let change = world.change();
-    clients.wait_until_told(change.revision, SOON);
+    clients.wait_until_signalled(change.revision, SOON);
     let connections = clients.histories().iter().map(|history| history.connections.len()).max();
     assert_eq!((connections, world.streams()), (Some(2), 2));
 }

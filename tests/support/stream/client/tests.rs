@@ -52,7 +52,7 @@ fn nobody_there() {
 fn it_connects_again_at_once() {
     let ended = vec![tell(7), Step::End];
     let (_server, clients) = client(vec![ended.clone(), ended, vec![tell(8)]], Reconnect::AtOnce);
-    clients.wait_until_told(8, SOON);
+    clients.wait_until_signalled(8, SOON);
     let history = clients.history(0);
     let clean = (vec![7], Some(End::Clean));
     assert_eq!(story(&history), [clean.clone(), clean, (vec![8], None)]);
@@ -65,7 +65,7 @@ fn it_connects_again_at_once() {
 fn it_connects_again_when_the_stream_said() {
     let ended = vec![Step::Say(signal::retry(Duration::from_millis(300))), Step::End];
     let (_server, clients) = client(vec![ended, vec![tell(8)]], Reconnect::AfterRetry);
-    clients.wait_until_told(8, SOON);
+    clients.wait_until_signalled(8, SOON);
     let history = clients.history(0);
     let pause = history.connections[1].tried - history.connections[0].ended.as_ref().unwrap().0;
     assert!((Duration::from_millis(300)..RETRY).contains(&pause), "{pause:?}");
@@ -75,7 +75,7 @@ fn it_connects_again_when_the_stream_said() {
 fn it_asks_for_flags_when_it_hears_of_something_newer() {
     let script = vec![tell(6), tell(6), tell(5), tell(8)];
     let (_server, clients) = client(vec![script], Reconnect::Never);
-    clients.wait_until_told(8, SOON);
+    clients.wait_until_signalled(8, SOON);
     clients.wait_until_refetched(SOON);
     let mut asked: Vec<_> =
         clients.history(0).refetches.iter().map(|it| (it.signalled, it.found.clone())).collect();
@@ -90,6 +90,6 @@ fn one_may_leave() {
     let clients = clients(&Listening::to(server.url(), "a", 3));
     clients.wait_until_connected(SOON);
     clients.leave(1);
-    clients.wait_until_told(7, SOON);
+    clients.wait_until_signalled(7, SOON);
     assert_eq!(clients.count(|history| history.left.is_some()), 1);
 }
