@@ -4,7 +4,8 @@
 //! - Another request inserts a newer copy meanwhile. So the copy is looked at once more, and comparing and inserting happen
 //!   under a lock: nothing goes backwards.
 //! - The object is written and purged after the KV store was read and before the insertion, and what is inserted would
-//!   count as fresh. So the KV store is looked at once more after the insertion.
+//!   count as fresh. So the KV store is looked at once more after the insertion. A replica that lags may hide the write from
+//!   that look too: then the older copy stays until it is due.
 
 use std::time::Duration;
 

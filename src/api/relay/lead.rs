@@ -170,13 +170,18 @@ struct Leader<'a, P: StreamPorts> {
 
 impl<P: StreamPorts> Leader<'_, P> {
     fn wake(&mut self, now: Duration) -> Result<(), PortError> {
-        if self.gate.is_some() || self.until_look(now).is_zero() {
+        let is_look_due = self.gate.is_some() || self.until_look(now).is_zero();
+        // A look at the KV store does not show whether the record is there: it does not take the place of a glance.
+        let is_glance_due = now >= self.glanced + GLANCE;
+        if is_look_due {
             self.look(now);
-            self.signal_news()?;
-        } else if now >= self.glanced + GLANCE {
-            self.glanced = now;
+        } else if is_glance_due {
             self.copy = self.pop.copy_revision(self.key);
-            if !self.signal_news()? {
+        }
+        let has_signalled = (is_look_due || is_glance_due) && self.signal_news()?;
+        if is_glance_due {
+            self.glanced = now;
+            if !has_signalled {
                 self.ensure_signalled(now);
             }
         }
@@ -286,6 +291,9 @@ impl<P: StreamPorts> Leader<'_, P> {
     fn ensure_signalled(&mut self, now: Duration) {
         let Some(signalled) = self.signalled else { return };
         if self.copy.is_none_or(|copy| copy.revision < signalled) {
+            if self.looked == Some(now) {
+                return;
+            }
             self.look(now);
         } else {
             self.pop.ensure_signalled(self.key, signalled);

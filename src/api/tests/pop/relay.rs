@@ -229,6 +229,14 @@ fn a_lost_record_of_the_signalled_revision_is_written_again() {
     }
 }
 
+/// A leader that awaits a revision looks at the KV store each time it wakes.
+#[test]
+fn a_lost_record_is_written_again_while_a_revision_is_awaited() {
+    let world = World::new(Some(7)).at(ms(0), Event::Announced(9)).at(ms(5_000), Event::RecordIs(None));
+    let (world, _) = led(world.at(ms(15_000), Event::Inserted(6)).at(ms(15_000), Event::Read));
+    assert_eq!(read(&world), [(Some(7), Some(7))]);
+}
+
 #[test]
 fn a_removal_is_not_signalled() {
     let world = World::new(Some(7)).at(s(5), Event::Removed(8)).at(s(5), Event::Announced(8));

@@ -10,9 +10,15 @@
 //! - *No copy goes back*: none is replaced by an older one. Where no lock was waited for in vain. A reader sees it go back
 //!   only if it reads both; so this finds wrong orders sooner. `State::change_cache` checks it.
 //! - *Current soon*: two seconds after the last purge, an answer is of the latest revision. Where no sandbox died between
-//!   its insertion and its second look, and no lock was waited for in vain; else as soon as a copy is due.
+//!   its insertion and its second look, no lock was waited for in vain, and the last purge was seen or no replica of the KV
+//!   store lagged; else as soon as a copy is due.
 //! - *Living parts only*: no client joins a part that had ended when it looked. Always.
 //! - *In order*: the events of a part rise. Always.
+//!
+//! A request sees a purge if it finds a copy due before its time. On a copy that is due by its age, or is not there, a purge
+//! leaves no trace. Nor does it if it comes while a request refreshes the copy: what is inserted then is not purged. Such a
+//! request saw no purge, and makes the copy fresh for its full time. Only its second look can find the write, and a replica
+//! that lags may hide it. A shorter time would not exclude this: when it is over, the next purge leaves no trace either.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -57,9 +63,10 @@ fn run(situation: Situation) {
     });
     let rest = Duration::from_millis(lag) + SOON;
     let is_kept = driver.step(|state| {
-        let (time, kept) = (state.now + rest, state.dead.is_empty() && state.lock_timeouts == 0);
+        let is_kept = state.dead.is_empty() && state.lock_timeouts == 0 && !state.purge_unseen;
+        let time = state.now + rest;
         state.set_time(time);
-        kept
+        is_kept
     });
     if !is_kept {
         driver.step(|state| state.set_time(state.now + Duration::from_secs(60)));

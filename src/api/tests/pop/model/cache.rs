@@ -53,6 +53,11 @@ impl Object {
         !self.purged && now < self.inserted_at + self.lifetime
     }
 
+    /// Whether a purge made it due before its time. That is all that a request can see of a purge.
+    pub(crate) fn shows_purge(&self, now: Duration) -> bool {
+        self.purged && now < self.inserted_at + self.lifetime
+    }
+
     fn is_usable(&self, now: Duration) -> bool {
         now < self.inserted_at + self.lifetime + self.usable_stale
     }

@@ -83,6 +83,8 @@ pub(crate) struct Obligation<D: Driver> {
     sandbox: Sandbox<D>,
     name: String,
     number: u64,
+    /// Whether the object showed a purge when the obligation was taken.
+    saw_purge: bool,
 }
 
 impl<D: Driver> Drop for Obligation<D> {
@@ -157,8 +159,11 @@ impl<D: Driver> port::Cache for Sandbox<D> {
         })?;
         let (found, number) =
             looked_up.ok_or_else(|| PortError("another request took too long".to_owned()))?;
-        let obligation =
-            number.map(|number| Obligation { sandbox: self.clone(), name: name.to_owned(), number });
+        let saw_purge = found.as_ref().is_some_and(|found| found.object.shows_purge(found.at));
+        let obligation = number.map(|number| {
+            let (sandbox, name) = (self.clone(), name.to_owned());
+            Obligation { sandbox, name, number, saw_purge }
+        });
         Ok(LookedUp { found, obligation })
     }
 
@@ -168,7 +173,9 @@ impl<D: Driver> port::Cache for Sandbox<D> {
         object: &port::Object<'_>,
         body: &[u8],
     ) -> Result<(), PortError> {
+        let saw_purge = obligation.as_ref().is_none_or(|obligation| obligation.saw_purge);
         let inserted = self.step(|state| {
+            state.settle_copy(object.name, object.lifetime, saw_purge);
             let inserted = Object {
                 metadata: object.metadata.clone(),
                 inserted_at: state.now,
@@ -186,6 +193,7 @@ impl<D: Driver> port::Cache for Sandbox<D> {
 
     fn renew(&self, obligation: Obligation<D>, object: &port::Object<'_>) -> Result<(), PortError> {
         let renewed = self.step(|state| {
+            state.settle_copy(object.name, object.lifetime, obligation.saw_purge);
             state.change_cache(|cache, now| {
                 cache.renew(object.name, object.metadata.clone(), object.lifetime, now)
             })

@@ -118,8 +118,16 @@ pub(crate) struct State {
     pub(crate) lock_timeouts: u32,
     /// When the record of the signalled revision was lost last.
     pub(crate) record_lost: Option<Duration>,
+    /// Whether the last write was purged.
+    is_purged: bool,
+    /// Whether the POP's copy was made fresh for long, after the purge of the last write, by a request that saw no purge,
+    /// while a replica of the KV store lagged.
+    pub(crate) purge_unseen: bool,
     chance: u64,
 }
+
+/// A copy that lives no longer than this is due again once no replica of the KV store lags.
+const SHORT: Duration = Duration::from_secs(2);
 
 impl State {
     /// The KV store, and the POP, have this revision.
@@ -148,6 +156,8 @@ impl State {
             dead: BTreeSet::new(),
             lock_timeouts: 0,
             record_lost: None,
+            is_purged: false,
+            purge_unseen: false,
             chance: 1,
         };
         if let Some(revision) = revision {
@@ -192,7 +202,10 @@ impl State {
             }
             Event::Removed(revision) => self.write_bundle(revision, true, Duration::ZERO),
             Event::StoreFails(fails) => self.store_fails = fails,
-            Event::Purged => self.cache.purge(&format!("environment/{}", super::KEY)),
+            Event::Purged => {
+                self.is_purged = true;
+                self.cache.purge(&environment());
+            }
             Event::Announced(revision) => self.origin.announce(revision, false),
             Event::AnnouncedAhead(revision) => self.origin.announce(revision, true),
             Event::OriginDies => self.origin.die(),
@@ -211,7 +224,8 @@ impl State {
 
     fn write_bundle(&mut self, revision: u64, removed: bool, lag: Duration) {
         (self.written, self.removed) = (Some(revision), removed);
-        self.write(&format!("environment/{}", super::KEY), Some(bundle(revision, removed)), lag);
+        (self.is_purged, self.purge_unseen) = (false, false);
+        self.write(&environment(), Some(bundle(revision, removed)), lag);
     }
 
     /// Writes an item of the KV store, or removes it. For the time of `lag`, every other read gives what was there before.
@@ -272,6 +286,14 @@ impl State {
         changed
     }
 
+    /// A request makes an object fresh for so long. It saw a purge of that object before, or it did not.
+    pub(crate) fn settle_copy(&mut self, name: &str, lifetime: Duration, saw_purge: bool) {
+        if name == super::environment_copy() {
+            let lags = self.stored.get(&environment()).is_some_and(|stored| self.now < stored.lags_until);
+            self.purge_unseen = self.is_purged && !saw_purge && lags && lifetime > SHORT;
+        }
+    }
+
     /// What holds whenever something is written to clients.
     pub(crate) fn check(&self, frame: Frame) {
         let Frame::Event(revision) = frame else { return };
@@ -296,6 +318,11 @@ impl State {
         self.cache.release_all(sandbox);
         self.parts.break_all(sandbox);
     }
+}
+
+/// The key of the environment in the KV store, by which its copies are purged.
+fn environment() -> String {
+    format!("environment/{}", super::KEY)
 }
 
 /// A bundle of a revision without sections, and its metadata.
