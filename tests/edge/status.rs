@@ -1,6 +1,7 @@
 //! `jackstaff status` against a running edge: which environments agree with the store, and which do not.
 
 use serde_json::{Value, json};
+use tests::fixtures::one_feature;
 use tests::{Edge, Finished, Tools, edge, jackstaff, tools};
 
 const FLAGS: &str = "/api/v1/flags/";
@@ -9,13 +10,7 @@ const APRIL: &str = "2026-04-01T00:00:00Z";
 
 /// The content of a document changes with its time: a new time alone is not a change.
 fn document(key: &str, updated_at: &str) -> String {
-    json!({
-        "api_key": key,
-        "updated_at": updated_at,
-        "project": { "segments": [] },
-        "feature_states": [{ "feature": { "name": "f" }, "enabled": true, "feature_state_value": updated_at }],
-    })
-    .to_string()
+    one_feature(key, updated_at, updated_at).to_string()
 }
 
 struct Setup {

@@ -1,35 +1,18 @@
 //! `jackstaff watch`, the program, in front of a running edge.
 
 use std::fs;
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tests::fastly::ORIGIN_TOKEN;
-use tests::{Program, Tools, edge, eventually, origin, origin_at, program, tools};
+use tests::fixtures::one_feature;
+use tests::{edge, eventually, origin, origin_at, tools, watch};
 
 const FLAGS: &str = "/api/v1/flags/";
 const SOON: Duration = Duration::from_secs(20);
 
 fn document(key: &str, value: &str) -> Value {
-    json!({
-        "api_key": key,
-        "updated_at": "2026-03-01T00:00:00Z",
-        "project": { "segments": [] },
-        "feature_states": [{ "feature": { "name": "f" }, "enabled": true, "feature_state_value": value }],
-    })
-}
-
-#[track_caller]
-fn watch(tools: &Tools, arguments: &[&str]) -> Program {
-    let mut command = Command::new(&tools.jackstaff);
-    command
-        .arg("watch")
-        .args(arguments)
-        .env("FASTLY_API_TOKEN", "local-publisher")
-        .env("JACKSTAFF_ORIGIN_TOKEN", ORIGIN_TOKEN);
-    program("watch", &mut command)
+    one_feature(key, "2026-03-01T00:00:00Z", value)
 }
 
 #[test]

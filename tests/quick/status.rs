@@ -9,6 +9,7 @@ use std::time::Duration;
 use api::{Label, Revision, bundle};
 use serde_json::{Value, json};
 use tests::fastly::{FastlyApi, Fault, Kind, SERVICE, STORE, TOKEN, fastly_api};
+use tests::fixtures::one_feature;
 use tests::{eventually, jackstaff, program};
 
 use crate::JACKSTAFF;
@@ -18,13 +19,7 @@ const MARCH: &str = "2026-03-01T00:00:00Z";
 
 /// The content of a document changes with its time: a new time alone is not a change.
 fn document(key: &str, updated_at: &str) -> String {
-    json!({
-        "api_key": key,
-        "updated_at": updated_at,
-        "project": { "segments": [] },
-        "feature_states": [{ "feature": { "name": "f" }, "enabled": true, "feature_state_value": updated_at }],
-    })
-    .to_string()
+    one_feature(key, updated_at, updated_at).to_string()
 }
 
 fn environment<'a>(status: &'a Value, key: &str) -> &'a Value {

@@ -2,37 +2,26 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
-use tests::fastly::{FastlyApi, Fault, Kind, ORIGIN_TOKEN, SERVICE, STORE, fastly_api};
-use tests::{Program, eventually, jackstaff, program};
+use tests::fastly::{FastlyApi, Fault, Kind, SERVICE, STORE, fastly_api};
+use tests::fixtures::one_feature;
+use tests::{Program, eventually, jackstaff};
 
 use crate::JACKSTAFF;
 
 const SOON: Duration = Duration::from_secs(20);
 
 fn document(key: &str, value: &str) -> Value {
-    json!({
-        "api_key": key,
-        "updated_at": "2026-03-01T00:00:00Z",
-        "project": { "segments": [] },
-        "feature_states": [{ "feature": { "name": "f" }, "enabled": true, "feature_state_value": value }],
-    })
+    one_feature(key, "2026-03-01T00:00:00Z", value)
 }
 
 #[track_caller]
 fn watch(arguments: &[&str]) -> Program {
-    let mut command = Command::new(JACKSTAFF);
-    command
-        .arg("watch")
-        .args(arguments)
-        .env("FASTLY_API_TOKEN", "local-publisher")
-        .env("JACKSTAFF_ORIGIN_TOKEN", ORIGIN_TOKEN);
-    program("watch", &mut command)
+    tests::watch(JACKSTAFF, arguments)
 }
 
 /// Against the stand-in, over a folder.

@@ -4,6 +4,9 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::fastly::ORIGIN_TOKEN;
+use crate::program::Program;
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
@@ -32,4 +35,16 @@ pub fn jackstaff(program: impl AsRef<Path>, arguments: &[&str], input: &str) -> 
         output: text(output.stdout),
         errors: text(output.stderr),
     }
+}
+
+/// Starts `jackstaff watch`, with the tokens of a local edge and of the stand-ins.
+#[track_caller]
+pub fn watch(program: impl AsRef<Path>, arguments: &[&str]) -> Program {
+    let mut command = Command::new(program.as_ref());
+    command
+        .arg("watch")
+        .args(arguments)
+        .env("FASTLY_API_TOKEN", "local-publisher")
+        .env("JACKSTAFF_ORIGIN_TOKEN", ORIGIN_TOKEN);
+    crate::program("watch", &mut command)
 }

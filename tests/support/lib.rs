@@ -27,7 +27,7 @@ mod varnish;
 pub use clock::SimulatedClock;
 pub use edge::{Answer, Edge, Stored, edge, edge_with_health, edge_with_origin, edge_with_store};
 pub use files::{fixture, folder, workspace};
-pub use jackstaff::{Finished, jackstaff};
+pub use jackstaff::{Finished, jackstaff, watch};
 pub use not_run::{not_run, not_run_part};
 pub use origin::{Origin, origin, origin_at, origin_with};
 pub use program::{Program, program, resident};
