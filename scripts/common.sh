@@ -58,5 +58,15 @@ record_not_run() {
 fail() { printf 'scripts/%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 need() { command -v "$1" >/dev/null 2>&1 || fail "needs $1: $2"; }
 
+# install_crate CRATE VERSION FOLDER [OPTION…]: a program of crates.io, as its own lock file has it. A registry may lack one of
+# those versions; then with the versions that there are.
+install_crate() {
+  local crate=$1 version=$2 folder=$3
+  shift 3
+  cargo install "$crate" --version "$version" --root "$folder" --locked "$@" >&2 && return
+  say "$crate $version could not be built with its own lock file: without it"
+  cargo install "$crate" --version "$version" --root "$folder" "$@" >&2
+}
+
 # The --help of a script: the comment at its top.
 usage() { sed -n '2,/^[^#]/{/^#/!d;s/^# \{0,1\}//;p}' "$0"; }
