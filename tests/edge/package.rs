@@ -35,7 +35,7 @@ fn the_wasm_names_no_path_of_the_machine_that_built_it() {
     for flavour in ["wasm32-wasip1/release/edge.wasm", "local-edge/wasm32-wasip1/release/edge.wasm"] {
         let Some(file) = installed(flavour) else { return };
         let wasm = fs::read(file).unwrap();
-        for path in [&format!("{home}/"), &format!("{checkout}/"), "/toolchains/", "/home/", "/root/"] {
+        for path in [&format!("{home}/"), &format!("{checkout}/"), "/toolchains/"] {
             let at = wasm.windows(path.len()).position(|window| window == path.as_bytes());
             let found = at.map(|at| String::from_utf8_lossy(&wasm[at..wasm.len().min(at + 100)]));
             assert_eq!(found, None, "{path:?} is in {flavour}");
