@@ -25,7 +25,7 @@ pub use section::{Section, Span};
 
 /// The version of the format, which includes that of the compiled form. Raised by any change that an older edge
 /// would misread.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 const MAGIC: &str = "jackstaff-bundle ";
 
@@ -328,8 +328,8 @@ mod tests {
             ("something else", vec![b'x'; 4096], BundleError::Magic),
             (
                 "of the future",
-                text.replacen("bundle 2\n", "bundle 3\n", 1).into_bytes(),
-                BundleError::Format(3),
+                text.replacen("bundle 3\n", "bundle 4\n", 1).into_bytes(),
+                BundleError::Format(4),
             ),
             (
                 "cut short",

@@ -21,6 +21,7 @@ use crate::compiled::environment::{Environment, Feature, IdentityOverride, Segme
 use crate::compiled::property::{Field, Property, Target};
 use crate::error::{InputError, Warning};
 use crate::options::Options;
+use crate::pattern::PatternCache;
 use crate::wire::context::{Context, FeatureContext, SegmentContext};
 
 /// The JSON that the caller writes of a feature in its default state. The engine carries it and never reads it.
@@ -73,6 +74,7 @@ impl Context {
                 identity_overrides: Vec::new(),
             },
             options,
+            &mut PatternCache::default(),
         )
     }
 }
@@ -80,9 +82,10 @@ impl Context {
 fn compile(
     source: &EnvironmentSource<'_>,
     options: Options,
+    patterns: &mut PatternCache,
 ) -> Result<(Environment, Vec<Warning>), InputError> {
     limits::check(source)?;
-    let mut compiler = Compiler::new(source, options.anchoring);
+    let mut compiler = Compiler::new(source, options.anchoring, patterns);
     let segments: Vec<Segment> = source.segments.iter().map(|segment| compiler.segment(segment)).collect();
     let identity_overrides = compiler.identity_overrides(&source.identity_overrides);
     let (features, default_json) = features(source, &segments, &identity_overrides);
@@ -95,6 +98,7 @@ fn compile(
         rules: compiler.rules,
         conditions: compiler.conditions,
         properties: compiler.properties.values,
+        categories: compiler.patterns.categories(),
         patterns: compiler.patterns.values,
         identity_overrides,
     };

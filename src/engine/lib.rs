@@ -56,6 +56,7 @@ pub use evaluate::{
     Split, Visitor,
 };
 pub use options::{Anchoring, Options};
+pub use pattern::PatternCache;
 pub use python::number::float_text;
 pub use python::value::Value;
 pub use wire::context::Context;

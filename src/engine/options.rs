@@ -2,7 +2,7 @@
 
 /// How regular expressions are matched. Flagsmith's own engines differ here (`SEMANTICS.md`, 5.3), so an environment
 /// may choose.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Anchoring {
     /// At the start of the text, as Flagsmith's API and its Python SDK do.
     #[default]

@@ -1,129 +1,84 @@
 //! Regular expressions, matched in linear time.
 //!
-//! Two engines match a pattern. If pattern and text are ASCII, a finite automaton is used. It is built when the
-//! document is published, so that a guest, which lives for a few requests, compiles nothing, and it rejects most texts
-//! at their first bytes. In all other cases `regex` is used, compiled when first needed.
+//! A pattern is finished when its document is published (`build`): the edge compiles nothing, whatever the text. It
+//! reads the symbols of a text (`alphabet`), by a table of states, or, if the table would be large, by following all
+//! states at once.
 //!
-//! Patterns have Python's syntax (`dialect`). Three differences remain. A pattern that needs backtracking is refused.
-//! `$` includes the last line break in the match. `\w` and `\b` use Unicode's word characters, which lack Python's `²`
-//! and include combining marks.
+//! Patterns have Python's syntax (`dialect`), and its characters of words, digits and white space. Two differences
+//! remain. A pattern that needs backtracking is refused. `$` includes the last line break in the match.
 
-mod automaton;
+mod alphabet;
+mod build;
 mod class;
 mod dialect;
 mod escape;
 mod inline_flags;
+mod states;
+mod table;
 
-use alloc::format;
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
-use core::cell::OnceCell;
-
-use regex_automata::dfa::{Automaton, sparse};
-use regex_automata::{Anchored, Input};
 use rkyv::{Archive, Serialize};
 
-use self::automaton::Hint;
-use self::dialect::{Alphabet, translate};
-use crate::limits;
-use crate::options::Anchoring;
+use self::alphabet::Alphabet;
+pub(crate) use self::alphabet::{ArchivedCategories, Categories};
+pub use self::build::PatternCache;
+pub(crate) use self::build::Wanted;
+use self::states::States;
+use self::table::Table;
 
-/// A pattern that compiled when its document was published.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Archive, Serialize)]
+/// A pattern that was built when its document was published.
+#[derive(Debug, Clone, PartialEq, Eq, Archive, Serialize)]
 pub struct Pattern {
-    /// The pattern in the syntax of `regex`, anchored if the environment wants that.
-    source: String,
-    /// Whether a match has to start where the text does.
-    anchored: bool,
-    /// The automaton for ASCII texts, as `regex-automata` serializes it; empty if there is none.
-    automaton: Vec<u8>,
-    /// Texts without which an ASCII text cannot match; they are checked before the automaton runs.
-    hint: Hint,
+    alphabet: Alphabet,
+    program: Program,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Archive, Serialize)]
+enum Program {
+    Table(Table),
+    States(States),
 }
 
 impl Pattern {
-    /// Compiles a condition's value; the error is the reason it will never match. The size of the automaton is
-    /// subtracted from the `budget` of bytes.
-    pub(crate) fn new(text: &str, anchoring: Anchoring, budget: &mut usize) -> Result<Pattern, String> {
-        if text.len() > limits::PATTERN {
-            return Err(format!("regular expression of more than {} bytes", limits::PATTERN));
+    /// Whether it reads categories of characters.
+    pub(crate) fn needs_categories(&self) -> bool {
+        self.alphabet.needs_categories
+    }
+
+    /// The size of its table in bytes.
+    pub(crate) fn table_size(&self) -> usize {
+        if let Program::Table(table) = &self.program { table.size() } else { 0 }
+    }
+
+    /// The work of matching a text of so many bytes, at most (`work.rs`).
+    pub(crate) fn steps(&self, bytes: u64) -> u64 {
+        match &self.program {
+            Program::Table(_) if self.alphabet.needs_categories => bytes.saturating_mul(2),
+            Program::Table(_) => bytes,
+            Program::States(states) => bytes.saturating_mul(states.size() as u64),
         }
-        let invalid = |error: String| format!("invalid regular expression: {error}");
-        let anchored = anchoring == Anchoring::Start;
-        let translated = translate(text, Alphabet::Unicode).map_err(invalid)?;
-        let source = if anchored { format!("\\A(?:{translated})") } else { translated };
-        full(&source).map_err(|error| {
-            let error = error.to_string();
-            invalid(error.lines().last().unwrap_or_default().trim().to_string())
-        })?;
-        let (automaton, hint) = translate(text, Alphabet::Ascii)
-            .ok()
-            .and_then(|ascii| automaton::build(&ascii, anchored))
-            .filter(|(bytes, _)| bytes.len() <= *budget)
-            .unwrap_or((Vec::new(), Hint::Nothing));
-        *budget -= automaton.len();
-        Ok(Pattern { source, anchored, automaton, hint })
-    }
-}
-
-fn full(source: &str) -> Result<regex::Regex, regex::Error> {
-    regex::RegexBuilder::new(source).size_limit(limits::PATTERN_PROGRAM).build()
-}
-
-/// The programs of an environment's patterns, each prepared when first needed.
-#[derive(Debug)]
-pub(crate) struct Programs(Vec<Program>);
-
-#[derive(Debug, Default)]
-struct Program {
-    automaton: OnceCell<Option<sparse::DFA<Vec<u8>>>>,
-    full: OnceCell<Option<regex::Regex>>,
-}
-
-impl Programs {
-    pub(crate) fn new(patterns: usize) -> Programs {
-        Programs((0..patterns).map(|_| Program::default()).collect())
     }
 
-    pub(crate) fn matches(&self, index: usize, pattern: &ArchivedPattern, text: &str) -> bool {
-        let Some(program) = self.0.get(index) else { return false };
-        program.run(pattern, text).unwrap_or_else(|| {
-            let full = program.full.get_or_init(|| full(&pattern.source).ok());
-            full.as_ref().is_some_and(|regex| regex.is_match(text))
-        })
+    /// Approximately the bytes that it takes.
+    fn size(&self) -> usize {
+        let program = match &self.program {
+            Program::Table(table) => table.size(),
+            Program::States(states) => 16 * states.size(),
+        };
+        program + size_of::<Pattern>()
     }
 }
 
 impl ArchivedPattern {
-    /// Whether the automaton, if there is one, is valid, so that [`Program::run`] may run it without another check.
-    pub(crate) fn is_sound(&self) -> bool {
-        self.automaton.is_empty() || sparse::DFA::from_bytes(&self.automaton).is_ok()
-    }
-
-    /// Whether both have the same automaton: then it is sound if the other one is.
-    pub(crate) fn is_as_sound_as(&self, other: &ArchivedPattern) -> bool {
-        self.automaton == other.automaton
-    }
-}
-
-impl Program {
-    /// Runs the automaton; none if there is none, or the text is not ASCII.
-    fn run(&self, pattern: &ArchivedPattern, text: &str) -> Option<bool> {
-        if pattern.automaton.is_empty() || !text.is_ascii() {
-            return None;
+    pub(crate) fn is_match(&self, text: &str, categories: &ArchivedCategories) -> bool {
+        let alphabet = &self.alphabet;
+        let of_bytes = text.bytes().map(|byte| alphabet.of_byte(byte));
+        let of_characters = text.chars().map(|c| alphabet.of_character(c, categories));
+        match (&self.program, alphabet.reads_bytes_of(text)) {
+            (ArchivedProgram::Table(table), true) => table.is_match(of_bytes),
+            (ArchivedProgram::Table(table), false) => table.is_match(of_characters),
+            (ArchivedProgram::States(states), true) => states.is_match(of_bytes),
+            (ArchivedProgram::States(states), false) => states.is_match(of_characters),
         }
-        if !pattern.hint.allows(text) {
-            return Some(false);
-        }
-        let automaton = self.automaton.get_or_init(|| {
-            // SAFETY: `Compiled` checked these very bytes by `is_sound`.
-            #[expect(unsafe_code, reason = "checking an automaton takes longer than running it")]
-            let read = unsafe { sparse::DFA::from_bytes_unchecked(&pattern.automaton) };
-            Some(read.ok()?.0.to_owned())
-        });
-        let anchored = if pattern.anchored { Anchored::Yes } else { Anchored::No };
-        let input = Input::new(text).anchored(anchored).earliest(true);
-        automaton.as_ref()?.try_search_fwd(&input).ok().map(|found| found.is_some())
     }
 }
 
@@ -132,101 +87,134 @@ mod properties;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use alloc::string::{String, ToString};
 
-    fn pattern(text: &str, anchoring: Anchoring) -> Result<Pattern, String> {
-        Pattern::new(text, anchoring, &mut 1_000_000)
+    use super::*;
+    use crate::options::Anchoring;
+
+    fn build(text: &str, anchoring: Anchoring) -> Result<(Pattern, Categories), String> {
+        let mut cache = PatternCache::default();
+        let pattern = cache.pattern(&Wanted { text: text.to_string(), anchoring, table: true })?;
+        Ok((pattern, cache.categories()))
+    }
+
+    /// Whether a pattern matches at the start of a text, by its table and by its states.
+    #[track_caller]
+    fn matches(pattern: &str, text: &str) -> bool {
+        let by = |table| {
+            let mut cache = PatternCache::default();
+            let wanted = Wanted { text: pattern.to_string(), anchoring: Anchoring::Start, table };
+            archived(&cache.pattern(&wanted).unwrap(), &cache.categories(), |pattern, categories| {
+                pattern.is_match(text, categories)
+            })
+        };
+        assert_eq!(by(true), by(false), "{pattern:?} on {text:?}");
+        by(true)
+    }
+
+    /// Archives a pattern, as at run time.
+    pub(super) fn archived<T>(
+        pattern: &Pattern,
+        categories: &Categories,
+        look: impl FnOnce(&ArchivedPattern, &ArchivedCategories) -> T,
+    ) -> T {
+        let pattern = rkyv::to_bytes::<rkyv::rancor::Error>(pattern).unwrap();
+        let categories = rkyv::to_bytes::<rkyv::rancor::Error>(categories).unwrap();
+        look(
+            rkyv::access::<ArchivedPattern, rkyv::rancor::Error>(&pattern).unwrap(),
+            rkyv::access::<ArchivedCategories, rkyv::rancor::Error>(&categories).unwrap(),
+        )
     }
 
     #[test]
     fn invalid_and_unsupported_patterns_are_refused() {
         for text in ["(", r"\p{L}", "a(?=b)", r"(a)\1", "(?P<n>a)(?P=n)", "a{2,1}", "(((a{100}){100}){100})"]
         {
-            assert!(pattern(text, Anchoring::Start).is_err(), "{text}");
+            assert!(build(text, Anchoring::Start).is_err(), "{text}");
         }
     }
 
+    /// These were refused as too large, so they never matched.
     #[test]
-    #[cfg(feature = "automata")]
-    fn small_ascii_patterns_have_an_automaton() {
-        for (text, expected) in
-            [(r"^user-[0-9]+@example\.com$", true), (r"(?i)abc\b", true), ("é+", false), (".{900}", false)]
-        {
-            assert_eq!(!pattern(text, Anchoring::Start).unwrap().automaton.is_empty(), expected, "{text}");
-        }
-        let spent = Pattern::new("abc", Anchoring::Start, &mut 10).unwrap();
-        assert!(spent.automaton.is_empty());
-    }
-
-    #[test]
-    #[cfg(feature = "automata")]
-    fn hints_are_the_texts_that_every_match_has() {
-        let starts = |texts: &[&str]| Hint::StartsWith(texts.iter().map(ToString::to_string).collect());
-        let contains = |texts: &[&str]| Hint::Contains(texts.iter().map(ToString::to_string).collect());
-        for (text, anchoring, expected) in [
-            (r"^user-7-[0-9]+$", Anchoring::Start, starts(&["user-7-"])),
-            (r"(foo|bar)+\d", Anchoring::Start, starts(&["foo", "bar"])),
-            (r"foo\d", Anchoring::Search, contains(&["foo"])),
-            (r".*@corp\.(com|org)$", Anchoring::Start, contains(&["@corp.com", "@corp.org"])),
-            (r"a*", Anchoring::Start, Hint::Nothing),
+    fn usual_patterns_for_names_and_addresses_have_small_tables() {
+        for text in [
+            r"^\w{3,50}$",
+            r"^[\w.-]{1,64}@",
+            r"\w{40}x",
+            r"(?i)^[\w.+-]+@example\.(com|org)$",
+            r"^[\w .'-]{2,80}$",
+            r"^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$",
+            r".*(googlebot|bingbot|yandex|baiduspider|duckduckbot|slurp|facebookexternalhit)",
+            r"^[а-яё -]{2,40}$",
+            r"^\b\w+\b \b\w+\b$",
         ] {
-            assert_eq!(pattern(text, anchoring).unwrap().hint, expected, "{text}");
+            for anchoring in [Anchoring::Start, Anchoring::Search] {
+                let (pattern, _) = build(text, anchoring).unwrap();
+                assert!((1..8_000).contains(&pattern.table_size()), "{text}: {}", pattern.table_size());
+            }
         }
     }
 
-    /// Inline flags, boundaries, classes and anchors, on texts that match and texts that do not.
+    /// Such a text made the edge compile every pattern that it met.
     #[test]
-    #[cfg(feature = "automata")]
-    fn the_automaton_and_the_full_engine_agree() {
-        let patterns = [
-            "",
-            "a",
-            "^a",
-            "a$",
-            "^a$",
-            "ab|b",
-            "a*b",
-            "(a|b)+c?",
-            r"\d+",
-            r"^v\d+\.(\d+)$",
-            "[^a]",
-            r"\w+\b",
-            r"\bb",
-            r"\Ba",
-            r"(?i)AB",
-            "(?m)^b",
-            "(?s)a.b",
-            "a.b",
-            r"\s",
-            "[a-c]{2,3}",
-            "a??",
-            "(?x) a b # c",
-            r"\x41",
-            "[^a-c&]",
-            r"\S\W",
-            "(?a)a\\b",
-            "(?ai)B",
-            r"\Z",
-            r"\A",
-            "x{0}",
-            "a$|b",
-            r"\.",
-        ];
-        let texts = [
-            "", "a", "b", "ab", "ba", "aab", "abc", "cab", "AB", "a\nb", "b\n", "\nb", "a b", "a.b", "v1.2",
-            "v12.", "007", " ", "-a-", "a\r\n", "ccc", "A",
-        ];
-        for anchoring in [Anchoring::Start, Anchoring::Search] {
-            for text in patterns {
-                let owned = pattern(text, anchoring).unwrap();
-                let bytes = rkyv::to_bytes::<rkyv::rancor::Error>(&owned).unwrap();
-                let archived = rkyv::access::<ArchivedPattern, rkyv::rancor::Error>(&bytes).unwrap();
-                for subject in texts {
-                    let expected = full(&owned.source).unwrap().is_match(subject);
-                    let found = Program::default().run(archived, subject);
-                    assert_eq!(found, Some(expected), "{text:?} on {subject:?}, {anchoring:?}");
-                }
-            }
+    fn texts_of_every_script_are_matched_by_the_same_tables() {
+        for (pattern, text, expected) in [
+            (r"^\w{3,20}@", "josé@", true),
+            (r"^\w{3,20}@", "jo-é@", false),
+            (r"^\w+$", "Ελλάδα", true),
+            (r"^\w+$", "日本語", true),
+            (r"^\w+$", "e\u{301}", false),
+            (r"^\w+$", "x²", true),
+            (r"^\d+$", "٣४5", true),
+            (r"^\S+\s\S+$", "a\u{3000}b", true),
+            ("^[à-ü]+$", "éü", true),
+            ("^[à-ü]+$", "éß", false),
+            ("^[^é]$", "è", true),
+            ("^[^é]$", "é", false),
+            ("^.$", "😀", true),
+            ("(?i)^É$", "é", true),
+            ("(?i)^straße$", "STRAßE", true),
+            ("(?i)k", "\u{212a}", true),
+            (r"^a\b", "aé", false),
+            (r"^a\b", "a-é", true),
+            (r"^é\b.", "é!", true),
+            (r"(?a)^a\b", "aé", true),
+            (r"(?a)^\w$", "é", false),
+            (r"(?m)x\n^é$", "x\né\ny", true),
+            ("日{2}|本", "日日", true),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern:?} on {text:?}");
+        }
+    }
+
+    /// More different characters than there are symbols: the pattern reads the bytes of the text.
+    #[test]
+    fn a_pattern_may_name_many_characters() {
+        let names: String = ('\u{4e00}'..'\u{4f80}').step_by(2).flat_map(|c| [c, '子', '|']).collect();
+        let pattern = alloc::format!("^(?:{}花)$", names);
+        for (text, expected) in
+            [("\u{4e00}子", true), ("\u{4e02}子", true), ("\u{4e01}子", false), ("花", true)]
+        {
+            assert_eq!(matches(&pattern, text), expected, "{text}");
+        }
+        assert!(build(&alloc::format!(r"\b(?:{names}花)"), Anchoring::Start).is_err());
+    }
+
+    #[test]
+    fn many_different_word_characters_do_not_disturb_boundaries() {
+        let letters: String = ('а'..='я').chain('a'..='z').chain('0'..='9').flat_map(|c| [c, '|']).collect();
+        let pattern = alloc::format!(r"^(?:{letters}_)+\b!");
+        for (text, expected) in [("абвz9!", true), ("абвz9é!", false), ("абв", false)] {
+            assert_eq!(matches(&pattern, text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_without_room_for_a_table_matches_all_the_same() {
+        let words: String = (0..340).map(|n| alloc::format!("word{n}x|")).collect();
+        let pattern = alloc::format!("(?i).*({words}end)");
+        for (text, expected) in [("a WORD12x", true), ("an éND", false), ("the é END", true)] {
+            assert_eq!(matches(&pattern, text), expected, "{text}");
         }
     }
 }

@@ -1,10 +1,11 @@
 //! From a document to the bundle that the edge serves.
 
 use std::io::Write;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use api::bundle::{self, ComposeError};
 use api::{Header, Label, Provenance, Revision, flag_json};
-use engine::{Switches, Warning};
+use engine::{PatternCache, Switches, Warning};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
@@ -33,6 +34,10 @@ pub enum BundleError {
     TooLarge(usize),
 }
 
+/// Most changes of an environment leave its patterns as they are, and building them takes longest. So they are kept for as
+/// long as the publisher runs.
+static PATTERNS: LazyLock<Mutex<PatternCache>> = LazyLock::new(Mutex::default);
+
 /// Bytes of a KV value.
 const LIMIT: usize = 25_000_000;
 
@@ -59,7 +64,7 @@ pub(crate) fn build(
         switches: document.switches(),
         tombstone: false,
     };
-    let composed = bundle::compose(document, options.engine(), label, gzip)?;
+    let composed = bundle::compose(document, options.engine(), &mut patterns(), label, gzip)?;
     if composed.bytes.len() > LIMIT {
         return Err(BundleError::TooLarge(composed.bytes.len()));
     }
@@ -68,7 +73,12 @@ pub(crate) fn build(
 
 /// What never matches in a document that is stored already.
 pub(crate) fn warnings(source: &DocumentSource, options: &PublishOptions) -> Vec<Warning> {
-    source.document.compile(options.engine(), flag_json).map(|(_, warnings)| warnings).unwrap_or_default()
+    let compiled = source.document.compile_with(&mut patterns(), options.engine(), flag_json);
+    compiled.map(|(_, warnings)| warnings).unwrap_or_default()
+}
+
+fn patterns() -> MutexGuard<'static, PatternCache> {
+    PATTERNS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What is stored in place of an environment that was removed. It holds nothing, and keeps what later decisions need:

@@ -22,7 +22,7 @@ use crate::{figure, ratio};
 #[derive(Parser)]
 #[command(name = "bench builds")]
 #[command(after_help = "\
-Builds that can be compared read the same bundles; keep a copy of the package of another commit:
+Keep a copy of the package of another commit, and of its `jackstaff` if the format of bundles is another:
   git worktree add ../before COMMIT
   (cd ../before && scripts/edge && cp target/wasm32-wasip1/release/edge.wasm /tmp/before.wasm)
   target/release/bench builds --old /tmp/before.wasm --new target/wasm32-wasip1/release/edge.wasm
@@ -37,6 +37,9 @@ struct Arguments {
     /// The wasm of the later build
     #[arg(long, value_name = "WASM")]
     new: PathBuf,
+    /// The `jackstaff` that writes the bundles of the earlier build, if the two builds read different formats
+    #[arg(long, value_name = "PROGRAM")]
+    old_publisher: Option<PathBuf>,
     /// Rounds; in each, both builds have two turns
     #[arg(long, value_name = "N", default_value_t = 40)]
     rounds: usize,
@@ -65,8 +68,12 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> ExitCode {
 type Measure<'a> = (String, Box<dyn Fn(&Edge) -> f64 + 'a>);
 
 fn requests(tools: &Tools, builds: &[Tools; 2], arguments: &Arguments) -> bool {
-    let store = store(tools);
-    let edges = builds.each_ref().map(|build| edge_with_store(build, &arguments.settings, &store));
+    let old_publisher = arguments.old_publisher.as_ref().unwrap_or(&tools.jackstaff);
+    let start = |build: &Tools, publisher: &PathBuf| {
+        let store = store(&Tools { jackstaff: publisher.clone(), ..tools.clone() });
+        edge_with_store(build, &arguments.settings, &store)
+    };
+    let edges = [start(&builds[0], old_publisher), start(&builds[1], &tools.jackstaff)];
     let loads = loads("large-environment");
     let measures = measures(&edges, &loads);
     let mut ratios: Vec<Ratios> = measures.iter().map(|_| Ratios::default()).collect();

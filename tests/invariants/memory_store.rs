@@ -8,7 +8,7 @@ use api::{
     EnvironmentKey, Header, Lookup, PopCopy, Revision, Section, ServerKey, ServerKeyHash, Source, Store,
     Unavailable,
 };
-use engine::{Compiled, Document, Options};
+use engine::{Compiled, Document, Options, PatternCache};
 use jiff::Timestamp;
 
 pub(crate) const CLIENT_KEY: &str = "client";
@@ -58,7 +58,9 @@ static BUNDLE: LazyLock<(Header, Vec<u8>)> = LazyLock::new(|| {
     let document = Document::parse(DOCUMENT).unwrap();
     let label = Label::new(Revision(1_772_450_553));
     let fake_gzip = |bytes: &[u8]| Ok([b"gzip ", bytes].concat());
-    let composed = bundle::compose(&document, Options::default(), label, fake_gzip).unwrap();
+    let composed =
+        bundle::compose(&document, Options::default(), &mut PatternCache::default(), label, fake_gzip)
+            .unwrap();
     (composed.header, composed.bytes)
 });
 

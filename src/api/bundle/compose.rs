@@ -3,7 +3,7 @@
 
 use std::io;
 
-use engine::{Compiled, Document, EncodingError, InputError, Options, Warning};
+use engine::{Compiled, Document, EncodingError, InputError, Options, PatternCache, Warning};
 use thiserror::Error;
 
 use super::{BundleError, Header, Label, Section, write};
@@ -32,18 +32,20 @@ pub enum ComposeError {
 }
 
 /// Compiles a document and lays all of its sections out, the stamped document with the label's revision. The label's
-/// switches are replaced by those of the document, and the bundle is not a tombstone. `gzip` compresses a section.
+/// switches are replaced by those of the document, and the bundle is not a tombstone. `patterns` are kept from one call to
+/// the next. `gzip` compresses a section.
 ///
 /// # Errors
 /// If the document is refused, a section cannot be made, or the header does not fit.
 pub fn compose(
     document: &Document,
     options: Options,
+    patterns: &mut PatternCache,
     label: Label,
     gzip: impl Fn(&[u8]) -> io::Result<Vec<u8>>,
 ) -> Result<Composed, ComposeError> {
     let label = Label { switches: document.switches(), tombstone: false, ..label };
-    let (environment, warnings) = document.compile(options, flag_json)?;
+    let (environment, warnings) = document.compile_with(patterns, options, flag_json)?;
     let encoded = environment.encode()?;
     let compiled = Compiled::decode(encoded.clone())?;
     let client = finished_list(&compiled, KeyKind::Client, label.switches);
@@ -86,7 +88,8 @@ mod tests {
         label.switches.hide_sensitive_data = false;
         label.tombstone = true;
         let fake_gzip = |bytes: &[u8]| Ok([b"gzip of ", bytes].concat());
-        let composed = compose(&document(), Options::default(), label, fake_gzip).unwrap();
+        let composed =
+            compose(&document(), Options::default(), &mut PatternCache::default(), label, fake_gzip).unwrap();
         assert_eq!(check(&composed.bytes), Ok(composed.header.clone()));
         assert!(composed.header.switches.hide_sensitive_data && !composed.header.tombstone);
         let text = |section| {
@@ -110,7 +113,8 @@ mod tests {
     #[test]
     fn a_compressor_that_fails_is_an_error() {
         let failing = |_: &[u8]| Err(io::Error::other("no memory"));
-        let error = compose(&document(), Options::default(), label(), failing).unwrap_err();
+        let error = compose(&document(), Options::default(), &mut PatternCache::default(), label(), failing)
+            .unwrap_err();
         assert_eq!(error.to_string(), "a section could not be compressed: no memory");
     }
 }

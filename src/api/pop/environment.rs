@@ -63,14 +63,12 @@ impl<'a> Environment<'a> {
         Environment { key, store_name, cache_name, rules, memory }
     }
 
-    /// Checks a bundle from end to end, its compiled environment too: what passes can be served. Automata that it shares
-    /// with the environment that was decoded last are not checked again.
+    /// Checks a bundle from end to end, its compiled environment too: what passes can be served.
     fn check(&mut self, bytes: &[u8]) -> Result<Header, String> {
         let header = bundle::check(bytes).map_err(|error| error.to_string())?;
         if let Some(span) = header.span(Section::Compiled) {
             let compiled = bundle::section_of(bytes, span).to_vec();
-            let checked = self.memory.compiled.as_ref().map(|decoded| &*decoded.compiled);
-            let compiled = Compiled::decode_beside(compiled, checked).map_err(|error| error.to_string())?;
+            let compiled = Compiled::decode(compiled).map_err(|error| error.to_string())?;
             self.memory.keep(self.key, header.revision, &Rc::new(compiled));
         }
         Ok(header)

@@ -7,6 +7,7 @@ use super::{DefaultJson, EnvironmentSource, FeatureSource, compile};
 use crate::compiled::environment::Environment;
 use crate::error::{InputError, Warning, WarningKind};
 use crate::options::Options;
+use crate::pattern::PatternCache;
 use crate::wire::context::{FeatureContext, SegmentContext};
 use crate::wire::document::{DefaultFlag, Document, FeatureStateWire, SegmentWire};
 
@@ -17,6 +18,19 @@ impl Document {
     /// An [`InputError`] that names the limit that was passed.
     pub fn compile(
         &self,
+        options: Options,
+        default_json: impl Fn(DefaultFlag<'_>) -> DefaultJson,
+    ) -> Result<(Environment, Vec<Warning>), InputError> {
+        self.compile_with(&mut PatternCache::default(), options, default_json)
+    }
+
+    /// As [`Document::compile`], with patterns that were built before.
+    ///
+    /// # Errors
+    /// As [`Document::compile`].
+    pub fn compile_with(
+        &self,
+        patterns: &mut PatternCache,
         options: Options,
         default_json: impl Fn(DefaultFlag<'_>) -> DefaultJson,
     ) -> Result<(Environment, Vec<Warning>), InputError> {
@@ -39,7 +53,7 @@ impl Document {
             segments: segments.iter().collect(),
             identity_overrides: identity_overrides.collect(),
         };
-        let (environment, mut warnings) = compile(&source, options)?;
+        let (environment, mut warnings) = compile(&source, options, patterns)?;
         warnings.extend(self.switch_warnings());
         Ok((environment, warnings))
     }

@@ -15,27 +15,32 @@ use crate::compiled::property::{Field, Path, Property, Target};
 use crate::error::Warning;
 use crate::error::WarningKind::{self, NeverMatches};
 use crate::options::Anchoring;
+use crate::pattern::PatternCache;
 use crate::wire::context::{ConditionContext, SegmentContext};
 
 /// The parts that are compiled so far.
-pub(super) struct Compiler {
+pub(super) struct Compiler<'c> {
     pub(super) ranks: Ranks,
     pub(super) by_name: BTreeMap<String, u32>,
     pub(super) properties: Interned<Property>,
-    pub(super) patterns: Patterns,
+    pub(super) patterns: Patterns<'c>,
     pub(super) rules: Vec<Rule>,
     pub(super) conditions: Vec<Condition>,
     pub(super) warnings: Vec<Warning>,
 }
 
-impl Compiler {
-    pub(super) fn new(source: &EnvironmentSource<'_>, anchoring: Anchoring) -> Compiler {
+impl<'c> Compiler<'c> {
+    pub(super) fn new(
+        source: &EnvironmentSource<'_>,
+        anchoring: Anchoring,
+        cache: &'c mut PatternCache,
+    ) -> Compiler<'c> {
         let features = source.features.iter().zip(0..);
         Compiler {
             ranks: Ranks::new(source),
             by_name: features.map(|(feature, index)| (feature.context.name.clone(), index)).collect(),
             properties: Interned::default(),
-            patterns: Patterns::new(anchoring),
+            patterns: Patterns::new(anchoring, cache),
             rules: Vec::new(),
             conditions: Vec::new(),
             warnings: Vec::new(),

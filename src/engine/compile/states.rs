@@ -66,7 +66,7 @@ impl Ranks {
     }
 }
 
-impl Compiler {
+impl Compiler<'_> {
     pub(super) fn identity_overrides(
         &self,
         identities: &[(&str, Vec<FeatureContext>)],

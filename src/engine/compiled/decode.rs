@@ -12,12 +12,10 @@ use super::environment::{ArchivedEnvironment, ArchivedOverride};
 use super::property::ArchivedTarget;
 use crate::error::EncodingError;
 use crate::limits;
-use crate::pattern::{ArchivedPattern, Programs};
 
 /// A compiled environment, read in place from its bytes.
 pub struct Compiled {
     bytes: Vec<u8>,
-    pub(crate) programs: Programs,
 }
 
 impl Compiled {
@@ -27,18 +25,8 @@ impl Compiled {
     /// [`EncodingError`] if the bytes are not a valid encoding. The bytes may come from any source: damaged or made-up
     /// bytes are refused too. [`crate::Environment::encode`] makes valid ones.
     pub fn decode(bytes: Vec<u8>) -> Result<Compiled, EncodingError> {
-        Compiled::decode_beside(bytes, None)
-    }
-
-    /// As [`Compiled::decode`], but automata that are equal to those of an environment that was checked before are not
-    /// checked again. The next revision of an environment shares most of its automata.
-    ///
-    /// # Errors
-    /// As [`Compiled::decode`].
-    pub fn decode_beside(bytes: Vec<u8>, checked: Option<&Compiled>) -> Result<Compiled, EncodingError> {
-        let known: &[ArchivedPattern] = checked.map_or(&[], |checked| &checked.environment().patterns);
-        let programs = Programs::new(check(&bytes, known)?.patterns.len());
-        Ok(Compiled { bytes, programs })
+        check(&bytes)?;
+        Ok(Compiled { bytes })
     }
 
     /// As [`Compiled::decode`], without the check.
@@ -47,10 +35,7 @@ impl Compiled {
     /// [`Compiled::decode`] has accepted the very same bytes before.
     #[expect(unsafe_code, reason = "the caller vouches for the bytes")]
     pub unsafe fn decode_checked(bytes: Vec<u8>) -> Compiled {
-        // SAFETY: the caller says that `decode` validated these bytes.
-        let environment = unsafe { rkyv::access_unchecked::<ArchivedEnvironment>(&bytes) };
-        let programs = Programs::new(environment.patterns.len());
-        Compiled { bytes, programs }
+        Compiled { bytes }
     }
 
     pub(crate) fn environment(&self) -> &ArchivedEnvironment {
@@ -68,14 +53,11 @@ impl fmt::Debug for Compiled {
     }
 }
 
-/// Checks an environment; `known` are patterns that were checked before.
-fn check<'a>(bytes: &'a [u8], known: &[ArchivedPattern]) -> Result<&'a ArchivedEnvironment, EncodingError> {
+fn check(bytes: &[u8]) -> Result<(), EncodingError> {
     let environment = rkyv::access::<ArchivedEnvironment, Error>(bytes)
         .map_err(|error| EncodingError(format!("{error}")))?;
     check_rules(environment)?;
-    check_references(environment)?;
-    check_patterns(&environment.patterns, known)?;
-    Ok(environment)
+    check_references(environment)
 }
 
 /// Rules form trees of bounded depth: each rule belongs to one segment or to one rule before it. So evaluation ends,
@@ -109,7 +91,7 @@ fn claim(depths: &mut [usize], rules: Range<usize>, depth: usize) -> Result<(), 
     Ok(())
 }
 
-/// Every index points into its list, and every automaton is valid.
+/// Every index points into its list.
 fn check_references(environment: &ArchivedEnvironment) -> Result<(), EncodingError> {
     let features = environment.features.len();
     let known = |overridden: &ArchivedOverride| (overridden.feature.to_native() as usize) < features;
@@ -133,17 +115,6 @@ fn check_references(environment: &ArchivedEnvironment) -> Result<(), EncodingErr
                 .all(|segment| (segment.to_native() as usize) < environment.segments.len())
         });
     if sound { Ok(()) } else { Err(EncodingError("a reference points outside of its list".into())) }
-}
-
-/// A pattern mostly has the position that it had before, or one near it.
-fn check_patterns(patterns: &[ArchivedPattern], known: &[ArchivedPattern]) -> Result<(), EncodingError> {
-    let was_checked = |index: usize, pattern: &ArchivedPattern| {
-        let same = |known| pattern.is_as_sound_as(known);
-        known.get(index).is_some_and(same) || known.iter().any(same)
-    };
-    let mut patterns = patterns.iter().enumerate();
-    let sound = patterns.all(|(index, pattern)| was_checked(index, pattern) || pattern.is_sound());
-    if sound { Ok(()) } else { Err(EncodingError("invalid automaton".into())) }
 }
 
 /// The rules divide the conditions among them in order: each condition belongs to one rule.

@@ -11,7 +11,7 @@ use rkyv::{Archive, Serialize};
 use crate::compiled::predicate::Predicate;
 use crate::compiled::property::Property;
 use crate::error::EncodingError;
-use crate::pattern::Pattern;
+use crate::pattern::{Categories, Pattern};
 
 /// A compiled environment before it is encoded, as the publisher makes it.
 #[derive(Debug, Archive, Serialize)]
@@ -31,6 +31,8 @@ pub struct Environment {
     pub(crate) properties: Vec<Property>,
     /// Each once.
     pub(crate) patterns: Vec<Pattern>,
+    /// Of characters beyond ASCII; empty if no pattern needs them.
+    pub(crate) categories: Categories,
     /// Sorted by identifier, each once.
     pub(crate) identity_overrides: Vec<IdentityOverride>,
 }

@@ -22,7 +22,6 @@ use crate::python::split;
 
 /// The state of one evaluation.
 pub(super) struct Evaluator<'e, 'v, V> {
-    compiled: &'e Compiled,
     pub(super) environment: &'e ArchivedEnvironment,
     identity_key: Option<String>,
     /// The overrides that name the identity itself.
@@ -60,7 +59,6 @@ impl<'e, 'v, V: Visitor> Evaluator<'e, 'v, V> {
         });
         let property_values = property_values(environment, identity, identity_key.as_deref());
         Evaluator {
-            compiled,
             environment,
             identity_key,
             own_overrides: own_overrides.unwrap_or_default(),
@@ -252,10 +250,10 @@ impl<'e, 'v, V: Visitor> Evaluator<'e, 'v, V> {
                 }
             }
         };
+        let environment = self.environment;
         let regex = |pattern: u32, text: &str| {
-            let at = pattern as usize;
-            let pattern = self.environment.patterns.get(at);
-            pattern.is_some_and(|pattern| self.compiled.programs.matches(at, pattern, text))
+            let pattern = environment.patterns.get(pattern as usize);
+            pattern.is_some_and(|pattern| pattern.is_match(text, &environment.categories))
         };
         let percentage = |percentage| self.visitor.percentage(Split::Condition(index), percentage);
         let matched = condition.predicate.matches(subject, &segment.key, regex, percentage);

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::pattern::dialect::{Alphabet, Reader};
+use crate::pattern::dialect::Reader;
 use crate::pattern::inline_flags::InlineFlags;
 
 /// One character, or a class of them.
@@ -22,6 +22,12 @@ pub(crate) enum Member {
     Character(char),
     Category(Category),
 }
+
+/// The characters of words, in Python: letters and numbers of any kind, `²` and `Ⅷ` among them, and no combining marks.
+pub(crate) const WORD: &str = r"\p{L}\p{N}_";
+pub(crate) const DIGIT: &str = r"\d";
+/// In Python, the four separators among the control characters are white space.
+pub(crate) const SPACE: &str = r"\s\x1C-\x1F";
 
 /// The meaning of `\d`, `\s`, `\w` and their opposites.
 #[derive(Debug, Clone, Copy)]
@@ -40,12 +46,11 @@ impl Category {
     /// Its members, for use within brackets.
     fn written(self, ascii: bool) -> String {
         let members = match (self.letter, ascii) {
-            ('d', false) => r"\d",
+            ('d', false) => DIGIT,
             ('d', true) => "0-9",
-            // In Python, the four separators among the control characters are white space.
-            ('s', false) => r"\s\x1C-\x1F",
+            ('s', false) => SPACE,
             ('s', true) => r"\t-\r\x20",
-            (_, false) => r"\w",
+            (_, false) => WORD,
             (_, true) => "0-9A-Za-z_",
         };
         if self.negated { format!("[^{members}]") } else { String::from(members) }
@@ -74,39 +79,34 @@ impl Class {
         self.ranges.push((low, high));
     }
 
-    pub(crate) fn written(
-        mut self,
-        negated: bool,
-        flags: InlineFlags,
-        alphabet: Alphabet,
-    ) -> Result<String, String> {
+    pub(crate) fn written(mut self, negated: bool, flags: InlineFlags) -> String {
         if let ([], [category]) = (&self.ranges[..], &self.categories[..])
             && !negated
         {
             let members = category.written(flags.ascii);
-            let alone = members.starts_with("[^") || members == r"\d" || members == r"\w";
-            return Ok(if alone { members } else { format!("[{members}]") });
+            let alone = members.starts_with("[^") || members == DIGIT;
+            return if alone { members } else { format!("[{members}]") };
         }
         if flags.ignore_case {
-            self.fold(flags.ascii, alphabet);
+            self.fold(flags.ascii);
         }
         let mut members = String::new();
         for (low, high) in self.ranges {
-            members += &literal(low, alphabet)?;
+            members += &literal(low);
             if low != high {
                 members.push('-');
-                members += &literal(high, alphabet)?;
+                members += &literal(high);
             }
         }
         for category in self.categories {
             members += &category.written(flags.ascii);
         }
         let class = if negated { format!("[^{members}]") } else { format!("[{members}]") };
-        Ok(if flags.ignore_case && !flags.ascii { format!("(?i:{class})") } else { class })
+        if flags.ignore_case && !flags.ascii { format!("(?i:{class})") } else { class }
     }
 
     /// Adds other cases of the same letters that Python knows and `regex` does not.
-    fn fold(&mut self, ascii: bool, alphabet: Alphabet) {
+    fn fold(&mut self, ascii: bool) {
         let has =
             |ranges: &[(char, char)], c: char| ranges.iter().any(|(low, high)| (*low..=*high).contains(&c));
         if ascii {
@@ -122,8 +122,7 @@ impl Class {
         // In Python, Turkish's dotted capital I and dotless small i are cases of the same letter too.
         const OF_I: [char; 4] = ['i', 'I', '\u{130}', '\u{131}'];
         if OF_I.into_iter().any(|c| has(&self.ranges, c)) {
-            let beyond = if alphabet == Alphabet::Unicode { &OF_I[2..] } else { &[] };
-            let lacking = beyond.iter().filter(|c| !has(&self.ranges, **c)).map(|c| (*c, *c));
+            let lacking = OF_I[2..].iter().filter(|c| !has(&self.ranges, **c)).map(|c| (*c, *c));
             let lacking: Vec<(char, char)> = lacking.collect();
             let dotless_alone = !has(&self.ranges, 'i') && !has(&self.ranges, 'I');
             self.ranges.extend(lacking);
@@ -142,7 +141,7 @@ impl Reader<'_> {
         let mut first = true;
         loop {
             if !first && self.rest.next_if_eq(&']').is_some() {
-                return class.written(negated, flags, self.alphabet);
+                return Ok(class.written(negated, flags));
             }
             first = false;
             let low = self.member()?;
@@ -176,17 +175,14 @@ impl Reader<'_> {
 }
 
 /// One character; it is written alike inside and outside of brackets.
-pub(crate) fn literal(c: char, alphabet: Alphabet) -> Result<String, String> {
+pub(crate) fn literal(c: char) -> String {
     if c.is_ascii_alphanumeric()
         || matches!(c, '_' | ' ' | '@' | '"' | '\'' | '/' | ':' | ',' | '<' | '>' | '=' | '!' | '%' | ';')
     {
-        return Ok(String::from(c));
+        return String::from(c);
     }
     if c.is_ascii() {
-        return Ok(format!("\\x{:02X}", u32::from(c)));
+        return format!("\\x{:02X}", u32::from(c));
     }
-    match alphabet {
-        Alphabet::Unicode => Ok(format!("\\x{{{:X}}}", u32::from(c))),
-        Alphabet::Ascii => Err(format!("{c:?} is not ASCII")),
-    }
+    format!("\\x{{{:X}}}", u32::from(c))
 }

@@ -14,22 +14,13 @@ use core::str::Chars;
 use crate::pattern::class::{Class, literal};
 use crate::pattern::inline_flags::InlineFlags;
 
-/// The texts that a translated pattern is matched on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Alphabet {
-    Unicode,
-    /// ASCII alone. A pattern that names other characters cannot be translated for it.
-    Ascii,
-}
-
 /// Translates a pattern.
 ///
 /// # Errors
 /// Why it is invalid, or cannot be matched in linear time.
-pub(crate) fn translate(pattern: &str, alphabet: Alphabet) -> Result<String, String> {
+pub(crate) fn translate(pattern: &str) -> Result<String, String> {
     let mut reader = Reader {
         rest: pattern.chars().peekable(),
-        alphabet,
         global: InlineFlags::default(),
         names: Vec::new(),
         depth: 0,
@@ -55,7 +46,6 @@ enum Last {
 
 pub(crate) struct Reader<'a> {
     pub(crate) rest: Peekable<Chars<'a>>,
-    pub(crate) alphabet: Alphabet,
     /// Set by flags at the start of the pattern.
     pub(crate) global: InlineFlags,
     names: Vec<String>,
@@ -113,7 +103,7 @@ impl Reader<'_> {
                         last = Last::Repeated;
                         continue;
                     }
-                    written += &self.literal('{', flags)?;
+                    written += &Self::literal('{', flags);
                 }
                 '^' | '$' => {
                     written += position(c, flags);
@@ -128,7 +118,7 @@ impl Reader<'_> {
                     last = if is_position { Last::Position } else { Last::Item };
                     continue;
                 }
-                _ => written += &self.literal(c, flags)?,
+                _ => written += &Self::literal(c, flags),
             }
             last = Last::Item;
         }
@@ -144,11 +134,8 @@ impl Reader<'_> {
         Ok(c)
     }
 
-    pub(super) fn literal(&self, c: char, flags: InlineFlags) -> Result<String, String> {
-        if flags.ignore_case {
-            return Class::of(c).written(false, flags, self.alphabet);
-        }
-        literal(c, self.alphabet)
+    pub(super) fn literal(c: char, flags: InlineFlags) -> String {
+        if flags.ignore_case { Class::of(c).written(false, flags) } else { literal(c) }
     }
 
     /// The quantifier that starts with `c`; none for a brace that is an ordinary character.
@@ -268,10 +255,6 @@ fn position(c: char, flags: InlineFlags) -> &'static str {
 mod tests {
     use super::*;
 
-    fn unicode(pattern: &str) -> Result<String, String> {
-        translate(pattern, Alphabet::Unicode)
-    }
-
     #[test]
     fn python_syntax_is_translated() {
         for (pattern, expected) in [
@@ -290,11 +273,12 @@ mod tests {
             ("(?x) a b # c\n | \\  [ ]", "ab| [ ]"),
             ("(?s).(?-s:.)(?P<n>a|)", "(?s:.)(?:.)(?:a|)"),
             (r"\s\S", r"[\s\x1C-\x1F][^\s\x1C-\x1F]"),
+            (r"\w\W[\w-]", r"[\p{L}\p{N}_][^\p{L}\p{N}_][\x2D\p{L}\p{N}_]"),
             (r"(?a)\w\D[\W]", "[0-9A-Za-z_][^0-9][^0-9A-Za-z_]"),
             ("(?i)a-I", r"(?i:[a])(?i:[\x2D])(?i:[I\x{130}\x{131}])"),
             ("(?ai)k1", "[kK][1]"),
         ] {
-            assert_eq!(unicode(pattern).as_deref(), Ok(expected), "{pattern}");
+            assert_eq!(translate(pattern).as_deref(), Ok(expected), "{pattern}");
         }
     }
 
@@ -353,17 +337,8 @@ mod tests {
             r"[\d-z]",
             "a{99999999999}",
         ] {
-            assert!(unicode(pattern).is_err(), "{pattern}");
+            assert!(translate(pattern).is_err(), "{pattern}");
         }
-        assert!(unicode(&"(".repeat(4_000)).is_err());
-    }
-
-    #[test]
-    fn only_ascii_patterns_are_translated_for_ascii() {
-        for (pattern, expected) in
-            [("(?i)i", true), ("é", false), (r"\u00e9", false), ("[^é]", false), (r"\w", true)]
-        {
-            assert_eq!(translate(pattern, Alphabet::Ascii).is_ok(), expected, "{pattern}");
-        }
+        assert!(translate(&"(".repeat(4_000)).is_err());
     }
 }

@@ -22,10 +22,10 @@ impl Reader<'_> {
             '1'..='9' if !self.is_octal() => return Err("back-references are not supported".to_owned()),
             _ => {
                 if let Some(category) = self.category() {
-                    return Ok((Class::from(category).written(false, flags, self.alphabet)?, false));
+                    return Ok((Class::from(category).written(false, flags), false));
                 }
                 let c = self.escaped(false)?;
-                return Ok((self.literal(c, flags)?, false));
+                return Ok((Self::literal(c, flags), false));
             }
         };
         self.rest.next();

@@ -1,5 +1,5 @@
-//! Generated patterns on generated texts: three engines agree. They are the automaton with its hint, the full engine,
-//! and the crate `regex` with the same pattern in its own syntax.
+//! Generated patterns on generated texts: three engines agree. They are tables, states, and the crate `regex` with the
+//! same pattern in its own syntax.
 
 extern crate std;
 
@@ -12,7 +12,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed};
 
+use super::tests::archived;
 use super::*;
+use crate::options::Anchoring;
 
 /// A pattern in two syntaxes.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,13 +52,15 @@ const RUST_END: &str = r"(?:\n?\z)";
 /// One character, or one place.
 fn atom() -> BoxedStrategy<Written> {
     let same = [
-        "a", "b", "c", "A", "B", "0", "7", "-", "_", " ", "@", ".", r"\.", r"\d", r"\D", r"\w", r"\W",
-        r"\x41", r"\n", r"\*", "^", r"\A", r"\b", r"\B", "foo", "user-", "(?i:a)", "(?s:.)", "(?m:^)",
-        "(?m:$)", "(?-i:a)", "(?:)",
+        "a", "b", "c", "A", "B", "0", "7", "-", "_", " ", "@", ".", r"\.", r"\d", r"\D", r"\x41", r"\n",
+        r"\*", "^", r"\A", r"\b", r"\B", "foo", "user-", "(?i:a)", "(?s:.)", "(?m:^)", "(?m:$)", "(?-i:a)",
+        "(?:)",
     ];
     let other = [
         (END, RUST_END),
         (r"\s", r"[\s\x1C-\x1F]"),
+        (r"\w", r"[\p{L}\p{N}_]"),
+        (r"\W", r"[^\p{L}\p{N}_]"),
         (r"\S", r"[^\s\x1C-\x1F]"),
         (r"\Z", r"\z"),
         ("(?:{)", r"\{"),
@@ -85,7 +89,7 @@ fn class() -> BoxedStrategy<Written> {
         ("A-Z", "A-Z"),
         ("0-9", "0-9"),
         (r"\d", r"\d"),
-        (r"\w", r"\w"),
+        (r"\w", r"\p{L}\p{N}_"),
         (r"\S", r"[^\s\x1C-\x1F]"),
         ("[", r"\["),
         ("&&", r"\&\&"),
@@ -163,10 +167,16 @@ fn config() -> Config {
     }
 }
 
-/// Archives a pattern, as at run time. Without the feature `automata` it has no automaton.
-fn archived<T>(pattern: &Pattern, look: impl FnOnce(&ArchivedPattern) -> T) -> T {
-    let bytes = rkyv::to_bytes::<rkyv::rancor::Error>(pattern).unwrap();
-    look(rkyv::access::<ArchivedPattern, rkyv::rancor::Error>(&bytes).unwrap())
+/// A pattern by its table, if it has one, and by its states.
+fn both(text: &str, anchoring: Anchoring) -> (Vec<Result<Pattern, String>>, Categories) {
+    let mut cache = PatternCache::default();
+    let patterns =
+        [true, false].map(|table| cache.pattern(&Wanted { text: text.to_string(), anchoring, table }));
+    (patterns.to_vec(), cache.categories())
+}
+
+fn oracle(source: &str) -> Result<regex::Regex, regex::Error> {
+    regex::RegexBuilder::new(source).size_limit(1 << 24).build()
 }
 
 proptest! {
@@ -175,37 +185,33 @@ proptest! {
     #[test]
     fn the_engines_agree(written in written(), subjects in prop::collection::vec(subject(), 6)) {
         for (anchoring, anchor) in [(Anchoring::Start, r"\A(?:@)"), (Anchoring::Search, "@")] {
-            let expected = full(&anchor.replace('@', &written.rust));
-            let pattern = Pattern::new(&written.python, anchoring, &mut 1_000_000);
-            prop_assert_eq!(pattern.is_ok(), expected.is_ok(), "{:?} or {:?}", pattern.err(), expected.err());
-            let (Ok(pattern), Ok(expected)) = (pattern, expected) else { continue };
-            let programs = Programs::new(1);
-            archived(&pattern, |archived| {
-                for subject in &subjects {
-                    let expected = expected.is_match(subject);
-                    let full = full(&pattern.source).unwrap().is_match(subject);
-                    let quick = Program::default().run(archived, subject);
-                    let found = programs.matches(0, archived, subject);
-                    let quick_or_full = quick.unwrap_or(full);
-                    prop_assert_eq!((full, quick_or_full, found), (expected, expected, expected), "{:?}", subject);
-                }
-                Ok(())
-            })?;
+            let expected = oracle(&anchor.replace('@', &written.rust));
+            let (patterns, categories) = both(&written.python, anchoring);
+            for pattern in patterns {
+                prop_assert_eq!(pattern.is_ok(), expected.is_ok(), "{:?} or {:?}", pattern.err(), expected.err());
+                let (Ok(pattern), Ok(expected)) = (pattern, &expected) else { continue };
+                archived(&pattern, &categories, |pattern, categories| {
+                    for subject in &subjects {
+                        let found = pattern.is_match(subject, categories);
+                        prop_assert_eq!(found, expected.is_match(subject), "{:?}", subject);
+                    }
+                    Ok(())
+                })?;
+            }
         }
     }
 
     #[test]
-    fn any_pattern_is_refused_or_matched(text: String, subjects in prop::collection::vec(subject(), 3)) {
+    fn any_pattern_is_refused_or_matched_alike_in_both_forms(text: String, subjects in prop::collection::vec(subject(), 3)) {
         for anchoring in [Anchoring::Start, Anchoring::Search] {
-            let Ok(pattern) = Pattern::new(&text, anchoring, &mut 1_000_000) else { continue };
-            let full = full(&pattern.source).unwrap();
-            archived(&pattern, |archived| {
-                for subject in &subjects {
-                    let quick = Program::default().run(archived, subject);
-                    prop_assert_eq!(quick.unwrap_or(full.is_match(subject)), full.is_match(subject), "{:?}", subject);
-                }
-                Ok(())
-            })?;
+            let (patterns, categories) = both(&text, anchoring);
+            let [Ok(table), Ok(states)] = &patterns[..] else { continue };
+            for subject in &subjects {
+                let matches = |pattern: &Pattern| {
+                    archived(pattern, &categories, |pattern, categories| pattern.is_match(subject, categories))
+                };
+                prop_assert_eq!(matches(table), matches(states), "{:?}", subject);
+            }
         }
     }
 }

@@ -59,13 +59,10 @@ fn moved_parts() {
 fn each_encoding(damage: impl Fn(&mut Vec<u8>, &mut Chance)) {
     for (name, environment) in environments() {
         let sound = environment.encode().unwrap();
-        let known = Compiled::decode(sound.clone()).unwrap();
         let mut chance = Chance(1);
         for round in 0..1_000 {
             let mut bytes = sound.clone();
             damage(&mut bytes, &mut chance);
-            let beside = Compiled::decode_beside(bytes.clone(), Some(&known)).is_ok();
-            assert_eq!(Compiled::decode(bytes.clone()).is_ok(), beside, "{name}, round {round}");
             let outcome = catch_unwind(AssertUnwindSafe(|| evaluate(bytes)));
             assert!(outcome.is_ok(), "{name}, round {round}");
         }

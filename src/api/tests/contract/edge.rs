@@ -10,7 +10,7 @@ use api::{
     EnvironmentKey, Header, Lookup, PopCopy, Revision, Section, ServerKey, ServerKeyHash, Settings, Source,
     Store, Unavailable,
 };
-use engine::{Compiled, Document, Options, WarningKind};
+use engine::{Compiled, Document, Options, PatternCache, WarningKind};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -118,7 +118,9 @@ impl Published {
         let (header, bytes) = if tombstone {
             bundle::write(&label, &[]).unwrap()
         } else {
-            let composed = bundle::compose(document, Options::default(), label, fake_gzip).unwrap();
+            let composed =
+                bundle::compose(document, Options::default(), &mut PatternCache::default(), label, fake_gzip)
+                    .unwrap();
             let never = composed.warnings.iter().find(|warning| warning.kind != WarningKind::Switch);
             assert_eq!(never, None);
             (composed.header, composed.bytes)

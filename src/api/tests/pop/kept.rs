@@ -87,7 +87,8 @@ fn copies_of_another_format_count_as_absent() {
     });
     assert_eq!([read(&mut old), read(&mut new)], [Some((2, Source::Kv)); 2]);
     let names = driver.step(|state| state.cache.names().join(" "));
-    assert_eq!(names, "2/environment/demo 3/environment/demo");
+    let formats = [api::bundle::FORMAT, api::bundle::FORMAT + 1];
+    assert_eq!(names, formats.map(|format| format!("{format}/environment/demo")).join(" "));
 }
 
 /// What clients heard of holds for both builds.
