@@ -73,7 +73,11 @@ fn assert_all(cases: &[Case]) {
 }
 
 fn failure(case: &Case) -> Option<String> {
-    let result = engine::evaluate_context(case.context.get(), engine::Options::default());
+    let result = engine::evaluate_context(
+        case.context.get(),
+        engine::Options::default(),
+        &mut engine::PatternCache::default(),
+    );
     let result = result.map(|json| serde_json::from_str::<Value>(&json).unwrap());
     match result {
         Ok(result) if result == case.result => None,

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
 use clap::{Args, ValueEnum};
-use engine::{Anchoring, Compiled, DefaultJson, Document, Evaluation, Identity, Options, Value};
+use engine::{
+    Anchoring, Compiled, DefaultJson, Document, Evaluation, Identity, Options, PatternCache, Value,
+};
 use serde_json::json;
 
 /// Evaluate contexts from standard input, or one document for one identity
@@ -79,6 +81,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn evaluate_lines(options: Options) -> Result<()> {
+    let mut patterns = PatternCache::default();
     let mut output = io::stdout().lock();
     let mut line = Vec::new();
     let mut input = io::stdin().lock();
@@ -88,7 +91,7 @@ fn evaluate_lines(options: Options) -> Result<()> {
         if read.with_context(|| format!("line {number} of standard input could not be read"))? == 0 {
             break;
         }
-        let answer = answer(&line, options);
+        let answer = answer(&line, options, &mut patterns);
         if let Err(error) = writeln!(output, "{answer}").and_then(|()| output.flush()) {
             // The reader has closed the pipe.
             return if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error.into()) };
@@ -97,9 +100,9 @@ fn evaluate_lines(options: Options) -> Result<()> {
     Ok(())
 }
 
-fn answer(line: &[u8], options: Options) -> String {
+fn answer(line: &[u8], options: Options, patterns: &mut PatternCache) -> String {
     let result = match std::str::from_utf8(line) {
-        Ok(text) => engine::evaluate_context(text, options).map_err(|error| error.to_string()),
+        Ok(text) => engine::evaluate_context(text, options, patterns).map_err(|error| error.to_string()),
         Err(error) => Err(format!("not UTF-8: {error}")),
     };
     result.unwrap_or_else(|error| json!({ "error": error }).to_string())

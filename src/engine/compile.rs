@@ -54,6 +54,18 @@ impl Context {
     /// # Errors
     /// An [`InputError`] that names the limit that was passed.
     pub fn compile(&self, options: Options) -> Result<(Environment, Vec<Warning>), InputError> {
+        self.compile_with(&mut PatternCache::default(), options)
+    }
+
+    /// As [`Context::compile`], with patterns that were built before.
+    ///
+    /// # Errors
+    /// As [`Context::compile`].
+    pub fn compile_with(
+        &self,
+        patterns: &mut PatternCache,
+        options: Options,
+    ) -> Result<(Environment, Vec<Warning>), InputError> {
         // A feature is known by its name, whatever its label in the map is. The last one of a name counts.
         let features = self.features.values().enumerate();
         let by_name: BTreeMap<&str, usize> =
@@ -74,7 +86,7 @@ impl Context {
                 identity_overrides: Vec::new(),
             },
             options,
-            &mut PatternCache::default(),
+            patterns,
         )
     }
 }

@@ -64,13 +64,18 @@ pub use wire::document::{DefaultFlag, Document, Switches};
 
 /// Evaluates one evaluation context through all steps: it is parsed, compiled, encoded, decoded and evaluated.
 ///
-/// Takes and returns JSON, in the shapes of Flagsmith's evaluation context and result schemas.
+/// Takes and returns JSON, in the shapes of Flagsmith's evaluation context and result schemas. `patterns` are kept from one
+/// call to the next.
 ///
 /// # Errors
 /// An [`InputError`] that names the member at fault, or the limit that was passed.
-pub fn evaluate_context(context: &str, options: Options) -> Result<String, InputError> {
+pub fn evaluate_context(
+    context: &str,
+    options: Options,
+    patterns: &mut PatternCache,
+) -> Result<String, InputError> {
     let context = Context::parse(context)?;
-    let (environment, _) = context.compile(options)?;
+    let (environment, _) = context.compile_with(patterns, options)?;
     let input_error = |error: EncodingError| InputError::new("the context", error.to_string());
     let compiled = Compiled::decode(environment.encode().map_err(input_error)?).map_err(input_error)?;
     let evaluation = compiled.evaluate(context.identity().as_ref());

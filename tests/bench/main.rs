@@ -9,6 +9,7 @@ mod leader;
 mod load;
 mod memory;
 mod origin;
+mod patterns;
 mod ratio;
 mod stream;
 
@@ -27,8 +28,9 @@ fn main() -> ExitCode {
     if let Some(("builds", arguments)) = named.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         return builds::run(arguments.iter().cloned());
     }
-    let parts: [Part; 8] = [
+    let parts: [Part; 9] = [
         ("engine", |_| engine::against_the_rust_crate()),
+        ("patterns", |_| patterns::costs()),
         ("package", |_| edge::package()),
         ("edge", edge::routes),
         ("leader", leader::vcpu),

@@ -55,13 +55,7 @@ DIFFERENCES = [
         "SEMANTICS.md, 5.3",
         "Look-around, back-references, conditions on groups, possessive quantifiers and atomic groups need backtracking."
         " Patterns run in linear time here, so these count as invalid, with a warning at publication; so do characters by"
-        r" name (\N{…}) and repetitions whose program passes 1 MiB.",
-    ),
-    Difference(
-        "word characters",
-        "SEMANTICS.md, 5.3",
-        r"\w, \W, \b and \B go by Unicode's word characters, which have marks, joiners and connectors and lack numbers such"
-        r" as ²; for Python's own the edge would have to carry tables. \B holds in an empty text, as in Python from 3.14.",
+        r" name (\N{…}) and patterns of more than 20,000 states.",
     ),
     Difference(
         "end before the last line break",

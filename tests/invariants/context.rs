@@ -1,4 +1,4 @@
-use engine::{Anchoring, Compiled, Context, Options, evaluate_context};
+use engine::{Anchoring, Compiled, Context, Options, PatternCache, evaluate_context};
 
 use crate::Outcome;
 
@@ -7,9 +7,14 @@ use crate::Outcome;
 pub fn context(text: &str) {
     for anchoring in [Anchoring::Start, Anchoring::Search] {
         let options = Options { anchoring, omit_metadata: false };
-        let result = evaluate_context(text, options);
-        assert_eq!(result, evaluate_context(text, options), "the same context gave two results");
-        let without = evaluate_context(text, Options { omit_metadata: true, ..options });
+        let mut patterns = PatternCache::default();
+        let result = evaluate_context(text, options, &mut patterns);
+        assert_eq!(
+            result,
+            evaluate_context(text, options, &mut patterns),
+            "the same context gave two results"
+        );
+        let without = evaluate_context(text, Options { omit_metadata: true, ..options }, &mut patterns);
         match (result, without) {
             (Ok(result), Ok(without)) => {
                 assert_eq!(result, in_parts(text, options));

@@ -7,6 +7,7 @@ mod compare;
 mod evaluate;
 mod flagsmith;
 mod origin;
+mod patterns;
 mod properties;
 mod publisher;
 mod status;

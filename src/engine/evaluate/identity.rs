@@ -8,7 +8,7 @@ use crate::python::value::Value;
 use crate::wire::context::Context;
 
 /// The identity that an environment is evaluated for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Identity {
     pub identifier: String,
     /// Hashed by percentage splits and variants; `<environment key>_<identifier>` if there is none.

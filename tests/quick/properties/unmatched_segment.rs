@@ -60,7 +60,14 @@ fn members(object: &Value) -> Vec<(String, Value)> {
 }
 
 fn evaluate(context: &Json) -> Outcome {
-    Outcome::parse(&engine::evaluate_context(&context.text(), engine::Options::default()).unwrap())
+    Outcome::parse(
+        &engine::evaluate_context(
+            &context.text(),
+            engine::Options::default(),
+            &mut engine::PatternCache::default(),
+        )
+        .unwrap(),
+    )
 }
 
 proptest! {
