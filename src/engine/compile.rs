@@ -2,6 +2,7 @@
 //! and a warning names each part that will never match.
 
 mod contexts;
+mod cost;
 mod document;
 mod interned;
 mod limits;
@@ -14,6 +15,7 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
+pub use self::cost::Cost;
 use self::interned::{index, span};
 use self::segments::Compiler;
 use self::states::state;

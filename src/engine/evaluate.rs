@@ -1,12 +1,14 @@
 //! Evaluations: the flags of one identity, and why each has its value (`SEMANTICS.md`, 2).
 
+mod counted;
 mod dependencies;
 mod evaluator;
 mod identity;
-mod property_value;
 mod result;
+mod values;
 mod visitor;
 
+pub use self::counted::CountedWork;
 use self::evaluator::Evaluator;
 pub use self::identity::{Identity, OwnOverrides};
 pub use self::result::{Evaluation, Flag, Reason, SegmentMatch};

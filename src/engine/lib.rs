@@ -26,7 +26,7 @@
 //! | 4 | `compile`: wire types → compiled environment · `evaluate`: compiled environment and identity → flags |
 //! | 3 | `compiled`: the data that an evaluation reads, and its layout in bytes |
 //! | 2 | `wire`: the published JSON · `pattern`: regular expressions, read as Python reads them |
-//! | 1 | `python`: numbers, texts, versions and hashes as in Python · `options` · `error` · `limits` |
+//! | 1 | `python`: numbers, texts, versions and hashes as in Python · `options` · `error` · `limits` · `work`: what an evaluation costs |
 //!
 //! What a flag evaluates to is written down in `SEMANTICS.md`, whose sections the comments cite.
 
@@ -43,17 +43,18 @@ mod options;
 mod pattern;
 mod python;
 mod wire;
+mod work;
 
 use alloc::string::{String, ToString};
 
-pub use compile::DefaultJson;
+pub use compile::{Cost, DefaultJson};
 pub use compiled::decode::Compiled;
 pub use compiled::environment::Environment;
 pub use compiled::overrides::{CompiledOverrides, IdentityOverrides};
 pub use error::{EncodingError, InputError, Warning, WarningKind};
 pub use evaluate::{
-    Evaluation, Flag, Identity, Offer, OverrideSource, OwnOverrides, Reason, SegmentMatch, SegmentOutcome,
-    Split, Visitor,
+    CountedWork, Evaluation, Flag, Identity, Offer, OverrideSource, OwnOverrides, Reason, SegmentMatch,
+    SegmentOutcome, Split, Visitor,
 };
 pub use options::{Anchoring, Options};
 pub use pattern::PatternCache;

@@ -5,9 +5,6 @@
 pub(crate) const RULE_DEPTH: usize = 32;
 /// The length of a chain of flags that read each other.
 pub(crate) const DEPENDENCY_DEPTH: usize = 64;
-/// How often one evaluation resolves cyclic flags again. Seven flags that all read each other need a few dozen
-/// attempts.
-pub(crate) const CYCLE_RETRIES: usize = 1_000;
 pub(crate) const FEATURES: usize = 20_000;
 pub(crate) const SEGMENTS: usize = 20_000;
 /// Conditions and rules of all segments together.

@@ -24,12 +24,15 @@ pub use self::build::PatternCache;
 pub(crate) use self::build::Wanted;
 use self::states::States;
 use self::table::Table;
+use crate::work;
 
 /// A pattern that was built when its document was published.
 #[derive(Debug, Clone, PartialEq, Eq, Archive, Serialize)]
 pub struct Pattern {
     alphabet: Alphabet,
     program: Program,
+    /// The work of matching 64 bytes of a text, at most (`work.rs`).
+    steps: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Archive, Serialize)]
@@ -49,13 +52,9 @@ impl Pattern {
         if let Program::Table(table) = &self.program { table.size() } else { 0 }
     }
 
-    /// The work of matching a text of so many bytes, at most (`work.rs`).
+    /// The steps of matching a text of so many bytes, at most.
     pub(crate) fn steps(&self, bytes: u64) -> u64 {
-        match &self.program {
-            Program::Table(_) if self.alphabet.needs_categories => bytes.saturating_mul(2),
-            Program::Table(_) => bytes,
-            Program::States(states) => bytes.saturating_mul(states.size() as u64),
-        }
+        work::pattern(self.steps, bytes)
     }
 
     /// Approximately the bytes that it takes.
@@ -69,6 +68,11 @@ impl Pattern {
 }
 
 impl ArchivedPattern {
+    /// As [`Pattern::steps`].
+    pub(crate) fn steps(&self, bytes: u64) -> u64 {
+        work::pattern(self.steps.to_native(), bytes)
+    }
+
     pub(crate) fn is_match(&self, text: &str, categories: &ArchivedCategories) -> bool {
         let alphabet = &self.alphabet;
         let of_bytes = text.bytes().map(|byte| alphabet.of_byte(byte));

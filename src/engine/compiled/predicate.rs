@@ -14,6 +14,7 @@ use crate::python::text::contains_text;
 use crate::python::value::Value;
 use crate::python::version::{self, Version};
 use crate::wire::context::{Operand, list_texts};
+use crate::work::{FEW, Operation, Size};
 
 /// What a condition requires of a value.
 #[derive(Debug, Clone, Archive, Serialize)]
@@ -100,6 +101,31 @@ impl Predicate {
     }
 }
 
+impl Predicate {
+    /// What it does with a value.
+    pub(crate) fn operation(&self, segment_key: &str) -> Operation {
+        match self {
+            Predicate::Compare(comparison) => compare(&comparison.text),
+            Predicate::Contains(part) | Predicate::NotContains(part) => Operation::Search(part.len() as u64),
+            Predicate::Regex(_) => Operation::Pattern,
+            Predicate::Modulo { .. } => Operation::Modulo,
+            Predicate::In(members) => Operation::In {
+                members: members.len() as u64,
+                longest: members.iter().map(String::len).max().unwrap_or_default() as u64,
+            },
+            Predicate::Split(_) => Operation::Split(segment_key.len() as u64),
+            Predicate::IsSet | Predicate::IsNotSet | Predicate::Never => Operation::Nothing,
+        }
+    }
+}
+
+fn compare(text: &str) -> Operation {
+    match text.strip_suffix(VERSION) {
+        Some(version) => Operation::Version(version.len() as u64),
+        None => Operation::Compare(text.len() as u64),
+    }
+}
+
 impl Comparison {
     fn new(relation: Relation, text: &str) -> Comparison {
         Comparison {
@@ -160,6 +186,20 @@ pub(crate) struct Subject<'a> {
     pub(crate) typed: &'a Value,
 }
 
+impl Subject<'_> {
+    pub(crate) fn size(self) -> Size {
+        let text = |value: &Value| match value {
+            Value::Null => 0,
+            Value::Bool(_) => Size::BOOL.bytes,
+            Value::Int(Integer::Big { negative, digits }) => u64::from(*negative) + digits.len() as u64,
+            Value::Int(Integer::Small(_)) | Value::Float(_) => Size::NUMBER.bytes,
+            Value::Str(text) => text.len() as u64,
+        };
+        let digits = if matches!(self.typed, Value::Int(_) | Value::Float(_)) { text(self.raw) } else { 0 };
+        Size { bytes: text(self.raw), digits }
+    }
+}
+
 impl ArchivedPredicate {
     /// Whether the predicate matches a value; none if there is no value. `regex` matches a pattern of the environment,
     /// and `report_percentage` is called with the percentage of a percentage split.
@@ -195,6 +235,37 @@ impl ArchivedPredicate {
     }
 }
 
+impl ArchivedPredicate {
+    /// As [`Predicate::operation`]; the members of a list count as if the longest were as long as the value.
+    pub(crate) fn operation(&self, segment_key: &str) -> Operation {
+        match self {
+            ArchivedPredicate::Compare(comparison) => compare(&comparison.text),
+            ArchivedPredicate::Contains(part) | ArchivedPredicate::NotContains(part) => {
+                Operation::Search(part.len() as u64)
+            }
+            ArchivedPredicate::Regex(_) => Operation::Pattern,
+            ArchivedPredicate::Modulo { .. } => Operation::Modulo,
+            ArchivedPredicate::In(members) => {
+                Operation::In { members: members.len() as u64, longest: u64::MAX }
+            }
+            ArchivedPredicate::Split(_) => Operation::Split(segment_key.len() as u64),
+            ArchivedPredicate::IsSet | ArchivedPredicate::IsNotSet | ArchivedPredicate::Never => {
+                Operation::Nothing
+            }
+        }
+    }
+
+    /// Bytes of the longest member of a list.
+    pub(crate) fn longest_member(&self) -> u64 {
+        let ArchivedPredicate::In(members) = self else { return 0 };
+        members.iter().map(|member| member.len()).max().unwrap_or_default() as u64
+    }
+
+    pub(crate) fn pattern(&self) -> Option<usize> {
+        if let ArchivedPredicate::Regex(index) = self { Some(index.to_native() as usize) } else { None }
+    }
+}
+
 fn string(value: &Value) -> Option<&str> {
     if let Value::Str(text) = value { Some(text) } else { None }
 }
@@ -214,9 +285,8 @@ fn modulo_matches(value: &Value, divisor: f64, remainder: f64) -> bool {
 
 /// Integers are members by their decimal text; booleans and floats never are.
 fn is_member(value: &Value, members: &[rkyv::string::ArchivedString]) -> bool {
-    /// Up to so many members are found faster by comparing lengths first than by binary search.
-    const FEW: usize = 8;
-    let found = |text: &str| match members.len() {
+    // Few members are found faster by comparing lengths first than by binary search.
+    let found = |text: &str| match members.len() as u64 {
         0..=FEW => members.iter().any(|member| member.as_str() == text),
         _ => members.binary_search_by(|member| member.as_str().cmp(text)).is_ok(),
     };

@@ -17,6 +17,7 @@ pub struct Property {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Archive, Serialize)]
+#[rkyv(derive(PartialEq, Eq, PartialOrd, Ord))]
 pub enum Target {
     EnvironmentKey,
     EnvironmentName,
@@ -28,6 +29,7 @@ pub enum Target {
 
 /// A member of a flag's result.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Archive, Serialize)]
+#[rkyv(derive(PartialEq, Eq, PartialOrd, Ord))]
 pub enum Field {
     Enabled,
     Value,

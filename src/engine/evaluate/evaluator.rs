@@ -8,8 +8,8 @@ use core::ops::Range;
 
 use super::dependencies::Dependencies;
 use super::identity::{Identity, OwnOverrides};
-use super::property_value::{PropertyValue, property_values};
 use super::result::{Evaluation, Flag, Reason, SegmentMatch, VariantChoice};
+use super::values::{PropertyValue, Values};
 use super::visitor::{Offer, OverrideSource, Split, Visitor};
 use crate::compiled::decode::Compiled;
 use crate::compiled::environment::{
@@ -19,15 +19,15 @@ use crate::compiled::environment::{
 use crate::compiled::overrides;
 use crate::compiled::predicate::Subject;
 use crate::python::split;
+use crate::work;
 
 /// The state of one evaluation.
-pub(super) struct Evaluator<'e, 'v, V> {
+pub(super) struct Evaluator<'e, 'i, 'v, V> {
     pub(super) environment: &'e ArchivedEnvironment,
     identity_key: Option<String>,
     /// The overrides that name the identity itself.
     own_overrides: &'e [ArchivedOverride],
-    /// One for each property.
-    property_values: Vec<PropertyValue>,
+    pub(super) values: Values<'i, 'e>,
     pub(super) dependencies: Dependencies<'e>,
     pub(super) visitor: &'v mut V,
 }
@@ -40,13 +40,13 @@ pub(super) struct ActiveOverride<'e> {
     segment: Option<&'e ArchivedSegment>,
 }
 
-impl<'e, 'v, V: Visitor> Evaluator<'e, 'v, V> {
+impl<'e, 'i, 'v, V: Visitor> Evaluator<'e, 'i, 'v, V> {
     pub(super) fn new(
         compiled: &'e Compiled,
-        identity: Option<&Identity>,
+        identity: Option<&'i Identity>,
         own_overrides: OwnOverrides<'e>,
         visitor: &'v mut V,
-    ) -> Evaluator<'e, 'v, V> {
+    ) -> Evaluator<'e, 'i, 'v, V> {
         let environment = compiled.environment();
         let identity_key = identity.map(|identity| match identity.key.as_deref() {
             Some(key) if !key.is_empty() => String::from(key),
@@ -57,13 +57,15 @@ impl<'e, 'v, V: Visitor> Evaluator<'e, 'v, V> {
             OwnOverrides::Embedded => overrides::find(&environment.identity_overrides, &identity.identifier),
             OwnOverrides::Given(list) => list.of(&identity.identifier),
         });
-        let property_values = property_values(environment, identity, identity_key.as_deref());
+        let values = Values::new(environment, identity, identity_key.as_deref());
+        let dependencies =
+            if values.have_flags() { Dependencies::new(environment) } else { Dependencies::default() };
         Evaluator {
             environment,
             identity_key,
             own_overrides: own_overrides.unwrap_or_default(),
-            property_values,
-            dependencies: Dependencies::default(),
+            values,
+            dependencies,
             visitor,
         }
     }
@@ -155,8 +157,9 @@ impl<'e, 'v, V: Visitor> Evaluator<'e, 'v, V> {
 
     /// The identity's own override of a feature.
     pub(super) fn own_override(&mut self, feature: usize) -> Option<ActiveOverride<'e>> {
-        let overridden = self.own_overrides.iter().find(|o| o.feature.to_native() as usize == feature)?;
-        Some(self.own_override_offered(feature, overridden))
+        let by_feature = |overridden: &ArchivedOverride| overridden.feature.to_native() as usize;
+        let at = self.own_overrides.binary_search_by_key(&feature, by_feature).ok()?;
+        Some(self.own_override_offered(feature, &self.own_overrides[at]))
     }
 
     fn own_override_offered(
@@ -212,6 +215,9 @@ impl<'e, 'v, V: Visitor> Evaluator<'e, 'v, V> {
     fn rule_matches(&mut self, index: usize, rule: &'e ArchivedRule, segment: &'e ArchivedSegment) -> bool {
         let range = rule.conditions.range();
         let conditions = self.environment.conditions.get(range.clone()).unwrap_or_default();
+        if !self.pay(work::rule(conditions.len())) {
+            return false;
+        }
         let by_conditions = quantify(&rule.quantifier, conditions, range.start, |index, condition| {
             self.condition_matches(index, condition, segment)
         });
@@ -234,22 +240,14 @@ impl<'e, 'v, V: Visitor> Evaluator<'e, 'v, V> {
         segment: &'e ArchivedSegment,
     ) -> bool {
         let property = condition.property.to_native() as usize;
-        let flag;
-        let subject = match self.property_values.get(property) {
-            None | Some(PropertyValue::Unset) => None,
-            Some(PropertyValue::Set { raw, number }) => {
-                Some(Subject { raw, typed: number.as_ref().unwrap_or(raw) })
-            }
-            Some(PropertyValue::Flag) => {
-                flag = PropertyValue::new(self.read_flag(property));
-                match &flag {
-                    PropertyValue::Set { raw, number } => {
-                        Some(Subject { raw, typed: number.as_ref().unwrap_or(raw) })
-                    }
-                    PropertyValue::Unset | PropertyValue::Flag => None,
-                }
-            }
+        let value = match self.values.of(property) {
+            PropertyValue::Flag | PropertyValue::Read(_) => self.read_flag(property),
+            value => value,
         };
+        if !self.pay_for(condition, segment, value) {
+            return false;
+        }
+        let subject = self.values.subject(value);
         let environment = self.environment;
         let regex = |pattern: u32, text: &str| {
             let pattern = environment.patterns.get(pattern as usize);
@@ -259,6 +257,24 @@ impl<'e, 'v, V: Visitor> Evaluator<'e, 'v, V> {
         let matched = condition.predicate.matches(subject, &segment.key, regex, percentage);
         self.visitor.condition(index, subject.map(|subject| subject.raw), matched);
         matched
+    }
+
+    /// Pays for what a condition does with its value, if it is evaluated again.
+    fn pay_for(
+        &mut self,
+        condition: &ArchivedCondition,
+        segment: &ArchivedSegment,
+        value: PropertyValue,
+    ) -> bool {
+        if !self.dependencies.is_repeat() {
+            return true;
+        }
+        let size = self.values.subject(value).map(Subject::size);
+        let operation = condition.predicate.operation(&segment.key);
+        let pattern = condition.predicate.pattern().and_then(|at| self.environment.patterns.get(at));
+        let steps = size
+            .map_or(0, |size| operation.steps(size) + pattern.map_or(0, |pattern| pattern.steps(size.bytes)));
+        self.pay(work::FLAG_READ + steps)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::python::value::Value;
 /// conditions in the order of evaluation, which is cheapest first within a rule. Only steps that are taken are
 /// reported: a rule stops at the first condition that decides it. A flag that a condition reads is evaluated at that
 /// moment, so its steps stand before the result of the condition; the segments and overrides among them are reported
-/// again when their turn comes.
+/// again when their turn comes, without the rules and conditions of segments that are decided by then.
 pub trait Visitor {
     /// A condition was evaluated on a value; none if its property has no value.
     fn condition(&mut self, _condition: usize, _value: Option<&Value>, _matched: bool) {}

@@ -18,6 +18,7 @@ use super::table::Table;
 use super::{Pattern, Program};
 use crate::limits;
 use crate::options::Anchoring;
+use crate::work;
 
 /// The patterns that were built before. A publisher keeps it: most changes of an environment leave its patterns as they
 /// are, and building one takes a millisecond.
@@ -99,17 +100,24 @@ fn program(pattern: &OverSymbols, wanted: &Wanted) -> Option<Pattern> {
     let table = if wanted.table && pattern.has_ascii_words() { Table::build(&nfa, anchored) } else { None };
     Some(match table {
         Some((table, columns)) => {
-            let column = |symbol: u8| columns[usize::from(symbol)];
-            Pattern { alphabet: pattern.alphabet.map(column), program: Program::Table(table) }
+            let alphabet = pattern.alphabet.map(|symbol| columns[usize::from(symbol)]);
+            let steps = if alphabet.looks_up() { work::LOOKED_UP } else { work::LOOKED_AT };
+            Pattern { alphabet, program: Program::Table(table), steps }
         }
         None => {
             let states = States::build(&nfa, anchored, pattern.words)?;
-            Pattern { alphabet: pattern.alphabet.clone(), program: Program::States(states) }
+            let steps = work::FOLLOWED.saturating_mul(u32::try_from(states.size()).ok()?);
+            Pattern { alphabet: pattern.alphabet.clone(), program: Program::States(states), steps }
         }
     })
 }
 
 impl Alphabet {
+    /// Whether a character beyond ASCII is looked up.
+    fn looks_up(&self) -> bool {
+        self.needs_categories || !self.exceptions.is_empty()
+    }
+
     /// With other symbols.
     fn map(&self, symbol: impl Fn(u8) -> u8) -> Alphabet {
         let mut mapped = self.clone();
