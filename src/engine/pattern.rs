@@ -16,6 +16,8 @@ mod inline_flags;
 mod states;
 mod table;
 
+use alloc::boxed::Box;
+
 use rkyv::{Archive, Serialize};
 
 use self::alphabet::Alphabet;
@@ -38,7 +40,7 @@ pub struct Pattern {
 #[derive(Debug, Clone, PartialEq, Eq, Archive, Serialize)]
 enum Program {
     Table(Table),
-    States(States),
+    States(Box<States>),
 }
 
 impl Pattern {

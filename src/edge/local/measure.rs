@@ -13,6 +13,11 @@ const TIMES: &str = "jackstaff-measure";
 /// Header that asks for a sandbox that remembers nothing, each time.
 const COLD: &str = "jackstaff-measure-cold";
 
+/// Bytes of a page of memory, in WebAssembly.
+const PAGE: usize = 64 << 10;
+/// Header of the answer: bytes of the guest's memory, which never shrinks.
+const MEMORY: &str = "jackstaff-memory";
+
 /// The measurement, if the request asks for one: nanoseconds, as text.
 pub(super) fn answer(request: &mut Request, pop: &mut Pop<Ports>) -> Option<Response> {
     let times: u32 = request.get_header_str(TIMES)?.parse().ok()?;
@@ -30,5 +35,6 @@ pub(super) fn answer(request: &mut Request, pop: &mut Pop<Ports>) -> Option<Resp
         }
     }
     let nanoseconds = elapsed_vcpu_ms().ok()?.saturating_sub(before) * 1_000_000;
-    Some(Response::from_body((nanoseconds / u64::from(times.max(1))).to_string()))
+    let answer = Response::from_body((nanoseconds / u64::from(times.max(1))).to_string());
+    Some(answer.with_header(MEMORY, (std::arch::wasm32::memory_size(0) * PAGE).to_string()))
 }

@@ -3,6 +3,7 @@
 mod symbols;
 mod unicode;
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -107,7 +108,7 @@ fn program(pattern: &OverSymbols, wanted: &Wanted) -> Option<Pattern> {
         None => {
             let states = States::build(&nfa, anchored, pattern.words)?;
             let steps = work::FOLLOWED.saturating_mul(u32::try_from(states.size()).ok()?);
-            Pattern { alphabet: pattern.alphabet.clone(), program: Program::States(states), steps }
+            Pattern { alphabet: pattern.alphabet.clone(), program: Program::States(Box::new(states)), steps }
         }
     })
 }
