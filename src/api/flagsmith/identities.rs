@@ -8,7 +8,8 @@ use http::{Method, Request, StatusCode};
 use sha2::{Digest, Sha256};
 
 use super::error::RequestError;
-use super::flags::find;
+use super::feature::FeatureName;
+use super::limits::BODY_LIMIT;
 use super::traits::{self, Trait};
 use crate::access::Access;
 use crate::flag_json::Writer;
@@ -18,16 +19,13 @@ use crate::reply::Reply;
 use crate::store::{Body, Store};
 use crate::visible::is_visible;
 
-/// Bytes of a request's body that are accepted.
-pub const BODY_LIMIT: usize = 1 << 20;
-
 /// What a request asks, and about which identity.
 struct IdentityRequest {
     /// Empty for an identity without a name.
     identifier: String,
     traits: Vec<Trait>,
-    /// One flag, by its exact name, in place of all.
-    feature: Option<String>,
+    /// One flag in place of all.
+    feature: Option<FeatureName>,
     /// The overrides of this identifier do not count: it was asked about by `GET` as transient.
     ignore_own_overrides: bool,
 }
@@ -54,6 +52,16 @@ pub(super) fn answer<S: Store>(
         ignore_own_overrides: asked.ignore_own_overrides,
     };
     let evaluation = compiled.evaluate(Some(&identity));
+    let visible = evaluation.flags.iter();
+    let visible = visible.filter(|flag| is_visible(flag, access.kind, switches.hide_disabled_flags));
+    if let Some(feature) = &asked.feature {
+        let flag = feature.find(visible.map(|flag| (flag.name(), flag)))?;
+        let mut body = Vec::new();
+        let mut writer = Writer::new(evaluation.default_json, &mut body);
+        writer.write(flag);
+        writer.finish();
+        return Ok(Reply::json(StatusCode::OK, body));
+    }
 
     // A flag takes about 130 bytes.
     let mut body = Vec::with_capacity(256 + 160 * evaluation.flags.len());
@@ -64,24 +72,16 @@ pub(super) fn answer<S: Store>(
         write_traits(&mut body, &asked.traits);
     }
     body.extend_from_slice(br#"],"flags":["#);
-    let list = body.len() - 1;
     let mut writer = Writer::new(evaluation.default_json, &mut body);
-    for flag in &evaluation.flags {
-        if is_visible(flag, access.kind, switches.hide_disabled_flags) {
-            writer.write(flag);
-        }
+    for flag in visible {
+        writer.write(flag);
     }
     writer.finish();
-    body.push(b']');
-    if let Some(feature) = asked.feature {
-        return find(&body[list..], |name| name == feature).ok_or(RequestError::FeatureNotFound);
-    }
-    body.push(b'}');
+    body.extend_from_slice(b"]}");
     Ok(Reply::json(StatusCode::OK, body))
 }
 
 fn read(request: &Request<()>, body: &mut dyn Body) -> Result<IdentityRequest, RequestError> {
-    let feature = parameter(request, "feature");
     if request.method() == Method::POST {
         check_json(request.headers()).map_err(RequestError::MediaType)?;
         let body = body.read(BODY_LIMIT);
@@ -89,12 +89,14 @@ fn read(request: &Request<()>, body: &mut dyn Body) -> Result<IdentityRequest, R
             return Err(RequestError::TooLarge { limit: BODY_LIMIT });
         }
         let (identifier, traits) = traits::parse(&body)?;
+        let feature = FeatureName::read(request)?;
         return Ok(IdentityRequest { identifier, traits, feature, ignore_own_overrides: false });
     }
     let identifier = parameter(request, "identifier").ok_or(RequestError::MissingIdentifier)?;
     let identifier = traits::identifier(&identifier)?;
     // Any text means yes, `false` too, as in Flagsmith's API.
     let ignore_own_overrides = parameter(request, "transient").is_some();
+    let feature = FeatureName::read(request)?;
     Ok(IdentityRequest { identifier, traits: Vec::new(), feature, ignore_own_overrides })
 }
 

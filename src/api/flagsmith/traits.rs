@@ -8,11 +8,9 @@ use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 
 use super::error::RequestError;
+use super::limits::{KEY_LIMIT, TEXT_LIMIT};
 use super::python::{self, TextError};
 
-/// Characters of an identifier and of a text value, and of a trait's key.
-const TEXT_LIMIT: usize = 2_000;
-const KEY_LIMIT: usize = 200;
 /// Flagsmith's words for a character that its database refuses.
 const NO_NULL: &str = "Null characters are not allowed.";
 

@@ -12,6 +12,7 @@ mod bodies;
 mod conditional;
 mod cors;
 mod evaluation;
+mod feature;
 mod flags;
 mod gzip;
 mod identifiers;
