@@ -3,7 +3,7 @@
 use http::Request;
 
 use super::error::RequestError;
-use super::limits::TEXT_LIMIT;
+use super::limits::{TEXT_LIMIT, is_longer};
 use crate::negotiate::parameter;
 
 /// The name of the feature that is asked for.
@@ -20,7 +20,7 @@ impl FeatureName {
     /// A name that is longer than the name of any feature belongs to none, which is known before any flag is looked at.
     pub(super) fn read(request: &Request<()>) -> Result<Option<FeatureName>, RequestError> {
         match parameter(request, "feature") {
-            Some(name) if name.chars().nth(TEXT_LIMIT).is_some() => Err(RequestError::FeatureNotFound),
+            Some(name) if is_longer(&name, TEXT_LIMIT) => Err(RequestError::FeatureNotFound),
             name => Ok(name.map(FeatureName::new)),
         }
     }

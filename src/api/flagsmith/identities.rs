@@ -1,7 +1,5 @@
 //! `GET` and `POST /api/v1/identities/` (`PROTOCOL.md`, 4 and 5): every flag, evaluated for an identity.
 
-use std::fmt::Write;
-
 use base16ct::lower;
 use engine::{Identity, Value};
 use http::{Method, Request, StatusCode};
@@ -44,11 +42,19 @@ pub(super) fn answer<S: Store>(
     if asked.identifier.is_empty() {
         asked.identifier = transient_identifier(&asked.traits, || store.random());
     }
+    let mut body = Vec::new();
+    body.extend_from_slice(br#"{"identifier":"#);
+    body.extend_from_slice(json_string(&asked.identifier).as_bytes());
+    body.extend_from_slice(br#","traits":["#);
+    if !switches.hide_sensitive_data {
+        write_traits(&mut body, &asked.traits);
+    }
+    body.extend_from_slice(br#"],"flags":["#);
     let compiled = store.compiled(&mut access.copy).map_err(|_| RequestError::Unavailable)?;
     let identity = Identity {
         key: (!switches.composite_key).then(|| asked.identifier.clone()),
         identifier: asked.identifier,
-        traits: asked.traits.iter().map(|sent| (sent.key.clone(), sent.value.clone())).collect(),
+        traits: asked.traits.into_iter().map(|sent| (sent.key, sent.value)).collect(),
         ignore_own_overrides: asked.ignore_own_overrides,
     };
     let evaluation = compiled.evaluate(Some(&identity));
@@ -56,7 +62,7 @@ pub(super) fn answer<S: Store>(
     let visible = visible.filter(|flag| is_visible(flag, access.kind, switches.hide_disabled_flags));
     if let Some(feature) = &asked.feature {
         let flag = feature.find(visible.map(|flag| (flag.name(), flag)))?;
-        let mut body = Vec::new();
+        body.clear();
         let mut writer = Writer::new(evaluation.default_json, &mut body);
         writer.write(flag);
         writer.finish();
@@ -64,14 +70,7 @@ pub(super) fn answer<S: Store>(
     }
 
     // A flag takes about 130 bytes.
-    let mut body = Vec::with_capacity(256 + 160 * evaluation.flags.len());
-    body.extend_from_slice(br#"{"identifier":"#);
-    body.extend_from_slice(json_string(&identity.identifier).as_bytes());
-    body.extend_from_slice(br#","traits":["#);
-    if !switches.hide_sensitive_data {
-        write_traits(&mut body, &asked.traits);
-    }
-    body.extend_from_slice(br#"],"flags":["#);
+    body.reserve(160 * evaluation.flags.len());
     let mut writer = Writer::new(evaluation.default_json, &mut body);
     for flag in visible {
         writer.write(flag);
@@ -93,7 +92,7 @@ fn read(request: &Request<()>, body: &mut dyn Body) -> Result<IdentityRequest, R
         return Ok(IdentityRequest { identifier, traits, feature, ignore_own_overrides: false });
     }
     let identifier = parameter(request, "identifier").ok_or(RequestError::MissingIdentifier)?;
-    let identifier = traits::identifier(&identifier)?;
+    traits::check_identifier(&identifier)?;
     // Any text means yes, `false` too, as in Flagsmith's API.
     let ignore_own_overrides = parameter(request, "transient").is_some();
     let feature = FeatureName::read(request)?;
@@ -128,19 +127,18 @@ fn transient_identifier(traits: &[Trait], random: impl FnOnce() -> u128) -> Stri
     }
     let mut sorted: Vec<&Trait> = traits.iter().collect();
     sorted.sort_by(|a, b| a.key.cmp(&b.key));
-    let mut text = String::new();
+    let mut hash = Sha256::new();
     for sent in sorted {
-        text.push_str(&sent.key);
-        // Writing to a string cannot fail.
-        let _ = match &sent.value {
-            Value::Null => Ok(()),
-            Value::Bool(bool) => text.write_str(if *bool { "True" } else { "False" }),
-            Value::Int(integer) => write!(text, "{integer}"),
-            Value::Float(float) => text.write_str(&engine::float_text(*float)),
-            Value::Str(value) => text.write_str(value),
-        };
+        hash.update(&sent.key);
+        match &sent.value {
+            Value::Null => {}
+            Value::Bool(bool) => hash.update(if *bool { "True" } else { "False" }),
+            Value::Int(integer) => hash.update(integer.to_string()),
+            Value::Float(float) => hash.update(engine::float_text(*float)),
+            Value::Str(value) => hash.update(value),
+        }
     }
-    lower::encode_string(&Sha256::digest(text))
+    lower::encode_string(&hash.finalize())
 }
 
 #[cfg(test)]

@@ -8,3 +8,25 @@ pub(super) const TEXT_LIMIT: usize = 2_000;
 
 /// Characters of a trait's key. Flagsmith's own limit.
 pub(super) const KEY_LIMIT: usize = 200;
+
+/// Items of a list of traits. Flagsmith has no such limit; an app sets some dozens.
+pub(super) const TRAITS_LIMIT: usize = 1_000;
+
+/// Traits that are named in a refusal, at most. No more are looked at.
+pub(super) const ERRORS_LIMIT: usize = 100;
+
+pub(super) fn is_longer(text: &str, limit: usize) -> bool {
+    text.len() > limit && text.chars().nth(limit).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_counted_in_characters() {
+        let longer = [("", 0), ("a", 0), ("ab", 2), ("abc", 2), ("éé", 2), ("ééé", 2), ("😀", 1)];
+        let found = longer.map(|(text, limit)| is_longer(text, limit));
+        assert_eq!(found, [false, true, false, true, false, true, false]);
+    }
+}

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use engine::Value;
 use serde_json::value::RawValue;
 
+use super::limits::is_longer;
+
 /// Why a value has no text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TextError {
@@ -55,7 +57,7 @@ pub(super) fn text(raw: &RawValue, limit: usize) -> Result<String, TextError> {
             },
         }
     }
-    if text.chars().count() > limit { Err(TextError::TooLong) } else { Ok(text) }
+    if is_longer(&text, limit) { Err(TextError::TooLong) } else { Ok(text) }
 }
 
 /// The length of the JSON string that a text begins with.

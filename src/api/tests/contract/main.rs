@@ -7,8 +7,10 @@ mod ask;
 mod compare;
 mod documents;
 mod edge;
+mod memory;
 
 mod bodies;
+mod bounds;
 mod conditional;
 mod cors;
 mod evaluation;
