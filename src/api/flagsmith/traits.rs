@@ -187,6 +187,9 @@ fn trait_key(raw: &RawValue) -> Result<String, String> {
 
 /// A text that names something: a string without the blanks around it, or the text of a number. None for `null`.
 fn name(raw: &RawValue, limit: usize) -> Result<Option<String>, String> {
+    if is_long_number(raw, limit) {
+        return Err(too_long(limit));
+    }
     match Value::from_json(raw.get()) {
         Some(Value::Null) => Ok(None),
         Some(Value::Str(text)) if text.contains('\0') => Err(NO_NULL.to_owned()),
@@ -214,12 +217,21 @@ fn trait_value(raw: &RawValue) -> Result<(Value, String), String> {
         let json = serde_json::to_string(&text).unwrap_or_default();
         return Ok((Value::Str(text), json));
     }
+    if is_long_number(raw, TEXT_LIMIT) {
+        return Err(too_long());
+    }
     let value = Value::from_json(raw.get()).ok_or_else(no_text)?;
     match &value {
         Value::Str(text) if is_longer(text, TEXT_LIMIT) => Err(too_long()),
         Value::Float(float) if !float.is_finite() => Err("The number is too large.".to_owned()),
         _ => Ok((value, raw.get().to_owned())),
     }
+}
+
+/// Whether a value is a number of more characters, as it was sent. It is seen before the number is read: arithmetic with a
+/// million digits takes long.
+fn is_long_number(raw: &RawValue, limit: usize) -> bool {
+    raw.get().len() > limit && raw.get().starts_with(|c: char| c == '-' || c.is_ascii_digit())
 }
 
 fn too_long(limit: usize) -> String {

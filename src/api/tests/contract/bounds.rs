@@ -1,9 +1,9 @@
 //! No request costs more than a stated amount, however it is made: how many traits are read, how many errors are told, how
-//! much memory a body takes, how much an answer repeats (`README.md`, "Limits").
+//! long a text may be, how much memory a body takes, how much an answer repeats (`README.md`, "Limits").
 
 use serde_json::{Value, json};
 
-use crate::ask::IDENTITIES;
+use crate::ask::{FLAGS, IDENTITIES, detail};
 use crate::compare::compare;
 use crate::documents::shop;
 use crate::edge::{CLIENT, edge};
@@ -18,6 +18,12 @@ const MEMORY: usize = 12 << 20;
 
 fn post(body: impl Into<Vec<u8>>) -> (u16, Value) {
     edge(&shop()).post(IDENTITIES, body).key(CLIENT).json()
+}
+
+/// What is wrong with a body; none if it is accepted. (No parser reads integers of 2,000 digits in an answer.)
+fn refusal(body: String) -> Option<Value> {
+    let answer = edge(&shop()).post(IDENTITIES, body).key(CLIENT).answer();
+    (answer.status != 200).then(|| answer.json().1)
 }
 
 /// A trait in JSON, its key and value as JSON.
@@ -63,6 +69,90 @@ fn a_hundred_errors_are_told_and_no_more() {
         ("a hundred", answers([mixed(100), vec![sound()]].concat()), (400, 200, 100)),
         ("five hundred", answers(mixed(500)), (400, 200, 100)),
         ("nothing but errors", answers(vec!["0".into(); 1_000]), (400, 100, 100)),
+    ]);
+}
+
+/// Flagsmith counts the characters of a text, and so the digits of a number.
+#[test]
+fn one_limit_for_whatever_has_a_text() {
+    let named = |limit: usize| format!("Ensure this field has no more than {limit} characters.");
+    let value_error = "Value string is too long. Must be less than 2000 character";
+    // Numbers are as long as they are sent. Lists are as long as Python writes them.
+    type Shape = fn(usize) -> String;
+    let shapes: [(&str, Shape); 7] = [
+        ("string", |length| format!("\"{}\"", "é".repeat(length))),
+        ("escapes", |length| format!("\"{}\"", r"\ud83d\ude00".repeat(length))),
+        ("integer", |length| "9".repeat(length)),
+        ("negative integer", |length| format!("-{}", "9".repeat(length - 1))),
+        ("float", |length| format!("1.{}", "0".repeat(length - 2))),
+        ("exponent", |length| format!("1e{}1", "0".repeat(length - 3))),
+        ("negative exponent", |length| format!("1e-{}", "9".repeat(length - 3))),
+    ];
+    let lists: [(&str, Shape); 3] = [
+        ("list", |length| format!("[\"{}\"]", "é".repeat(length - 4))),
+        ("list of an integer", |length| format!("[{}]", "9".repeat(length - 2))),
+        ("object", |length| format!("{{\"a\":\"{}\"}}", "é".repeat(length - 9))),
+    ];
+    let mut situations = Vec::new();
+    for length in [199, 200, 201, 1_999, 2_000, 2_001, 100_000, 1_000_000] {
+        // A body has room for that many.
+        let fits = |text: &str| text.len() < (1 << 20) - 100;
+        for (shape, text) in
+            shapes.iter().map(|(shape, of)| (shape, of(length))).filter(|(_, text)| fits(text))
+        {
+            let identifier = refusal(format!(r#"{{"identifier":{text}}}"#));
+            let expected = (length > 2_000).then(|| json!({ "identifier": [named(2_000)] }));
+            situations.push((format!("identifier, {shape} of {length}"), identifier, expected));
+            let key = refusal(format!(r#"{{"traits":[{}]}}"#, one(&text, "1")));
+            let expected = (length > 200).then(|| json!({ "traits": [{ "trait_key": [named(200)] }] }));
+            situations.push((format!("key, {shape} of {length}"), key, expected));
+        }
+        for (shape, text) in
+            shapes.iter().chain(&lists).map(|(shape, of)| (shape, of(length))).filter(|(_, text)| fits(text))
+        {
+            let value = refusal(format!(r#"{{"traits":[{}]}}"#, one("\"k\"", &text)));
+            let expected = (length > 2_000).then(|| json!({ "traits": [{ "trait_value": [value_error] }] }));
+            situations.push((format!("value, {shape} of {length}"), value, expected));
+        }
+    }
+    compare(situations);
+}
+
+/// Parts of a head have no limit but that of the platform. They are not repeated in full.
+#[test]
+fn an_answer_repeats_little_of_a_head() {
+    let edge = edge(&shop());
+    let long = "x".repeat(60_000);
+    let short = format!("{}…", &long[..200]);
+    let other = |name: &str, value: &str| {
+        let ask = edge.post(IDENTITIES, "{}").key(CLIENT).without_header(name);
+        ask.header(name, value).json()
+    };
+    let media_type = |found: &str| detail(&format!("Unsupported media type \"{found}\" in request."));
+    let origin = edge.get(FLAGS).key(CLIENT).header("origin", &long).answer();
+    let one_origin = crate::edge::edge(&shop()).allow(&["https://shop.example"]);
+    let preflight = one_origin.ask("OPTIONS", FLAGS).header("origin", &long).answer();
+    compare([
+        ("method", edge.ask(&long, FLAGS).json(), (405, detail(&format!("Method \"{short}\" not allowed.")))),
+        ("media type", other("content-type", &long), (415, media_type(&short))),
+        (
+            "coding",
+            other("content-encoding", &long),
+            (415, media_type(&format!("content-encoding: {}…", &long[..182]))),
+        ),
+        ("key", edge.get(FLAGS).key(&long).json(), (403, detail("Invalid or missing Environment Key"))),
+        (
+            "server-side key",
+            edge.get(FLAGS).key(&format!("ser.{long}")).json(),
+            (403, detail("Invalid or missing Environment Key")),
+        ),
+        ("path", edge.get(&format!("/{long}")).json(), (404, detail("Not Found"))),
+        ("origin", (origin.status, json!(origin.header("access-control-allow-origin"))), (200, json!("*"))),
+        (
+            "origin, where some are listed",
+            (preflight.status, json!(preflight.header("access-control-allow-origin"))),
+            (200, json!("")),
+        ),
     ]);
 }
 
@@ -187,4 +277,61 @@ fn a_mebibyte_of_any_shape_is_bounded() {
     }
     println!("at most {longest} bytes of answer, {largest} held");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Texts of JSON that stand for a value, an item or a member, drawn by chance and put into each other.
+fn any_json(rng: &mut fastrand::Rng, depth: usize) -> String {
+    let pieces = |rng: &mut fastrand::Rng, of: &[&str]| {
+        let piece = of[rng.usize(..of.len())];
+        piece.repeat(1 << rng.usize(..12))
+    };
+    match rng.u8(..if depth == 0 { 3 } else { 6 }) {
+        0 => ["", "-", "1.", "1e"][rng.usize(..4)].to_owned() + &pieces(rng, &["1", "9"]),
+        1 => format!(
+            "\"{}\"",
+            pieces(rng, &["x", "é", "\\u0001", "\\ud83d\\ude00", "\\\\", " ", "\u{7f}", "\u{2028}"])
+        ),
+        2 => ["null", "true", "false", "-0", "1e400", "\"\\ud800\"", "\"a\"", "7"][rng.usize(..8)].to_owned(),
+        3 => {
+            let item = any_json(rng, depth - 1);
+            let count = if item.len() < 100 { 1 << rng.usize(..11) } else { 1 + rng.usize(..3) };
+            format!("[{}]", vec![item; count].join(","))
+        }
+        _ => {
+            let names = ["identifier", "traits", "trait_key", "trait_value", "transient", "x", "\\u0061"];
+            let mut members = Vec::new();
+            for name in names {
+                if rng.bool() {
+                    members.push(format!("\"{name}\":{}", any_json(rng, depth - 1)));
+                }
+            }
+            format!("{{{}}}", members.join(","))
+        }
+    }
+}
+
+#[test]
+fn memory_and_answers_are_in_proportion_to_any_body() {
+    let edge = edge(&shop());
+    let ask = edge.post(IDENTITIES, "").key(CLIENT);
+    let mut statuses = std::collections::BTreeMap::new();
+    for seed in 0..1_000 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let (identifier, traits) = (any_json(&mut rng, 1), any_json(&mut rng, 3));
+        let sound = r#"{"trait_key":"k","trait_value":1}"#;
+        let body = match rng.u8(..3) {
+            0 => any_json(&mut rng, 4),
+            1 => format!(r#"{{"identifier":{identifier},"traits":{traits}}}"#),
+            _ => format!(r#"{{"traits":[{sound},{{"trait_key":{identifier},"trait_value":{traits}}}]}}"#),
+        };
+        let (answer, memory) = most_held(|| ask.answer_with(&mut body.as_bytes()));
+        *statuses.entry(answer.status).or_insert(0) += 1;
+        let most = if answer.status == 200 { 4_096 + 5 * body.len() } else { ERROR };
+        let shape: String = body.chars().take(200).collect();
+        assert!(answer.body.len() <= most, "{seed}: {} bytes: {shape}", answer.body.len());
+        // The rest is what a request of this environment takes, and the errors.
+        assert!(memory <= (256 << 10) + 12 * body.len(), "{seed}: {memory} bytes held: {shape}");
+    }
+    println!("{statuses:?}");
+    assert!(statuses.keys().eq(&[200, 400, 413]) || statuses.keys().eq(&[200, 400]), "{statuses:?}");
 }
