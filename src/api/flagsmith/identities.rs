@@ -55,6 +55,8 @@ pub(super) fn answer<S: Store>(
         key: (!switches.composite_key).then(|| asked.identifier.clone()),
         identifier: asked.identifier,
         traits: asked.traits.into_iter().map(|sent| (sent.key, sent.value)).collect(),
+        // A client-side key is in every page: a trait that comes with it must not stand in for a flag.
+        traits_answer_paths: access.kind == KeyKind::Server,
         ignore_own_overrides: asked.ignore_own_overrides,
     };
     let evaluation = compiled.evaluate(Some(&identity));

@@ -44,8 +44,12 @@ pub(super) fn property_values(
         let at = traits.binary_search_by_key(&name, |(name, _)| *name).ok()?;
         Some(traits[at].1.clone()).filter(|value| *value != Value::Null)
     };
+    let traits_answer_paths = identity.is_some_and(|identity| identity.traits_answer_paths);
     let value_of = |property: &ArchivedProperty| {
-        if let Some(value) = property.trait_name.as_deref().and_then(trait_value) {
+        if let Some(name) = property.trait_name.as_deref()
+            && let Some(value) = trait_value(name)
+            && (traits_answer_paths || !leads_beyond_traits(name, property.target.as_ref()))
+        {
             return PropertyValue::new(Some(value));
         }
         let Some(target) = property.target.as_ref() else { return PropertyValue::Unset };
@@ -59,4 +63,17 @@ pub(super) fn property_values(
         })
     };
     environment.properties.iter().map(value_of).collect()
+}
+
+/// Whether a property is a path to what only the environment or the identity itself may answer (`SEMANTICS.md`, 3.1). Below
+/// the environment and its flags that is so even for a path that leads nowhere: a flag that is removed leaves no gap for a
+/// trait.
+fn leads_beyond_traits(property: &str, target: Option<&ArchivedTarget>) -> bool {
+    match target {
+        Some(target) => !matches!(target, ArchivedTarget::Trait(_)),
+        None => ["$.flags", "$.environment"].into_iter().any(|root| {
+            let rest = property.strip_prefix(root);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[', ' ', '\t', '\n', '\r']))
+        }),
+    }
 }

@@ -20,6 +20,7 @@ mod gzip;
 mod identifiers;
 mod keys;
 mod labels;
+mod paths;
 mod routes;
 mod secrecy;
 mod streams;
