@@ -9,6 +9,7 @@ mod documents;
 mod edge;
 mod memory;
 
+mod agreement;
 mod bodies;
 mod bounds;
 mod conditional;
