@@ -57,6 +57,54 @@ pub(crate) fn finished_list(compiled: &Compiled, kind: KeyKind, switches: Switch
     format!("[{}]", flags.join(",")).into_bytes()
 }
 
+/// The flags of a finished list, each with the name of its feature. Nothing but names is read as JSON, one at a time.
+pub(crate) fn flags_of(list: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
+    let mut rest = list;
+    std::iter::from_fn(move || {
+        // What stands before a flag: the bracket of the list, or a comma.
+        rest = rest.get(1..)?;
+        let (flag, after) = rest.split_at(end_of_object(rest)?);
+        rest = after;
+        Some((name(flag)?, flag))
+    })
+}
+
+/// The length of the JSON object that a text begins with. Braces in strings do not count.
+fn end_of_object(text: &str) -> Option<usize> {
+    let mut depth = 0_usize;
+    let mut in_string = false;
+    let mut bytes = text.bytes().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'"' => in_string = !in_string,
+            b'\\' if in_string => drop(bytes.next()),
+            b'{' if !in_string => depth += 1,
+            b'}' if !in_string => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        if depth == 0 {
+            return (at > 0).then_some(at + 1);
+        }
+    }
+    None
+}
+
+/// The name of a flag's feature, which stands behind the id (see [`flag_json`]).
+fn name(flag: &str) -> Option<Cow<'_, str>> {
+    let (_, name) = flag.strip_prefix(r#"{"feature":{"id":"#)?.split_once(r#","name":"#)?;
+    let mut is_escaped = false;
+    let end = name.bytes().skip(1).position(|byte| {
+        let is_end = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_end
+    })?;
+    let name = name.get(..end + 2)?;
+    if name.contains('\\') {
+        return serde_json::from_str(name).ok().map(Cow::Owned);
+    }
+    name.get(1..=end).map(Cow::Borrowed)
+}
+
 /// Writes flags one after the other, with commas between them. Neighbours in their default state are copied together.
 pub(crate) struct Writer<'a> {
     texts: &'a str,
@@ -116,5 +164,47 @@ impl<'a> Writer<'a> {
 
     fn copy(&mut self, text: Range<usize>) {
         self.out.extend_from_slice(self.texts.get(text).unwrap_or_default().as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finished_list_is_read_flag_by_flag() {
+        let odd = [
+            "",
+            "a",
+            "\"",
+            "\\",
+            "\\\"",
+            "},{",
+            r#","name":"b""#,
+            "\u{1}\n",
+            "ſ\u{1F6A9}",
+            r#"{"feature":{"id":"#,
+        ];
+        let states = odd.iter().zip(1..).map(|(text, id)| {
+            serde_json::json!({ "feature": { "id": id, "name": text }, "enabled": true, "feature_state_value": text })
+        });
+        let states: Vec<serde_json::Value> = states.collect();
+        let document =
+            serde_json::json!({ "api_key": "k", "project": { "segments": [] }, "feature_states": states });
+        let document = engine::Document::parse(&document.to_string()).unwrap();
+        let (environment, _) = document.compile(engine::Options::default(), flag_json).unwrap();
+        let compiled = Compiled::decode(environment.encode().unwrap()).unwrap();
+        let list = finished_list(&compiled, KeyKind::Server, document.switches());
+        let list = String::from_utf8(list).unwrap();
+        let read: Vec<(String, String)> = flags_of(&list)
+            .map(|(name, flag)| {
+                let flag: serde_json::Value = serde_json::from_str(flag).unwrap();
+                (name.into_owned(), flag["feature_state_value"].as_str().unwrap().to_owned())
+            })
+            .collect();
+        assert_eq!(read, odd.map(|text| (text.to_owned(), text.to_owned())));
+        for other in ["", "[", "[]", "[,]", "[{", "[}", "[{\"", "null", "é", "[{}]"] {
+            assert_eq!(flags_of(other).count(), 0, "{other}");
+        }
     }
 }

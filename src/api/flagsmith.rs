@@ -3,8 +3,10 @@
 
 mod document;
 mod error;
+mod feature;
 mod flags;
 mod identities;
+mod limits;
 mod python;
 mod route;
 mod stream;
@@ -18,7 +20,7 @@ use crate::reply::Reply;
 use crate::store::{Body, Store};
 
 pub(crate) use error::RequestError;
-pub use identities::BODY_LIMIT;
+pub use limits::BODY_LIMIT;
 pub(crate) use route::Route;
 
 /// Carries the key, on every route but the stream.

@@ -13,7 +13,8 @@ pub(crate) enum Route<'a> {
 impl<'a> Route<'a> {
     /// With and without a slash at the end, and with any number of slashes in between.
     pub(crate) fn of(path: &'a str) -> Option<Route<'a>> {
-        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        // No path has more parts than four; a fifth one is enough to see that.
+        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).take(5).collect();
         match parts.as_slice() {
             ["health"] | ["health", "liveness" | "readiness"] => Some(Route::Health),
             parts => flagsmith::Route::of(parts).map(Route::Flagsmith),
@@ -52,6 +53,7 @@ mod tests {
             ("/sse/environments/stream", None),
             ("/health/readiness/", Some(Route::Health)),
             ("/api/v1/flags/x", None),
+            ("/sse/environments/demo/stream/x", None),
             ("/api/v2/flags/", None),
             ("/", None),
         ] {

@@ -122,6 +122,7 @@ fn evaluate_document(file: &Path, arguments: &Arguments, options: Options) -> Re
         identifier: identifier.clone(),
         key: (!document.switches().composite_key).then(|| identifier.clone()),
         traits: arguments.traits.clone(),
+        traits_answer_paths: true,
         ignore_own_overrides: false,
     });
     let evaluation = compiled.evaluate(identity.as_ref());

@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn a_pattern_may_name_many_characters() {
         let names: String = ('\u{4e00}'..'\u{4f80}').step_by(2).flat_map(|c| [c, '子', '|']).collect();
-        let pattern = alloc::format!("^(?:{}花)$", names);
+        let pattern = alloc::format!("^(?:{names}花)$");
         for (text, expected) in
             [("\u{4e00}子", true), ("\u{4e02}子", true), ("\u{4e01}子", false), ("花", true)]
         {

@@ -60,6 +60,7 @@ impl Ours {
                 .iter()
                 .map(|(key, value)| (key.clone(), Value::from_json(&value.to_string()).expect("a scalar")))
                 .collect(),
+            traits_answer_paths: true,
             ignore_own_overrides: false,
         };
         Ours {

@@ -405,6 +405,16 @@ KNOWN = [
         odd("flags: empty feature", "body", is_flag, is_flags),
     ),
     Known(
+        "odd: feature in another case",
+        "?feature= finds a feature in another case on every route; Flagsmith on /flags/ alone",
+        odd(
+            "identities: feature in another case",
+            "status",
+            exactly([404, {"detail": "Given feature not found"}]),
+            lambda side: side[0] == 200 and is_flag(side[1]),
+        ),
+    ),
+    Known(
         "odd: missing identifier",
         "a GET without an identifier is a mistake of the client, and a 400; Flagsmith says so with a 200",
         odd(

@@ -47,6 +47,7 @@ pub fn audience(identifiers: &[&str]) -> Vec<Option<Identity>> {
             identifier: (*identifier).to_owned(),
             key: Some((*identifier).to_owned()),
             traits: traits.clone(),
+            traits_answer_paths: true,
             ignore_own_overrides: false,
         };
         let blank = Identity { key: None, traits: Vec::new(), ..full.clone() };

@@ -3,6 +3,7 @@
 //! This program belongs to the package `cli`, since cargo builds `jackstaff` for the tests of its own package alone.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
+mod agreement;
 mod compare;
 mod evaluate;
 mod flagsmith;

@@ -5,10 +5,11 @@ use http::header::{ALLOW, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
+use super::limits::shortened;
 use crate::access::AccessError;
 use crate::reply::Reply;
 
-/// Why a request is not served.
+/// Why a request is not served. No answer to one is longer than 16 KiB, whatever the request holds.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum RequestError {
     NotFound,
@@ -42,9 +43,10 @@ impl RequestError {
     pub(crate) fn reply<H>(&self) -> Reply<H> {
         let (status, body) = match self {
             RequestError::NotFound => (StatusCode::NOT_FOUND, detail("Not Found")),
-            RequestError::MethodNotAllowed { method, .. } => {
-                (StatusCode::METHOD_NOT_ALLOWED, detail(&format!("Method \"{method}\" not allowed.")))
-            }
+            RequestError::MethodNotAllowed { method, .. } => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                detail(&format!("Method \"{}\" not allowed.", shortened(method))),
+            ),
             // Two spellings, "key" and "Key", and both are Flagsmith's.
             RequestError::NoKey | RequestError::NoServerKey => {
                 (StatusCode::FORBIDDEN, detail("Invalid or missing Environment key"))
@@ -60,7 +62,7 @@ impl RequestError {
             }
             RequestError::MediaType(found) => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                detail(&format!("Unsupported media type \"{found}\" in request.")),
+                detail(&format!("Unsupported media type \"{}\" in request.", shortened(found))),
             ),
             RequestError::Invalid(body) => (StatusCode::BAD_REQUEST, body.clone()),
             RequestError::Unavailable => {

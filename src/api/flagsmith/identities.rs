@@ -1,14 +1,13 @@
 //! `GET` and `POST /api/v1/identities/` (`PROTOCOL.md`, 4 and 5): every flag, evaluated for an identity.
 
-use std::fmt::Write;
-
 use base16ct::lower;
 use engine::{Identity, Value};
 use http::{Method, Request, StatusCode};
 use sha2::{Digest, Sha256};
 
 use super::error::RequestError;
-use super::flags::find;
+use super::feature::FeatureName;
+use super::limits::BODY_LIMIT;
 use super::traits::{self, Trait};
 use crate::access::Access;
 use crate::flag_json::Writer;
@@ -18,16 +17,13 @@ use crate::reply::Reply;
 use crate::store::{Body, Store};
 use crate::visible::is_visible;
 
-/// Bytes of a request's body that are accepted.
-pub const BODY_LIMIT: usize = 1 << 20;
-
 /// What a request asks, and about which identity.
 struct IdentityRequest {
     /// Empty for an identity without a name.
     identifier: String,
     traits: Vec<Trait>,
-    /// One flag, by its exact name, in place of all.
-    feature: Option<String>,
+    /// One flag in place of all.
+    feature: Option<FeatureName>,
     /// The overrides of this identifier do not count: it was asked about by `GET` as transient.
     ignore_own_overrides: bool,
 }
@@ -46,42 +42,47 @@ pub(super) fn answer<S: Store>(
     if asked.identifier.is_empty() {
         asked.identifier = transient_identifier(&asked.traits, || store.random());
     }
-    let compiled = store.compiled(&mut access.copy).map_err(|_| RequestError::Unavailable)?;
-    let identity = Identity {
-        key: (!switches.composite_key).then(|| asked.identifier.clone()),
-        identifier: asked.identifier,
-        traits: asked.traits.iter().map(|sent| (sent.key.clone(), sent.value.clone())).collect(),
-        ignore_own_overrides: asked.ignore_own_overrides,
-    };
-    let evaluation = compiled.evaluate(Some(&identity));
-
-    // A flag takes about 130 bytes.
-    let mut body = Vec::with_capacity(256 + 160 * evaluation.flags.len());
+    let mut body = Vec::new();
     body.extend_from_slice(br#"{"identifier":"#);
-    body.extend_from_slice(json_string(&identity.identifier).as_bytes());
+    body.extend_from_slice(json_string(&asked.identifier).as_bytes());
     body.extend_from_slice(br#","traits":["#);
     if !switches.hide_sensitive_data {
         write_traits(&mut body, &asked.traits);
     }
     body.extend_from_slice(br#"],"flags":["#);
-    let list = body.len() - 1;
+    let compiled = store.compiled(&mut access.copy).map_err(|_| RequestError::Unavailable)?;
+    let identity = Identity {
+        key: (!switches.composite_key).then(|| asked.identifier.clone()),
+        identifier: asked.identifier,
+        traits: asked.traits.into_iter().map(|sent| (sent.key, sent.value)).collect(),
+        // A client-side key is in every page: a trait that comes with it must not stand in for a flag.
+        traits_answer_paths: access.kind == KeyKind::Server,
+        ignore_own_overrides: asked.ignore_own_overrides,
+    };
+    let evaluation = compiled.evaluate(Some(&identity));
+    let visible = evaluation.flags.iter();
+    let visible = visible.filter(|flag| is_visible(flag, access.kind, switches.hide_disabled_flags));
+    if let Some(feature) = &asked.feature {
+        let flag = feature.find(visible.map(|flag| (flag.name(), flag)))?;
+        body.clear();
+        let mut writer = Writer::new(evaluation.default_json, &mut body);
+        writer.write(flag);
+        writer.finish();
+        return Ok(Reply::json(StatusCode::OK, body));
+    }
+
+    // A flag takes about 130 bytes.
+    body.reserve(160 * evaluation.flags.len());
     let mut writer = Writer::new(evaluation.default_json, &mut body);
-    for flag in &evaluation.flags {
-        if is_visible(flag, access.kind, switches.hide_disabled_flags) {
-            writer.write(flag);
-        }
+    for flag in visible {
+        writer.write(flag);
     }
     writer.finish();
-    body.push(b']');
-    if let Some(feature) = asked.feature {
-        return find(&body[list..], |name| name == feature).ok_or(RequestError::FeatureNotFound);
-    }
-    body.push(b'}');
+    body.extend_from_slice(b"]}");
     Ok(Reply::json(StatusCode::OK, body))
 }
 
 fn read(request: &Request<()>, body: &mut dyn Body) -> Result<IdentityRequest, RequestError> {
-    let feature = parameter(request, "feature");
     if request.method() == Method::POST {
         check_json(request.headers()).map_err(RequestError::MediaType)?;
         let body = body.read(BODY_LIMIT);
@@ -89,12 +90,14 @@ fn read(request: &Request<()>, body: &mut dyn Body) -> Result<IdentityRequest, R
             return Err(RequestError::TooLarge { limit: BODY_LIMIT });
         }
         let (identifier, traits) = traits::parse(&body)?;
+        let feature = FeatureName::read(request)?;
         return Ok(IdentityRequest { identifier, traits, feature, ignore_own_overrides: false });
     }
     let identifier = parameter(request, "identifier").ok_or(RequestError::MissingIdentifier)?;
-    let identifier = traits::identifier(&identifier)?;
+    traits::check_identifier(&identifier)?;
     // Any text means yes, `false` too, as in Flagsmith's API.
     let ignore_own_overrides = parameter(request, "transient").is_some();
+    let feature = FeatureName::read(request)?;
     Ok(IdentityRequest { identifier, traits: Vec::new(), feature, ignore_own_overrides })
 }
 
@@ -126,19 +129,18 @@ fn transient_identifier(traits: &[Trait], random: impl FnOnce() -> u128) -> Stri
     }
     let mut sorted: Vec<&Trait> = traits.iter().collect();
     sorted.sort_by(|a, b| a.key.cmp(&b.key));
-    let mut text = String::new();
+    let mut hash = Sha256::new();
     for sent in sorted {
-        text.push_str(&sent.key);
-        // Writing to a string cannot fail.
-        let _ = match &sent.value {
-            Value::Null => Ok(()),
-            Value::Bool(bool) => text.write_str(if *bool { "True" } else { "False" }),
-            Value::Int(integer) => write!(text, "{integer}"),
-            Value::Float(float) => text.write_str(&engine::float_text(*float)),
-            Value::Str(value) => text.write_str(value),
-        };
+        hash.update(&sent.key);
+        match &sent.value {
+            Value::Null => {}
+            Value::Bool(bool) => hash.update(if *bool { "True" } else { "False" }),
+            Value::Int(integer) => hash.update(integer.to_string()),
+            Value::Float(float) => hash.update(engine::float_text(*float)),
+            Value::Str(value) => hash.update(value),
+        }
     }
-    lower::encode_string(&Sha256::digest(text))
+    lower::encode_string(&hash.finalize())
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use engine::Value;
 use serde_json::value::RawValue;
 
+use super::limits::{JSON_BYTES, is_longer};
+
 /// Why a value has no text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TextError {
@@ -40,6 +42,11 @@ pub(super) fn text(raw: &RawValue, limit: usize) -> Result<String, TextError> {
         };
         let (token, after) = rest.split_at(length);
         rest = after;
+        // A string of that many bytes is too long, whatever it holds; a number is as long as it was sent.
+        let most = if first == '"' { JSON_BYTES * limit + r#""""#.len() } else { limit };
+        if token.len() > most {
+            return Err(TextError::TooLong);
+        }
         match token {
             "[" | "]" | "{" | "}" => text.push_str(token),
             "," => text.push_str(", "),
@@ -55,7 +62,7 @@ pub(super) fn text(raw: &RawValue, limit: usize) -> Result<String, TextError> {
             },
         }
     }
-    if text.chars().count() > limit { Err(TextError::TooLong) } else { Ok(text) }
+    if is_longer(&text, limit) { Err(TextError::TooLong) } else { Ok(text) }
 }
 
 /// The length of the JSON string that a text begins with.
@@ -134,6 +141,17 @@ mod tests {
         assert_eq!(of("[1e400]"), Err(TextError::NoText));
         assert_eq!(of(&format!(r#"["{}"]"#, "x".repeat(37))), Err(TextError::TooLong));
         assert_eq!(of(&format!(r#"["{}"]"#, "é".repeat(36))).map(|text| text.chars().count()), Ok(40));
+        for long in
+            ["9".repeat(41), format!("0.{}", "1".repeat(40)), "1e".to_owned() + &"1".repeat(1_000_000)]
+        {
+            assert_eq!(of(&format!("[{long}]")), Err(TextError::TooLong));
+        }
+        assert_eq!(of(&format!("[{}]", "9".repeat(38))).map(|text| text.len()), Ok(40));
+        assert_eq!(
+            of(&format!("[\"{}\"]", r"\ud83d\ude00".repeat(36))).map(|text| text.chars().count()),
+            Ok(40)
+        );
+        assert_eq!(of(&format!("[\"{}\"]", r"\ud83d\ude00".repeat(37))), Err(TextError::TooLong));
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         assert_eq!(of(&deep), Err(TextError::TooLong));
     }

@@ -1,20 +1,26 @@
 //! Identifiers and traits as a body of `POST /api/v1/identities/` says them (`PROTOCOL.md`, 5): checked, with Flagsmith's own
 //! words for what is wrong. As in Flagsmith's API, blanks around an identifier and around a trait's key are left out here,
 //! and are kept in the query of a `GET`; numbers in their place are their texts.
+//!
+//! However a body is made, reading it takes steps in proportion to its bytes, and memory for at most
+//! [`TRAITS_LIMIT`] traits.
+
+use std::collections::BTreeMap;
+use std::fmt;
 
 use engine::Value;
-use serde::Deserialize;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 
 use super::error::RequestError;
+use super::limits::{ERRORS_LIMIT, KEY_LIMIT, TEXT_LIMIT, TRAITS_LIMIT, is_longer};
 use super::python::{self, TextError};
 
-/// Characters of an identifier and of a text value, and of a trait's key.
-const TEXT_LIMIT: usize = 2_000;
-const KEY_LIMIT: usize = 200;
 /// Flagsmith's words for a character that its database refuses.
 const NO_NULL: &str = "Null characters are not allowed.";
+const NO_STRING: &str = "Not a valid string.";
 
 /// A trait that is set. One that is deleted (`null`) leaves no trace.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,40 +32,20 @@ pub(super) struct Trait {
     pub(super) transient: bool,
 }
 
-/// Reads an identifier from a query or a body.
-pub(super) fn identifier(text: &str) -> Result<String, RequestError> {
-    if text.chars().count() > TEXT_LIMIT {
-        let message = format!("Ensure this field has no more than {TEXT_LIMIT} characters.");
-        return Err(RequestError::Invalid(json!({ "identifier": [message] })));
-    }
-    Ok(text.to_owned())
-}
-
-#[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow, default)]
-    identifier: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    traits: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct RawTrait<'a> {
-    #[serde(borrow, default, deserialize_with = "present")]
-    trait_key: Option<&'a RawValue>,
-    /// `Some` of `null` is a trait to be deleted; none is an error.
-    #[serde(borrow, default, deserialize_with = "present")]
-    trait_value: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    transient: Option<&'a RawValue>,
-}
-
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
+/// Checks an identifier of a query.
+pub(super) fn check_identifier(text: &str) -> Result<(), RequestError> {
+    if is_longer(text, TEXT_LIMIT) { Err(identifier_error(&too_long(TEXT_LIMIT))) } else { Ok(()) }
 }
 
 /// Reads identifier and traits from the body of a request. The identifier is empty if the body names none.
 pub(super) fn parse(body: &[u8]) -> Result<(String, Vec<Trait>), RequestError> {
+    #[derive(Deserialize)]
+    struct Body<'a> {
+        #[serde(borrow, default)]
+        identifier: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        traits: Option<&'a RawValue>,
+    }
     let text = std::str::from_utf8(body)
         .map_err(|error| RequestError::detail(format!("JSON parse error - {error}")))?;
     let no_json = |error| RequestError::detail(format!("JSON parse error - {error}"));
@@ -69,55 +55,104 @@ pub(super) fn parse(body: &[u8]) -> Result<(String, Vec<Trait>), RequestError> {
         return Err(RequestError::Invalid(json!({ "non_field_errors": [message] })));
     }
     let body: Body<'_> = serde_json::from_str(text).map_err(no_json)?;
-    let name = match body.identifier.map(|raw| Value::from_json(raw.get())) {
-        None | Some(Some(Value::Null)) => String::new(),
-        Some(Some(Value::Str(text))) if text.contains('\0') => {
-            return Err(RequestError::Invalid(json!({ "identifier": [NO_NULL] })));
-        }
-        Some(Some(Value::Str(text))) => identifier(python::strip(&text))?,
-        Some(Some(Value::Int(integer))) => integer.to_string(),
-        Some(Some(Value::Float(float))) if float.is_finite() => engine::float_text(float),
-        Some(_) => return Err(RequestError::Invalid(json!({ "identifier": ["Not a valid string."] }))),
-    };
-    Ok((name, body.traits.map_or(Ok(Vec::new()), traits)?))
+    let identifier = body.identifier.map_or(Ok(None), |raw| name(raw, TEXT_LIMIT));
+    let identifier = identifier.map_err(|message| identifier_error(&message))?;
+    Ok((identifier.unwrap_or_default(), body.traits.map_or(Ok(Vec::new()), traits)?))
+}
+
+fn identifier_error(message: &str) -> RequestError {
+    RequestError::Invalid(json!({ "identifier": [message] }))
 }
 
 /// Reads the list of traits; of several with one key the last one counts. The errors stand in a list of the same
-/// order, empty where a trait is sound.
+/// order, empty where a trait is sound. It ends with the last error that is still told.
 fn traits(raw: &RawValue) -> Result<Vec<Trait>, RequestError> {
     if raw.get() == "null" {
         return Ok(Vec::new());
     }
-    let items: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| {
-        let message = format!("Expected a list of items but got type \"{}\".", kind(raw));
-        RequestError::Invalid(json!({ "traits": { "non_field_errors": [message] } }))
-    })?;
-    let mut traits: Vec<Trait> = Vec::with_capacity(items.len());
-    let mut places = std::collections::BTreeMap::new();
-    let mut errors = Vec::with_capacity(items.len());
-    for item in items {
+    let wrong =
+        |message: String| RequestError::Invalid(json!({ "traits": { "non_field_errors": [message] } }));
+    let list: FirstItems<'_> = serde_json::from_str(raw.get())
+        .map_err(|_| wrong(format!("Expected a list of items but got type \"{}\".", kind(raw))))?;
+    if list.are_more {
+        return Err(wrong(format!("Ensure this field has no more than {TRAITS_LIMIT} elements.")));
+    }
+    let mut traits: Vec<Trait> = Vec::with_capacity(list.items.len());
+    let mut places = BTreeMap::new();
+    let mut answers = Vec::new();
+    let mut errors = 0;
+    for item in list.items {
         match one(item) {
-            Ok((key, sent)) => {
-                errors.push(json!({}));
-                let next = places.len();
-                let place = *places.entry(key).or_insert(next);
+            Ok(sent) => {
+                answers.push(json!({}));
+                let place = *places.entry(sent.key.clone()).or_insert(traits.len());
                 if place == traits.len() {
                     traits.push(sent);
                 } else {
                     traits[place] = sent;
                 }
             }
-            Err(error) => errors.push(error),
+            Err(error) => {
+                answers.push(error);
+                errors += 1;
+            }
+        }
+        if errors == ERRORS_LIMIT {
+            break;
         }
     }
-    if errors.iter().any(|error| error != &json!({})) {
-        return Err(RequestError::Invalid(json!({ "traits": errors })));
+    if errors > 0 {
+        return Err(RequestError::Invalid(json!({ "traits": answers })));
     }
     traits.retain(|sent| sent.value != Value::Null);
     Ok(traits)
 }
 
-fn one(item: &RawValue) -> Result<(String, Trait), Json> {
+/// As many items of a JSON list as are accepted. The others are not kept.
+struct FirstItems<'a> {
+    items: Vec<&'a RawValue>,
+    are_more: bool,
+}
+
+impl<'de> Deserialize<'de> for FirstItems<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<FirstItems<'de>, D::Error> {
+        struct Items;
+        impl<'de> Visitor<'de> for Items {
+            type Value = FirstItems<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<FirstItems<'de>, A::Error> {
+                let mut items = Vec::new();
+                while items.len() < TRAITS_LIMIT
+                    && let Some(item) = list.next_element()?
+                {
+                    items.push(item);
+                }
+                let mut are_more = false;
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    are_more = true;
+                }
+                Ok(FirstItems { items, are_more })
+            }
+        }
+        deserializer.deserialize_seq(Items)
+    }
+}
+
+fn one(item: &RawValue) -> Result<Trait, Json> {
+    #[derive(Deserialize)]
+    struct RawTrait<'a> {
+        #[serde(borrow, default, deserialize_with = "present")]
+        trait_key: Option<&'a RawValue>,
+        /// `Some` of `null` is a trait to be deleted; none is an error.
+        #[serde(borrow, default, deserialize_with = "present")]
+        trait_value: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        transient: Option<&'a RawValue>,
+    }
     let raw: RawTrait<'_> = if item.get().starts_with('{') {
         serde_json::from_str(item.get())
             .map_err(|error| json!({ "non_field_errors": [error.to_string()] }))?
@@ -126,33 +161,46 @@ fn one(item: &RawValue) -> Result<(String, Trait), Json> {
         return Err(json!({ "non_field_errors": [message] }));
     };
     let required = || "This field is required.".to_owned();
-    let key = match raw.trait_key.map(|key| Value::from_json(key.get())) {
-        None => Err(required()),
-        Some(Some(Value::Null)) => Err("This field may not be null.".to_owned()),
-        Some(Some(Value::Str(key))) => match python::strip(&key) {
-            key if key.contains('\0') => Err(NO_NULL.to_owned()),
-            "" => Err("This field may not be blank.".to_owned()),
-            key if key.chars().count() > KEY_LIMIT => {
-                Err(format!("Ensure this field has no more than {KEY_LIMIT} characters."))
-            }
-            key => Ok(key.to_owned()),
-        },
-        Some(Some(Value::Int(integer))) => Ok(integer.to_string()),
-        Some(Some(Value::Float(float))) if float.is_finite() => Ok(engine::float_text(float)),
-        Some(_) => Err("Not a valid string.".to_owned()),
-    };
+    let key = raw.trait_key.map_or_else(|| Err(required()), trait_key);
     let key = key.map_err(|message| json!({ "trait_key": [message] }))?;
-    let value = match raw.trait_value {
-        None => Err(required()),
-        Some(value) => trait_value(value),
-    };
+    let value = raw.trait_value.map_or_else(|| Err(required()), trait_value);
     let (value, json) = value.map_err(|message| json!({ "trait_value": [message] }))?;
     let transient = match raw.transient.map(RawValue::get) {
         None | Some("null" | "false") => false,
         Some("true") => true,
         Some(_) => return Err(json!({ "transient": ["Must be a valid boolean."] })),
     };
-    Ok((key.clone(), Trait { key, value, json, transient }))
+    Ok(Trait { key, value, json, transient })
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+fn trait_key(raw: &RawValue) -> Result<String, String> {
+    match name(raw, KEY_LIMIT)?.as_deref() {
+        None => Err("This field may not be null.".to_owned()),
+        Some("") => Err("This field may not be blank.".to_owned()),
+        Some(key) => Ok(key.to_owned()),
+    }
+}
+
+/// A text that names something: a string without the blanks around it, or the text of a number. None for `null`.
+fn name(raw: &RawValue, limit: usize) -> Result<Option<String>, String> {
+    if is_long_number(raw, limit) {
+        return Err(too_long(limit));
+    }
+    match Value::from_json(raw.get()) {
+        Some(Value::Null) => Ok(None),
+        Some(Value::Str(text)) if text.contains('\0') => Err(NO_NULL.to_owned()),
+        Some(Value::Str(text)) => match python::strip(&text) {
+            text if is_longer(text, limit) => Err(too_long(limit)),
+            text => Ok(Some(text.to_owned())),
+        },
+        Some(Value::Int(integer)) => Ok(Some(integer.to_string())),
+        Some(Value::Float(float)) if float.is_finite() => Ok(Some(engine::float_text(float))),
+        Some(Value::Bool(_) | Value::Float(_)) | None => Err(NO_STRING.to_owned()),
+    }
 }
 
 /// A trait's value, and its JSON. A list or an object is a trait, too: its value is its text in Python's writing, as in
@@ -160,21 +208,34 @@ fn one(item: &RawValue) -> Result<(String, Trait), Json> {
 fn trait_value(raw: &RawValue) -> Result<(Value, String), String> {
     let too_long = || format!("Value string is too long. Must be less than {TEXT_LIMIT} character");
     // Half of a surrogate pair has no text.
-    let no_text = || "Not a valid string.".to_owned();
+    let no_text = || NO_STRING.to_owned();
     if raw.get().starts_with(['[', '{']) {
-        let text = python::text(raw, TEXT_LIMIT).map_err(|fault| match fault {
+        let text = python::text(raw, TEXT_LIMIT).map_err(|error| match error {
             TextError::TooLong => too_long(),
             TextError::NoText => no_text(),
         })?;
         let json = serde_json::to_string(&text).unwrap_or_default();
         return Ok((Value::Str(text), json));
     }
+    if is_long_number(raw, TEXT_LIMIT) {
+        return Err(too_long());
+    }
     let value = Value::from_json(raw.get()).ok_or_else(no_text)?;
     match &value {
-        Value::Str(text) if text.chars().count() > TEXT_LIMIT => Err(too_long()),
+        Value::Str(text) if is_longer(text, TEXT_LIMIT) => Err(too_long()),
         Value::Float(float) if !float.is_finite() => Err("The number is too large.".to_owned()),
         _ => Ok((value, raw.get().to_owned())),
     }
+}
+
+/// Whether a value is a number of more characters, as it was sent. It is seen before the number is read: arithmetic with a
+/// million digits takes long.
+fn is_long_number(raw: &RawValue, limit: usize) -> bool {
+    raw.get().len() > limit && raw.get().starts_with(|c: char| c == '-' || c.is_ascii_digit())
+}
+
+fn too_long(limit: usize) -> String {
+    format!("Ensure this field has no more than {limit} characters.")
 }
 
 /// What Python calls a JSON value.

@@ -15,6 +15,9 @@ pub struct Identity {
     pub key: Option<String>,
     /// Names and values, each name once.
     pub traits: Vec<(String, Value)>,
+    /// Whether a trait whose name is a path, such as `$.flags.gate.enabled`, is read in place of what the path leads to.
+    /// Not where anybody could have sent the traits.
+    pub traits_answer_paths: bool,
     /// Evaluates as if no override named this identifier.
     pub ignore_own_overrides: bool,
 }
@@ -36,6 +39,7 @@ impl Context {
             identifier: identity.identifier.clone(),
             key: identity.key.clone(),
             traits: identity.traits.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            traits_answer_paths: true,
             ignore_own_overrides: false,
         })
     }

@@ -103,6 +103,7 @@ struct Known<'a, 'i> {
     environment: &'a ArchivedEnvironment,
     identity: Option<&'i Identity>,
     identity_key: Option<&'a str>,
+    traits_answer_paths: bool,
     /// Sorted by name.
     traits: Vec<(&'i str, &'i Value, Option<PropertyValue>)>,
     members: [Option<PropertyValue>; 4],
@@ -117,12 +118,15 @@ impl<'a, 'i> Known<'a, 'i> {
         let traits = identity.into_iter().flat_map(|identity| &identity.traits);
         let mut traits: Vec<_> = traits.map(|(name, value)| (name.as_str(), value, None)).collect();
         traits.sort_unstable_by_key(|(name, ..)| *name);
-        Known { environment, identity, identity_key, traits, members: [None; 4] }
+        let traits_answer_paths = identity.is_some_and(|identity| identity.traits_answer_paths);
+        Known { environment, identity, identity_key, traits_answer_paths, traits, members: [None; 4] }
     }
 
     fn value(&mut self, property: &ArchivedProperty, held: &mut Vec<Held<'i>>) -> PropertyValue {
-        let of_trait = property.trait_name.as_deref().map(|name| self.trait_value(name, held));
-        if let Some(value @ PropertyValue::Held(_)) = of_trait {
+        if let Some(name) = property.trait_name.as_deref()
+            && (self.traits_answer_paths || !leads_beyond_traits(name, property.target.as_ref()))
+            && let value @ PropertyValue::Held(_) = self.trait_value(name, held)
+        {
             return value;
         }
         let (place, text) = match property.target.as_ref() {
@@ -147,5 +151,18 @@ impl<'a, 'i> Known<'a, 'i> {
         };
         let (_, value, place) = &mut self.traits[at];
         *place.get_or_insert_with(|| hold(held, Cow::Borrowed(*value)))
+    }
+}
+
+/// Whether a property is a path to what only the environment or the identity itself may answer (`SEMANTICS.md`, 3.1). Below
+/// the environment and its flags that is so even for a path that leads nowhere: a flag that is removed leaves no gap for a
+/// trait.
+fn leads_beyond_traits(property: &str, target: Option<&ArchivedTarget>) -> bool {
+    match target {
+        Some(target) => !matches!(target, ArchivedTarget::Trait(_)),
+        None => ["$.flags", "$.environment"].into_iter().any(|root| {
+            let rest = property.strip_prefix(root);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[', ' ', '\t', '\n', '\r']))
+        }),
     }
 }

@@ -82,6 +82,7 @@ fn evaluate(bytes: Vec<u8>) {
         identifier: "vip-1".into(),
         key: None,
         traits: traits.map(|(name, value)| (name.into(), value)).into(),
+        traits_answer_paths: true,
         ignore_own_overrides: false,
     };
     for identity in [Some(&identity), None] {

@@ -51,7 +51,13 @@ fn apart(document: &str) -> (Compiled, CompiledOverrides) {
 }
 
 fn identity(identifier: &str, ignore_own_overrides: bool) -> Identity {
-    Identity { identifier: identifier.into(), key: None, traits: Vec::new(), ignore_own_overrides }
+    Identity {
+        identifier: identifier.into(),
+        key: None,
+        traits: Vec::new(),
+        traits_answer_paths: true,
+        ignore_own_overrides,
+    }
 }
 
 fn json(evaluation: &Evaluation<'_>) -> String {

@@ -94,6 +94,7 @@ fn identity(identifier: &str, traits: &[(&str, &str)]) -> Identity {
         identifier: identifier.into(),
         key: None,
         traits: traits.collect(),
+        traits_answer_paths: true,
         ignore_own_overrides: false,
     }
 }

@@ -34,6 +34,7 @@ fn longest() -> Identity {
             ("i".into(), Value::from_json(&digits).unwrap()),
             ("f".into(), Value::Float(1e300)),
         ],
+        traits_answer_paths: true,
         ignore_own_overrides: false,
     }
 }

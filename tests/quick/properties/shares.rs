@@ -21,6 +21,7 @@ fn identities(name: &str) -> impl Iterator<Item = Identity> {
         identifier: format!("{name}{number}"),
         key: None,
         traits: Vec::new(),
+        traits_answer_paths: true,
         ignore_own_overrides: false,
     })
 }

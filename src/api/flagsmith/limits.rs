@@ -1,0 +1,48 @@
+//! What a request may hold: counted, not timed. `README.md` of this crate lists all limits, with their reasons.
+
+/// Bytes of a request's body that are accepted.
+pub const BODY_LIMIT: usize = 1 << 20;
+
+/// Characters of an identifier, of a trait's value and of a feature's name. Flagsmith's own limits for the three.
+pub(super) const TEXT_LIMIT: usize = 2_000;
+
+/// Characters of a trait's key. Flagsmith's own limit.
+pub(super) const KEY_LIMIT: usize = 200;
+
+/// Items of a list of traits. Flagsmith has no such limit; an app sets some dozens.
+pub(super) const TRAITS_LIMIT: usize = 1_000;
+
+/// Traits that are named in a refusal, at most. No more are looked at.
+pub(super) const ERRORS_LIMIT: usize = 100;
+
+/// Characters of a request's header or method that an answer repeats.
+const ECHO_LIMIT: usize = 200;
+
+/// Bytes of JSON that one character takes at most: a pair of surrogates, `\ud83d\ude00`.
+pub(super) const JSON_BYTES: usize = 12;
+
+pub(super) fn is_longer(text: &str, limit: usize) -> bool {
+    text.len() > limit && text.chars().nth(limit).is_some()
+}
+
+/// A part of a request, short enough to be repeated in an answer.
+pub(super) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(ECHO_LIMIT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_counted_in_characters() {
+        let longer = [("", 0), ("a", 0), ("ab", 2), ("abc", 2), ("éé", 2), ("ééé", 2), ("😀", 1)];
+        let found = longer.map(|(text, limit)| is_longer(text, limit));
+        assert_eq!(found, [false, true, false, true, false, true, false]);
+        assert_eq!(shortened(&"é".repeat(200)), "é".repeat(200));
+        assert_eq!(shortened(&"é".repeat(201)), "é".repeat(200) + "…");
+    }
+}
