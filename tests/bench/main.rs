@@ -1,6 +1,7 @@
 //! `scripts/bench`: one JSON line a figure, each with what was measured. Everything that counts is a ratio within this
 //! one run, because machines differ.
 
+mod budget;
 mod builds;
 mod control;
 mod edge;
@@ -28,11 +29,12 @@ fn main() -> ExitCode {
     if let Some(("builds", arguments)) = named.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         return builds::run(arguments.iter().cloned());
     }
-    let parts: [Part; 9] = [
+    let parts: [Part; 10] = [
         ("engine", |_| engine::against_the_rust_crate()),
         ("patterns", |_| patterns::costs()),
         ("package", |_| edge::package()),
         ("edge", edge::routes),
+        ("budget", budget::of_requests),
         ("leader", leader::vcpu),
         ("origin", origin::streams),
         ("stream", stream::delays),

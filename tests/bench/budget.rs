@@ -1,0 +1,165 @@
+//! The budget of a request: the dearest requests about the dearest documents that the publisher accepts without a warning.
+//! None may take more than 25 ms of vCPU or 48 MB in the guest, and none may trap: then the bench fails.
+
+use engine::{Cost, Document, Options, PatternCache};
+use serde_json::{Value, json};
+use tests::{Edge, Tools, fixtures};
+
+use crate::edge::SERVER_KEY;
+use crate::figure;
+
+const VCPU_MS: f64 = 25.0;
+const MEMORY_BYTES: f64 = 48e6;
+/// Bytes of a body.
+const MEBIBYTE: usize = 1 << 20;
+
+struct Request {
+    name: &'static str,
+    method: &'static str,
+    path: String,
+    body: String,
+}
+
+pub(crate) fn of_requests(tools: &Tools) {
+    let mut within = true;
+    for (name, document) in documents() {
+        let edge = tests::edge(tools, &json!({}));
+        edge.publish(&document, SERVER_KEY);
+        for request in requests() {
+            // The first request of all reads the bundle from the KV store, and checks it.
+            edge.hard_purge(&format!("environment/{}", document["api_key"].as_str().unwrap_or_default()));
+            let runs = [("refresh", 1), ("cold", 5), ("reused", 5)];
+            for (sandbox, times) in runs {
+                within &= is_within(&edge, &document, name, &request, sandbox, times);
+            }
+        }
+    }
+    assert!(within, "a request took more than {VCPU_MS} ms or {MEMORY_BYTES} bytes, or was not answered");
+}
+
+fn is_within(
+    edge: &Edge,
+    document: &Value,
+    name: &str,
+    request: &Request,
+    sandbox: &str,
+    times: u32,
+) -> bool {
+    let times = times.to_string();
+    let key = document["api_key"].as_str().unwrap_or_default();
+    let headers = [
+        ("x-environment-key", key),
+        ("content-type", "application/json"),
+        ("jackstaff-measure", times.as_str()),
+        ("jackstaff-measure-cold", "1"),
+    ];
+    let headers = if sandbox == "cold" { &headers[..] } else { &headers[..3] };
+    let answer = edge.call(request.method, &request.path, headers, request.body.as_bytes());
+    let number = |text: &str| text.parse::<f64>().unwrap_or(f64::INFINITY);
+    let vcpu = number(&String::from_utf8_lossy(&answer.body)) / 1e6;
+    let memory = number(answer.header("jackstaff-memory"));
+    let details = json!({
+        "document": name, "request": request.name, "sandbox": sandbox, "memory_bytes": memory, "status": answer.status,
+    });
+    figure("budget_vcpu", vcpu, "ms", &details);
+    answer.status == 200 && vcpu <= VCPU_MS && memory <= MEMORY_BYTES
+}
+
+/// The dearest documents of their kinds that are accepted without a warning.
+fn documents() -> Vec<(&'static str, Value)> {
+    let patterns = |n: usize| {
+        let pattern = |n| condition("t", "REGEX", &format!(r"^(?:[а-яё]+|[\w.-]+|é)+x{n}$"));
+        of_conditions((0..n).map(pattern).collect())
+    };
+    let words: Vec<String> = (0..340).map(|n| format!("word{n}x")).collect();
+    let states = |n: usize| {
+        let pattern = |n| condition("t", "REGEX", &format!("(?i).*({})[{n}é]", words.join("|")));
+        of_conditions((0..n).map(pattern).collect())
+    };
+    vec![
+        ("large", fixtures::large()),
+        ("comparisons", greatest(|n| of_conditions(vec![condition("t", "EQUAL", "x"); n]))),
+        ("searches", greatest(|n| of_conditions(vec![condition("t", "CONTAINS", "no such text"); n]))),
+        ("splits", greatest(|n| of_conditions(vec![condition("", "PERCENTAGE_SPLIT", "0"); n]))),
+        ("patterns", greatest(patterns)),
+        ("patterns without tables", greatest(states)),
+        ("features", greatest(features)),
+        ("a long value", greatest(|n| with_value(&"v".repeat(n * 1_000)))),
+    ]
+}
+
+/// The document of the greatest number that is accepted without a warning.
+fn greatest(document: impl Fn(usize) -> Value) -> Value {
+    let mut patterns = PatternCache::default();
+    let mut is_accepted = |n: usize| {
+        let Ok(parsed) = Document::parse(&document(n).to_string()) else { return false };
+        let options = Options { omit_metadata: true, ..Options::default() };
+        let Ok((environment, _)) = parsed.compile_with(&mut patterns, options, api::flag_json) else {
+            return false;
+        };
+        let encoded = environment.encode().map_or(usize::MAX, |encoded| encoded.len());
+        environment.cost(encoded).steps() <= Cost::WARN
+    };
+    let (mut accepted, mut refused) = (0, 1);
+    while refused < 1 << 17 && is_accepted(refused) {
+        (accepted, refused) = (refused, 2 * refused);
+    }
+    while refused - accepted > 1 + accepted / 50 {
+        let middle = accepted.midpoint(refused);
+        if is_accepted(middle) { accepted = middle } else { refused = middle }
+    }
+    document(accepted)
+}
+
+fn condition(property: &str, operator: &str, value: &str) -> Value {
+    json!({ "property_": property, "operator": operator, "value": value })
+}
+
+fn of_conditions(conditions: Vec<Value>) -> Value {
+    let segment = json!({ "name": "s", "rules": [{ "type": "ANY", "conditions": conditions }] });
+    json!({ "api_key": "budget", "feature_states": [], "project": { "segments": [segment] } })
+}
+
+fn features(count: usize) -> Value {
+    let states: Vec<Value> =
+        (0..count).map(|n| json!({ "feature": { "name": format!("feature {n}") }, "enabled": true })).collect();
+    json!({ "api_key": "budget", "feature_states": states, "project": { "segments": [] } })
+}
+
+fn with_value(value: &str) -> Value {
+    let states = [json!({ "feature": { "name": "f" }, "feature_state_value": value })];
+    json!({ "api_key": "budget", "feature_states": states, "project": { "segments": [] } })
+}
+
+/// Requests of a mebibyte or less.
+fn requests() -> Vec<Request> {
+    let identities = |name, body: String| Request {
+        name,
+        method: "POST",
+        path: "/api/v1/identities/".to_owned(),
+        body,
+    };
+    let get = |name, path: String| Request { name, method: "GET", path, body: String::new() };
+    let text = "é😀".repeat(1_000);
+    let sent = |traits: &[String]| format!(r#"{{"identifier":"{text}","traits":[{}]}}"#, traits.join(","));
+    let sent_trait = |key: &str, value: &str| format!(r#"{{"trait_key":"{key}","trait_value":{value}}}"#);
+    let longest = sent_trait("t", &format!("\"{text}\""));
+    let many: Vec<String> = (0..1_000)
+        .map(|n| sent_trait(&format!("{n}{}", "k".repeat(190)), &format!("\"{}\"", "v".repeat(800))))
+        .collect();
+    let fill = |item: &str| vec![item.to_owned(); (MEBIBYTE - 10_000) / (item.len() + 1)];
+    let deep = "[".repeat(400_000) + &"]".repeat(400_000);
+    vec![
+        identities("the longest texts", sent(std::slice::from_ref(&longest))),
+        identities("many traits", sent(&[&many[..999], std::slice::from_ref(&longest)].concat())),
+        identities("no traits", sent(&fill("0"))),
+        identities("one trait many times", sent(&fill(&sent_trait("t", "1")))),
+        identities("escapes", format!(r#"{{"identifier":"{}"}}"#, r"\u00e9".repeat(170_000))),
+        identities("a deep list", sent(&[sent_trait("t", &deep)])),
+        identities("digits", format!(r#"{{"identifier":{}}}"#, "9".repeat(MEBIBYTE - 100))),
+        identities("unknown members", format!("{{{}}}", fill(r#""x":0"#).join(","))),
+        get("a long feature", format!("/api/v1/flags/?feature={}", "%C4%B0".repeat(9_000))),
+        get("many parameters", format!("/api/v1/flags/?{}", "feature=x&".repeat(6_000))),
+        get("flags", "/api/v1/flags/".to_owned()),
+    ]
+}
