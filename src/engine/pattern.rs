@@ -27,6 +27,7 @@ use self::automaton::Hint;
 use self::dialect::{Alphabet, translate};
 use crate::limits;
 use crate::options::Anchoring;
+use crate::work;
 
 /// A pattern that compiled when its document was published.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Archive, Serialize)]
@@ -79,7 +80,7 @@ impl ArchivedPattern {
 }
 
 fn steps(bytes: u64) -> u64 {
-    bytes
+    work::per(bytes, work::PATTERN_BYTES)
 }
 
 fn full(source: &str) -> Result<regex::Regex, regex::Error> {

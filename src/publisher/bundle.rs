@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
-use api::bundle::{self, ComposeError};
+use api::bundle::{self, ComposeError, Composed};
 use api::{Header, Label, Provenance, Revision, flag_json};
-use engine::{Switches, Warning};
+use engine::{Cost, Switches, Warning};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
@@ -20,6 +20,8 @@ pub(crate) struct Bundle {
     pub(crate) header: Header,
     pub(crate) bytes: Vec<u8>,
     pub(crate) warnings: Vec<Warning>,
+    /// None for a tombstone.
+    pub(crate) cost: Option<Cost>,
 }
 
 /// Why no bundle can be made of a document.
@@ -58,17 +60,23 @@ pub(crate) fn build(
         settings: options.fingerprint(),
         switches: document.switches(),
         tombstone: false,
+        steps: None,
     };
     let composed = bundle::compose(document, options.engine(), label, gzip)?;
     if composed.bytes.len() > LIMIT {
         return Err(BundleError::TooLarge(composed.bytes.len()));
     }
-    Ok(Bundle { header: composed.header, bytes: composed.bytes, warnings: composed.warnings })
+    let Composed { header, bytes, warnings, cost } = composed;
+    Ok(Bundle { header, bytes, warnings, cost: Some(cost) })
 }
 
-/// What never matches in a document that is stored already.
-pub(crate) fn warnings(source: &DocumentSource, options: &PublishOptions) -> Vec<Warning> {
-    source.document.compile(options.engine(), flag_json).map(|(_, warnings)| warnings).unwrap_or_default()
+/// What never matches in a document that is stored already, and what it costs.
+pub(crate) fn warnings(source: &DocumentSource, options: &PublishOptions) -> (Vec<Warning>, Option<Cost>) {
+    let Ok((environment, warnings)) = source.document.compile(options.engine(), flag_json) else {
+        return Default::default();
+    };
+    let cost = environment.encode().ok().map(|encoded| environment.cost(encoded.len()));
+    (warnings, cost)
 }
 
 /// What is stored in place of an environment that was removed. It holds nothing, and keeps what later decisions need:
@@ -89,9 +97,10 @@ pub(crate) fn tombstone(removed: Option<&KnownBundle>, revision: Revision) -> Re
             stop_serving_flags: true,
         },
         tombstone: true,
+        steps: None,
     };
     let (header, bytes) = bundle::write(&label, &[])?;
-    Ok(Bundle { header, bytes, warnings: Vec::new() })
+    Ok(Bundle { header, bytes, warnings: Vec::new(), cost: None })
 }
 
 fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {

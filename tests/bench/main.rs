@@ -11,6 +11,7 @@ mod memory;
 mod origin;
 mod ratio;
 mod stream;
+mod work;
 
 use std::env;
 use std::process::ExitCode;
@@ -27,11 +28,12 @@ fn main() -> ExitCode {
     if let Some(("builds", arguments)) = named.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         return builds::run(arguments.iter().cloned());
     }
-    let parts: [Part; 8] = [
+    let parts: [Part; 9] = [
         ("engine", |_| engine::against_the_rust_crate()),
         ("package", |_| edge::package()),
         ("edge", edge::routes),
         ("leader", leader::vcpu),
+        ("work", work::steps),
         ("origin", origin::streams),
         ("stream", stream::delays),
         ("control", control::delays),
