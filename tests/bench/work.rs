@@ -27,7 +27,9 @@ pub(crate) fn steps(tools: &Tools) {
         document["api_key"] = json!(key);
         let key: &'static str = Box::leak(key.into_boxed_str());
         let (cost, steps) = bound_and_steps(&document, &asked);
-        edge.publish(&document, SERVER_KEY);
+        let file = edge.file("document.json", &document.to_string()).display().to_string();
+        let published = edge.run_publish(&[&file, "--server-key", SERVER_KEY, "--dear", "publish"]);
+        assert_eq!(published.code, 0, "{published:?}");
         let load = request(key, &asked);
         let is_served = || {
             let headers = [("x-environment-key", key), ("content-type", "application/json")];
