@@ -54,6 +54,9 @@ pub struct Header {
     /// The environment was removed; its keys open nothing.
     #[serde(default)]
     pub tombstone: bool,
+    /// What a request may cost at most, in steps of counted work ([`engine::Cost`]); none in bundles of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
     /// Bytes of the whole bundle.
     pub total: u64,
     sections: BTreeMap<Section, Span>,
@@ -107,6 +110,7 @@ pub struct Label {
     pub settings: String,
     pub switches: Switches,
     pub tombstone: bool,
+    pub steps: Option<u64>,
 }
 
 impl Label {
@@ -121,6 +125,7 @@ impl Label {
             settings: String::new(),
             switches: Switches::default(),
             tombstone: false,
+            steps: None,
         }
     }
 }
@@ -219,6 +224,7 @@ pub fn write(label: &Label, sections: &[(Section, Vec<u8>)]) -> Result<(Header, 
         settings: label.settings.clone(),
         switches: label.switches.into(),
         tombstone: label.tombstone,
+        steps: label.steps,
         total: BODY + body.len() as u64,
         sections: spans,
     };
@@ -277,6 +283,7 @@ mod tests {
             source: Some(Provenance::Api),
             replaced: vec!["0".repeat(SHORT_HASH); REPLACED],
             settings: "anchoring=start".into(),
+            steps: Some(u64::MAX),
             ..Label::new(Revision(1_772_450_553))
         }
     }
@@ -303,12 +310,13 @@ mod tests {
         let (header, _) = bundle();
         let mut written: serde_json::Value = serde_json::from_str(&header.metadata()).unwrap();
         let members = written.as_object_mut().unwrap();
+        assert!(members.remove("steps").is_some());
         assert_eq!(
             (members.remove("source"), members.remove("replaced").is_some()),
             (Some("api".into()), true)
         );
         let earlier = Header::parse(written.to_string().as_bytes()).unwrap();
-        assert_eq!((earlier.source, earlier.replaced.len()), (None, 0));
+        assert_eq!((earlier.source, earlier.replaced.len(), earlier.steps), (None, 0, None));
         assert_eq!(serde_json::from_str::<serde_json::Value>(&earlier.metadata()).unwrap(), written);
     }
 

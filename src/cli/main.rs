@@ -1,5 +1,6 @@
 //! The `jackstaff` command-line program: arguments to calls.
 
+mod dear;
 mod evaluate;
 mod origin;
 mod origin_arguments;

@@ -9,10 +9,11 @@ use api::EnvironmentKey;
 use clap::Args;
 use publisher::{
     Client, Clock, DocumentSource, Place, PublishOptions, Report, ServerKeySource, ServerKeysReport,
-    SystemClock, Target, parse_server_keys, publish, publish_answer, publish_server_keys,
+    SystemClock, Target, cost, parse_server_keys, publish, publish_answer, publish_server_keys,
 };
 
 use crate::USAGE;
+use crate::dear::Dear;
 use crate::evaluate::RegexAnchor;
 use crate::source_arguments::{MANIFESTS, Manifest, NamedFlagsmith, SourceArguments, Sources};
 use crate::target::TargetArguments;
@@ -59,6 +60,9 @@ pub(crate) struct Arguments {
     /// Replace a newer document by an older FILE
     #[arg(long)]
     force: bool,
+    /// What happens to a document by which a request may cost more than the platform allows
+    #[arg(long, value_enum, default_value_t = Dear::Hold)]
+    dear: Dear,
     /// Print what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -79,6 +83,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         dry_run: arguments.dry_run,
         // Unlike a watch, this is run by a person who reads the warnings.
         hold_unknown: false,
+        accept_dear: arguments.dear == Dear::Publish,
     };
     let clock = SystemClock::start();
     let client = Client::new(target, &clock);
@@ -210,6 +215,9 @@ fn print_report(place: &Place, key: &EnvironmentKey, report: &Report, dry_run: b
         published.sentence(key),
         keys.map_or(String::new(), |keys| format!(", {keys}"))
     );
+    if let Some(cost) = published.cost.as_ref().filter(|_| dry_run) {
+        println!("{place}: {}", cost::share(cost.steps()));
+    }
 }
 
 fn sentence_of_keys(report: &ServerKeysReport, dry_run: bool) -> Option<String> {

@@ -13,6 +13,7 @@ use publisher::watch::{AtFlagsmith, LogLine, Session, WatchSettings};
 use publisher::{PublishOptions, SystemClock};
 
 use crate::USAGE;
+use crate::dear::Dear;
 use crate::evaluate::RegexAnchor;
 use crate::origin::end;
 use crate::source_arguments::{MANIFESTS, NamedFlagsmith, SourceArguments};
@@ -70,6 +71,9 @@ pub(crate) struct WatchedArguments {
     /// What happens to a document with an operator, or a type of rule, that this version does not know
     #[arg(long, value_enum, default_value_t = UnknownOperators::Hold)]
     unknown_operators: UnknownOperators,
+    /// What happens to a document by which a request may cost more than the platform allows
+    #[arg(long, value_enum, default_value_t = Dear::Hold)]
+    dear: Dear,
     /// How often files are looked at, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 250,
         value_parser = clap::value_parser!(u64).range(20..=60_000))]
@@ -106,6 +110,7 @@ impl WatchedArguments {
                 keep_removed: true,
                 dry_run: false,
                 hold_unknown: self.unknown_operators == UnknownOperators::Hold,
+                accept_dear: self.dear == Dear::Publish,
             },
             interval: Duration::from_millis(self.interval),
         }))

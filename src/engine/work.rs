@@ -14,10 +14,9 @@ pub(crate) const WARN: u64 = REFUSE / 10;
 /// a few thousand.
 pub(crate) const REPEATED: u64 = 100_000;
 
-/// Bytes of the longest identifier or text of a trait that a request can have: 2,000 characters.
-pub(crate) const TEXT: u64 = 8_000;
-/// Bytes of the longest number that a request can have, which has a character to each byte.
-pub(crate) const DIGITS: u64 = 2_000;
+/// The longest identifier or text of a trait that a request can have, in characters and in bytes.
+pub(crate) const CHARACTERS: u64 = 2_000;
+pub(crate) const TEXT: u64 = 4 * CHARACTERS;
 /// Bytes of the longest name of a trait that a request can have: 200 characters.
 pub(crate) const TRAIT_NAME: u64 = 800;
 /// Bytes of all traits of a request together: the limit of its body.
@@ -29,20 +28,30 @@ pub(crate) const TRAIT_PROBES: u64 = 16;
 pub(crate) const CONDITION: u64 = 1;
 pub(crate) const RULE: u64 = 1;
 pub(crate) const SEGMENT: u64 = 1;
-pub(crate) const COMPARED_BYTES: u64 = 8;
+pub(crate) const COMPARED_BYTES: u64 = 12;
 pub(crate) const SEARCHED_BYTES: u64 = 4;
-/// Reading one of the two versions of a comparison.
-pub(crate) const VERSION_BYTES: u64 = 4;
+/// A text of up to so many bytes is searched each time.
+pub(crate) const SHORT_TEXT: u64 = 128;
+/// Searching a long text again for what it was searched for before.
+pub(crate) const SEARCHED_AGAIN: u64 = 10;
+/// Bytes of the text that is searched for, which are looked at to prepare the search.
+pub(crate) const PREPARED_BYTES: u64 = 1;
+/// Reading and comparing two versions, and the characters of both.
+pub(crate) const VERSION: u64 = 16;
+pub(crate) const VERSION_CHARACTERS: u64 = 2;
 /// Reading a number from digits.
-pub(crate) const DIGITS_BYTES: u64 = 4;
+pub(crate) const DIGITS_BYTES: u64 = 40;
 /// Reading a JSON text.
 pub(crate) const JSON_BYTES: u64 = 4;
-/// A remainder of floats, in the dearest case.
-pub(crate) const MODULO: u64 = 50;
+/// A remainder of floats, in the dearest case: a number of 300 digits. Others take two steps.
+pub(crate) const MODULO: u64 = 8;
 /// Writing the text of a number.
 pub(crate) const NUMBER_TEXT: u64 = 20;
+/// A comparison of a text with a member of a list of few, and of many: of those, each lies elsewhere in memory.
+pub(crate) const FEW_MEMBERS: u64 = 4;
+pub(crate) const PROBE: u64 = 4;
 /// MD5, for each block of 64 bytes.
-pub(crate) const HASHED_BLOCK: u64 = 40;
+pub(crate) const HASHED_BLOCK: u64 = 8;
 /// Matching a pattern by its table, for 64 bytes of a text.
 pub(crate) const LOOKED_AT: u32 = 16;
 /// The same, if characters beyond ASCII are looked up.
@@ -50,15 +59,16 @@ pub(crate) const LOOKED_UP: u32 = 64;
 /// Following one state or transition of a pattern that has no table, for 64 bytes of a text.
 pub(crate) const FOLLOWED: u32 = 32;
 /// What surrounds the hash.
-pub(crate) const PERCENTAGE: u64 = 10;
-/// Reading a flag that is resolved.
-pub(crate) const FLAG_READ: u64 = 4;
-/// Resolving a flag, or deciding it.
-pub(crate) const FLAG: u64 = 10;
+pub(crate) const PERCENTAGE: u64 = 5;
+/// Reading a flag that is resolved, and one that may be on a cycle.
+pub(crate) const FLAG_READ: u64 = 1;
+pub(crate) const CYCLIC_READ: u64 = 4;
+/// Resolving a flag, or deciding and writing it.
+pub(crate) const FLAG: u64 = 3;
 /// Preparing the value of a property.
-pub(crate) const PROPERTY: u64 = 4;
+pub(crate) const PROPERTY: u64 = 2;
 /// An override of the identity itself.
-pub(crate) const OWN_OVERRIDE: u64 = 2;
+pub(crate) const OWN_OVERRIDE: u64 = 1;
 /// Variants whose shares are compared.
 pub(crate) const VARIANTS: u64 = 4;
 /// Bytes of an answer that are copied.
@@ -93,24 +103,29 @@ pub(crate) enum Operation {
 pub(crate) struct Size {
     /// Bytes of its text.
     pub(crate) bytes: u64,
+    pub(crate) characters: u64,
     /// Digits of the number that it is or denotes; 0 if it is none.
     pub(crate) digits: u64,
 }
 
 impl Size {
-    pub(crate) const BOOL: Size = Size { bytes: 5, digits: 0 };
+    pub(crate) const BOOL: Size = Size { bytes: 5, characters: 5, digits: 0 };
     /// A float, or an integer of 64 bits.
-    pub(crate) const NUMBER: Size = Size { bytes: 24, digits: 24 };
+    pub(crate) const NUMBER: Size = Size { bytes: 24, characters: 24, digits: 24 };
     /// Of any trait that a request can have.
-    pub(crate) const TRAIT: Size = Size { bytes: TEXT, digits: DIGITS };
+    pub(crate) const TRAIT: Size = Size { bytes: TEXT, characters: CHARACTERS, digits: CHARACTERS };
 
     /// Of a text that may denote a number.
     pub(crate) fn text(bytes: u64) -> Size {
-        Size { bytes, digits: bytes }
+        Size { bytes, characters: bytes, digits: bytes }
     }
 
     pub(crate) fn max(self, other: Size) -> Size {
-        Size { bytes: self.bytes.max(other.bytes), digits: self.digits.max(other.digits) }
+        Size {
+            bytes: self.bytes.max(other.bytes),
+            characters: self.characters.max(other.characters),
+            digits: self.digits.max(other.digits),
+        }
     }
 }
 
@@ -122,18 +137,23 @@ impl Operation {
 
     /// The steps beyond those of [`rule`].
     pub(crate) fn steps(self, size: Size) -> u64 {
-        let Size { bytes, digits } = size;
+        let Size { bytes, characters, digits } = size;
         let text = if digits == 0 { 0 } else { NUMBER_TEXT + per(digits, COPIED_BYTES) };
         match self {
             Operation::Nothing => 0,
-            Operation::Compare(other) => per(bytes.min(other), COMPARED_BYTES),
-            Operation::Version(other) => per(bytes + other, VERSION_BYTES),
-            Operation::Search(other) => per(bytes + other.min(bytes), SEARCHED_BYTES),
+            Operation::Compare(other) => bytes.min(other) / COMPARED_BYTES,
+            Operation::Version(other) => {
+                VERSION + per(characters + other, VERSION_CHARACTERS) + bytes / COMPARED_BYTES
+            }
+            Operation::Search(other) => per(bytes, SEARCHED_BYTES) + per(other.min(bytes), PREPARED_BYTES),
             Operation::Pattern => text,
             Operation::Modulo => MODULO + per(digits, DIGITS_BYTES),
             Operation::In { members, longest } => {
-                let probes = if members <= FEW { members } else { u64::from(members.ilog2()) + 1 };
-                text + probes * (1 + bytes.min(longest) / COMPARED_BYTES)
+                let compared = bytes.min(longest) / COMPARED_BYTES;
+                text + match members {
+                    0..=FEW => per(members, FEW_MEMBERS) + members * compared,
+                    _ => (u64::from(members.ilog2()) + 1) * (PROBE + compared),
+                }
             }
             Operation::Split(key) => text + hashed(key + 1 + bytes),
         }
@@ -142,6 +162,15 @@ impl Operation {
 
 /// Up to so many members of a list are compared one by one.
 pub(crate) const FEW: u64 = 8;
+
+/// A search of a text that is searched for the same part again. A short text is searched anew.
+pub(crate) fn searched_again(text: u64, part: u64) -> u64 {
+    if text <= SHORT_TEXT {
+        Operation::Search(part).steps(Size { bytes: text, ..Size::default() })
+    } else {
+        SEARCHED_AGAIN + part / COMPARED_BYTES
+    }
+}
 
 /// A rule and its conditions, without what is done with their values.
 pub(crate) fn rule(conditions: usize) -> u64 {

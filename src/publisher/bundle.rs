@@ -3,9 +3,9 @@
 use std::io::Write;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use api::bundle::{self, ComposeError};
+use api::bundle::{self, ComposeError, Composed};
 use api::{Header, Label, Provenance, Revision, flag_json};
-use engine::{PatternCache, Switches, Warning};
+use engine::{Cost, PatternCache, Switches, Warning};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
@@ -21,6 +21,8 @@ pub(crate) struct Bundle {
     pub(crate) header: Header,
     pub(crate) bytes: Vec<u8>,
     pub(crate) warnings: Vec<Warning>,
+    /// None for a tombstone.
+    pub(crate) cost: Option<Cost>,
 }
 
 /// Why no bundle can be made of a document.
@@ -63,18 +65,24 @@ pub(crate) fn build(
         settings: options.fingerprint(),
         switches: document.switches(),
         tombstone: false,
+        steps: None,
     };
     let composed = bundle::compose(document, options.engine(), &mut patterns(), label, gzip)?;
     if composed.bytes.len() > LIMIT {
         return Err(BundleError::TooLarge(composed.bytes.len()));
     }
-    Ok(Bundle { header: composed.header, bytes: composed.bytes, warnings: composed.warnings })
+    let Composed { header, bytes, warnings, cost } = composed;
+    Ok(Bundle { header, bytes, warnings, cost: Some(cost) })
 }
 
-/// What never matches in a document that is stored already.
-pub(crate) fn warnings(source: &DocumentSource, options: &PublishOptions) -> Vec<Warning> {
+/// What never matches in a document that is stored already, and what it costs.
+pub(crate) fn warnings(source: &DocumentSource, options: &PublishOptions) -> (Vec<Warning>, Option<Cost>) {
     let compiled = source.document.compile_with(&mut patterns(), options.engine(), flag_json);
-    compiled.map(|(_, warnings)| warnings).unwrap_or_default()
+    let Ok((environment, warnings)) = compiled else {
+        return Default::default();
+    };
+    let cost = environment.encode().ok().map(|encoded| environment.cost(encoded.len()));
+    (warnings, cost)
 }
 
 fn patterns() -> MutexGuard<'static, PatternCache> {
@@ -99,9 +107,10 @@ pub(crate) fn tombstone(removed: Option<&KnownBundle>, revision: Revision) -> Re
             stop_serving_flags: true,
         },
         tombstone: true,
+        steps: None,
     };
     let (header, bytes) = bundle::write(&label, &[])?;
-    Ok(Bundle { header, bytes, warnings: Vec::new() })
+    Ok(Bundle { header, bytes, warnings: Vec::new(), cost: None })
 }
 
 fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {

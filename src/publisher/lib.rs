@@ -9,6 +9,7 @@ mod bundle;
 mod call_error;
 mod client;
 mod clock;
+pub mod cost;
 mod export;
 mod flagsmith;
 mod kv;

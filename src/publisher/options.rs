@@ -15,6 +15,9 @@ pub struct PublishOptions {
     /// A document that was never stored, and has an operator or a type of rule that this version does not know, is
     /// refused. Otherwise they match nothing.
     pub hold_unknown: bool,
+    /// A document is published even if a request may cost more than the platform allows. Otherwise one that was never
+    /// stored is refused.
+    pub accept_dear: bool,
 }
 
 impl PublishOptions {

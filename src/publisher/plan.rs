@@ -6,6 +6,7 @@ use api::{Provenance, Revision};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::basis::KnownBundle;
+use crate::cost::DearWarning;
 
 /// The last second of the year 9999. No document, header or signal can state a later revision.
 const LATEST: Revision = Revision(253_402_300_799);
@@ -45,6 +46,8 @@ pub(crate) enum Plan {
 /// What is odd about a document that is published all the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlanWarning {
+    /// A request may cost more than a tenth of what the platform allows.
+    Dear(DearWarning),
     InTheFuture(Timestamp),
     OlderThanStored(Timestamp),
     /// The revision is so many seconds ahead of this machine's clock.
@@ -57,6 +60,7 @@ pub enum PlanWarning {
 impl fmt::Display for PlanWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            PlanWarning::Dear(warning) => warning.fmt(f),
             PlanWarning::InTheFuture(at) => write!(f, "updated_at is in the future: {at}"),
             PlanWarning::OlderThanStored(at) => {
                 write!(f, "what is stored has a later updated_at, {at}, and is replaced all the same")

@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use api::{EnvironmentKey, Revision};
-use engine::{Warning, WarningKind};
+use engine::{Cost, Warning, WarningKind};
 
 use crate::announce::announce;
 use crate::basis::{self, Basis, KnownBundle};
 use crate::bundle::{self, Bundle};
 use crate::call_error::CallError;
 use crate::client::{Calls, Client, RetryPolicy};
+use crate::cost::{CostLevel, DearWarning};
 use crate::flagsmith::Connection;
 use crate::kv::{Item, StoredItem};
 use crate::options::PublishOptions;
-use crate::plan::{self, Plan, Wanted};
+use crate::plan::{self, Plan, PlanWarning, Wanted};
 use crate::purge::purge;
 use crate::report::{Done, PublishError, Published, Report};
 use crate::server_keys::{self, ServerKeySource, ServerKeysReport};
@@ -226,12 +227,19 @@ fn decide(
             return Err(PublishError::NoRevisionLeft { key: source.key.clone(), revision });
         }
         Plan::Unchanged(revision) => {
-            let warnings = bundle::warnings(source, options);
+            let (warnings, cost) = bundle::warnings(source, options);
             let is_everywhere =
                 revision.0 + EVERYWHERE_AFTER < u64::try_from(now.as_second()).unwrap_or_default();
-            let plan_warnings = plan::warn_if_ahead(revision, now).into_iter().collect();
+            let ahead = plan::warn_if_ahead(revision, now);
+            let plan_warnings = ahead.into_iter().chain(dear(cost.as_ref())).collect();
             let published = Published::new(revision, Done::Unchanged);
-            return Ok(Decision::Leave(Published { warnings, plan_warnings, is_everywhere, ..published }));
+            return Ok(Decision::Leave(Published {
+                warnings,
+                cost,
+                plan_warnings,
+                is_everywhere,
+                ..published
+            }));
         }
     };
     let bundle = bundle::build(source, stored, revision, now, options)?;
@@ -239,8 +247,20 @@ fn decide(
     if options.hold_unknown && is_new {
         hold_unknown(&bundle.warnings)?;
     }
-    let plan_warnings = warning.into_iter().chain(plan::warn_if_ahead(revision, now)).collect();
+    if let Some(cost) = &bundle.cost
+        && !options.accept_dear
+        && is_new
+        && CostLevel::of(cost.steps()) == CostLevel::TooDear
+    {
+        return Err(PublishError::TooDear(Box::new(cost.clone())));
+    }
+    let ahead = plan::warn_if_ahead(revision, now);
+    let plan_warnings = warning.into_iter().chain(ahead).chain(dear(bundle.cost.as_ref())).collect();
     Ok(written(bundle, Published { plan_warnings, ..Published::new(revision, Done::Written) }))
+}
+
+fn dear(cost: Option<&Cost>) -> Option<PlanWarning> {
+    DearWarning::of(cost?).map(PlanWarning::Dear)
 }
 
 fn hold_unknown(warnings: &[Warning]) -> Result<(), PublishError> {
@@ -272,8 +292,8 @@ fn decide_removal(calls: &Calls<'_>, key: &EnvironmentKey, stored: Option<&Store
 }
 
 fn written(bundle: Bundle, published: Published) -> Decision<Published> {
-    let Bundle { header, bytes, warnings } = bundle;
-    let published = Published { bytes: Some(bytes.len()), warnings, ..published };
+    let Bundle { header, bytes, warnings, cost } = bundle;
+    let published = Published { bytes: Some(bytes.len()), warnings, cost, ..published };
     Decision::Write(Item { value: bytes, metadata: Some(header.metadata()) }, published)
 }
 

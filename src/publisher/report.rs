@@ -1,12 +1,13 @@
 //! The result of a publication.
 
 use api::{EnvironmentKey, Revision};
-use engine::Warning;
+use engine::{Cost, Warning};
 use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::bundle::BundleError;
 use crate::call_error::CallError;
+use crate::cost;
 use crate::plan::PlanWarning;
 use crate::server_keys::ServerKeysReport;
 use crate::write::StoreError;
@@ -31,6 +32,8 @@ pub struct Published {
     pub warnings: Vec<Warning>,
     /// Every POP has looked at the store since: it is stored for longer than any copy is served without a look.
     pub is_everywhere: bool,
+    /// What a request may cost.
+    pub cost: Option<Cost>,
     /// What is odd about the document as a whole, or about its revision.
     pub plan_warnings: Vec<PlanWarning>,
 }
@@ -59,6 +62,11 @@ pub enum PublishError {
         and_others(*.others)
     )]
     Held { first: Warning, others: usize },
+    #[error(
+        "{}, so it is held back: requests could be cut off; `--dear publish` publishes it all the same",
+        cost::sentence(.0)
+    )]
+    TooDear(Box<Cost>),
     #[error(
         "environment `{key}` was removed, by revision {revision}, and stays so: `jackstaff publish` publishes it again"
     )]
@@ -104,6 +112,7 @@ impl Published {
             done,
             bytes: None,
             warnings: Vec::new(),
+            cost: None,
             is_everywhere: false,
             plan_warnings: Vec::new(),
         }

@@ -121,8 +121,9 @@ fn of_conditions(conditions: Vec<Value>) -> Value {
 }
 
 fn features(count: usize) -> Value {
-    let states: Vec<Value> =
-        (0..count).map(|n| json!({ "feature": { "name": format!("feature {n}") }, "enabled": true })).collect();
+    let states: Vec<Value> = (0..count)
+        .map(|n| json!({ "feature": { "name": format!("feature {n}") }, "enabled": true }))
+        .collect();
     json!({ "api_key": "budget", "feature_states": states, "project": { "segments": [] } })
 }
 
@@ -133,12 +134,8 @@ fn with_value(value: &str) -> Value {
 
 /// Requests of a mebibyte or less.
 fn requests() -> Vec<Request> {
-    let identities = |name, body: String| Request {
-        name,
-        method: "POST",
-        path: "/api/v1/identities/".to_owned(),
-        body,
-    };
+    let identities =
+        |name, body: String| Request { name, method: "POST", path: "/api/v1/identities/".to_owned(), body };
     let get = |name, path: String| Request { name, method: "GET", path, body: String::new() };
     let text = "é😀".repeat(1_000);
     let sent = |traits: &[String]| format!(r#"{{"identifier":"{text}","traits":[{}]}}"#, traits.join(","));

@@ -13,6 +13,7 @@ mod origin;
 mod patterns;
 mod ratio;
 mod stream;
+mod work;
 
 use std::env;
 use std::process::ExitCode;
@@ -29,13 +30,14 @@ fn main() -> ExitCode {
     if let Some(("builds", arguments)) = named.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         return builds::run(arguments.iter().cloned());
     }
-    let parts: [Part; 10] = [
+    let parts: [Part; 11] = [
         ("engine", |_| engine::against_the_rust_crate()),
         ("patterns", |_| patterns::costs()),
         ("package", |_| edge::package()),
         ("edge", edge::routes),
         ("budget", budget::of_requests),
         ("leader", leader::vcpu),
+        ("work", work::steps),
         ("origin", origin::streams),
         ("stream", stream::delays),
         ("control", control::delays),

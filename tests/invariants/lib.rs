@@ -9,6 +9,7 @@ mod memory_store;
 mod outcome;
 mod request;
 mod stream;
+mod work;
 
 pub use bundle::bundle;
 pub use context::context;

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use engine::{Compiled, Document, EncodingError, InputError, Options, PatternCache, Warning};
+use engine::{Compiled, Cost, Document, EncodingError, InputError, Options, PatternCache, Warning};
 use thiserror::Error;
 
 use super::{BundleError, Header, Label, Section, write};
@@ -16,6 +16,7 @@ pub struct Composed {
     pub header: Header,
     pub bytes: Vec<u8>,
     pub warnings: Vec<Warning>,
+    pub cost: Cost,
 }
 
 /// Why no bundle can be made of a document.
@@ -32,8 +33,8 @@ pub enum ComposeError {
 }
 
 /// Compiles a document and lays all of its sections out, the stamped document with the label's revision. The label's
-/// switches are replaced by those of the document, and the bundle is not a tombstone. `patterns` are kept from one call to
-/// the next. `gzip` compresses a section.
+/// switches and steps are replaced by those of the document, and the bundle is not a tombstone. `patterns` are kept from one
+/// call to the next. `gzip` compresses a section.
 ///
 /// # Errors
 /// If the document is refused, a section cannot be made, or the header does not fit.
@@ -44,9 +45,11 @@ pub fn compose(
     label: Label,
     gzip: impl Fn(&[u8]) -> io::Result<Vec<u8>>,
 ) -> Result<Composed, ComposeError> {
-    let label = Label { switches: document.switches(), tombstone: false, ..label };
     let (environment, warnings) = document.compile_with(patterns, options, flag_json)?;
     let encoded = environment.encode()?;
+    let cost = environment.cost(encoded.len());
+    let steps = Some(cost.steps());
+    let label = Label { switches: document.switches(), tombstone: false, steps, ..label };
     let compiled = Compiled::decode(encoded.clone())?;
     let client = finished_list(&compiled, KeyKind::Client, label.switches);
     let server = finished_list(&compiled, KeyKind::Server, label.switches);
@@ -61,7 +64,7 @@ pub fn compose(
         (Section::Document, stamped),
     ];
     let (header, bytes) = write(&label, &sections)?;
-    Ok(Composed { header, bytes, warnings })
+    Ok(Composed { header, bytes, warnings, cost })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The status as JSON, for programs.
 
 use api::Header;
+use engine::Cost;
 use jiff::Timestamp;
 use publisher::status::{
     EdgeAnswer, EnvironmentStatus, Status, StoredBundle, VALUE_LIMIT, problems, warnings,
@@ -49,6 +50,8 @@ fn sound(header: &Header, now: Timestamp) -> Value {
         "tombstone": header.tombstone,
         "bytes": header.total,
         "limit_bytes": VALUE_LIMIT,
+        "steps": header.steps,
+        "limit_steps": Cost::REFUSE,
         "sections": sections,
     })
 }

@@ -4,15 +4,27 @@ use std::time::Duration;
 
 use api::bundle::{Section, Span};
 use api::{Header, Revision};
+use engine::Cost;
 use jiff::Timestamp;
 use publisher::status::{
     EdgeAnswer, EnvironmentStatus, Status, StoredBundle, VALUE_LIMIT, problems, warnings,
 };
 
-const HEADINGS: [&str; 10] =
-    ["ENVIRONMENT", "REVISION", "AGE", "SOURCE", "BYTES", "LIMIT", "COMPILED", "FLAGS", "DOCUMENT", "EDGE"];
+const HEADINGS: [&str; 11] = [
+    "ENVIRONMENT",
+    "REVISION",
+    "AGE",
+    "SOURCE",
+    "BYTES",
+    "LIMIT",
+    "COMPILED",
+    "FLAGS",
+    "DOCUMENT",
+    "WORK",
+    "EDGE",
+];
 /// Columns of numbers, which end in one line.
-const NUMBERS: [usize; 6] = [2, 4, 5, 6, 7, 8];
+const NUMBERS: [usize; 7] = [2, 4, 5, 6, 7, 8, 9];
 
 type Row = [String; HEADINGS.len()];
 
@@ -57,7 +69,7 @@ fn row(status: &EnvironmentStatus, now: Timestamp) -> Row {
         Some(StoredBundle::Missing) => row[1] = "missing".to_owned(),
         None => row[1] = "?".to_owned(),
     }
-    row[9] = match &status.edge {
+    row[10] = match &status.edge {
         Some(EdgeAnswer::Serves { revision, source, age }) => {
             let age = age.map_or(String::new(), |age| format!(" {}", short(Duration::from_secs(age))));
             format!("{revision} {source}{age}")
@@ -88,6 +100,12 @@ fn stored(row: &mut Row, header: &Header, now: Timestamp) {
         Section::FlagsServerGzip,
     ]);
     row[8] = bytes(&[Section::Document, Section::DocumentGzip]);
+    row[9] = header.steps.map_or_else(|| "-".to_owned(), percent);
+}
+
+/// What a request may cost, of what the platform allows.
+fn percent(steps: u64) -> String {
+    format!("{} %", u128::from(steps).saturating_mul(100).div_ceil(u128::from(Cost::REFUSE)))
 }
 
 /// How long ago a revision was published: it is named after that second.
@@ -140,7 +158,8 @@ mod tests {
 
     fn stored(tombstone: bool) -> Option<StoredBundle> {
         let source_updated_at = (!tombstone).then(|| "2026-03-02T11:22:33Z".into());
-        let label = Label { source_updated_at, tombstone, ..Label::new(Revision(1_772_450_553)) };
+        let steps = (!tombstone).then_some(130_000);
+        let label = Label { source_updated_at, tombstone, steps, ..Label::new(Revision(1_772_450_553)) };
         let sections = [
             (Section::Compiled, vec![0; 1_000]),
             (Section::FlagsClient, vec![0; 20]),
@@ -171,13 +190,13 @@ mod tests {
         };
         let now = Timestamp::from_second(1_772_450_553 + 3 * 3_600).unwrap();
         let expected = "\
-ENVIRONMENT  REVISION            AGE  SOURCE                 BYTES  LIMIT  COMPILED  FLAGS  DOCUMENT  EDGE
-production   1772450553           3h  2026-03-02T11:22:33Z  403071    2 %      1000     23    400000  1772450553 pop 7s
-staging      1772450553           3h  2026-03-02T11:22:33Z  403071    2 %      1000     23    400000  1772450500 stale 5m
-old          1772450553 removed   3h  -                       2048    1 %         0      0         0  403
-damaged      5 broken                                                                                 503
-wanted       missing                                                                                  -
-unknown      ?                                                                                        -
+ENVIRONMENT  REVISION            AGE  SOURCE                 BYTES  LIMIT  COMPILED  FLAGS  DOCUMENT  WORK  EDGE
+production   1772450553           3h  2026-03-02T11:22:33Z  403071    2 %      1000     23    400000   3 %  1772450553 pop 7s
+staging      1772450553           3h  2026-03-02T11:22:33Z  403071    2 %      1000     23    400000   3 %  1772450500 stale 5m
+old          1772450553 removed   3h  -                       2048    1 %         0      0         0     -  403
+damaged      5 broken                                                                                       503
+wanted       missing                                                                                        -
+unknown      ?                                                                                              -
 
 environment `staging`: the edge serves revision 1772450500, and revision 1772450553 is stored
 environment `damaged`: what is stored is broken, so edges keep what they have: not a bundle

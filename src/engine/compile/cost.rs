@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::compiled::environment::{Environment, FeatureState, Segment, Span};
+use crate::compiled::environment::{Condition, Environment, FeatureState, Segment, Span};
 use crate::compiled::predicate::Predicate;
 use crate::compiled::property::{Field, Property, Target};
 use crate::limits;
@@ -83,10 +83,16 @@ impl Environment {
         let extremes = self.extremes();
         let sizes: Vec<Size> =
             self.properties.iter().map(|property| self.size(property, &extremes)).collect();
+        let mut conditions = Conditions {
+            environment: self,
+            sizes: &sizes,
+            read: if self.may_repeat() { work::CYCLIC_READ } else { work::FLAG_READ },
+            searched: BTreeSet::new(),
+        };
         let mut dearest = Vec::new();
         for segment in &self.segments {
             let before = cost.evaluation();
-            self.add_segment(segment, &sizes, &mut cost);
+            conditions.add(segment, &mut cost);
             dearest.push((segment, cost.evaluation() - before));
         }
         dearest.sort_by_key(|(_, steps)| core::cmp::Reverse(*steps));
@@ -96,36 +102,6 @@ impl Environment {
         self.add_features(&extremes, &mut cost);
         self.add_values(&mut cost);
         cost
-    }
-
-    fn add_segment(&self, segment: &Segment, sizes: &[Size], cost: &mut Cost) {
-        cost.add(Part::Answer, work::segment(segment.overrides.len()));
-        let mut pending = vec![segment.rules];
-        while let Some(rules) = pending.pop() {
-            for rule in slice(&self.rules, rules) {
-                let conditions = slice(&self.conditions, rule.conditions);
-                cost.add(Part::Conditions, work::rule(conditions.len()));
-                pending.push(rule.rules);
-                for condition in conditions {
-                    let property = condition.property as usize;
-                    let operation = condition.predicate.operation(&segment.key);
-                    let steps = operation.steps(sizes[property]);
-                    let part = match operation {
-                        Operation::Split(_) => Part::Splits,
-                        Operation::Pattern => Part::Patterns,
-                        _ => Part::Conditions,
-                    };
-                    cost.add(part, steps);
-                    if let Predicate::Regex(pattern) = &condition.predicate {
-                        let pattern = &self.patterns[*pattern as usize];
-                        cost.add(Part::Patterns, pattern.steps(sizes[property].bytes));
-                    }
-                    if matches!(self.properties[property].target, Some(Target::Flag { .. })) {
-                        cost.add(Part::FlagsRead, work::FLAG_READ);
-                    }
-                }
-            }
-        }
     }
 
     /// Each flag that a condition reads is resolved once, and each of its members is read once; what cycles repeat has a
@@ -189,7 +165,7 @@ impl Environment {
         let all = work::value(Size::text(work::TRAITS));
         let own = [self.key.len() as u64, self.name.len() as u64, work::TEXT];
         let own = own.map(|bytes| work::value(Size::text(bytes))).iter().sum::<u64>();
-        let identity_key = work::value(Size { bytes: self.identity_key(), digits: 0 });
+        let identity_key = work::value(self.identity_key_size());
         let properties = work::PROPERTY * self.properties.len() as u64;
         cost.add(Part::Answer, properties + traits.min(all) + own + identity_key);
     }
@@ -199,6 +175,15 @@ impl Environment {
         self.key.len() as u64 + 1 + work::TEXT
     }
 
+    fn identity_key_size(&self) -> Size {
+        let of_environment = Size::text(self.key.len() as u64 + 1);
+        Size {
+            bytes: self.identity_key(),
+            characters: of_environment.characters + work::CHARACTERS,
+            digits: work::CHARACTERS,
+        }
+    }
+
     /// The largest value of a property. A trait of its name goes before what its path leads to.
     fn size(&self, property: &Property, extremes: &[Extreme]) -> Size {
         let of_target = match &property.target {
@@ -206,7 +191,7 @@ impl Environment {
             Some(Target::EnvironmentKey) => Size::text(self.key.len() as u64),
             Some(Target::EnvironmentName) => Size::text(self.name.len() as u64),
             Some(Target::Identifier | Target::Trait(_)) => Size::TRAIT,
-            Some(Target::IdentityKey) => Size { bytes: self.identity_key(), digits: 0 },
+            Some(Target::IdentityKey) => self.identity_key_size(),
             Some(Target::Flag { feature, field }) => {
                 let feature = *feature as usize;
                 let extreme = &extremes[feature];
@@ -215,7 +200,7 @@ impl Environment {
                     Field::Value => Size::text(extreme.value).max(Size::NUMBER),
                     Field::Variant => Size::text(extreme.variant.max(CONTROL)),
                     Field::Name => Size::text(self.features[feature].name.len() as u64),
-                    Field::Reason => Size { bytes: extreme.segment_name + REASON, digits: 0 },
+                    Field::Reason => Size { digits: 0, ..Size::text(extreme.segment_name + REASON) },
                     Field::Metadata(_) => Size::text(2 * extreme.metadata).max(Size::NUMBER),
                     Field::Nothing => Size::default(),
                 }
@@ -277,6 +262,63 @@ impl Environment {
             }
         }
         flags.into_iter().collect()
+    }
+}
+
+/// Counts the conditions of segments.
+struct Conditions<'a> {
+    environment: &'a Environment,
+    /// Of the value of each property.
+    sizes: &'a [Size],
+    /// The steps of reading a flag.
+    read: u64,
+    /// What each property was searched for.
+    searched: BTreeSet<(u32, &'a str)>,
+}
+
+impl<'a> Conditions<'a> {
+    fn add(&mut self, segment: &'a Segment, cost: &mut Cost) {
+        cost.add(Part::Answer, work::segment(segment.overrides.len()));
+        let mut pending = vec![segment.rules];
+        while let Some(rules) = pending.pop() {
+            for rule in slice(&self.environment.rules, rules) {
+                let conditions = slice(&self.environment.conditions, rule.conditions);
+                cost.add(Part::Conditions, work::rule(conditions.len()));
+                pending.push(rule.rules);
+                for condition in conditions {
+                    self.add_condition(segment, condition, cost);
+                }
+            }
+        }
+    }
+
+    fn add_condition(&mut self, segment: &Segment, condition: &'a Condition, cost: &mut Cost) {
+        let environment = self.environment;
+        let size = self.sizes[condition.property as usize];
+        let operation = condition.predicate.operation(&segment.key);
+        let part = match operation {
+            Operation::Split(_) => Part::Splits,
+            Operation::Pattern => Part::Patterns,
+            _ => Part::Conditions,
+        };
+        cost.add(part, self.steps(condition, operation, size));
+        if let Predicate::Regex(pattern) = &condition.predicate {
+            cost.add(part, environment.patterns[*pattern as usize].steps(size.bytes));
+        }
+        if matches!(environment.properties[condition.property as usize].target, Some(Target::Flag { .. })) {
+            cost.add(Part::FlagsRead, self.read);
+        }
+    }
+
+    /// A long text is searched once for each part; a short one is searched each time.
+    fn steps(&mut self, condition: &'a Condition, operation: Operation, size: Size) -> u64 {
+        match condition.predicate.searched_for() {
+            Some(part) if !self.searched.insert((condition.property, part)) => {
+                let again = |bytes: u64| work::searched_again(bytes, part.len() as u64);
+                again(size.bytes).max(again(size.bytes.min(work::SHORT_TEXT)))
+            }
+            _ => operation.steps(size),
+        }
     }
 }
 

@@ -10,7 +10,6 @@ use rkyv::{Archive, Serialize};
 
 use crate::python::number::{ArchivedInteger, Integer, IntegerRef, cast_float};
 use crate::python::split;
-use crate::python::text::contains_text;
 use crate::python::value::Value;
 use crate::python::version::{self, Version};
 use crate::wire::context::{Operand, list_texts};
@@ -117,6 +116,14 @@ impl Predicate {
             Predicate::IsSet | Predicate::IsNotSet | Predicate::Never => Operation::Nothing,
         }
     }
+
+    /// What a text is searched for.
+    pub(crate) fn searched_for(&self) -> Option<&str> {
+        match self {
+            Predicate::Contains(part) | Predicate::NotContains(part) => Some(part),
+            _ => None,
+        }
+    }
 }
 
 fn compare(text: &str) -> Operation {
@@ -196,17 +203,21 @@ impl Subject<'_> {
             Value::Str(text) => text.len() as u64,
         };
         let digits = if matches!(self.typed, Value::Int(_) | Value::Float(_)) { text(self.raw) } else { 0 };
-        Size { bytes: text(self.raw), digits }
+        let bytes = text(self.raw);
+        let characters = if let Value::Str(text) = self.raw { text.chars().count() as u64 } else { bytes };
+        Size { bytes, characters, digits }
     }
 }
 
 impl ArchivedPredicate {
-    /// Whether the predicate matches a value; none if there is no value. `regex` matches a pattern of the environment,
-    /// and `report_percentage` is called with the percentage of a percentage split.
-    pub(crate) fn matches(
-        &self,
+    /// Whether the predicate matches a value; none if there is no value. `contains` searches a text for another, `regex`
+    /// matches a pattern of the environment, and `report_percentage` is called with the percentage of a percentage
+    /// split.
+    pub(crate) fn matches<'e>(
+        &'e self,
         subject: Option<Subject<'_>>,
         segment_key: &str,
+        contains: impl FnOnce(&str, &'e str) -> bool,
         regex: impl FnOnce(u32, &str) -> bool,
         report_percentage: impl FnOnce(f64),
     ) -> bool {
@@ -215,10 +226,8 @@ impl ArchivedPredicate {
         };
         match self {
             ArchivedPredicate::Compare(comparison) => comparison.matches(typed),
-            ArchivedPredicate::Contains(part) => string(raw).is_some_and(|text| contains_text(text, part)),
-            ArchivedPredicate::NotContains(part) => {
-                string(raw).is_some_and(|text| !contains_text(text, part))
-            }
+            ArchivedPredicate::Contains(part) => string(raw).is_some_and(|text| contains(text, part)),
+            ArchivedPredicate::NotContains(part) => string(raw).is_some_and(|text| !contains(text, part)),
             ArchivedPredicate::Regex(index) => raw.text().is_some_and(|text| regex(index.to_native(), &text)),
             ArchivedPredicate::Modulo { divisor, remainder } => {
                 modulo_matches(typed, divisor.to_native(), remainder.to_native())
@@ -252,6 +261,14 @@ impl ArchivedPredicate {
             ArchivedPredicate::IsSet | ArchivedPredicate::IsNotSet | ArchivedPredicate::Never => {
                 Operation::Nothing
             }
+        }
+    }
+
+    /// What a text is searched for.
+    pub(crate) fn searched_for(&self) -> Option<&str> {
+        match self {
+            ArchivedPredicate::Contains(part) | ArchivedPredicate::NotContains(part) => Some(part),
+            _ => None,
         }
     }
 

@@ -28,6 +28,8 @@ pub struct CountedWork<'e> {
     /// Flags that were resolved by now, and what was read of them.
     resolved: BTreeSet<usize>,
     read: BTreeSet<&'e ArchivedTarget>,
+    /// What each property was searched for.
+    searched: BTreeSet<(u32, &'e str)>,
 }
 
 impl<'e> CountedWork<'e> {
@@ -46,6 +48,7 @@ impl<'e> CountedWork<'e> {
             read_next: None,
             resolved: BTreeSet::new(),
             read: BTreeSet::new(),
+            searched: BTreeSet::new(),
         };
         for segment in environment.segments.iter() {
             counted.owns(segment, segment.rules.range());
@@ -75,7 +78,7 @@ impl<'e> CountedWork<'e> {
             self.steps += work::value(work::Size::text(bytes));
         }
         self.steps += work::value(work::Size::text(identifier))
-            + work::value(work::Size { bytes: self.identity_key, digits: 0 });
+            + work::value(work::Size { bytes: self.identity_key, ..work::Size::default() });
         let traits = identity.map_or(&[][..], |identity| &identity.traits);
         let longest = traits.iter().map(|(name, _)| name.len()).max().unwrap_or_default() as u64;
         let probes = u64::from(traits.len().checked_ilog2().map_or(0, |log| log + 1));
@@ -132,6 +135,12 @@ impl Visitor for CountedWork<'_> {
         }
         let Some(value) = value else { return };
         let size = size(value);
+        if let Some(part) = condition.predicate.searched_for()
+            && !self.searched.insert((condition.property.to_native(), part))
+        {
+            self.steps += work::searched_again(size.bytes, part.len() as u64);
+            return;
+        }
         let longest = condition.predicate.longest_member();
         self.steps += condition.predicate.operation(&segment.key).with_longest(longest).steps(size);
         if let Some(pattern) = condition.predicate.pattern().and_then(|at| environment.patterns.get(at)) {
@@ -155,7 +164,7 @@ impl Visitor for CountedWork<'_> {
     }
 
     fn flag_read(&mut self, feature: usize, flag: Option<&Flag<'_>>) {
-        self.steps += work::FLAG_READ;
+        self.steps += if flag.is_some() { work::FLAG_READ } else { work::CYCLIC_READ };
         if self.resolved.insert(feature) {
             self.steps += work::FLAG;
         }

@@ -1,5 +1,6 @@
 //! One evaluation: segments first, then overrides, then features (`SEMANTICS.md`, 2).
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
@@ -19,6 +20,7 @@ use crate::compiled::environment::{
 use crate::compiled::overrides;
 use crate::compiled::predicate::Subject;
 use crate::python::split;
+use crate::python::text::contains_text;
 use crate::work;
 
 /// The state of one evaluation.
@@ -28,6 +30,8 @@ pub(super) struct Evaluator<'e, 'i, 'v, V> {
     /// The overrides that name the identity itself.
     own_overrides: &'e [ArchivedOverride],
     pub(super) values: Values<'i, 'e>,
+    /// What was searched for in long texts: in which value that is held, and for which text.
+    searches: BTreeMap<(usize, &'e str), bool>,
     pub(super) dependencies: Dependencies<'e>,
     pub(super) visitor: &'v mut V,
 }
@@ -65,6 +69,7 @@ impl<'e, 'i, 'v, V: Visitor> Evaluator<'e, 'i, 'v, V> {
             identity_key,
             own_overrides: own_overrides.unwrap_or_default(),
             values,
+            searches: BTreeMap::new(),
             dependencies,
             visitor,
         }
@@ -249,12 +254,22 @@ impl<'e, 'i, 'v, V: Visitor> Evaluator<'e, 'i, 'v, V> {
         }
         let subject = self.values.subject(value);
         let environment = self.environment;
+        // Many segments search the same trait for the same text.
+        let searches = &mut self.searches;
+        let contains = |text: &str, part: &'e str| match value {
+            PropertyValue::Held(at) | PropertyValue::Read(Some(at))
+                if text.len() as u64 > work::SHORT_TEXT =>
+            {
+                *searches.entry((at, part)).or_insert_with(|| contains_text(text, part))
+            }
+            _ => contains_text(text, part),
+        };
         let regex = |pattern: u32, text: &str| {
             let pattern = environment.patterns.get(pattern as usize);
             pattern.is_some_and(|pattern| pattern.is_match(text, &environment.categories))
         };
         let percentage = |percentage| self.visitor.percentage(Split::Condition(index), percentage);
-        let matched = condition.predicate.matches(subject, &segment.key, regex, percentage);
+        let matched = condition.predicate.matches(subject, &segment.key, contains, regex, percentage);
         self.visitor.condition(index, subject.map(|subject| subject.raw), matched);
         matched
     }
@@ -274,7 +289,7 @@ impl<'e, 'i, 'v, V: Visitor> Evaluator<'e, 'i, 'v, V> {
         let pattern = condition.predicate.pattern().and_then(|at| self.environment.patterns.get(at));
         let steps = size
             .map_or(0, |size| operation.steps(size) + pattern.map_or(0, |pattern| pattern.steps(size.bytes)));
-        self.pay(work::FLAG_READ + steps)
+        self.pay(work::CYCLIC_READ + steps)
     }
 }
 

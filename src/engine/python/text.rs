@@ -1,10 +1,13 @@
 //! Python's `part in text`.
 
-/// Whether a text contains another. The search of the standard library is made for long texts. Most traits are short:
-/// for them, its preparation takes longer than comparing at every position.
+/// A longer text is searched by the standard library, which takes long to prepare. Most traits are short: for them, and
+/// for short parts, comparing at every position is faster.
+const SHORT: usize = 128;
+const SHORT_PART: usize = 8;
+
+/// Whether a text contains another.
 pub(crate) fn contains_text(text: &str, part: &str) -> bool {
-    const SHORT: usize = 128;
-    if text.len() > SHORT || part.is_empty() {
+    if text.len() > SHORT || part.is_empty() || part.len() > SHORT_PART {
         return text.contains(part);
     }
     text.as_bytes().windows(part.len()).any(|window| window == part.as_bytes())

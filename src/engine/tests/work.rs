@@ -112,6 +112,12 @@ fn a_long_chain() -> Json {
     environment(&features, &segments)
 }
 
+/// Searches for a thousand texts.
+fn searches(property: &str) -> Json {
+    let search = |n: u32| condition(property, "CONTAINS", &format!("no such text {n}"));
+    environment(&[], &[segment("s", "ANY", &(0..1_000).map(search).collect::<Vec<_>>(), &[])])
+}
+
 fn one_kind(property: &str, operator: &str, value: &str, count: usize) -> Json {
     let conditions = vec![condition(property, operator, value); count];
     environment(&[], &[segment("s", "ANY", &conditions, &[])])
@@ -138,7 +144,8 @@ fn dear_documents() -> Vec<(&'static str, Json)> {
         ("a cycle that many flags meet", a_cycle_that_many_flags_meet()),
         ("a long chain", a_long_chain()),
         ("many comparisons", one_kind("n", "LESS_THAN", "5", 100_000)),
-        ("searches", one_kind("t", "CONTAINS", "no such text", 1_000)),
+        ("searches", searches("t")),
+        ("searches for one text", one_kind("t", "CONTAINS", "no such text", 1_000)),
         ("lists", one_kind("t", "IN", &members.join(","), 10)),
         ("lists of long members", one_kind("t", "IN", &alike.join(","), 100)),
         ("splits", one_kind("", "PERCENTAGE_SPLIT", "0", 1_000)),

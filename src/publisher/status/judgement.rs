@@ -4,6 +4,7 @@ use api::{Header, Revision};
 use jiff::Timestamp;
 
 use super::{EdgeAnswer, EnvironmentStatus, StoredBundle};
+use crate::cost::{self, CostLevel};
 use crate::plan;
 
 /// What is wrong, in words; nothing if all that were asked agree.
@@ -38,11 +39,17 @@ pub fn problems(status: &EnvironmentStatus) -> Vec<String> {
     problems
 }
 
-/// Warnings, which do not count as problems: the stored revision is far ahead of the clock.
+/// Warnings, which do not count as problems: the stored revision is far ahead of the clock, or a request may cost more
+/// than a tenth of what the platform allows.
 pub fn warnings(status: &EnvironmentStatus, now: Timestamp) -> Vec<String> {
     let revision = stored_revision(status).filter(|revision| plan::can_be_followed(*revision));
-    let warning = revision.and_then(|revision| plan::warn_if_ahead(revision, now));
-    warning.iter().map(ToString::to_string).collect()
+    let ahead = revision.and_then(|revision| plan::warn_if_ahead(revision, now));
+    let dear = stored_steps(status).filter(|steps| CostLevel::of(*steps) > CostLevel::Green);
+    ahead.iter().map(ToString::to_string).chain(dear.map(cost::share)).collect()
+}
+
+fn stored_steps(status: &EnvironmentStatus) -> Option<u64> {
+    if let Some(StoredBundle::Sound(header)) = &status.stored { header.steps } else { None }
 }
 
 fn stored_revision(status: &EnvironmentStatus) -> Option<Revision> {

@@ -7,6 +7,7 @@ use api::{EnvironmentKey, Revision};
 use engine::WarningKind;
 use jiff::Timestamp;
 
+use crate::plan::PlanWarning;
 use crate::report::{Done, Published};
 use crate::source::Place;
 use crate::watch::attempt_error::AttemptError;
@@ -22,7 +23,7 @@ pub(crate) struct Record {
     /// Why it cannot be published at all, and since when.
     refused: Option<(String, Duration)>,
     failure: Option<String>,
-    /// Parts of the document that is stored that never match.
+    /// Parts of the document that is stored that never match, and what it costs if it is dear.
     warnings: Vec<String>,
     succeeded: Option<Duration>,
     failures: u64,
@@ -63,7 +64,9 @@ impl Record {
         self.refused = None;
         // A warning about a switch does not pass, so it is not listed.
         let warnings = published.warnings.iter().filter(|warning| warning.kind != WarningKind::Switch);
-        let warnings = warnings.take(WARNINGS);
+        let warnings = warnings.take(WARNINGS).map(ToString::to_string);
+        let dear = published.plan_warnings.iter().filter(|warning| matches!(warning, PlanWarning::Dear(_)));
+        let warnings = warnings.chain(dear.map(ToString::to_string));
         self.warnings = warnings.map(|warning| format!("warning: {warning}")).collect();
         self.published += u64::from(published.done == Done::Written);
     }

@@ -2,6 +2,7 @@
 //! here: the clock is simulated.
 
 mod asking;
+mod dear;
 mod doubt;
 mod history;
 mod looking;

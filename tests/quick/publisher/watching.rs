@@ -1,6 +1,7 @@
 //! Watching: bursts, outages, broken and removed files, in simulated time against the stand-in.
 
 mod calls;
+mod dear;
 mod documents;
 mod outages;
 
