@@ -84,7 +84,7 @@ struct ConditionGene {
     differs: bool,
 }
 
-pub(crate) fn search(seed: u64, time: Duration, by: By) -> Input {
+pub(crate) fn search(seed: u64, time: Duration, by: By, keep: impl Fn(&Input)) {
     let first = Candidate {
         segments: Vec::new(),
         features: 2,
@@ -95,21 +95,10 @@ pub(crate) fn search(seed: u64, time: Duration, by: By) -> Input {
         traits: TRAITS.iter().map(|_| Scalar::Bool).collect(),
     };
     let mut patterns = PatternCache::default();
-    let (best, _) =
-        climb(first, seed, time, change, |candidate| Some(evaluated(candidate, &mut patterns)?.score(by)));
-    if let Some(evaluated) = evaluated(&best, &mut patterns) {
-        println!(
-            "{}",
-            json!({
-                "steps": evaluated.steps, "stated": evaluated.cost.steps(), "native_microseconds": evaluated.time,
-            })
-        );
-    }
-    Input {
-        document: best.document(),
-        method: "POST".into(),
-        path: "/api/v1/identities/".into(),
-        body: best.body(),
+    let score = |candidate: &Candidate| Some(evaluated(candidate, &mut patterns)?.score(by));
+    let best = climb(first, seed, time, change, score, |candidate| keep(&candidate.input()));
+    if let Some(Evaluated { cost, steps, time }) = evaluated(&best, &mut patterns) {
+        println!("{}", json!({ "steps": steps, "stated": cost.steps(), "native_microseconds": time }));
     }
 }
 
@@ -216,6 +205,11 @@ fn condition(random: &mut Rng) -> ConditionGene {
 }
 
 impl Candidate {
+    fn input(&self) -> Input {
+        let (method, path) = ("POST".to_owned(), "/api/v1/identities/".to_owned());
+        Input { document: self.document(), method, path, body: self.body() }
+    }
+
     fn identity(&self) -> Identity {
         Identity {
             identifier: self.identifier.write(),

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 
+use crate::measure::Input;
+
 /// Searches for the dearest evaluation, or the dearest request, that is within all limits
 ///
 /// Prints a line whenever it has found a dearer one, and at the end what that one costs on an edge. It is left in the
@@ -62,28 +64,27 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let Some(tools) = tests::tools() else { return ExitCode::FAILURE };
     let time = Duration::from_secs(arguments.seconds);
-    let found = match arguments.what {
-        What::Evaluations => Some(evaluations::search(arguments.seed, time, arguments.by)),
-        What::Requests => Some(requests::search(&tools, arguments.seed, time)),
-        What::Measure => None,
-    };
-    if let Some(dearest) = &found {
-        dearest.write(&arguments.folder);
+    let keep = |input: &Input| input.write(&arguments.folder);
+    match arguments.what {
+        What::Evaluations => evaluations::search(arguments.seed, time, arguments.by, keep),
+        What::Requests => requests::search(&tools, arguments.seed, time, keep),
+        What::Measure => {}
     }
-    let dearest = measure::Input::read(&arguments.folder);
+    let dearest = Input::read(&arguments.folder);
     println!("{}", measure::on_an_edge(&tools, &dearest));
     ExitCode::SUCCESS
 }
 
 /// Climbs until the time is over: changes one of the best candidates, and keeps the change if it scores more.
-/// `score` is none for a candidate that is not accepted.
+/// `score` is none for a candidate that is not accepted; `keep` is called with each that is dearer than all before.
 fn climb<T: Clone>(
     first: T,
     seed: u64,
     time: Duration,
     change: impl Fn(&mut T, &mut fastrand::Rng),
     mut score: impl FnMut(&T) -> Option<f64>,
-) -> (T, f64) {
+    mut keep: impl FnMut(&T),
+) -> T {
     /// So many different candidates are kept: a change that costs less today may lead further tomorrow.
     const KEPT: usize = 12;
     let mut random = fastrand::Rng::with_seed(seed);
@@ -100,6 +101,7 @@ fn climb<T: Clone>(
         let Some(scored) = score(&candidate) else { continue };
         if scored > kept[0].0 {
             println!("after {:>4} s and {tried} candidates: {scored:.0}", started.elapsed().as_secs());
+            keep(&candidate);
         }
         // Mostly a candidate takes the place of the one that it came from, so that all kinds stay.
         if kept.len() < KEPT {
@@ -110,6 +112,5 @@ fn climb<T: Clone>(
         kept.sort_by(|a, b| b.0.total_cmp(&a.0));
     }
     println!("{tried} candidates");
-    let (scored, best) = kept.swap_remove(0);
-    (best, scored)
+    kept.swap_remove(0).1
 }

@@ -50,7 +50,7 @@ enum Item {
     Spaces(usize),
 }
 
-pub(crate) fn search(tools: &Tools, seed: u64, time: Duration) -> Input {
+pub(crate) fn search(tools: &Tools, seed: u64, time: Duration, keep: impl Fn(&Input)) {
     let document = fixtures::large();
     let edge = tests::edge(tools, &serde_json::json!({}));
     edge.publish(&document, "ser.dearest");
@@ -74,8 +74,7 @@ pub(crate) fn search(tools: &Tools, seed: u64, time: Duration) -> Input {
         };
         Some(milliseconds * 1_000.0 + memory / 1_024.0)
     };
-    let (best, _) = climb(first, seed, time, change, score);
-    input(&best)
+    climb(first, seed, time, change, score, |candidate| keep(&input(candidate)));
 }
 
 fn change(candidate: &mut Candidate, random: &mut Rng) {
