@@ -105,6 +105,7 @@ fn longest() -> Identity {
             ("f".into(), Value::Float(1e300)),
             ("i".into(), Value::Str("9".repeat(2_000))),
         ],
+        traits_answer_paths: true,
         ignore_own_overrides: false,
     }
 }
