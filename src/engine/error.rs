@@ -40,6 +40,8 @@ pub enum WarningKind {
     Unknown,
     /// A switch that makes flags differ from those of Flagsmith's own API.
     Switch,
+    /// A member that nothing reads.
+    UnknownMember,
 }
 
 impl fmt::Display for Warning {

@@ -59,6 +59,7 @@ pub use options::{Anchoring, Options};
 pub use python::number::float_text;
 pub use python::value::Value;
 pub use wire::context::Context;
+pub use wire::document::members;
 pub use wire::document::{DefaultFlag, Document, Switches};
 
 /// Evaluates one evaluation context through all steps: it is parsed, compiled, encoded, decoded and evaluated.

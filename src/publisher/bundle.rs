@@ -63,12 +63,15 @@ pub(crate) fn build(
     if composed.bytes.len() > LIMIT {
         return Err(BundleError::TooLarge(composed.bytes.len()));
     }
-    Ok(Bundle { header: composed.header, bytes: composed.bytes, warnings: composed.warnings })
+    let warnings = source.warnings.iter().cloned().chain(composed.warnings).collect();
+    Ok(Bundle { header: composed.header, bytes: composed.bytes, warnings })
 }
 
-/// What never matches in a document that is stored already.
+/// The warnings of a document that is stored already.
 pub(crate) fn warnings(source: &DocumentSource, options: &PublishOptions) -> Vec<Warning> {
-    source.document.compile(options.engine(), flag_json).map(|(_, warnings)| warnings).unwrap_or_default()
+    let compiled = source.document.compile(options.engine(), flag_json);
+    let of_parts = compiled.map(|(_, warnings)| warnings).unwrap_or_default();
+    source.warnings.iter().cloned().chain(of_parts).collect()
 }
 
 /// What is stored in place of an environment that was removed. It holds nothing, and keeps what later decisions need:

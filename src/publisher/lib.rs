@@ -12,6 +12,7 @@ mod clock;
 mod export;
 mod flagsmith;
 mod kv;
+mod members;
 mod options;
 mod plan;
 mod publish;

@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use api::{EnvironmentKey, KeyError, Provenance, parse_time};
-use engine::{Document, InputError};
+use engine::{Document, InputError, Warning};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::export::{self, ExportError};
+use crate::members::UnknownMembers;
 
 /// Where a document is from, as it is shown: a file's path, or an environment at Flagsmith.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +51,8 @@ pub struct DocumentSource {
     /// SHA-256 of what counts of the document: equal for documents that mean the same.
     pub hash: String,
     pub provenance: Provenance,
+    /// About members of a file that nothing reads.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// Why a place gives nothing to publish. Each message names the place.
@@ -83,16 +86,28 @@ impl DocumentSource {
         }
     }
 
-    /// As [`DocumentSource::read`], of a text that is at hand.
+    /// As [`DocumentSource::read`], of the text of a file that is at hand.
     ///
     /// # Errors
     /// As [`DocumentSource::read`].
     pub fn parse(place: &Place, text: &str) -> Result<DocumentSource, SourceError> {
+        DocumentSource::parse_from(place, text, Provenance::File)
+    }
+
+    fn parse_from(place: &Place, text: &str, provenance: Provenance) -> Result<DocumentSource, SourceError> {
         let place = place.clone();
         let text = match export::document(text) {
             Ok(text) => text,
             Err(fault) => return Err(SourceError::Export { place, fault }),
         };
+        // Before the document is read: a misspelt member may be one that every document needs.
+        let unknown = match provenance {
+            Provenance::File => UnknownMembers::of(&text),
+            Provenance::Api => UnknownMembers::default(),
+        };
+        if let Some(refusal) = unknown.refusal() {
+            return Err(SourceError::Refused { place, refusal });
+        }
         let document = match Document::parse(&text) {
             Ok(document) => document,
             Err(refusal) => return Err(SourceError::Refused { place, refusal }),
@@ -109,7 +124,7 @@ impl DocumentSource {
             },
         };
         let hash = sha256(document.content().as_bytes());
-        Ok(DocumentSource { key, document, updated_at, hash, provenance: Provenance::File })
+        Ok(DocumentSource { key, document, updated_at, hash, provenance, warnings: unknown.warnings() })
     }
 
     /// As [`DocumentSource::parse`], of what an API was asked for, which may answer with another environment's document.
@@ -121,9 +136,9 @@ impl DocumentSource {
         text: &str,
         environment: &EnvironmentKey,
     ) -> Result<DocumentSource, SourceError> {
-        let source = DocumentSource::parse(place, text)?;
+        let source = DocumentSource::parse_from(place, text, Provenance::Api)?;
         if source.key == *environment {
-            return Ok(DocumentSource { provenance: Provenance::Api, ..source });
+            return Ok(source);
         }
         let place = place.clone();
         Err(SourceError::Another { place, found: source.key, expected: environment.clone() })
