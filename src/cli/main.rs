@@ -3,6 +3,7 @@
 mod evaluate;
 mod origin;
 mod origin_arguments;
+mod plain_http;
 mod publish;
 mod serve;
 mod source_arguments;

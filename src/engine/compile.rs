@@ -7,6 +7,7 @@ mod interned;
 mod limits;
 mod order;
 mod segments;
+mod shares;
 mod states;
 
 use alloc::collections::{BTreeMap, BTreeSet};

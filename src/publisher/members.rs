@@ -36,6 +36,18 @@ impl fmt::Display for MisspeltMember {
     }
 }
 
+/// Looks at the members of a document of a file, as publication does. Gives warnings of members that nothing reads.
+///
+/// # Errors
+/// An [`InputError`] that names the place of a misspelt member, and the member that was meant.
+pub fn check_members(document: &str) -> Result<Vec<Warning>, InputError> {
+    let unknown = UnknownMembers::of(document);
+    match unknown.refusal() {
+        Some(refusal) => Err(refusal),
+        None => Ok(unknown.warnings()),
+    }
+}
+
 impl UnknownMembers {
     /// Looks for them in the text of a document. Where the text is no JSON, or a part of it has another type than it
     /// should have, reading the document says so.

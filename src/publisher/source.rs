@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::export::{self, ExportError};
-use crate::members::UnknownMembers;
+use crate::members::check_members;
 
 /// Where a document is from, as it is shown: a file's path, or an environment at Flagsmith.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,18 +96,20 @@ impl DocumentSource {
 
     fn parse_from(place: &Place, text: &str, provenance: Provenance) -> Result<DocumentSource, SourceError> {
         let place = place.clone();
+        let text = without_mark(text);
         let text = match export::document(text) {
             Ok(text) => text,
             Err(fault) => return Err(SourceError::Export { place, fault }),
         };
         // Before the document is read: a misspelt member may be one that every document needs.
-        let unknown = match provenance {
-            Provenance::File => UnknownMembers::of(&text),
-            Provenance::Api => UnknownMembers::default(),
+        let checked = match provenance {
+            Provenance::File => check_members(&text),
+            Provenance::Api => Ok(Vec::new()),
         };
-        if let Some(refusal) = unknown.refusal() {
-            return Err(SourceError::Refused { place, refusal });
-        }
+        let warnings = match checked {
+            Ok(warnings) => warnings,
+            Err(refusal) => return Err(SourceError::Refused { place, refusal }),
+        };
         let document = match Document::parse(&text) {
             Ok(document) => document,
             Err(refusal) => return Err(SourceError::Refused { place, refusal }),
@@ -124,7 +126,7 @@ impl DocumentSource {
             },
         };
         let hash = sha256(document.content().as_bytes());
-        Ok(DocumentSource { key, document, updated_at, hash, provenance, warnings: unknown.warnings() })
+        Ok(DocumentSource { key, document, updated_at, hash, provenance, warnings })
     }
 
     /// As [`DocumentSource::parse`], of what an API was asked for, which may answer with another environment's document.
@@ -143,6 +145,11 @@ impl DocumentSource {
         let place = place.clone();
         Err(SourceError::Another { place, found: source.key, expected: environment.clone() })
     }
+}
+
+/// A text without the byte order mark that some editors put at its front.
+pub fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// SHA-256, in hexadecimal.
@@ -180,10 +187,13 @@ mod tests {
     fn what_does_not_count_does_not_change_the_hash() {
         let compact = r#"{"api_key":"e","project":{"segments":[]},"feature_states":[]}"#;
         let spread = r#"{ "feature_states": [], "api_key": "e", "project": { "segments": [] } }"#;
+        let marked = &format!("\u{feff}{compact}");
         let dated = r#"{"updated_at":"2026-03-01T00:00:00Z","description":"x","api_key":"e","project":{"segments":[]},"feature_states":[]}"#;
         let other = r#"{"api_key":"f","project":{"segments":[]},"feature_states":[]}"#;
         let hash = |text: &str| parse(text).unwrap().hash;
-        assert_eq!([hash(spread), hash(dated)], [hash(compact), hash(compact)]);
+        for same in [spread, dated, marked] {
+            assert_eq!(hash(same), hash(compact), "{same}");
+        }
         assert_ne!(hash(compact), hash(other));
     }
 }

@@ -40,6 +40,7 @@ impl Document {
             identity_overrides: identity_overrides.collect(),
         };
         let (environment, mut warnings) = compile(&source, options)?;
+        warnings.extend(self.share_warnings());
         warnings.extend(self.switch_warnings());
         Ok((environment, warnings))
     }
