@@ -1,6 +1,7 @@
 //! The `jackstaff` command-line program: arguments to calls.
 
 mod evaluate;
+mod lint;
 mod origin;
 mod origin_arguments;
 mod plain_http;
@@ -28,6 +29,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Evaluate(evaluate::Arguments),
+    Lint(lint::Arguments),
     Origin(origin::Arguments),
     Publish(publish::Arguments),
     Serve(serve::Arguments),
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
     };
     match arguments.command {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Lint(arguments) => lint::run(&arguments),
         Command::Origin(arguments) => origin::run(&arguments),
         Command::Publish(arguments) => publish::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),

@@ -9,6 +9,9 @@ mod order;
 mod segments;
 mod shares;
 mod states;
+mod usage;
+
+pub use usage::Usage;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};

@@ -46,7 +46,7 @@ mod wire;
 
 use alloc::string::{String, ToString};
 
-pub use compile::DefaultJson;
+pub use compile::{DefaultJson, Usage};
 pub use compiled::decode::Compiled;
 pub use compiled::environment::Environment;
 pub use compiled::overrides::{CompiledOverrides, IdentityOverrides};

@@ -34,7 +34,7 @@ pub enum BundleError {
 }
 
 /// Bytes of a KV value.
-const LIMIT: usize = 25_000_000;
+pub(crate) const LIMIT: usize = 25_000_000;
 
 /// Compiles a document and lays it out, stamped with its revision, in place of what is stored.
 pub(crate) fn build(

@@ -6,6 +6,7 @@
 mod compare;
 mod evaluate;
 mod flagsmith;
+mod lint;
 mod origin;
 mod properties;
 mod publisher;
