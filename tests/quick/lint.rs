@@ -29,7 +29,7 @@ fn minimal() -> Value {
 }
 
 /// The minimal document with more members at its top.
-fn with(members: Value) -> Value {
+fn with(members: &Value) -> Value {
     let mut document = minimal();
     document.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     document
@@ -42,7 +42,7 @@ fn exit_codes_and_outputs() {
     let warned = write(
         directory.path(),
         "warned.json",
-        &with(json!({ "api_key": "w", "x": 1, "a\u{1b}[31mb": 1 })).to_string(),
+        &with(&json!({ "api_key": "w", "x": 1, "a\u{1b}[31mb": 1 })).to_string(),
     );
     let refused =
         write(directory.path(), "refused.json", &minimal().to_string().replace("\"enabled\"", "\"enabld\""));
@@ -83,7 +83,7 @@ fn exit_codes_and_outputs() {
 #[test]
 fn findings_for_programs() {
     let directory = tempfile::tempdir().unwrap();
-    let file = write(directory.path(), "a.json", &with(json!({ "x\ny": 1 })).to_string());
+    let file = write(directory.path(), "a.json", &with(&json!({ "x\ny": 1 })).to_string());
     let lines: Vec<Value> =
         lint(&["--json", &file]).output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let expected = json!({
@@ -216,7 +216,7 @@ fn sound() -> Vec<(&'static str, String)> {
         ("what the edge serves", served),
         ("by hand", minimal().to_string()),
         ("by hand, without features", json!({ "api_key": "e", "feature_states": [], "project": { "segments": [] } }).to_string()),
-        ("by hand, with null", with(json!({ "name": null, "identity_overrides": null, "updated_at": null })).to_string()),
+        ("by hand, with null", with(&json!({ "name": null, "identity_overrides": null, "updated_at": null })).to_string()),
         ("behind a byte order mark", format!("\u{feff}{core:#}")),
     ]
 }
