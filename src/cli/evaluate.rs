@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use engine::{
     Anchoring, Compiled, DefaultJson, Document, Evaluation, Identity, Options, PatternCache, Value,
 };
+use publisher::{check_members, without_mark};
 use serde_json::json;
 
 /// Evaluate contexts from standard input, or one document for one identity
@@ -102,7 +103,9 @@ fn evaluate_lines(options: Options) -> Result<()> {
 
 fn answer(line: &[u8], options: Options, patterns: &mut PatternCache) -> String {
     let result = match std::str::from_utf8(line) {
-        Ok(text) => engine::evaluate_context(text, options, patterns).map_err(|error| error.to_string()),
+        Ok(text) => {
+            engine::evaluate_context(without_mark(text), options, patterns).map_err(|error| error.to_string())
+        }
         Err(error) => Err(format!("not UTF-8: {error}")),
     };
     result.unwrap_or_else(|error| json!({ "error": error }).to_string())
@@ -111,10 +114,12 @@ fn answer(line: &[u8], options: Options, patterns: &mut PatternCache) -> String 
 fn evaluate_document(file: &Path, arguments: &Arguments, options: Options) -> Result<()> {
     let name = file.display();
     let text = fs::read_to_string(file).with_context(|| format!("{name} could not be read"))?;
-    let document = Document::parse(&text).with_context(|| name.to_string())?;
+    let text = without_mark(&text);
+    let unknown = check_members(text).with_context(|| name.to_string())?;
+    let document = Document::parse(text).with_context(|| name.to_string())?;
     let (environment, warnings) =
         document.compile(options, |_| DefaultJson::default()).with_context(|| name.to_string())?;
-    for warning in warnings {
+    for warning in unknown.into_iter().chain(warnings) {
         eprintln!("{name}: warning: {warning}");
     }
     let compiled = Compiled::decode(environment.encode()?)?;

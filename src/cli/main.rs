@@ -2,8 +2,10 @@
 
 mod dear;
 mod evaluate;
+mod lint;
 mod origin;
 mod origin_arguments;
+mod plain_http;
 mod publish;
 mod serve;
 mod source_arguments;
@@ -28,6 +30,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Evaluate(evaluate::Arguments),
+    Lint(lint::Arguments),
     Origin(origin::Arguments),
     Publish(publish::Arguments),
     Serve(serve::Arguments),
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
     };
     match arguments.command {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Lint(arguments) => lint::run(&arguments),
         Command::Origin(arguments) => origin::run(&arguments),
         Command::Publish(arguments) => publish::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),

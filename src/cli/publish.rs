@@ -57,7 +57,7 @@ pub(crate) struct Arguments {
     /// Where regular expressions have to match
     #[arg(long, value_enum, default_value_t = RegexAnchor::Start)]
     regex_anchor: RegexAnchor,
-    /// Replace a newer document by an older FILE
+    /// Replace a newer document by an older FILE, and let server-side keys open another environment than they do
     #[arg(long)]
     force: bool,
     /// What happens to a document by which a request may cost more than the platform allows
@@ -101,7 +101,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn prepare(arguments: &Arguments) -> Result<(Sources, ServerKeys, Target)> {
-    let sources = arguments.sources.sources()?;
+    let sources = arguments.sources.sources("publish")?;
     let server_keys = server_keys(arguments, &sources)?;
     // What is wrong with the arguments is reported before anything about the target.
     Ok((sources, server_keys, arguments.target.target("publish")?))
@@ -187,7 +187,7 @@ impl Publication<'_> {
 
     /// Publishes the server-side keys of an environment whose document cannot be fetched: a revoked key must not wait.
     fn publish_keys(&self, place: &Place, key: &EnvironmentKey, server_keys: &[ServerKeySource]) -> Verdict {
-        let report = publish_server_keys(self.client, key, server_keys, self.options.dry_run);
+        let report = publish_server_keys(self.client, key, server_keys, &self.options);
         if let Some(keys) = sentence_of_keys(&report, self.options.dry_run) {
             println!("{place}: {keys}");
         }

@@ -93,7 +93,7 @@ struct Serving {
 }
 
 fn prepare(arguments: &Arguments) -> Result<Serving> {
-    let session = arguments.watched.session()?;
+    let session = arguments.watched.session("serve")?;
     let token = Secret::read_token(arguments.origin_token_file.as_deref(), ORIGIN_TOKEN)?;
     let secret = Secret::read(arguments.webhook_secret_file.as_deref(), "JACKSTAFF_WEBHOOK_SECRET")?;
     let origin = arguments.origin.origin("serve", token, secret)?;

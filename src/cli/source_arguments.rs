@@ -9,6 +9,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use publisher::{Flagsmith, ServerKeySource, parse_server_keys};
 
+use crate::plain_http;
+
 /// The environment variable that holds a manifest's text.
 const MANIFEST: &str = "JACKSTAFF_SERVER_KEYS";
 
@@ -51,9 +53,14 @@ pub(crate) struct NamedFlagsmith {
 }
 
 impl SourceArguments {
+    /// What these arguments stand for, with warnings in the name of a `command`.
+    ///
     /// # Errors
     /// What is wrong with the arguments, or with a manifest.
-    pub(crate) fn sources(&self) -> Result<Sources> {
+    pub(crate) fn sources(&self, command: &str) -> Result<Sources> {
+        if let Some(url) = &self.flagsmith {
+            plain_http::warn(command, "--flagsmith", url);
+        }
         let text = match env::var(MANIFEST) {
             Ok(text) => Some(text).filter(|text| !text.trim().is_empty()),
             Err(env::VarError::NotPresent) => None,

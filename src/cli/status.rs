@@ -13,6 +13,7 @@ use publisher::status::{Status, StatusQuery, problems, status};
 use publisher::{Client, Clock, Signals, SystemClock, Target};
 
 use crate::USAGE;
+use crate::plain_http;
 use crate::target::{ApiArguments, ORIGIN_TOKEN};
 
 /// Show what is stored of each environment, what an edge serves, and whether they agree
@@ -94,11 +95,15 @@ fn prepare(arguments: &Arguments) -> Result<(Target, StatusQuery)> {
     let environments = keys.collect::<Result<Vec<_>>>()?;
     let serving = match &arguments.serve {
         Some(url) => {
-            Some((url.clone(), Secret::read_token(arguments.serve_token_file.as_deref(), ORIGIN_TOKEN)?))
+            let token = Secret::read_token(arguments.serve_token_file.as_deref(), ORIGIN_TOKEN)?;
+            if token.is_some() {
+                plain_http::warn("status", "--serve", url);
+            }
+            Some((url.clone(), token))
         }
         None => None,
     };
-    let target = arguments.api.target(None, Signals::None)?;
+    let target = arguments.api.target("status", None, Signals::None)?;
     Ok((target, StatusQuery { environments, edge: arguments.edge.clone(), serving }))
 }
 

@@ -7,6 +7,8 @@ use api::Secret;
 use clap::Args;
 use publisher::{Signals, Target};
 
+use crate::plain_http;
+
 /// The environment variable with the token that announcements carry. The origin that takes them reads the same one.
 pub(crate) const ORIGIN_TOKEN: &str = "JACKSTAFF_ORIGIN_TOKEN";
 
@@ -48,7 +50,8 @@ pub(crate) struct TargetArguments {
 
 impl ApiArguments {
     /// The target with its token, and with these signals.
-    pub(crate) fn target(&self, service: Option<&str>, signals: Signals) -> Result<Target> {
+    pub(crate) fn target(&self, command: &str, service: Option<&str>, signals: Signals) -> Result<Target> {
+        plain_http::warn(command, "--api", &self.api);
         let token = Secret::read_token(self.token_file.as_deref(), "FASTLY_API_TOKEN")?;
         Ok(Target {
             api: self.api.clone(),
@@ -64,7 +67,7 @@ impl ApiArguments {
 impl StoreArguments {
     /// The target with its token, and with these signals. What it lacks is warned of, in the name of a `command`.
     pub(crate) fn target(&self, command: &str, signals: Signals) -> Result<Target> {
-        let target = self.api.target(self.service.as_deref(), signals)?;
+        let target = self.api.target(command, self.service.as_deref(), signals)?;
         if target.service.is_none() {
             eprintln!(
                 "jackstaff {command}: no --service, so a POP may serve the older flags until its copy is due"
@@ -79,7 +82,12 @@ impl TargetArguments {
     pub(crate) fn target(&self, command: &str) -> Result<Target> {
         let token = Secret::read_token(self.origin_token_file.as_deref(), ORIGIN_TOKEN)?;
         let signals = match &self.origin {
-            Some(url) => Signals::Origin { url: url.clone(), token },
+            Some(url) => {
+                if token.is_some() {
+                    plain_http::warn(command, "--origin", url);
+                }
+                Signals::Origin { url: url.clone(), token }
+            }
             None => Signals::None,
         };
         let target = self.store.target(command, signals)?;

@@ -43,6 +43,9 @@ pub(crate) fn judge_keys(name: &impl Display, report: &ServerKeysReport) -> Verd
     for failed in &report.failed {
         verdict = verdict.max(print_error(name, Verdict::NotWritten, failed));
     }
+    for repointed in &report.repointed {
+        verdict = verdict.max(print_error(name, Verdict::Refused, repointed));
+    }
     if report.not_tried > 0 {
         let what = format!("{} more server-side keys were not tried", report.not_tried);
         verdict = verdict.max(print_error(name, Verdict::NotWritten, &what));

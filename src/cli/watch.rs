@@ -65,7 +65,7 @@ pub(crate) struct WatchedArguments {
     /// Where regular expressions have to match
     #[arg(long, value_enum, default_value_t = RegexAnchor::Start)]
     regex_anchor: RegexAnchor,
-    /// Replace newer documents by older files
+    /// Replace newer documents by older files, and let server-side keys open another environment than they do
     #[arg(long)]
     force: bool,
     /// What happens to a document with an operator, or a type of rule, that this version does not know
@@ -95,8 +95,8 @@ enum UnknownOperators {
 impl WatchedArguments {
     /// # Errors
     /// What is wrong with the arguments, or with a manifest.
-    pub(crate) fn session(&self) -> Result<Session> {
-        let sources = self.sources.sources()?;
+    pub(crate) fn session(&self, command: &str) -> Result<Session> {
+        let sources = self.sources.sources(command)?;
         let interval = Duration::from_secs(self.poll);
         let at_flagsmith = |NamedFlagsmith { name, api }: NamedFlagsmith| AtFlagsmith { api, name, interval };
         Ok(Session::new(WatchSettings {
@@ -128,7 +128,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn watch(arguments: &Arguments) -> Result<()> {
-    let session = arguments.watched.session()?;
+    let session = arguments.watched.session("watch")?;
     let target = arguments.target.target("watch")?;
     let clock = Arc::new(SystemClock::start());
     hurry_at_the_end(Arc::clone(&clock))?;

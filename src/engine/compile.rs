@@ -8,7 +8,11 @@ mod interned;
 mod limits;
 mod order;
 mod segments;
+mod shares;
 mod states;
+mod usage;
+
+pub use usage::Usage;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};

@@ -3,6 +3,7 @@
 
 pub(crate) mod decode;
 pub(crate) mod environment;
+mod never;
 pub(crate) mod overrides;
 pub(crate) mod predicate;
 pub(crate) mod property;

@@ -40,6 +40,10 @@ pub enum WarningKind {
     Unknown,
     /// A switch that makes flags differ from those of Flagsmith's own API.
     Switch,
+    /// Shares of variants that are negative, or more than 100 % together.
+    Share,
+    /// A member that nothing reads.
+    UnknownMember,
 }
 
 impl fmt::Display for Warning {

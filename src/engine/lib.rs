@@ -47,7 +47,7 @@ mod work;
 
 use alloc::string::{String, ToString};
 
-pub use compile::{Cost, DefaultJson};
+pub use compile::{Cost, DefaultJson, Usage};
 pub use compiled::decode::Compiled;
 pub use compiled::environment::Environment;
 pub use compiled::overrides::{CompiledOverrides, IdentityOverrides};
@@ -61,6 +61,7 @@ pub use pattern::PatternCache;
 pub use python::number::float_text;
 pub use python::value::Value;
 pub use wire::context::Context;
+pub use wire::document::members;
 pub use wire::document::{DefaultFlag, Document, Switches};
 
 /// Evaluates one evaluation context through all steps: it is parsed, compiled, encoded, decoded and evaluated.

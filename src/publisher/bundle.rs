@@ -41,7 +41,7 @@ pub enum BundleError {
 static PATTERNS: LazyLock<Mutex<PatternCache>> = LazyLock::new(Mutex::default);
 
 /// Bytes of a KV value.
-const LIMIT: usize = 25_000_000;
+pub(crate) const LIMIT: usize = 25_000_000;
 
 /// Compiles a document and lays it out, stamped with its revision, in place of what is stored.
 pub(crate) fn build(
@@ -72,17 +72,20 @@ pub(crate) fn build(
         return Err(BundleError::TooLarge(composed.bytes.len()));
     }
     let Composed { header, bytes, warnings, cost } = composed;
+    let warnings = source.warnings.iter().cloned().chain(warnings).collect();
     Ok(Bundle { header, bytes, warnings, cost: Some(cost) })
 }
 
-/// What never matches in a document that is stored already, and what it costs.
+/// The warnings of a document that is stored already, and what it costs.
 pub(crate) fn warnings(source: &DocumentSource, options: &PublishOptions) -> (Vec<Warning>, Option<Cost>) {
     let compiled = source.document.compile_with(&mut patterns(), options.engine(), flag_json);
-    let Ok((environment, warnings)) = compiled else {
-        return Default::default();
+    let (cost, of_parts) = match compiled {
+        Ok((environment, warnings)) => {
+            (environment.encode().ok().map(|encoded| environment.cost(encoded.len())), warnings)
+        }
+        Err(_) => Default::default(),
     };
-    let cost = environment.encode().ok().map(|encoded| environment.cost(encoded.len()));
-    (warnings, cost)
+    (source.warnings.iter().cloned().chain(of_parts).collect(), cost)
 }
 
 fn patterns() -> MutexGuard<'static, PatternCache> {

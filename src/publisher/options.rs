@@ -6,7 +6,7 @@ use engine::Anchoring;
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PublishOptions {
     pub anchoring: Anchoring,
-    /// An older file may replace a newer document.
+    /// An older file may replace a newer document, and a server-side key may be made to open another environment.
     pub force: bool,
     /// An environment that was removed stays so, unless its document is a file that changed since.
     pub keep_removed: bool,

@@ -42,7 +42,7 @@ pub fn publish(
     let policy = RetryPolicy::ONE_SHOT;
     let environment = write_document(&client.calls(policy), source, options, None).map(|outcome| outcome.0);
     let after = purge_and_announce(client, &source.key, environment.as_ref().ok());
-    let server_keys = server_keys::write_all(client, policy, &source.key, server_keys, options.dry_run);
+    let server_keys = server_keys::write_all(client, policy, &source.key, server_keys, options);
     Report { environment, server_keys, after }
 }
 
@@ -84,7 +84,7 @@ pub fn publish_answer<E>(
         }
     }
     let after = purge_and_announce(client, key, environment.as_ref().ok());
-    let server_keys = server_keys::write_all(client, policy, key, server_keys, options.dry_run);
+    let server_keys = server_keys::write_all(client, policy, key, server_keys, options);
     Ok(Report { environment, server_keys, after })
 }
 
@@ -115,9 +115,9 @@ pub fn publish_server_keys(
     client: &Client<'_>,
     key: &EnvironmentKey,
     server_keys: &[ServerKeySource],
-    dry_run: bool,
+    options: &PublishOptions,
 ) -> ServerKeysReport {
-    server_keys::write_all(client, RetryPolicy::ONE_SHOT, key, server_keys, dry_run)
+    server_keys::write_all(client, RetryPolicy::ONE_SHOT, key, server_keys, options)
 }
 
 /// Removes an environment: publishes a tombstone, after which its keys are refused.

@@ -53,7 +53,8 @@ pub enum PublishError {
     #[error(transparent)]
     Refused(#[from] BundleError),
     #[error(
-        "updated_at: {given} is earlier than {stored}, which is stored; `--force` publishes it all the same"
+        "updated_at: {given} is earlier than {stored}, which is stored; `--force` publishes it all the same, and so does a \
+         later `updated_at` in the file, after a `git revert` for example"
     )]
     Older { stored: Timestamp, given: Timestamp },
     #[error(

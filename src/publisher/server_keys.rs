@@ -12,7 +12,9 @@ use thiserror::Error;
 use crate::call_error::CallError;
 use crate::client::{Calls, Client, RetryPolicy};
 use crate::kv::{Item, StoredItem};
+use crate::options::PublishOptions;
 use crate::purge::purge;
+use crate::source::without_mark;
 use crate::write::{Decision, StoreError, put_if_unchanged};
 
 /// A server-side key that an environment shall have.
@@ -46,8 +48,24 @@ pub struct ServerKeysReport {
     pub failed: Vec<StoreError>,
     /// How many were not tried after the first of these.
     pub not_tried: usize,
+    /// Keys that open another environment, and are left as they are.
+    pub repointed: Vec<RepointedKey>,
     /// Purges that failed.
     pub after: Vec<CallError>,
+}
+
+/// A key that the manifest lists for one environment, while the store has it for another. The servers that use the key
+/// would be served other flags without a word, so a change of its environment needs `--force`.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "server-side key {number} of the manifest opens environment `{stored}`, which is stored, so it is not made to open \
+     `{listed}`; `--force` makes it so"
+)]
+pub struct RepointedKey {
+    /// Its place among the keys of its environment, from 1.
+    pub number: usize,
+    pub stored: String,
+    pub listed: EnvironmentKey,
 }
 
 /// A key on its own, or with what there is to say about it.
@@ -136,7 +154,7 @@ pub enum ServerKeysError {
 /// A [`ServerKeysError`] that names the place.
 pub fn parse_server_keys(text: &str) -> Result<BTreeMap<String, Vec<ServerKeySource>>, ServerKeysError> {
     // The parser's own words may quote a key; its place does not.
-    let manifest = ManifestShape::parse(text).map_err(|error| {
+    let manifest = ManifestShape::parse(without_mark(text)).map_err(|error| {
         ServerKeysError::Json(format!("line {}, column {}", error.line(), error.column()))
     })?;
     let mut places: BTreeMap<ServerKeyHash, (String, usize)> = BTreeMap::new();
@@ -185,14 +203,18 @@ pub(crate) fn write_all(
     policy: RetryPolicy,
     environment: &EnvironmentKey,
     sources: &[ServerKeySource],
-    dry_run: bool,
+    options: &PublishOptions,
 ) -> ServerKeysReport {
     let mut report = ServerKeysReport::default();
-    let mut sources: Vec<&ServerKeySource> = sources.iter().collect();
-    sources.sort_by_key(|source| source.active);
-    for (source, done) in sources.iter().zip(0..) {
-        match write(&client.calls(policy), environment, source, dry_run) {
-            Ok((written, purged)) => {
+    let mut sources: Vec<(&ServerKeySource, usize)> = sources.iter().zip(1..).collect();
+    sources.sort_by_key(|(source, _)| source.active);
+    for ((source, number), done) in sources.iter().zip(0..) {
+        match write(&client.calls(policy), environment, source, options) {
+            Ok(KeyWrite::OpensAnother(stored)) => {
+                let listed = environment.clone();
+                report.repointed.push(RepointedKey { number: *number, stored, listed });
+            }
+            Ok(KeyWrite::Done { written, purged }) => {
                 report.written += usize::from(written);
                 report.after.extend(purged.err());
             }
@@ -209,7 +231,24 @@ pub(crate) fn write_all(
     report
 }
 
-/// Writes a key's record, unless the store has it already. Gives whether it was written, and how the purge went.
+/// What was done about a key's record.
+enum KeyWrite {
+    Done {
+        written: bool,
+        purged: Result<(), CallError>,
+    },
+    /// Nothing: the store has it for this other environment.
+    OpensAnother(String),
+}
+
+/// What is decided about a key's record.
+enum KeyDecision {
+    Same,
+    Written,
+    OpensAnother(String),
+}
+
+/// Writes a key's record, unless the store has it already.
 ///
 /// The record of a revoked key is purged each time: a POP would go on opening the environment if the purge that went
 /// with the write failed.
@@ -217,30 +256,43 @@ fn write(
     calls: &Calls<'_>,
     environment: &EnvironmentKey,
     source: &ServerKeySource,
-    dry_run: bool,
-) -> Result<(bool, Result<(), CallError>), StoreError> {
+    options: &PublishOptions,
+) -> Result<KeyWrite, StoreError> {
     let name = source.hash.store_key();
     let record = ServerKey {
         environment: environment.to_string(),
         active: source.active,
         expires_at: source.expires_at.map(|at| at.to_string()),
     };
-    let decide = |stored: Option<&StoredItem>| -> Result<Decision<bool>, StoreError> {
+    let decide = |stored: Option<&StoredItem>| -> Result<Decision<KeyDecision>, StoreError> {
         if stored.is_some_and(|stored| means(stored, &record)) {
-            return Ok(Decision::Leave(false));
+            return Ok(Decision::Leave(KeyDecision::Same));
         }
-        if dry_run {
-            return Ok(Decision::Leave(true));
+        let other = stored.and_then(environment_of).filter(|other| *other != record.environment);
+        if let Some(other) = other.filter(|_| !options.force) {
+            return Ok(Decision::Leave(KeyDecision::OpensAnother(other)));
+        }
+        if options.dry_run {
+            return Ok(Decision::Leave(KeyDecision::Written));
         }
         let value = serde_json::to_vec(&record).unwrap_or_default();
-        Ok(Decision::Write(Item { value, metadata: None }, true))
+        Ok(Decision::Write(Item { value, metadata: None }, KeyDecision::Written))
     };
     // Records have no order. Ours replaced one generation; any other generation is ours, or was written later.
     let is_later =
         |stored: &StoredItem, _: &Item, replaced: Option<&str>| Some(&*stored.generation) != replaced;
-    let written = put_if_unchanged(calls, &name, None, decide, is_later)?.about;
-    let purged = if dry_run || (!written && source.active) { Ok(()) } else { purge(calls, &name) };
-    Ok((written, purged))
+    let written = match put_if_unchanged(calls, &name, None, decide, is_later)?.about {
+        KeyDecision::OpensAnother(other) => return Ok(KeyWrite::OpensAnother(other)),
+        KeyDecision::Same => false,
+        KeyDecision::Written => true,
+    };
+    let purged = if options.dry_run || (!written && source.active) { Ok(()) } else { purge(calls, &name) };
+    Ok(KeyWrite::Done { written, purged })
+}
+
+/// The environment that a stored record is of; none if it is no record.
+fn environment_of(stored: &StoredItem) -> Option<String> {
+    serde_json::from_slice(&stored.item.value).ok().map(|stored: ServerKey| stored.environment)
 }
 
 /// Whether a stored record means the same, however it is written.
@@ -276,6 +328,7 @@ mod tests {
         ] {
             let expected = parse_server_keys(r#"{"d": ["ser.a"], "e": ["ser.b"]}"#);
             assert_eq!(parse_server_keys(text), expected);
+            assert_eq!(parse_server_keys(&format!("\u{feff}{text}")), expected, "behind a byte order mark");
         }
 
         for (text, expected) in [

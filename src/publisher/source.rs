@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use api::{EnvironmentKey, KeyError, Provenance, parse_time};
-use engine::{Document, InputError};
+use engine::{Document, InputError, Warning};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::export::{self, ExportError};
+use crate::members::check_members;
 
 /// Where a document is from, as it is shown: a file's path, or an environment at Flagsmith.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +51,8 @@ pub struct DocumentSource {
     /// SHA-256 of what counts of the document: equal for documents that mean the same.
     pub hash: String,
     pub provenance: Provenance,
+    /// About members of a file that nothing reads.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// Why a place gives nothing to publish. Each message names the place.
@@ -83,15 +86,29 @@ impl DocumentSource {
         }
     }
 
-    /// As [`DocumentSource::read`], of a text that is at hand.
+    /// As [`DocumentSource::read`], of the text of a file that is at hand.
     ///
     /// # Errors
     /// As [`DocumentSource::read`].
     pub fn parse(place: &Place, text: &str) -> Result<DocumentSource, SourceError> {
+        DocumentSource::parse_from(place, text, Provenance::File)
+    }
+
+    fn parse_from(place: &Place, text: &str, provenance: Provenance) -> Result<DocumentSource, SourceError> {
         let place = place.clone();
+        let text = without_mark(text);
         let text = match export::document(text) {
             Ok(text) => text,
             Err(fault) => return Err(SourceError::Export { place, fault }),
+        };
+        // Before the document is read: a misspelt member may be one that every document needs.
+        let checked = match provenance {
+            Provenance::File => check_members(&text),
+            Provenance::Api => Ok(Vec::new()),
+        };
+        let warnings = match checked {
+            Ok(warnings) => warnings,
+            Err(refusal) => return Err(SourceError::Refused { place, refusal }),
         };
         let document = match Document::parse(&text) {
             Ok(document) => document,
@@ -109,7 +126,7 @@ impl DocumentSource {
             },
         };
         let hash = sha256(document.content().as_bytes());
-        Ok(DocumentSource { key, document, updated_at, hash, provenance: Provenance::File })
+        Ok(DocumentSource { key, document, updated_at, hash, provenance, warnings })
     }
 
     /// As [`DocumentSource::parse`], of what an API was asked for, which may answer with another environment's document.
@@ -121,13 +138,18 @@ impl DocumentSource {
         text: &str,
         environment: &EnvironmentKey,
     ) -> Result<DocumentSource, SourceError> {
-        let source = DocumentSource::parse(place, text)?;
+        let source = DocumentSource::parse_from(place, text, Provenance::Api)?;
         if source.key == *environment {
-            return Ok(DocumentSource { provenance: Provenance::Api, ..source });
+            return Ok(source);
         }
         let place = place.clone();
         Err(SourceError::Another { place, found: source.key, expected: environment.clone() })
     }
+}
+
+/// A text without the byte order mark that some editors put at its front.
+pub fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 /// SHA-256, in hexadecimal.
@@ -165,10 +187,13 @@ mod tests {
     fn what_does_not_count_does_not_change_the_hash() {
         let compact = r#"{"api_key":"e","project":{"segments":[]},"feature_states":[]}"#;
         let spread = r#"{ "feature_states": [], "api_key": "e", "project": { "segments": [] } }"#;
+        let marked = &format!("\u{feff}{compact}");
         let dated = r#"{"updated_at":"2026-03-01T00:00:00Z","description":"x","api_key":"e","project":{"segments":[]},"feature_states":[]}"#;
         let other = r#"{"api_key":"f","project":{"segments":[]},"feature_states":[]}"#;
         let hash = |text: &str| parse(text).unwrap().hash;
-        assert_eq!([hash(spread), hash(dated)], [hash(compact), hash(compact)]);
+        for same in [spread, dated, marked] {
+            assert_eq!(hash(same), hash(compact), "{same}");
+        }
         assert_ne!(hash(compact), hash(other));
     }
 }

@@ -33,7 +33,7 @@ use crate::source::Place;
 use environment::{Acceptance, AllowedWork, Environment, JobEffects};
 use ownership::{Effects, Ownership, PlaceProblem, PlaceToPublish};
 
-pub use files::Files;
+pub use files::{Files, documents};
 pub use job::{Finished, Job};
 pub use log_line::LogLine;
 pub use observation::{Observation, PlaceState, ToPublish};

@@ -15,7 +15,7 @@ fn a_line_in_a_line_out() {
     let nested = format!(
         r#"{{"environment":{{"key":"e","name":"E"}},"segments":{{"1":{{"key":"1","name":"s","rules":[{rules}]}}}}}}"#
     );
-    let input = format!("{good}\nnot json\n{{}}\n{nested}\n\n{good}");
+    let input = format!("\u{feff}{good}\nnot json\n{{}}\n{nested}\n\n{good}");
     let finished = jackstaff(JACKSTAFF, &["evaluate"], &input);
     assert_eq!(finished.code, 0, "{finished:?}");
     let lines: Vec<Value> = finished.output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -47,6 +47,14 @@ fn a_document_for_a_person() {
     let anchored = jackstaff(JACKSTAFF, &[&base[..], &["--json"]].concat(), "");
     let result: Value = serde_json::from_str(&anchored.output).unwrap();
     assert_eq!(result["flags"]["free_shipping"]["reason"], "DEFAULT");
+
+    let text = std::fs::read_to_string(&demo).unwrap().replace("\"enabled\"", "\"enabld\"");
+    let directory = tempfile::tempdir().unwrap();
+    let misspelt = directory.path().join("misspelt.json");
+    std::fs::write(&misspelt, text).unwrap();
+    let misspelt = jackstaff(JACKSTAFF, &["evaluate", "--document", misspelt.to_str().unwrap()], "");
+    assert_eq!(misspelt.code, 1);
+    assert!(misspelt.errors.contains("enabld: unknown; did you mean \"enabled\"?"), "{misspelt:?}");
 
     let missing = jackstaff(JACKSTAFF, &["evaluate", "--document", "/nowhere.json"], "");
     assert_eq!(missing.code, 1);

@@ -7,6 +7,7 @@ mod agreement;
 mod compare;
 mod evaluate;
 mod flagsmith;
+mod lint;
 mod origin;
 mod patterns;
 mod properties;

@@ -54,6 +54,7 @@ impl Document {
             identity_overrides: identity_overrides.collect(),
         };
         let (environment, mut warnings) = compile(&source, options, patterns)?;
+        warnings.extend(self.share_warnings());
         warnings.extend(self.switch_warnings());
         Ok((environment, warnings))
     }

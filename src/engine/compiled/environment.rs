@@ -131,6 +131,13 @@ pub struct Span {
     pub(crate) length: u32,
 }
 
+impl Span {
+    pub(crate) fn range(self) -> Range<usize> {
+        let start = self.start as usize;
+        start..start + self.length as usize
+    }
+}
+
 impl ArchivedSpan {
     pub(crate) fn range(&self) -> Range<usize> {
         let start = self.start.to_native() as usize;

@@ -145,6 +145,14 @@ impl Comparison {
     }
 }
 
+impl Comparison {
+    /// Whether one asks for what the other excludes, for a value of any type.
+    pub(crate) fn is_negation_of(&self, other: &Comparison) -> bool {
+        matches!((self.relation, other.relation), (Relation::Equal, Relation::NotEqual))
+            && self.text == other.text
+    }
+}
+
 fn contains(text: &str) -> Result<Predicate, String> {
     // The reference engine reads such a value as a version, and a version contains nothing.
     if text.ends_with(VERSION) {

@@ -4,6 +4,7 @@
 
 mod canonical;
 mod defaults;
+pub mod members;
 mod schema;
 
 use alloc::format;

@@ -124,8 +124,11 @@ impl Files {
     }
 }
 
-/// The files that a path stands for.
-fn documents(path: &Path) -> io::Result<Vec<PathBuf>> {
+/// The files that a path stands for: itself, or the `.json` files right in a directory.
+///
+/// # Errors
+/// If the directory cannot be read.
+pub fn documents(path: &Path) -> io::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }

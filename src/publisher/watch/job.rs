@@ -81,7 +81,7 @@ impl Job {
         let outcome = match task {
             Task::Store { document, server_keys } => Outcome::Stored {
                 published: document.map(|document| document.write(&client.calls(policy), options)),
-                server_keys: server_keys.map(|keys| write_all(client, policy, &key, &keys, options.dry_run)),
+                server_keys: server_keys.map(|keys| write_all(client, policy, &key, &keys, options)),
             },
             Task::Look => Outcome::Looked(Basis::read(&client.calls(RetryPolicy::PROBE), &key.store_key())),
             Task::Purge => Outcome::Purged(purge(&client.calls(RetryPolicy::PROBE), &key.store_key())),

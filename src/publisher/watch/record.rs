@@ -25,6 +25,8 @@ pub(crate) struct Record {
     failure: Option<String>,
     /// Parts of the document that is stored that never match, and what it costs if it is dear.
     warnings: Vec<String>,
+    /// Server-side keys that are left as they are.
+    keys_refused: Vec<String>,
     succeeded: Option<Duration>,
     failures: u64,
     published: u64,
@@ -83,6 +85,11 @@ impl Record {
         self.refused = None;
     }
 
+    /// These server-side keys are left as they are.
+    pub(crate) fn keys_refused(&mut self, why: Vec<String>) {
+        self.keys_refused = why;
+    }
+
     pub(crate) fn failed(&mut self, failures: Vec<AttemptError>) {
         self.failures += u64::try_from(failures.len()).unwrap_or_default();
         if let Some(failure) = failures.into_iter().next_back() {
@@ -118,9 +125,9 @@ impl Record {
         }
     }
 
-    /// Why it is refused, and what never matches in what is stored.
+    /// Why it or a server-side key is refused, and what never matches in what is stored.
     pub(crate) fn troubles(&self) -> impl Iterator<Item = String> {
         let refused = self.refused.iter().map(|(why, _)| why.clone());
-        refused.chain(self.warnings.iter().cloned())
+        refused.chain(self.keys_refused.iter().cloned()).chain(self.warnings.iter().cloned())
     }
 }

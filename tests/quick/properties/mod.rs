@@ -7,6 +7,7 @@ mod generate;
 mod bundles;
 mod contexts;
 mod documents;
+mod never_matching;
 mod shares;
 mod streams;
 mod unmatched_segment;

@@ -79,6 +79,36 @@ fn a_key_that_is_no_longer_listed_stays() {
 }
 
 #[test]
+fn a_key_opens_another_environment_by_force_alone() {
+    let world = World::new();
+    let of_another = |active: bool| {
+        let record = json!({ "environment": "b", "active": active, "expires_at": null });
+        world.api.write(&name("ser.x"), record.to_string().as_bytes(), None);
+    };
+    let default = PublishOptions::default();
+    let said = "server-side key 2 of the manifest opens environment `b`, which is stored, so it is not made to open `a`; \
+                `--force` makes it so";
+    for (manifest, stored_active) in [
+        (json!(["ser.y", "ser.x"]), true),
+        (json!(["ser.y", "ser.x"]), false),
+        (json!(["ser.y", { "key": "ser.x", "active": false }]), true),
+    ] {
+        of_another(stored_active);
+        for options in [PublishOptions { dry_run: true, ..default }, default] {
+            let outcome = world.publish_with(&document("one", MARCH), &keys(&manifest), &options);
+            assert!(outcome.ends_with(said), "{outcome}");
+            let expected = json!({ "environment": "b", "active": stored_active, "expires_at": null });
+            assert_eq!(record(&world, "ser.x"), expected);
+        }
+        assert_eq!(record(&world, "ser.y")["environment"], "a", "the others are written");
+    }
+    let forced = PublishOptions { force: true, ..default };
+    let outcome = world.publish_with(&document("one", MARCH), &keys(&json!(["ser.y", "ser.x"])), &forced);
+    assert!(outcome.ends_with("; 1 keys"), "{outcome}");
+    assert_eq!(record(&world, "ser.x")["environment"], "a");
+}
+
+#[test]
 fn a_key_is_revoked_even_if_the_document_is_refused() {
     let world = World::new();
     publish(&world, &json!(["ser.x"]));

@@ -130,6 +130,7 @@ pub(crate) fn outcome(report: &Report) -> String {
     if keys.written > 0 {
         words.push(format!("{} keys", keys.written));
     }
+    words.extend(keys.repointed.iter().map(ToString::to_string));
     words.extend(keys.failed.iter().map(ToString::to_string));
     if keys.not_tried > 0 {
         words.push(format!("{} keys not tried", keys.not_tried));

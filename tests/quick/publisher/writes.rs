@@ -102,7 +102,7 @@ fn a_read_that_is_out_of_date_neither_goes_back_nor_overwrites() {
     assert_eq!(
         world.publish(&document("three", "2026-03-01T06:00:00Z")),
         "updated_at: 2026-03-01T06:00:00Z is earlier than 2026-03-01T12:00:00Z, which is stored; `--force` publishes \
-         it all the same"
+         it all the same, and so does a later `updated_at` in the file, after a `git revert` for example"
     );
     world.api.fail(Kind::Read, ITEM, [Fault::Stale, Fault::Stale]);
     assert_eq!(world.publish(&document("four", "2026-03-01T18:00:00Z")), format!("written {}", NOW + 2));

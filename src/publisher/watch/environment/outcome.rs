@@ -197,6 +197,9 @@ impl Environment {
             let failed = AttemptError::of_keys(&report);
             self.owed.server_keys |= !failed.is_empty();
             failures.extend(failed);
+            let repointed: Vec<String> = report.repointed.iter().map(ToString::to_string).collect();
+            lines.extend(repointed.iter().map(|why| LogLine::warning_of(&self.place, why)));
+            self.record.keys_refused(repointed);
             if report.written > 0 {
                 let keys = if report.written == 1 { "key" } else { "keys" };
                 let line = format!("{} server-side {keys} written", report.written);

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use api::ServerKeyHash;
 use engine::Anchoring;
+use publisher::Clock;
 use publisher::watch::{PlaceState, Watch};
 use serde_json::{Value, json};
 
@@ -31,6 +33,48 @@ fn a_broken_file_is_logged_once_and_its_environment_stays_published() {
     assert_eq!(said.len(), 3, "{said:?}");
     assert!(said[1].starts_with("a.json: invalid JSON: "), "{said:?}");
     assert!(said[1].ends_with("; environment `a` stays as it was before"), "{said:?}");
+}
+
+#[test]
+fn a_file_with_a_misspelt_member_is_held_back_and_named() {
+    let mut watching = Watching::new();
+    watching.put("a.json", &document("one", MARCH));
+    watching.pass_seconds(2);
+    watching.said();
+    let misspelt =
+        document("two", MARCH).to_string().replace("\"feature_state_value\"", "\"feature_state_valeu\"");
+    watching.observe("a.json", PlaceState::Content(misspelt));
+    watching.pass_seconds(60);
+    assert_eq!(watching.writes(), ["one"]);
+    let why = "a.json: feature_states[0].feature_state_valeu: unknown; did you mean \"feature_state_value\"?";
+    assert_eq!(watching.said(), [format!("{why}; environment `a` stays as it was before")]);
+    let (environments, troubles) = watching.progress();
+    assert_eq!(troubles[0].why, why);
+    assert_eq!(environments[0].why.as_deref(), Some(why));
+    watching.put("a.json", &document("three", MARCH));
+    watching.pass_seconds(2);
+    assert_eq!(watching.writes(), ["one", "three"]);
+}
+
+#[test]
+fn a_key_that_opens_another_environment_is_named_and_left_as_it_is() {
+    let mut watching = Watching::new();
+    watching.put("a.json", &document("one", MARCH));
+    watching.pass_seconds(2);
+    watching.said();
+    let name = ServerKeyHash::of("ser.x").unwrap().store_key();
+    let record = json!({ "environment": "b", "active": true, "expires_at": null }).to_string();
+    watching.world.api.write(&name, record.as_bytes(), None);
+    let manifest = [("a".to_owned(), keys(&json!(["ser.x"])))].into();
+    let now = watching.world.clock.elapsed();
+    watching.watch.set_server_keys(manifest, now);
+    watching.pass_seconds(60);
+    let said = watching.said();
+    assert!(said[0].contains("server-side key 1 of the manifest opens environment `b`"), "{said:?}");
+    assert_eq!(said.len(), 1, "{said:?}");
+    let (_, troubles) = watching.progress();
+    assert_eq!(format!("a.json: {}", troubles[0].why), said[0]);
+    assert_eq!(watching.world.api.stored(&name).unwrap().value, record.as_bytes());
 }
 
 #[test]
