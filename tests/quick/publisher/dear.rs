@@ -51,7 +51,7 @@ fn a_document_is_green_or_warned_of_or_refused_by_what_a_request_may_cost() {
 
     let dear = with_splits("dear", DEAR);
     let warning = sentence(&cost_of(&dear));
-    assert_eq!(warnings(&published(&world, &dear, &options).unwrap()), [warning.clone()]);
+    assert_eq!(warnings(&published(&world, &dear, &options).unwrap()), std::slice::from_ref(&warning));
     assert!(warning.contains("; most of it: percentage splits "), "{warning}");
     assert!(warning.contains("; the dearest: segment `many` "), "{warning}");
 
