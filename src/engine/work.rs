@@ -36,9 +36,9 @@ pub(crate) const SHORT_TEXT: u64 = 128;
 pub(crate) const SEARCHED_AGAIN: u64 = 10;
 /// Bytes of the text that is searched for, which are looked at to prepare the search.
 pub(crate) const PREPARED_BYTES: u64 = 1;
-/// Reading and comparing two versions, and the characters of both.
-pub(crate) const VERSION: u64 = 16;
-pub(crate) const VERSION_CHARACTERS: u64 = 2;
+/// Reading and comparing two versions, and each character of both.
+pub(crate) const VERSION: u64 = 4;
+pub(crate) const VERSION_CHARACTER: u64 = 2;
 /// Reading a number from digits.
 pub(crate) const DIGITS_BYTES: u64 = 40;
 /// Reading a JSON text.
@@ -143,7 +143,7 @@ impl Operation {
             Operation::Nothing => 0,
             Operation::Compare(other) => bytes.min(other) / COMPARED_BYTES,
             Operation::Version(other) => {
-                VERSION + per(characters + other, VERSION_CHARACTERS) + bytes / COMPARED_BYTES
+                VERSION + VERSION_CHARACTER * (characters + other) + bytes / COMPARED_BYTES
             }
             Operation::Search(other) => per(bytes, SEARCHED_BYTES) + per(other.min(bytes), PREPARED_BYTES),
             Operation::Pattern => text,
@@ -170,6 +170,12 @@ pub(crate) fn searched_again(text: u64, part: u64) -> u64 {
     } else {
         SEARCHED_AGAIN + part / COMPARED_BYTES
     }
+}
+
+/// A comparison of a value with a version, after it was compared with another one: whether it is a version is known, and
+/// a version has a byte to each character.
+pub(crate) fn version_again(size: Size, other: u64) -> u64 {
+    VERSION + VERSION_CHARACTER * other + size.characters / COMPARED_BYTES
 }
 
 /// A rule and its conditions, without what is done with their values.

@@ -181,6 +181,7 @@ mod tests {
             settings: "settings".into(),
             switches: Switches::default(),
             tombstone: false,
+            steps: None,
         };
         let (header, value) = bundle::write(&label, &[(Section::FlagsClient, b"[]".to_vec())]).unwrap();
         let sound = known("old", &["older"]);

@@ -235,7 +235,7 @@ fn decide(
             let published = Published::new(revision, Done::Unchanged);
             return Ok(Decision::Leave(Published {
                 warnings,
-                cost,
+                cost: cost.map(Box::new),
                 plan_warnings,
                 is_everywhere,
                 ..published
@@ -293,7 +293,7 @@ fn decide_removal(calls: &Calls<'_>, key: &EnvironmentKey, stored: Option<&Store
 
 fn written(bundle: Bundle, published: Published) -> Decision<Published> {
     let Bundle { header, bytes, warnings, cost } = bundle;
-    let published = Published { bytes: Some(bytes.len()), warnings, cost, ..published };
+    let published = Published { bytes: Some(bytes.len()), warnings, cost: cost.map(Box::new), ..published };
     Decision::Write(Item { value: bytes, metadata: Some(header.metadata()) }, published)
 }
 

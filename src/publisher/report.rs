@@ -33,7 +33,7 @@ pub struct Published {
     /// Every POP has looked at the store since: it is stored for longer than any copy is served without a look.
     pub is_everywhere: bool,
     /// What a request may cost.
-    pub cost: Option<Cost>,
+    pub cost: Option<Box<Cost>>,
     /// What is odd about the document as a whole, or about its revision.
     pub plan_warnings: Vec<PlanWarning>,
 }

@@ -69,18 +69,18 @@ fn is_within(
 fn documents() -> Vec<(&'static str, Value)> {
     let patterns = |n: usize| {
         let pattern = |n| condition("t", "REGEX", &format!(r"^(?:[а-яё]+|[\w.-]+|é)+x{n}$"));
-        of_conditions((0..n).map(pattern).collect())
+        of_conditions(&(0..n).map(pattern).collect::<Vec<_>>())
     };
     let words: Vec<String> = (0..340).map(|n| format!("word{n}x")).collect();
     let states = |n: usize| {
         let pattern = |n| condition("t", "REGEX", &format!("(?i).*({})[{n}é]", words.join("|")));
-        of_conditions((0..n).map(pattern).collect())
+        of_conditions(&(0..n).map(pattern).collect::<Vec<_>>())
     };
     vec![
         ("large", fixtures::large()),
-        ("comparisons", greatest(|n| of_conditions(vec![condition("t", "EQUAL", "x"); n]))),
-        ("searches", greatest(|n| of_conditions(vec![condition("t", "CONTAINS", "no such text"); n]))),
-        ("splits", greatest(|n| of_conditions(vec![condition("", "PERCENTAGE_SPLIT", "0"); n]))),
+        ("comparisons", greatest(|n| of_conditions(&vec![condition("t", "EQUAL", "x"); n]))),
+        ("searches", greatest(|n| of_conditions(&vec![condition("t", "CONTAINS", "no such text"); n]))),
+        ("splits", greatest(|n| of_conditions(&vec![condition("", "PERCENTAGE_SPLIT", "0"); n]))),
         ("patterns", greatest(patterns)),
         ("patterns without tables", greatest(states)),
         ("features", greatest(features)),
@@ -115,7 +115,7 @@ fn condition(property: &str, operator: &str, value: &str) -> Value {
     json!({ "property_": property, "operator": operator, "value": value })
 }
 
-fn of_conditions(conditions: Vec<Value>) -> Value {
+fn of_conditions(conditions: &[Value]) -> Value {
     let segment = json!({ "name": "s", "rules": [{ "type": "ANY", "conditions": conditions }] });
     json!({ "api_key": "budget", "feature_states": [], "project": { "segments": [segment] } })
 }

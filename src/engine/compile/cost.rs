@@ -88,6 +88,7 @@ impl Environment {
             sizes: &sizes,
             read: if self.may_repeat() { work::CYCLIC_READ } else { work::FLAG_READ },
             searched: BTreeSet::new(),
+            versions: BTreeSet::new(),
         };
         let mut dearest = Vec::new();
         for segment in &self.segments {
@@ -274,6 +275,8 @@ struct Conditions<'a> {
     read: u64,
     /// What each property was searched for.
     searched: BTreeSet<(u32, &'a str)>,
+    /// The properties whose values are read as versions.
+    versions: BTreeSet<u32>,
 }
 
 impl<'a> Conditions<'a> {
@@ -310,15 +313,21 @@ impl<'a> Conditions<'a> {
         }
     }
 
-    /// A long text is searched once for each part; a short one is searched each time.
+    /// A long text is searched once for each part, and found to be a version or not once. A short text is searched each
+    /// time.
     fn steps(&mut self, condition: &'a Condition, operation: Operation, size: Size) -> u64 {
-        match condition.predicate.searched_for() {
-            Some(part) if !self.searched.insert((condition.property, part)) => {
-                let again = |bytes: u64| work::searched_again(bytes, part.len() as u64);
-                again(size.bytes).max(again(size.bytes.min(work::SHORT_TEXT)))
-            }
-            _ => operation.steps(size),
+        if let Some(part) = condition.predicate.searched_for()
+            && !self.searched.insert((condition.property, part))
+        {
+            let again = |bytes: u64| work::searched_again(bytes, part.len() as u64);
+            return again(size.bytes).max(again(size.bytes.min(work::SHORT_TEXT)));
         }
+        if let Operation::Version(other) = operation
+            && !self.versions.insert(condition.property)
+        {
+            return work::version_again(size, other);
+        }
+        operation.steps(size)
     }
 }
 

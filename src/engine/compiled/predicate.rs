@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::cell::OnceCell;
 use core::cmp::Ordering;
 
 use rkyv::{Archive, Serialize};
@@ -199,6 +200,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) raw: &'a Value,
     /// The number that the value denotes if it is a numeric-looking string, else the value itself.
     pub(crate) typed: &'a Value,
+    /// Whether the value is a version, once that is known: a long text takes long to check.
+    pub(crate) is_version: &'a OnceCell<bool>,
 }
 
 impl Subject<'_> {
@@ -229,11 +232,11 @@ impl ArchivedPredicate {
         regex: impl FnOnce(u32, &str) -> bool,
         report_percentage: impl FnOnce(f64),
     ) -> bool {
-        let Some(Subject { raw, typed }) = subject else {
+        let Some(Subject { raw, typed, is_version }) = subject else {
             return matches!(self, ArchivedPredicate::IsNotSet);
         };
         match self {
-            ArchivedPredicate::Compare(comparison) => comparison.matches(typed),
+            ArchivedPredicate::Compare(comparison) => comparison.matches(typed, is_version),
             ArchivedPredicate::Contains(part) => string(raw).is_some_and(|text| contains(text, part)),
             ArchivedPredicate::NotContains(part) => string(raw).is_some_and(|text| !contains(text, part)),
             ArchivedPredicate::Regex(index) => raw.text().is_some_and(|text| regex(index.to_native(), &text)),
@@ -325,7 +328,7 @@ fn is_member(value: &Value, members: &[rkyv::string::ArchivedString]) -> bool {
 const VERSION: &str = ":semver";
 
 impl ArchivedComparison {
-    fn matches(&self, value: &Value) -> bool {
+    fn matches(&self, value: &Value, is_version: &OnceCell<bool>) -> bool {
         let text = self.text.as_str();
         let ordering = match value {
             Value::Null => None,
@@ -333,7 +336,7 @@ impl ArchivedComparison {
             Value::Int(integer) => self.compare_int(integer),
             Value::Float(float) => return self.compare_float(*float),
             Value::Str(value) => match text.strip_suffix(VERSION) {
-                Some(version) => self.compare_version(value, version),
+                Some(version) => self.compare_version(value, version, is_version),
                 // Texts of different lengths differ; comparing their bytes is not needed.
                 None if matches!(self.relation, ArchivedRelation::Equal) => return value == text,
                 None if matches!(self.relation, ArchivedRelation::NotEqual) => return value != text,
@@ -345,11 +348,18 @@ impl ArchivedComparison {
     }
 
     /// By SemVer 2.0.0 precedence, which ignores build metadata; none if either side is not such a version.
-    fn compare_version(&self, value: &str, version: &str) -> Option<Ordering> {
+    fn compare_version(&self, value: &str, version: &str, is_version: &OnceCell<bool>) -> Option<Ordering> {
         if let (Some(own), Some(value)) = (self.plain_version.as_ref(), version::plain(value)) {
             return Some(value.cmp(&own.map(rkyv::rend::unaligned::u64_ule::to_native)));
         }
-        Some(Version::parse(value)?.compare(&Version::parse(version)?))
+        if is_version.get() == Some(&false) {
+            return None;
+        }
+        let value = Version::split(value);
+        if !is_version.get_or_init(|| value.as_ref().is_some_and(Version::is_sound)) {
+            return None;
+        }
+        Some(value?.compare(&Version::parse(version)?))
     }
 
     fn compare_int(&self, integer: &Integer) -> Option<Ordering> {

@@ -3,6 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cell::OnceCell;
 use core::fmt;
 use core::ops::Range;
 
@@ -14,7 +15,7 @@ use crate::compiled::environment::{ArchivedEnvironment, ArchivedSegment};
 use crate::compiled::predicate::Subject;
 use crate::compiled::property::{ArchivedField, ArchivedTarget};
 use crate::python::value::Value;
-use crate::work;
+use crate::work::{self, Operation};
 
 /// Counts the steps of one evaluation, in the unit of [`crate::Cost`].
 pub struct CountedWork<'e> {
@@ -30,6 +31,8 @@ pub struct CountedWork<'e> {
     read: BTreeSet<&'e ArchivedTarget>,
     /// What each property was searched for.
     searched: BTreeSet<(u32, &'e str)>,
+    /// The properties whose values were read as versions.
+    versions: BTreeSet<u32>,
 }
 
 impl<'e> CountedWork<'e> {
@@ -49,6 +52,7 @@ impl<'e> CountedWork<'e> {
             resolved: BTreeSet::new(),
             read: BTreeSet::new(),
             searched: BTreeSet::new(),
+            versions: BTreeSet::new(),
         };
         for segment in environment.segments.iter() {
             counted.owns(segment, segment.rules.range());
@@ -107,7 +111,7 @@ impl fmt::Debug for CountedWork<'_> {
 
 fn size(value: &Value) -> work::Size {
     let number = value.as_number();
-    Subject { raw: value, typed: number.as_ref().unwrap_or(value) }.size()
+    Subject { raw: value, typed: number.as_ref().unwrap_or(value), is_version: &OnceCell::new() }.size()
 }
 
 impl Visitor for CountedWork<'_> {
@@ -141,8 +145,15 @@ impl Visitor for CountedWork<'_> {
             self.steps += work::searched_again(size.bytes, part.len() as u64);
             return;
         }
+        let operation = condition.predicate.operation(&segment.key);
+        if let Operation::Version(other) = operation
+            && !self.versions.insert(condition.property.to_native())
+        {
+            self.steps += work::version_again(size, other);
+            return;
+        }
         let longest = condition.predicate.longest_member();
-        self.steps += condition.predicate.operation(&segment.key).with_longest(longest).steps(size);
+        self.steps += operation.with_longest(longest).steps(size);
         if let Some(pattern) = condition.predicate.pattern().and_then(|at| environment.patterns.get(at)) {
             self.steps += pattern.steps(size.bytes);
         }

@@ -4,6 +4,7 @@
 use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::cell::OnceCell;
 
 use super::identity::Identity;
 use crate::compiled::environment::ArchivedEnvironment;
@@ -37,6 +38,7 @@ struct Held<'i> {
     raw: Cow<'i, Value>,
     /// The number that a numeric-looking string denotes.
     number: Option<Value>,
+    is_version: OnceCell<bool>,
 }
 
 impl<'i, 'e> Values<'i, 'e> {
@@ -63,8 +65,8 @@ impl<'i, 'e> Values<'i, 'e> {
 
     pub(super) fn subject(&self, value: PropertyValue) -> Option<Subject<'_>> {
         let (PropertyValue::Held(at) | PropertyValue::Read(Some(at))) = value else { return None };
-        let Held { raw, number } = self.held.get(at)?;
-        Some(Subject { raw, typed: number.as_ref().unwrap_or(raw) })
+        let Held { raw, number, is_version } = self.held.get(at)?;
+        Some(Subject { raw, typed: number.as_ref().unwrap_or(raw), is_version })
     }
 
     /// Remembers what a property reads of a flag that is resolved; `read` is called unless another property has read the
@@ -94,7 +96,7 @@ fn hold<'i>(held: &mut Vec<Held<'i>>, raw: Cow<'i, Value>) -> PropertyValue {
     if *raw == Value::Null {
         return PropertyValue::Unset;
     }
-    held.push(Held { number: raw.as_number(), raw });
+    held.push(Held { number: raw.as_number(), is_version: OnceCell::new(), raw });
     PropertyValue::Held(held.len() - 1)
 }
 
@@ -164,5 +166,59 @@ fn leads_beyond_traits(property: &str, target: Option<&ArchivedTarget>) -> bool 
             let rest = property.strip_prefix(root);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[', ' ', '\t', '\n', '\r']))
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::string::String;
+
+    use super::*;
+    use crate::{Compiled, DefaultJson, Document, Options};
+
+    /// Each spelling held a copy once: a document of many spellings and a long identifier took gigabytes.
+    #[test]
+    fn a_value_is_held_once_however_its_path_is_spelled() {
+        let paths = |blanks: String| {
+            ["identity|['identifier']", "identity['traits']|['t']", "flags['f']|['value']"]
+                .map(|path| path.replace('|', &blanks))
+        };
+        let paths = (0..50).flat_map(|blanks| paths(" ".repeat(blanks)));
+        let conditions = paths.map(|path| format!(r#"{{"property_": "$.{path}", "operator": "IS_SET"}}"#));
+        let conditions: Vec<String> = conditions.collect();
+        let document = format!(
+            r#"{{"api_key": "e",
+                "feature_states": [{{"feature": {{"name": "f"}}, "feature_state_value": "x"}}],
+                "project": {{"segments": [{{"name": "s", "rules": [{{"type": "ALL", "conditions": [{}]}}]}}]}}}}"#,
+            conditions.join(",")
+        );
+        let (environment, _) = Document::parse(&document)
+            .unwrap()
+            .compile(Options::default(), |_| DefaultJson::default())
+            .unwrap();
+        let compiled = Compiled::decode(environment.encode().unwrap()).unwrap();
+        let environment = compiled.environment();
+        let leading = environment.properties.iter().filter(|property| property.target.is_some());
+        assert_eq!(leading.count(), 150);
+        let identity = Identity {
+            identifier: "anna".into(),
+            key: None,
+            traits: alloc::vec![("t".into(), Value::from("x"))],
+            traits_answer_paths: true,
+            ignore_own_overrides: false,
+        };
+        let mut values = Values::new(environment, Some(&identity), Some("e_anna"));
+        assert_eq!(values.held.len(), 2);
+        let mut read = 0;
+        for (index, property) in environment.properties.iter().enumerate() {
+            if let Some(target @ ArchivedTarget::Flag { .. }) = property.target.as_ref() {
+                values.remember(index, target, || {
+                    read += 1;
+                    Some(Value::from("x"))
+                });
+            }
+        }
+        assert_eq!((values.held.len(), read), (3, 1));
     }
 }

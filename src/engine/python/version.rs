@@ -7,19 +7,28 @@ use core::cmp::Ordering;
 pub(crate) struct Version<'a> {
     release: [&'a str; 3],
     prerelease: Option<&'a str>,
+    build: Option<&'a str>,
 }
 
 impl<'a> Version<'a> {
     pub(crate) fn parse(text: &'a str) -> Option<Version<'a>> {
+        Version::split(text).filter(Version::is_sound)
+    }
+
+    /// Takes a text apart that may not be a version.
+    pub(crate) fn split(text: &'a str) -> Option<Version<'a>> {
         let (text, build) = split_off(text, '+');
         let (release, prerelease) = split_off(text, '-');
         let mut numbers = release.split('.');
         let release = [numbers.next()?, numbers.next()?, numbers.next()?];
-        let sound = numbers.next().is_none()
-            && release.into_iter().all(is_number)
-            && prerelease.is_none_or(|ids| ids.split('.').all(|id| is_number(id) || is_text(id)))
-            && build.is_none_or(|ids| ids.split('.').all(|id| is_digits(id) || is_text(id)));
-        sound.then_some(Version { release, prerelease })
+        numbers.next().is_none().then_some(Version { release, prerelease, build })
+    }
+
+    /// Whether all of its identifiers are well-formed. It takes longer than to take the text apart.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.release.into_iter().all(is_number)
+            && self.prerelease.is_none_or(|ids| ids.split('.').all(|id| is_number(id) || is_text(id)))
+            && self.build.is_none_or(|ids| ids.split('.').all(|id| is_digits(id) || is_text(id)))
     }
 
     pub(crate) fn compare(&self, other: &Version<'_>) -> Ordering {

@@ -336,6 +336,7 @@ pub(crate) fn bundle(revision: u64, removed: bool) -> (String, Vec<u8>) {
         settings: String::new(),
         switches: engine::Switches::default(),
         tombstone: removed,
+        steps: None,
     };
     let (header, bytes) = bundle::write(&label, &[]).unwrap();
     (header.metadata(), bytes)
