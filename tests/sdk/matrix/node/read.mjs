@@ -12,7 +12,7 @@ import { resolve } from "node:path";
 
 const [modules, name, file, edge, documents] = process.argv.slice(2);
 const loaded = createRequire(resolve(modules, "package.json"))(name);
-const Flagsmith = loaded.Flagsmith ?? loaded.default;
+const Flagsmith = loaded.Flagsmith ?? loaded;
 const questions = JSON.parse(readFileSync(file, "utf8"));
 const print = console.log.bind(console);
 // Versions log what they refuse in different ways; only the lines printed here are wanted.

@@ -1,0 +1,129 @@
+//! How conditions are written, so that every version of every SDK reads them and evaluates them as this crate does.
+//!
+//! | condition | is written as | why |
+//! |---|---|---|
+//! | one whose operator nobody knows | one that never matches | SDKs refuse the whole document, or take the operator for `EQUAL` |
+//! | one that needs a value and has none, or one that is no number where it has to be | one that never matches | SDKs fail in each evaluation |
+//! | `IS_SET`, `IS_NOT_SET` without a value | with an empty text | as above |
+//! | `IN` with a list | with the elements between commas, or else with the list's JSON | old versions know commas only |
+
+use alloc::string::String;
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use super::schema::ConditionWire;
+use crate::python::number::cast_float;
+use crate::wire::context::{Operand, list_texts};
+
+/// No identity has this trait with this value.
+const NEVER: (&str, &str, &str) = ("EQUAL", "(never)", "(never)");
+
+impl Serialize for ConditionWire {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (operator, property, value) = match value(&self.operator, &self.value) {
+            Some(value) => (self.operator.as_str(), self.property_.as_deref(), value),
+            None => (NEVER.0, Some(NEVER.1), NEVER.2),
+        };
+        let mut written = serializer.serialize_struct("ConditionWire", 3)?;
+        written.serialize_field("operator", operator)?;
+        written.serialize_field("property_", &property)?;
+        written.serialize_field("value", value)?;
+        written.end()
+    }
+}
+
+/// The text that the operator takes. None if the condition never matches, because there is no such text or operator.
+fn value<'a>(operator: &str, value: &'a Operand) -> Option<&'a str> {
+    let text = match value {
+        Operand::Text(text) => Some(text.as_str()),
+        // Lists have become texts when the document was read.
+        Operand::Absent | Operand::List(_) | Operand::Unusable => None,
+    };
+    match operator {
+        "IS_SET" | "IS_NOT_SET" => Some(text.unwrap_or_default()),
+        "IN"
+        | "EQUAL"
+        | "NOT_EQUAL"
+        | "GREATER_THAN"
+        | "GREATER_THAN_INCLUSIVE"
+        | "LESS_THAN"
+        | "LESS_THAN_INCLUSIVE"
+        | "CONTAINS"
+        | "NOT_CONTAINS"
+        | "REGEX" => text,
+        "PERCENTAGE_SPLIT" => text.filter(|text| cast_float(text).is_some()),
+        "MODULO" => text.filter(|text| text.split('|').filter_map(cast_float).count() == 2),
+        _ => None,
+    }
+}
+
+/// The one text of a condition's value; `IN` takes the same elements from it as from a list.
+pub(super) fn unified(operator: &str, value: &Operand) -> Option<String> {
+    let list = match value {
+        Operand::List(list) => list.clone(),
+        Operand::Text(text) if operator == "IN" && text.starts_with('[') => list_texts(text)?,
+        _ => return None,
+    };
+    let between_commas = list.join(",");
+    let is_plain = operator == "IN"
+        && !between_commas.is_empty()
+        && !between_commas.starts_with('[')
+        && !list.iter().any(|element| element.contains(','));
+    if is_plain { Some(between_commas) } else { serde_json::to_string(&list).ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use serde_json::{Value, json};
+
+    use super::super::Document;
+
+    /// The members of a condition as it is served.
+    #[track_caller]
+    fn served(condition: &str) -> Value {
+        let text = format!(
+            r#"{{"api_key": "e", "feature_states": [], "project": {{"segments": [{{"rules": [{{"conditions": [{condition}]}}]}}]}}}}"#
+        );
+        let document: Value = serde_json::from_str(&Document::parse(&text).unwrap().content()).unwrap();
+        document["project"]["segments"][0]["rules"][0]["conditions"][0].clone()
+    }
+
+    #[test]
+    fn a_condition_that_sdks_cannot_read_never_matches_there() {
+        let never = json!({ "operator": "EQUAL", "property_": "(never)", "value": "(never)" });
+        for condition in [
+            r"{}",
+            r#"{"operator": "", "property_": "plan", "value": "gold"}"#,
+            r#"{"operator": "SOUNDS_LIKE", "property_": "plan", "value": "gold"}"#,
+            r#"{"operator": "EQUAL", "property_": "plan"}"#,
+            r#"{"operator": "IN", "property_": "plan", "value": null}"#,
+            r#"{"operator": "REGEX", "property_": "plan", "value": {}}"#,
+            r#"{"operator": "PERCENTAGE_SPLIT", "value": "a half"}"#,
+            r#"{"operator": "MODULO", "property_": "age", "value": "2"}"#,
+            r#"{"operator": "MODULO", "property_": "age", "value": "2|x"}"#,
+        ] {
+            assert_eq!(served(condition), never, "{condition}");
+        }
+        let set = json!({ "operator": "IS_SET", "property_": "plan", "value": "" });
+        assert_eq!(served(r#"{"operator": "IS_SET", "property_": "plan", "value": null}"#), set);
+        let split = json!({ "operator": "PERCENTAGE_SPLIT", "property_": null, "value": "10" });
+        assert_eq!(served(r#"{"operator": "PERCENTAGE_SPLIT", "value": 10}"#), split);
+    }
+
+    #[test]
+    fn a_list_is_written_between_commas_where_no_element_has_one() {
+        let of = |value: &str| served(&format!(r#"{{"operator": "IN", "value": {value}}}"#))["value"].clone();
+        assert_eq!(of(r#"["gold", 1]"#), "gold,1");
+        assert_eq!(of(r#""[\"gold\",1]""#), "gold,1");
+        assert_eq!(of(r#""gold,1""#), "gold,1");
+        assert_eq!(of(r#"["a,b", "c"]"#), r#"["a,b","c"]"#);
+        assert_eq!(of(r#"["[a"]"#), r#"["[a"]"#);
+        assert_eq!(of("[]"), "[]");
+        assert_eq!(of(r#"[""]"#), r#"[""]"#);
+        assert_eq!(of(r#""[no list""#), "[no list");
+        let equal = served(r#"{"operator": "EQUAL", "value": ["gold", 1]}"#);
+        assert_eq!(equal["value"], r#"["gold","1"]"#);
+    }
+}
