@@ -12,6 +12,7 @@
 //! | `id` and `mv_fs_value_uuid` of a variant | its place in the order of these ids | SDKs use them for the order only; a new version has new ones |
 //! | order of identities, of one's overrides, of a segment's overrides of different features, of variants, of `server_key_only_feature_ids` | sorted | no evaluation depends on it |
 //! | `feature.id` of an override | that of the environment's feature of this name | old SDKs compare ids, new ones names |
+//! | `feature_segment` of the environment's states and of identities' | `null` | they have no priority; old SDKs let one win over a segment's |
 //! | priorities, if any is no integer from 0 to 2^31 - 1 | their places in their order | some SDKs refuse the document |
 //! | `id` of environment, project, organisation and of a variant's option, if it is outside of this range | 1; that of an option `null` | as above; no evaluation reads them |
 //! | conditions that SDKs cannot read, and lists | see `served.rs` | |
@@ -66,6 +67,9 @@ impl Document {
         for state in self.feature_states.iter_mut().chain(segment_states).chain(identity_states) {
             state.unify();
         }
+        let environment = self.feature_states.iter_mut();
+        let identities = self.identity_overrides.iter_mut().flat_map(|i| &mut i.identity_features);
+        environment.chain(identities).for_each(|state| state.feature_segment = None);
         self.rank_priorities();
         let mut rules: Vec<&mut RuleWire> =
             self.project.segments.iter_mut().flat_map(|s| &mut s.rules).collect();

@@ -76,7 +76,8 @@ pub(crate) struct SegmentWire {
     pub(crate) feature_states: Vec<FeatureStateWire>,
 }
 
-#[derive(Debug, Clone, Deserialize, Serialize)]
+/// Written as `served.rs` says.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(expecting = "an object")]
 pub(crate) struct RuleWire {
     #[serde(rename = "type", default = "all", deserialize_with = "or_all")]

@@ -1,9 +1,11 @@
-//! How conditions are written, so that every version of every SDK reads them and evaluates them as this crate does.
+//! How rules and conditions are written, so that every version of every SDK reads them, and evaluates them as this crate
+//! does.
 //!
-//! | condition | is written as | why |
+//! | rule or condition | is written as | why |
 //! |---|---|---|
-//! | one whose operator nobody knows | one that never matches | SDKs refuse the whole document, or take the operator for `EQUAL` |
-//! | one that needs a value and has none, or one that is no number where it has to be | one that never matches | SDKs fail in each evaluation |
+//! | a rule whose type is unknown | one that never matches | SDKs refuse the whole document |
+//! | a condition whose operator is unknown | one that never matches | SDKs refuse the whole document, or take the operator for `EQUAL` |
+//! | a condition that needs a value and has none, or one that is no number where it has to be | one that never matches | SDKs fail in each evaluation |
 //! | `IS_SET`, `IS_NOT_SET` without a value | with an empty text | as above |
 //! | `IN` with a list | with the elements between commas, or else with the list's JSON | old versions know commas only |
 
@@ -11,7 +13,7 @@ use alloc::string::String;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use super::schema::ConditionWire;
+use super::schema::{ConditionWire, RuleWire};
 use crate::python::number::cast_float;
 use crate::wire::context::{Operand, list_texts};
 
@@ -28,6 +30,24 @@ impl Serialize for ConditionWire {
         written.serialize_field("operator", operator)?;
         written.serialize_field("property_", &property)?;
         written.serialize_field("value", value)?;
+        written.end()
+    }
+}
+
+impl Serialize for RuleWire {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut written = serializer.serialize_struct("RuleWire", 3)?;
+        if ["ALL", "ANY", "NONE"].contains(&self.kind.as_str()) {
+            written.serialize_field("type", &self.kind)?;
+            written.serialize_field("rules", &self.rules)?;
+            written.serialize_field("conditions", &self.conditions)?;
+        } else {
+            // A condition without an operator never matches.
+            let never = ConditionWire { operator: String::new(), property_: None, value: Operand::Absent };
+            written.serialize_field("type", "ALL")?;
+            written.serialize_field("rules", &[(); 0])?;
+            written.serialize_field("conditions", &[never])?;
+        }
         written.end()
     }
 }
@@ -110,6 +130,16 @@ mod tests {
         assert_eq!(served(r#"{"operator": "IS_SET", "property_": "plan", "value": null}"#), set);
         let split = json!({ "operator": "PERCENTAGE_SPLIT", "property_": null, "value": "10" });
         assert_eq!(served(r#"{"operator": "PERCENTAGE_SPLIT", "value": 10}"#), split);
+    }
+
+    #[test]
+    fn a_rule_whose_type_is_unknown_never_matches_there() {
+        let text = r#"{"api_key": "e", "feature_states": [], "project": {"segments": [{"rules": [{"type": "XOR",
+            "rules": [{"type": "ALL"}], "conditions": [{"operator": "IS_SET", "property_": "plan"}]}]}]}}"#;
+        let document: Value = serde_json::from_str(&Document::parse(text).unwrap().content()).unwrap();
+        let never = json!({ "operator": "EQUAL", "property_": "(never)", "value": "(never)" });
+        let rule = json!({ "type": "ALL", "rules": [], "conditions": [never] });
+        assert_eq!(document["project"]["segments"][0]["rules"], json!([rule]));
     }
 
     #[test]

@@ -123,9 +123,20 @@ const IDENTITY: [&str; 8] = [
     "identity_features",
 ];
 
+/// Members that documents did not have in the time of the oldest versions.
+const NEW: [&str; 2] = ["metadata", "multivariate_feature_option.key"];
+
+fn members_called(end: &str) -> Vec<String> {
+    let places = members().into_iter().flat_map(|(_, places)| places);
+    places.filter(|place| place.ends_with(&format!(".{end}"))).collect()
+}
+
+/// The columns before those of members.
+const FIXED: [&str; 3] = ["every member", "every member but metadata and keys", "no optional member"];
+
 /// What the columns of the table stand for.
 pub(super) fn columns() -> Vec<String> {
-    let mut columns = vec!["every member".to_owned(), "no optional member".to_owned()];
+    let mut columns = FIXED.map(str::to_owned).to_vec();
     columns.extend(members().into_iter().map(|(name, _)| name));
     columns.extend(SPELLINGS.iter().map(|(name, _)| (*name).to_owned()));
     columns
@@ -135,6 +146,11 @@ pub(super) fn columns() -> Vec<String> {
 pub(super) fn variations() -> Vec<Variation> {
     let complete: Value =
         serde_json::from_str(&fs::read_to_string(folder("sdk/matrix/document.json")).unwrap()).unwrap();
+    // Some versions refuse these members, so they are absent while others are varied.
+    let mut plain = complete.clone();
+    for place in NEW.iter().flat_map(|name| members_called(name)) {
+        at(&mut plain, &place, ABSENT);
+    }
     let mut all = Vec::new();
     let mut add = |column: usize, how: &str, mut document: Value| {
         let name = columns()[column].clone();
@@ -143,22 +159,23 @@ pub(super) fn variations() -> Vec<Variation> {
         all.push(Variation { column, name, document });
     };
     add(0, "", complete.clone());
+    add(1, "", plain.clone());
     let members = members();
     for (how, edit) in WAYS {
-        let mut bare = complete.clone();
+        let mut bare = plain.clone();
         // The last first: what stands inside of another is removed before that one.
         for place in members.iter().rev().flat_map(|(_, places)| places) {
             at(&mut bare, place, edit);
         }
-        add(1, how, bare);
-        for (column, (_, places)) in (2..).zip(&members) {
-            let mut document = complete.clone();
+        add(2, how, bare);
+        for (column, (_, places)) in (FIXED.len()..).zip(&members) {
+            let mut document = plain.clone();
             places.iter().for_each(|place| at(&mut document, place, edit));
             add(column, how, document);
         }
     }
-    for (column, (_, edit)) in (2 + members.len()..).zip(SPELLINGS) {
-        let mut document = complete.clone();
+    for (column, (_, edit)) in (FIXED.len() + members.len()..).zip(SPELLINGS) {
+        let mut document = plain.clone();
         edit(&mut document);
         add(column, "", document);
     }
@@ -167,10 +184,11 @@ pub(super) fn variations() -> Vec<Variation> {
 
 type Edit = fn(&mut Map<String, Value>, &str);
 
+const ABSENT: Edit = |object, name| {
+    object.remove(name);
+};
 const WAYS: [(&str, Edit); 2] = [
-    ("absent", |object, name| {
-        object.remove(name);
-    }),
+    ("absent", ABSENT),
     ("null", |object, name| {
         object.insert(name.to_owned(), Value::Null);
     }),
@@ -192,7 +210,7 @@ fn at(value: &mut Value, path: &str, edit: Edit) {
 }
 
 /// Other spellings of members, as exports, older servers and hand-written files have them.
-const SPELLINGS: [(&str, fn(&mut Value)); 10] = [
+const SPELLINGS: [(&str, fn(&mut Value)); 15] = [
     ("numbers as texts", |document| numbers(document, |number| json!(number.to_string()))),
     ("integers as floats", |document| numbers(document, |number| json!(number.as_f64()))),
     ("a variant's share as an integer", |document| {
@@ -205,6 +223,25 @@ const SPELLINGS: [(&str, fn(&mut Value)); 10] = [
     ("a condition's value as a number", |document| condition(document, "EQUAL", json!(25))),
     ("a condition's value as a list", |document| condition(document, "IN", json!(["gold", "x"]))),
     ("a condition's value as a Boolean", |document| condition(document, "EQUAL", json!(true))),
+    ("a condition's list as text", |document| condition(document, "IN", json!("[\"gold\",\"x\"]"))),
+    ("an unknown operator", |document| condition(document, "SOUNDS_LIKE", json!("gold"))),
+    ("values that are no numbers", |document| {
+        condition(document, "MODULO", json!("gold"));
+        let split = "/project/segments/1/rules/0/rules/0/conditions/0/value";
+        *document.pointer_mut(split).unwrap() = json!("a half");
+    }),
+    ("an unknown rule type", |document| {
+        *document.pointer_mut("/project/segments/0/rules/0/rules/0/type").unwrap() = json!("XOR");
+    }),
+    ("ids beyond 32 bits", |document| {
+        for place in ["/id", "/project/id", "/project/organisation/id"] {
+            *document.pointer_mut(place).unwrap() = json!(5_000_000_000_u64);
+        }
+        let variant = "/feature_states/3/multivariate_feature_state_values/0";
+        let variant = document.pointer_mut(variant).unwrap();
+        variant["id"] = json!(5_000_000_000_u64);
+        variant["multivariate_feature_option"]["id"] = json!(5_000_000_000_u64);
+    }),
     ("updated_at without a zone", |document| document["updated_at"] = json!("2026-03-02T11:22:33")),
     ("names that are empty", |document| {
         for place in ["/name", "/project/name", "/project/organisation/name", "/project/segments/0/name"] {

@@ -127,10 +127,41 @@ impl Version {
     }
 
     /// Whether a feature of an answer of local evaluation is not compared, since this version evaluates otherwise.
-    pub(super) fn ignores(&self, _question: usize, _feature: &str) -> bool {
-        false
+    pub(super) fn ignores(&self, question: usize, feature: &str) -> bool {
+        let is_of = |versions: &[&str]| versions.contains(&self.name.as_str());
+        match (question, feature) {
+            (0, "count") => is_of(&NOBODY_IS_AN_IDENTITY),
+            (2, "plain") => is_of(&NO_IDENTITY_OVERRIDES),
+            _ => false,
+        }
+    }
+
+    /// Whether it is known that this version refuses documents of a column.
+    pub(super) fn refuses(&self, column: &str) -> bool {
+        REFUSED.iter().any(|(versions, refused)| versions.contains(&self.name.as_str()) && *refused == column)
     }
 }
+
+/// They read no overrides of identities from documents.
+const NO_IDENTITY_OVERRIDES: [&str; 12] = [
+    "Python 3.0.1",
+    "Python 3.1.0",
+    "Python 3.2.2",
+    "Python 3.3.0",
+    "Python 3.4.0",
+    "Python 3.5.0",
+    "Node 2.5.2",
+    "Node 3.0.1",
+    "Node 3.1.1",
+    "Java 7.0.1",
+    "Java 7.1.1",
+    "Java 7.2.0",
+];
+/// For nobody, they evaluate an identity without a name, which may be in the half of a percentage split.
+const NOBODY_IS_AN_IDENTITY: [&str; 4] = ["Python 3.10.1", "Python 4.0.1", "Node 7.0.3", "Node 8.0.0"];
+/// They refuse members that are newer than they are.
+const REFUSED: [(&[&str], &str); 1] =
+    [(&["Python 3.0.1", "Python 3.1.0", "Python 3.2.2", "Java 7.0.1"], "every member")];
 
 /// The lines of a list of versions.
 fn pins(name: &str) -> Vec<String> {
