@@ -61,11 +61,6 @@ impl Tap {
         format!("http://{}", self.address)
     }
 
-    /// The first lines of all requests so far.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.shared.requests.lock().unwrap().iter().map(|request| request.line.clone()).collect()
-    }
-
     /// The requests of this first line so far.
     pub(crate) fn requests(&self, line: &str) -> Vec<Request> {
         let requests = self.shared.requests.lock().unwrap();

@@ -4,6 +4,7 @@
 //! | rule or condition | is written as | why |
 //! |---|---|---|
 //! | a rule whose type is unknown | one that never matches | SDKs refuse the whole document |
+//! | an empty rule of type `ANY`, which matches | as one of type `ALL` | in old versions it does not match |
 //! | a condition whose operator is unknown | one that never matches | SDKs refuse the whole document, or take the operator for `EQUAL` |
 //! | a condition that needs a value and has none, or one that is no number where it has to be | one that never matches | SDKs fail in each evaluation |
 //! | `IS_SET`, `IS_NOT_SET` without a value | with an empty text | as above |
@@ -38,7 +39,9 @@ impl Serialize for RuleWire {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut written = serializer.serialize_struct("RuleWire", 3)?;
         if ["ALL", "ANY", "NONE"].contains(&self.kind.as_str()) {
-            written.serialize_field("type", &self.kind)?;
+            let is_empty = self.rules.is_empty() && self.conditions.is_empty();
+            let kind = if is_empty && self.kind == "ANY" { "ALL" } else { &self.kind };
+            written.serialize_field("type", kind)?;
             written.serialize_field("rules", &self.rules)?;
             written.serialize_field("conditions", &self.conditions)?;
         } else {
@@ -140,6 +143,22 @@ mod tests {
         let never = json!({ "operator": "EQUAL", "property_": "(never)", "value": "(never)" });
         let rule = json!({ "type": "ALL", "rules": [], "conditions": [never] });
         assert_eq!(document["project"]["segments"][0]["rules"], json!([rule]));
+    }
+
+    #[test]
+    fn an_empty_rule_matches_in_old_versions_too() {
+        let of = |rules: &str| {
+            let text = format!(
+                r#"{{"api_key": "e", "feature_states": [], "project": {{"segments": [{{"rules": [{rules}]}}]}}}}"#
+            );
+            let document: Value = serde_json::from_str(&Document::parse(&text).unwrap().content()).unwrap();
+            document["project"]["segments"][0]["rules"].clone()
+        };
+        let rule = |kind: &str| json!({ "type": kind, "rules": [], "conditions": [] });
+        assert_eq!(of(r#"{"type": "ANY"}"#), json!([rule("ALL")]));
+        assert_eq!(of(r#"{"type": "NONE"}"#), json!([rule("NONE")]));
+        let outer = json!([{ "type": "ANY", "rules": [rule("ALL")], "conditions": [] }]);
+        assert_eq!(of(r#"{"type": "ANY", "rules": [{"type": "ALL"}]}"#), outer);
     }
 
     #[test]

@@ -7,53 +7,11 @@
 //! DOCUMENTS: a base URL that answers nothing but the environment document. Prints one line of JSON for each document.
 //! An engine parses the document alone.
 
-use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+mod reading;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-/// Answers all questions about one document. A macro: the types of the versions are not the same types.
-macro_rules! sdk {
-    ($name:ident, $sdk:ident, $engine:ident, |$identifier:ident, $traits:ident, $client:ident| $identify:expr) => {
-        fn $name(questions: &Value, key: &str, url: &str, local: bool) -> Result<Value, String> {
-            use $engine::types::{FlagsmithValue, FlagsmithValueType};
-            let flags = |flags: Result<$sdk::flagsmith::models::Flags, $sdk::error::Error>| {
-                let flags = flags.map_err(|error| format!("{error:?}"))?;
-                let member = |flag: $sdk::Flag| (flag.feature_name, json!([flag.enabled, flag.value]));
-                Ok::<Value, String>(Value::Object(
-                    flags.all_flags().into_iter().map(member).collect::<Map<_, _>>(),
-                ))
-            };
-            let mut options = $sdk::FlagsmithOptions::default();
-            options.api_url = url.to_owned();
-            options.enable_local_evaluation = local;
-            options.environment_refresh_interval_mills = 3_600_000;
-            let mut $client = $sdk::Flagsmith::new(key.to_owned(), options);
-            if local {
-                // Old versions fetch it in a thread of their own, and ask remotely until it is there.
-                $client.update_environment().map_err(|error| format!("{error:?}"))?;
-            }
-            let mut all = vec![flags($client.get_environment_flags())?];
-            for identity in list(&questions["identities"]) {
-                let $identifier = identity["identifier"].as_str().unwrap_or_default();
-                let $traits: Vec<(String, FlagsmithValue)> = identity["traits"]
-                    .as_object()
-                    .into_iter()
-                    .flatten()
-                    .map(|(name, value)| {
-                        let (value, value_type) = match value {
-                            Value::String(text) => (text.clone(), FlagsmithValueType::String),
-                            number => (number.to_string(), FlagsmithValueType::Integer),
-                        };
-                        (name.clone(), FlagsmithValue { value, value_type })
-                    })
-                    .collect();
-                all.push(flags($identify)?);
-            }
-            Ok(Value::Array(all))
-        }
-    };
-}
+use reading::{Ask, answer, asked, each, sdk};
 
 sdk!(flagsmith_1_5, flagsmith_1, engine_0_4, |identifier, traits, client| {
     use engine_0_4::identities::Trait;
@@ -71,8 +29,6 @@ sdk!(flagsmith_3_1, flagsmith_3, engine_0_6, |identifier, traits, client| {
     let traits = traits.into_iter().map(|(name, value)| SDKTrait::new(name, value)).collect();
     client.get_identity_flags(identifier, Some(traits), None)
 });
-
-type Ask = fn(&Value, &str, &str, bool) -> Result<Value, String>;
 
 enum Reader {
     Sdk(Ask),
@@ -106,42 +62,16 @@ fn main() {
         versions().iter().for_each(|(name, _)| println!("{name}"));
         return;
     };
-    // A panic of an SDK is an answer.
-    set_hook(Box::new(|_| {}));
-    let questions: Value =
-        serde_json::from_str(&fs::read_to_string(file).expect("QUESTIONS")).expect("QUESTIONS");
     let (_, reader) = versions().into_iter().find(|(name, _)| name == version).expect("VERSION");
-    for document in list(&questions["documents"]) {
-        let key = document["server_key"].as_str().unwrap_or_default();
-        let mut line = json!({ "document": document["name"] });
-        match reader {
-            Reader::Sdk(ask) => {
-                line["local"] = answer(|| ask(&questions, key, documents, true));
-                line["remote"] = answer(|| ask(&questions, key, edge, false));
-            }
-            Reader::Engine(parse) => {
-                let text = document["served"].as_str().unwrap_or_default();
-                line["parsed"] = answer(|| {
-                    let value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-                    parse(value).map(|()| Value::Null).map_err(|error| error.to_string())
-                });
-            }
+    each(file, |questions, document| match reader {
+        Reader::Sdk(ask) => asked(ask, questions, document, edge, documents),
+        Reader::Engine(parse) => {
+            let text = document["served"].as_str().unwrap_or_default();
+            let parsed = answer(|| {
+                let value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+                parse(value).map(|()| Value::Null).map_err(|error| error.to_string())
+            });
+            json!({ "parsed": parsed })
         }
-        println!("{line}");
-    }
-}
-
-fn answer(ask: impl FnOnce() -> Result<Value, String>) -> Value {
-    match catch_unwind(AssertUnwindSafe(ask)) {
-        Ok(Ok(answers)) => answers,
-        Ok(Err(error)) => json!({ "error": error }),
-        Err(panic) => {
-            let said = panic.downcast_ref::<String>().map_or("a panic", String::as_str);
-            json!({ "error": said })
-        }
-    }
-}
-
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
+    });
 }

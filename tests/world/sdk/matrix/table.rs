@@ -16,7 +16,10 @@ const LEGEND: [(char, &str); 6] = [
     ('X', "an answer to remote evaluation is refused"),
     ('V', "remote evaluation gives other flags than the edge"),
     ('-', "no reading: the program ended before"),
-    ('k', "refused, as is known: this version refuses it from Flagsmith too"),
+    (
+        'k',
+        "refused or evaluated otherwise, as is known of this version: Flagsmith's document fares no better",
+    ),
 ];
 
 #[derive(Default)]
@@ -42,7 +45,7 @@ pub(super) fn judge(
     let columns = columns();
     let mut failures = Vec::new();
     for (variation, document) in variations.iter().zip(&questions.documents) {
-        let is_known = version.refuses(&columns[variation.column]);
+        let is_known = version.is_known(&columns[variation.column]);
         let mut fail = |letter, what: String| {
             let letter = if is_known { 'k' } else { letter };
             let what = format!("{letter} {}, {}: {what}", version.name, document.name);

@@ -27,12 +27,12 @@ pub(super) struct Version {
 pub(super) fn pinned() -> Option<Vec<Version>> {
     let python = installed("sdk/python/bin/python")?;
     let node = installed("sdk/node")?;
-    let mut versions = vec![
+    let rust = installed("sdk/rust/debug/sdk-check")?;
+    Some(vec![
         version("Python, pinned", [text(&python), read("python/read.py")]),
         version("Node, pinned", node_reader(&node, "flagsmith-nodejs")),
-    ];
-    versions[0].variable = None;
-    Some(versions)
+        version("Rust, pinned", [text(&rust), "--matrix".to_owned()]),
+    ])
 }
 
 /// All versions that `scripts/sdk-versions` installed, and those that are missing, each with the reason.
@@ -130,20 +130,24 @@ impl Version {
     pub(super) fn ignores(&self, question: usize, feature: &str) -> bool {
         let is_of = |versions: &[&str]| versions.contains(&self.name.as_str());
         match (question, feature) {
-            (0, "count") => is_of(&NOBODY_IS_AN_IDENTITY),
+            (0, "count" | "colour") => is_of(&NOBODY_IS_AN_IDENTITY),
+            (1, "colour") => is_of(&NO_VARIANTS_IN_SEGMENTS),
             (2, "plain") => is_of(&NO_IDENTITY_OVERRIDES),
             _ => false,
         }
     }
 
-    /// Whether it is known that this version refuses documents of a column.
-    pub(super) fn refuses(&self, column: &str) -> bool {
-        REFUSED.iter().any(|(versions, refused)| versions.contains(&self.name.as_str()) && *refused == column)
+    /// Whether it is known that this version cannot read the documents of a column, or evaluates them otherwise.
+    pub(super) fn is_known(&self, column: &str) -> bool {
+        let is_known = |(versions, columns): &(&[&str], &[&str])| {
+            versions.contains(&self.name.as_str()) && columns.contains(&column)
+        };
+        KNOWN.iter().any(is_known)
     }
 }
 
 /// They read no overrides of identities from documents.
-const NO_IDENTITY_OVERRIDES: [&str; 12] = [
+const NO_IDENTITY_OVERRIDES: [&str; 13] = [
     "Python 3.0.1",
     "Python 3.1.0",
     "Python 3.2.2",
@@ -153,15 +157,30 @@ const NO_IDENTITY_OVERRIDES: [&str; 12] = [
     "Node 2.5.2",
     "Node 3.0.1",
     "Node 3.1.1",
+    "Node 3.2.0",
     "Java 7.0.1",
     "Java 7.1.1",
     "Java 7.2.0",
 ];
-/// For nobody, they evaluate an identity without a name, which may be in the half of a percentage split.
+/// For nobody, they evaluate an identity without a name: it may be in the half of a percentage split, and get a variant.
 const NOBODY_IS_AN_IDENTITY: [&str; 4] = ["Python 3.10.1", "Python 4.0.1", "Node 7.0.3", "Node 8.0.0"];
-/// They refuse members that are newer than they are.
-const REFUSED: [(&[&str], &str); 1] =
-    [(&["Python 3.0.1", "Python 3.1.0", "Python 3.2.2", "Java 7.0.1"], "every member")];
+/// They ignore the variants of a segment's override.
+const NO_VARIANTS_IN_SEGMENTS: [&str; 4] = ["Python 3.10.1", "Python 4.0.1", "Node 7.0.3", "Node 8.0.0"];
+/// What no server can change, except by serving less than Flagsmith does.
+const KNOWN: [(&[&str], &[&str]); 3] = [
+    // They refuse members that are newer than they are.
+    (&["Python 3.0.1", "Python 3.1.0", "Python 3.2.2"], &["every member"]),
+    // They refuse the operator IN.
+    (
+        &["Python 3.0.1", "Python 3.1.0", "Python 3.2.2", "Java 7.0.1"],
+        &["a condition's value as a list", "a condition's list as text"],
+    ),
+    // They do not read `featurestate_uuid`, the seed of variants where there is no `django_id`.
+    (
+        &["Node 2.5.2", "Node 3.0.1", "Node 3.1.1"],
+        &["environment django_id", "segment django_id", "ids that are 0"],
+    ),
+];
 
 /// The lines of a list of versions.
 fn pins(name: &str) -> Vec<String> {
