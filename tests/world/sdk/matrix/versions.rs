@@ -131,7 +131,8 @@ impl Version {
         let is_of = |versions: &[&str]| versions.contains(&self.name.as_str());
         match (question, feature) {
             (0, "count" | "colour") => is_of(&NOBODY_IS_AN_IDENTITY),
-            (1, "colour") => is_of(&NO_VARIANTS_IN_SEGMENTS),
+            // Where its rules are absent, everybody is in the segment.
+            (_, "colour") => is_of(&NO_VARIANTS_IN_SEGMENTS),
             (2, "plain") => is_of(&NO_IDENTITY_OVERRIDES),
             _ => false,
         }
@@ -177,7 +178,7 @@ const KNOWN: [(&[&str], &[&str]); 3] = [
     ),
     // They do not read `featurestate_uuid`, the seed of variants where there is no `django_id`.
     (
-        &["Node 2.5.2", "Node 3.0.1", "Node 3.1.1"],
+        &["Node 2.5.2", "Node 3.0.1", "Node 3.1.1", "Node 3.2.0"],
         &["environment django_id", "segment django_id", "ids that are 0"],
     ),
 ];
