@@ -18,14 +18,18 @@ use super::schema::{ConditionWire, RuleWire};
 use crate::python::number::cast_float;
 use crate::wire::context::{Operand, list_texts};
 
-/// No identity has this trait with this value.
-const NEVER: (&str, &str, &str) = ("EQUAL", "(never)", "(never)");
+/// A trait that no identity has, and a value that nothing has. `EQUAL` would take it for a path that gives `true`.
+const NEVER: &str = "(never)";
 
 impl Serialize for ConditionWire {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (operator, property, value) = match value(&self.operator, &self.value) {
             Some(value) => (self.operator.as_str(), self.property_.as_deref(), value),
-            None => (NEVER.0, Some(NEVER.1), NEVER.2),
+            None => match self.property_.as_deref().filter(|property| property.starts_with("$.")) {
+                // A flag that it reads stays read: the flags that depend on each other are the same.
+                Some(path) => ("IN", Some(path), NEVER),
+                None => ("EQUAL", Some(NEVER), NEVER),
+            },
         };
         let mut written = serializer.serialize_struct("ConditionWire", 3)?;
         written.serialize_field("operator", operator)?;
@@ -129,6 +133,9 @@ mod tests {
         ] {
             assert_eq!(served(condition), never, "{condition}");
         }
+        let path = r#"{"operator": "", "property_": "$.flags.f.enabled", "value": "true"}"#;
+        let never = json!({ "operator": "IN", "property_": "$.flags.f.enabled", "value": "(never)" });
+        assert_eq!(served(path), never);
         let set = json!({ "operator": "IS_SET", "property_": "plan", "value": "" });
         assert_eq!(served(r#"{"operator": "IS_SET", "property_": "plan", "value": null}"#), set);
         let split = json!({ "operator": "PERCENTAGE_SPLIT", "property_": null, "value": "10" });
