@@ -182,6 +182,7 @@ pub(super) fn variations() -> Vec<Variation> {
     all
 }
 
+type Respelling = fn(&mut Value);
 type Edit = fn(&mut Map<String, Value>, &str);
 
 const ABSENT: Edit = |object, name| {
@@ -210,7 +211,7 @@ fn at(value: &mut Value, path: &str, edit: Edit) {
 }
 
 /// Other spellings of members, as exports, older servers and hand-written files have them.
-const SPELLINGS: [(&str, fn(&mut Value)); 15] = [
+const SPELLINGS: [(&str, Respelling); 15] = [
     ("numbers as texts", |document| numbers(document, |number| json!(number.to_string()))),
     ("integers as floats", |document| numbers(document, |number| json!(number.as_f64()))),
     ("a variant's share as an integer", |document| {

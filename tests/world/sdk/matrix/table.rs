@@ -22,6 +22,8 @@ const LEGEND: [(char, &str); 6] = [
     ),
 ];
 
+const DIGITS: [char; 10] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
+
 #[derive(Default)]
 pub(super) struct Table {
     rows: Vec<(String, String)>,
@@ -121,7 +123,7 @@ impl Table {
         let columns = columns();
         let width = self.rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
         let digits = |unit: usize| -> String {
-            (1..=columns.len()).map(|number| char::from(b'0' + (number / unit % 10) as u8)).collect()
+            (1..=columns.len()).map(|number| DIGITS[number / unit % 10]).collect()
         };
         let mut lines = vec!["SDK versions by optional members, each absent and null".to_owned()];
         lines.extend([100, 10, 1].map(|unit| format!("{:width$}  {}", "", digits(unit))));
