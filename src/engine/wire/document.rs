@@ -6,6 +6,7 @@ mod canonical;
 mod defaults;
 pub mod members;
 mod schema;
+mod served;
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -32,7 +33,8 @@ use crate::wire::json;
 /// | `enabled`, `feature_state_value` | `false`, `null` |
 /// | `percentage_allocation`, the value of a variant | 0, `null` |
 /// | `type` of a rule, `operator` of a condition | `ALL`, one that matches nothing |
-/// | ids of features and segments | the next free number |
+/// | the id of a feature | that of another state of the same name, or else the next free number |
+/// | the id of a segment | the next free number |
 /// | `django_id` where there is no `featurestate_uuid` either | the feature's id |
 /// | `id` of a variant without `mv_fs_value_uuid` | its place in the list |
 /// | `feature.type` | `MULTIVARIATE` with variants, else `STANDARD` |

@@ -2,12 +2,16 @@
 //!
 //!     sdk-check --client-key K --server-key ser.S [--hiding-key K] [--edge URL]
 //!
+//! With `--matrix QUESTIONS EDGE DOCUMENTS`, reads the documents of `tests/sdk/matrix` instead.
+//!
 //! Uses the SDK's public interface alone; every request passes a tap. Prints every failure; the last line says how
 //! many checks passed and failed, and the exit code is 1 if any failed.
 
 mod cases;
 mod checks;
 mod parts;
+#[path = "../matrix/rust/reading.rs"]
+mod reading;
 mod tap;
 
 use std::process::ExitCode;
@@ -23,7 +27,21 @@ pub struct Options {
     pub hiding_key: Option<String>,
 }
 
+reading::sdk!(answers, flagsmith, flagsmith_flag_engine, |identifier, traits, client| {
+    use flagsmith::flagsmith::models::SDKTrait;
+    let traits = traits.into_iter().map(|(name, value)| SDKTrait::new(name, value)).collect();
+    client.get_identity_flags(identifier, Some(traits), None)
+});
+
 fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [option, file, edge, documents] = arguments.as_slice()
+        && option == "--matrix"
+    {
+        let ask = |questions: &_, document: &_| reading::asked(answers, questions, document, edge, documents);
+        reading::each(file, ask);
+        return ExitCode::SUCCESS;
+    }
     let options = match read_options() {
         Ok(options) => options,
         Err(wrong) => {

@@ -2,6 +2,7 @@
 
 mod connections;
 mod listener;
+mod matrix;
 mod models;
 mod realtime;
 mod tap;

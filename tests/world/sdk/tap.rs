@@ -15,6 +15,8 @@ pub(crate) struct Tap {
 
 #[derive(Default)]
 struct Shared {
+    /// What the first line of a request must begin with; else the connection is cut.
+    only: &'static str,
     requests: Mutex<Vec<Request>>,
     lines: Mutex<Vec<TcpStream>>,
     closed: AtomicBool,
@@ -29,9 +31,14 @@ pub(crate) struct Request {
 
 impl Tap {
     pub(crate) fn before(edge: SocketAddr) -> Tap {
+        Tap::only(edge, "")
+    }
+
+    /// A tap that cuts a connection at a request whose first line begins otherwise.
+    pub(crate) fn only(edge: SocketAddr, only: &'static str) -> Tap {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared { only, ..Shared::default() });
         let accepting = Arc::clone(&shared);
         thread::spawn(move || {
             for client in listener.incoming() {
@@ -105,7 +112,11 @@ impl Shared {
                 let line: Vec<u8> = begun.drain(..=end).collect();
                 if let Some(line) = line.strip_suffix(b" HTTP/1.1\r\n") {
                     let line = String::from_utf8_lossy(line).into_owned();
+                    let is_passed = line.starts_with(self.only);
                     self.requests.lock().unwrap().push(Request { line, at: Instant::now() });
+                    if !is_passed {
+                        return Ok(());
+                    }
                 }
             }
             edge.write_all(&bytes[..length])?;

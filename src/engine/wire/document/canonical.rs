@@ -11,6 +11,11 @@
 //! | `featurestate_uuid` beside a `django_id` | derived from the `django_id` | SDKs hash by the `django_id` then; a new version of a feature has a new UUID |
 //! | `id` and `mv_fs_value_uuid` of a variant | its place in the order of these ids | SDKs use them for the order only; a new version has new ones |
 //! | order of identities, of one's overrides, of a segment's overrides of different features, of variants, of `server_key_only_feature_ids` | sorted | no evaluation depends on it |
+//! | `feature.id` of an override | that of the environment's feature of this name | old SDKs compare ids, new ones names |
+//! | `feature_segment` of the environment's states and of identities' | `null` | they have no priority; old SDKs let one win over a segment's |
+//! | priorities, if any is no integer from 0 to 2^31 - 1 | their places in their order | some SDKs refuse the document |
+//! | `id` of environment, project, organisation and of a variant's option, if it is outside of this range | 1; that of an option `null` | as above; no evaluation reads them |
+//! | conditions that SDKs cannot read, and lists | see `served.rs` | |
 //! | spelling of JSON: spaces, order of members, escapes, `1e1` for `10.0`, `"30"` for 30 | one spelling | the same value |
 //! | members that are not known, descriptions among them | left out | they may hold secrets |
 //!
@@ -25,7 +30,7 @@ use alloc::vec::Vec;
 
 use md5::{Digest, Md5};
 
-use super::schema::list_text;
+use super::served;
 use super::{Document, FeatureStateWire, IdentityOverrideWire, MultivariateValue, RuleWire};
 use crate::python::number::{Integer, Number};
 use crate::wire::context::Operand;
@@ -33,6 +38,9 @@ use crate::wire::json::Json;
 
 /// The creation date of every identity. The Rust SDK refuses a document without it.
 const CREATED: &str = "1970-01-01T00:00:00.000000+00:00";
+
+/// The largest number that all SDKs read as an id or as a priority.
+pub(super) const LARGEST_READABLE: i64 = i32::MAX as i64;
 
 impl Document {
     /// Sorts the lists whose order has no meaning, before ids are assigned by position.
@@ -59,16 +67,41 @@ impl Document {
         for state in self.feature_states.iter_mut().chain(segment_states).chain(identity_states) {
             state.unify();
         }
+        let environment = self.feature_states.iter_mut();
+        let identities = self.identity_overrides.iter_mut().flat_map(|i| &mut i.identity_features);
+        environment.chain(identities).for_each(|state| state.feature_segment = None);
+        self.rank_priorities();
         let mut rules: Vec<&mut RuleWire> =
             self.project.segments.iter_mut().flat_map(|s| &mut s.rules).collect();
         // SDKs receive a list as text, and their evaluation must agree with this one.
         while let Some(rule) = rules.pop() {
             for condition in &mut rule.conditions {
-                if let Operand::List(list) = &condition.value {
-                    condition.value = Operand::Text(list_text(list));
+                if let Some(text) = served::unified(&condition.operator, &condition.value) {
+                    condition.value = Operand::Text(text);
                 }
             }
             rules.extend(&mut rule.rules);
+        }
+    }
+}
+
+impl Document {
+    /// Some SDKs read priorities from 0 to 2^31 - 1 only. If there is any other, each becomes its place among all.
+    fn rank_priorities(&mut self) {
+        let states = self.project.segments.iter_mut().flat_map(|segment| &mut segment.feature_states);
+        let segments = states.filter_map(|state| state.feature_segment.as_mut());
+        let priorities: Vec<&mut Number> = segments.filter_map(|segment| segment.priority.as_mut()).collect();
+        let readable =
+            |priority: &Number| matches!(priority, Number::Int(Integer::Small(0..=LARGEST_READABLE)));
+        if priorities.iter().all(|priority| readable(priority)) {
+            return;
+        }
+        let mut ranks: Vec<Number> = priorities.iter().map(|priority| (**priority).clone()).collect();
+        ranks.sort_by(Number::compare);
+        ranks.dedup_by(|a, b| a.compare(b).is_eq());
+        for priority in priorities {
+            let rank = ranks.partition_point(|other| other.compare(priority).is_lt());
+            *priority = Number::Int(Integer::Small(i64::try_from(rank).unwrap_or(LARGEST_READABLE)));
         }
     }
 }
@@ -97,7 +130,9 @@ impl FeatureStateWire {
         for (variant, place) in variants.iter_mut().zip(1..) {
             variant.id = Some(place);
             variant.mv_fs_value_uuid = Some(uuid(&format!("variant:{place}")));
-            variant.multivariate_feature_option.value.unify();
+            let option = &mut variant.multivariate_feature_option;
+            option.id = option.id.filter(|id| (0..=LARGEST_READABLE).contains(id));
+            option.value.unify();
         }
     }
 }
@@ -252,6 +287,52 @@ mod tests {
             with("", "[1, 2]", ["f", "g"], "1"),
             with("\"updated_at\": \"2026-03-02T11:22:33Z\", ", "[2, 1, 2]", ["g", "f"], "1.0"),
             with("\"description\": \"none\", ", "[1, \"2\"]", ["f", "g"], "\"1\""),
+        ]);
+    }
+
+    #[test]
+    fn priorities_that_sdks_cannot_read_become_places() {
+        let with = |priorities: [&str; 3]| {
+            let states = ["f", "g", "h"].iter().zip(priorities).map(|(name, priority)| {
+                format!(
+                    r#"{{"feature": {{"name": "{name}"}}, "feature_segment": {{"priority": {priority}}}}}"#
+                )
+            });
+            let states: Vec<String> = states.collect();
+            document(&format!(
+                r#""project": {{"segments": [{{"name": "s", "feature_states": [{}]}}]}}"#,
+                states.join(",")
+            ))
+        };
+        all_the_same(&[
+            with(["0", "1", "0"]),
+            with(["-1", "0.5", "-1"]),
+            with(["0.5", "2147483648", "0.5"]),
+            with(["-1e300", "123456789012345678901234567890", "-1e300"]),
+        ]);
+        assert_ne!(with(["0", "1", "0"]), with(["3", "4", "3"]), "such priorities stay as they are");
+    }
+
+    /// SDKs that compare ids did not find the override, or found two features of one name.
+    #[test]
+    fn a_feature_has_one_id_in_all_places() {
+        let with = |own: &str, other: &str| {
+            let text = format!(
+                r#"{{"api_key": "e", "feature_states": [{{"feature": {{{own}"name": "g"}}}}],
+                    "project": {{"segments": [{{"name": "s", "feature_states": [
+                        {{"feature": {{{other}"name": "g"}}}}]}}]}},
+                    "identity_overrides": [{{"identifier": "ann", "identity_features": [
+                        {{"feature": {{"name": "g"}}}}]}}]}}"#
+            );
+            // Without a UUID, the hashing seed is the id: it is the same in all these documents.
+            Document::parse(&text).unwrap().content()
+        };
+        all_the_same(&[
+            with(r#""id": 7, "#, r#""id": 7, "#),
+            with(r#""id": 7, "#, ""),
+            with("", r#""id": 7, "#),
+            with(r#""id": 7, "#, r#""id": 8, "#),
+            with(r#""id": 7, "#, r#""id": 0, "#),
         ]);
     }
 

@@ -4,17 +4,18 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::canonical::LARGEST_READABLE;
 use super::{Document, FeatureStateWire, IdentityOverrideWire};
 
 impl Document {
     pub(super) fn fill_defaults(&mut self) {
-        self.id.get_or_insert(1);
-        self.project.id.get_or_insert(1);
-        self.project.organisation.id.get_or_insert(1);
+        for id in [&mut self.id, &mut self.project.id, &mut self.project.organisation.id] {
+            *id = id.filter(|id| (0..=LARGEST_READABLE).contains(id)).or(Some(1));
+        }
         keep_last_of_each_name(&mut self.feature_states);
         merge_by_identifier(&mut self.identity_overrides);
         self.sort();
-        let mut ids = FeatureIds::new(&self.feature_states);
+        let mut ids = FeatureIds::new(self);
         let segment_states = self.project.segments.iter_mut().flat_map(|s| &mut s.feature_states);
         let identity_states = self.identity_overrides.iter_mut().flat_map(|i| &mut i.identity_features);
         for state in self.feature_states.iter_mut().chain(segment_states).chain(identity_states) {
@@ -30,10 +31,7 @@ impl Document {
 
 impl FeatureStateWire {
     fn fill_defaults(&mut self, ids: &mut FeatureIds) {
-        let id = *match &mut self.feature.id {
-            Some(0) | None => self.feature.id.insert(ids.of(&self.feature.name)),
-            Some(id) => id,
-        };
+        let id = *self.feature.id.insert(ids.of(&self.feature.name));
         let variants = !self.multivariate_feature_state_values.is_empty();
         let kind = if variants { "MULTIVARIATE" } else { "STANDARD" };
         self.feature.kind.get_or_insert_with(|| kind.to_string());
@@ -100,11 +98,17 @@ struct FeatureIds {
 }
 
 impl FeatureIds {
-    fn new(states: &[FeatureStateWire]) -> FeatureIds {
-        let named = |state: &FeatureStateWire| {
-            Some((state.feature.name.clone(), state.feature.id.filter(|id| *id != 0)?))
-        };
-        let by_name: BTreeMap<String, i64> = states.iter().filter_map(named).collect();
+    /// Where states of one name have several ids, that of the environment counts, or else the first.
+    fn new(document: &Document) -> FeatureIds {
+        let segment_states = document.project.segments.iter().flat_map(|segment| &segment.feature_states);
+        let identity_states =
+            document.identity_overrides.iter().flat_map(|identity| &identity.identity_features);
+        let mut by_name: BTreeMap<String, i64> = BTreeMap::new();
+        for state in document.feature_states.iter().chain(segment_states).chain(identity_states) {
+            if let Some(id) = state.feature.id.filter(|id| *id != 0) {
+                by_name.entry(state.feature.name.clone()).or_insert(id);
+            }
+        }
         let taken = by_name.values().copied().collect();
         FeatureIds { by_name, taken, next: 1 }
     }

@@ -76,7 +76,8 @@ pub(crate) struct SegmentWire {
     pub(crate) feature_states: Vec<FeatureStateWire>,
 }
 
-#[derive(Debug, Clone, Deserialize, Serialize)]
+/// Written as `served.rs` says.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(expecting = "an object")]
 pub(crate) struct RuleWire {
     #[serde(rename = "type", default = "all", deserialize_with = "or_all")]
@@ -95,7 +96,8 @@ fn or_all<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error
     Ok(Option::deserialize(deserializer)?.unwrap_or_else(all))
 }
 
-#[derive(Debug, Clone, Deserialize, Serialize)]
+/// Written as `served.rs` says.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(expecting = "an object")]
 pub(crate) struct ConditionWire {
     #[serde(default, deserialize_with = "json::or_default")]
@@ -180,6 +182,8 @@ pub(crate) struct MultivariateOption {
     #[serde(deserialize_with = "json::optional_number")]
     pub(crate) id: Option<i64>,
     pub(crate) value: Json,
+    /// Some SDKs refuse a document that has this member, also if it is `null`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<String>,
 }
 
@@ -202,20 +206,4 @@ pub(crate) struct IdentityOverrideWire {
     /// Always empty: traits of identities are private.
     #[serde(skip_deserializing)]
     pub(crate) identity_traits: [(); 0],
-}
-
-/// The JSON text of a list.
-pub(super) fn list_text(list: &[String]) -> String {
-    serde_json::to_string(list).unwrap_or_default()
-}
-
-impl Serialize for Operand {
-    /// Writes the value as text, since some SDKs read nothing else; a list as the JSON text that `IN` accepts.
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Operand::Absent | Operand::Unusable => serializer.serialize_unit(),
-            Operand::Text(text) => serializer.serialize_str(text),
-            Operand::List(list) => serializer.serialize_str(&list_text(list)),
-        }
-    }
 }
