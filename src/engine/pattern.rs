@@ -26,21 +26,32 @@ pub use self::build::PatternCache;
 pub(crate) use self::build::Wanted;
 use self::states::States;
 use self::table::Table;
-use crate::work;
+use crate::work::{self, Size};
 
 /// A pattern that was built when its document was published.
 #[derive(Debug, Clone, PartialEq, Eq, Archive, Serialize)]
 pub struct Pattern {
     alphabet: Alphabet,
     program: Program,
-    /// The work of matching 64 bytes of a text, at most (`work.rs`).
-    steps: u32,
+    /// What matching a text costs.
+    effort: Effort,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Archive, Serialize)]
 enum Program {
     Table(Table),
     States(Box<States>),
+}
+
+/// What matching a text costs, in steps (`work.rs`) for 64 of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Archive, Serialize)]
+struct Effort {
+    /// For symbols: characters, or bytes.
+    of_symbols: u32,
+    of_bytes: bool,
+    /// For characters beyond ASCII, in addition; and how many of them are read at most.
+    of_characters: u32,
+    characters: u32,
 }
 
 impl Pattern {
@@ -54,9 +65,12 @@ impl Pattern {
         if let Program::Table(table) = &self.program { table.size() } else { 0 }
     }
 
-    /// The steps of matching a text of so many bytes, at most.
-    pub(crate) fn steps(&self, bytes: u64) -> u64 {
-        work::pattern(self.steps, bytes)
+    /// The steps of matching a text of this size, at most.
+    pub(crate) fn steps(&self, size: Size) -> u64 {
+        let Effort { of_symbols, of_bytes, of_characters, characters } = self.effort;
+        let symbols = if of_bytes { size.bytes } else { size.characters };
+        work::pattern(of_symbols, symbols)
+            + work::pattern(of_characters, size.characters.min(characters.into()))
     }
 
     /// Approximately the bytes that it takes.
@@ -71,8 +85,12 @@ impl Pattern {
 
 impl ArchivedPattern {
     /// As [`Pattern::steps`].
-    pub(crate) fn steps(&self, bytes: u64) -> u64 {
-        work::pattern(self.steps.to_native(), bytes)
+    pub(crate) fn steps(&self, size: Size) -> u64 {
+        let effort = &self.effort;
+        let symbols = if effort.of_bytes { size.bytes } else { size.characters };
+        let characters = size.characters.min(effort.characters.to_native().into());
+        work::pattern(effort.of_symbols.to_native(), symbols)
+            + work::pattern(effort.of_characters.to_native(), characters)
     }
 
     pub(crate) fn is_match(&self, text: &str, categories: &ArchivedCategories) -> bool {

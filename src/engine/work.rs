@@ -52,11 +52,14 @@ pub(crate) const FEW_MEMBERS: u64 = 4;
 pub(crate) const PROBE: u64 = 4;
 /// MD5, for each block of 64 bytes.
 pub(crate) const HASHED_BLOCK: u64 = 8;
-/// Matching a pattern by its table, for 64 bytes of a text.
-pub(crate) const LOOKED_AT: u32 = 16;
-/// The same, if characters beyond ASCII are looked up.
-pub(crate) const LOOKED_UP: u32 = 64;
-/// Following one state or transition of a pattern that has no table, for 64 bytes of a text.
+/// Matching a pattern by its table, for 64 characters.
+pub(crate) const LOOKED_AT: u32 = 13;
+/// Reading a character beyond ASCII, looking up its category, and whether the pattern has a symbol of its own for it; each
+/// for 64 of them.
+pub(crate) const CHARACTER: u32 = 26;
+pub(crate) const CATEGORY: u32 = 64;
+pub(crate) const EXCEPTION: u32 = 32;
+/// Following one state or transition of a pattern that has no table, for 64 characters.
 pub(crate) const FOLLOWED: u32 = 32;
 /// What surrounds the hash.
 pub(crate) const PERCENTAGE: u64 = 5;
@@ -198,9 +201,9 @@ pub(crate) fn hashed(bytes: u64) -> u64 {
     PERCENTAGE + HASHED_BLOCK * ((bytes + 9).div_ceil(64))
 }
 
-/// Matching a pattern that takes so many steps for 64 bytes.
-pub(crate) fn pattern(steps: u32, bytes: u64) -> u64 {
-    (u64::from(steps) * bytes).div_ceil(64)
+/// Steps of which so many are taken for 64 characters.
+pub(crate) fn pattern(steps: u32, characters: u64) -> u64 {
+    u64::from(steps).saturating_mul(characters).div_ceil(64)
 }
 
 /// Preparing a value, and the number that it denotes.

@@ -28,7 +28,8 @@ pub(crate) fn steps(tools: &Tools) {
         let key: &'static str = Box::leak(key.into_boxed_str());
         let (cost, steps) = bound_and_steps(&document, &asked);
         let file = edge.file("document.json", &document.to_string()).display().to_string();
-        let published = edge.run_publish(&[&file, "--server-key", SERVER_KEY, "--dear", "publish"]);
+        let server_key = format!("{SERVER_KEY}.{name}");
+        let published = edge.run_publish(&[&file, "--server-key", &server_key, "--dear", "publish"]);
         assert_eq!(published.code, 0, "{published:?}");
         let load = request(key, &asked);
         let is_served = || {
@@ -99,6 +100,7 @@ fn longest() -> Identity {
         traits: vec![
             ("t".into(), Value::Str(text)),
             ("ascii".into(), Value::Str("a".repeat(2_000))),
+            ("words".into(), Value::Str("éж日ñ".repeat(500))),
             ("version".into(), Value::Str("1.2.3-alpha.1".into())),
             ("long-version".into(), Value::Str(format!("1.2.3-{}1", "a.".repeat(990)))),
             ("n".into(), Value::Float(99.5)),
@@ -159,6 +161,10 @@ fn documents() -> Vec<(&'static str, Json)> {
         ("remainders-of-floats", one_kind("f", "MODULO", "3|1", 20_000)),
         ("remainders-of-digits", one_kind("i", "MODULO", "3|1", 2_000)),
         ("patterns", one_kind("ascii", "REGEX", "[a-m]+[^a]$", 500)),
+        ("patterns-beyond-ascii", one_kind("t", "REGEX", "[^x]+x$", 500)),
+        ("patterns-of-words", one_kind("words", "REGEX", r"\w+x$", 500)),
+        ("patterns-of-characters", one_kind("words", "REGEX", "(?:[à-öø-ÿ]|[日-本]|ж|k|ſ)+x$", 500)),
+        ("patterns-without-table", one_kind("ascii", "REGEX", &without_table(), 4)),
         ("flags-read", one_kind("$.flags.f.enabled", "EQUAL", "true", 50_000)),
         ("a-flag-of-one-value", a_long_value()),
         ("a-dense-graph", a_dense_graph(40)),
@@ -178,6 +184,12 @@ fn of_conditions(conditions: &[Json]) -> Json {
 
 fn one_kind(property: &str, operator: &str, value: &str, count: usize) -> Json {
     of_conditions(&vec![json!({ "property_": property, "operator": operator, "value": value }); count])
+}
+
+/// A pattern whose table would be too large.
+fn without_table() -> String {
+    let words: Vec<String> = (0..340).map(|n| format!("aaword{n}x")).collect();
+    format!("(?i).*({})", words.join("|"))
 }
 
 /// Searches for a thousand texts.

@@ -306,7 +306,7 @@ impl<'a> Conditions<'a> {
         };
         cost.add(part, self.steps(condition, operation, size));
         if let Predicate::Regex(pattern) = &condition.predicate {
-            cost.add(part, environment.patterns[*pattern as usize].steps(size.bytes));
+            cost.add(part, environment.patterns[*pattern as usize].steps(size));
         }
         if matches!(environment.properties[condition.property as usize].target, Some(Target::Flag { .. })) {
             cost.add(Part::FlagsRead, self.read);

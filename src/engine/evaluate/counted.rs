@@ -155,7 +155,7 @@ impl Visitor for CountedWork<'_> {
         let longest = condition.predicate.longest_member();
         self.steps += operation.with_longest(longest).steps(size);
         if let Some(pattern) = condition.predicate.pattern().and_then(|at| environment.patterns.get(at)) {
-            self.steps += pattern.steps(size.bytes);
+            self.steps += pattern.steps(size);
         }
     }
 

@@ -287,8 +287,8 @@ impl<'e, 'i, 'v, V: Visitor> Evaluator<'e, 'i, 'v, V> {
         let size = self.values.subject(value).map(Subject::size);
         let operation = condition.predicate.operation(&segment.key);
         let pattern = condition.predicate.pattern().and_then(|at| self.environment.patterns.get(at));
-        let steps = size
-            .map_or(0, |size| operation.steps(size) + pattern.map_or(0, |pattern| pattern.steps(size.bytes)));
+        let steps =
+            size.map_or(0, |size| operation.steps(size) + pattern.map_or(0, |pattern| pattern.steps(size)));
         self.pay(work::CYCLIC_READ + steps)
     }
 }

@@ -52,7 +52,12 @@ pub struct Categories {
     pub(super) starts: Vec<u32>,
     /// The [`Category`] of each range.
     pub(super) of_ranges: Vec<u8>,
+    /// The range that each block of characters begins in: so few ranges are searched for a character.
+    pub(super) blocks: Vec<u16>,
 }
+
+/// Characters of a block.
+pub(super) const BLOCK: u32 = 256;
 
 impl ArchivedAlphabet {
     /// Whether the symbols of this text are those of its bytes.
@@ -82,8 +87,13 @@ impl ArchivedAlphabet {
 
 impl ArchivedCategories {
     fn of(&self, point: u32) -> usize {
-        let next = self.starts.partition_point(|start| start.to_native() <= point);
-        let category = next.checked_sub(1).and_then(|at| self.of_ranges.get(at));
-        usize::from(category.copied().unwrap_or_default())
+        let block = (point / BLOCK) as usize;
+        let begins_in = |block: usize| self.blocks.get(block).map(|range| usize::from(range.to_native()));
+        let first = begins_in(block).unwrap_or_default();
+        let last = begins_in(block + 1).unwrap_or(self.starts.len());
+        let starts =
+            self.starts.get(first + 1..=last).or_else(|| self.starts.get(first + 1..)).unwrap_or_default();
+        let range = first + starts.partition_point(|start| start.to_native() <= point);
+        usize::from(self.of_ranges.get(range).copied().unwrap_or_default())
     }
 }

@@ -16,7 +16,7 @@ use super::alphabet::{Alphabet, Categories};
 use super::dialect::translate;
 use super::states::States;
 use super::table::Table;
-use super::{Pattern, Program};
+use super::{Effort, Pattern, Program};
 use crate::limits;
 use crate::options::Anchoring;
 use crate::work;
@@ -99,24 +99,40 @@ fn program(pattern: &OverSymbols, wanted: &Wanted) -> Option<Pattern> {
         .nfa_size_limit(Some(limits::PATTERN_WORK));
     let nfa = thompson::Compiler::new().configure(config).build_from_hir(&pattern.hir).ok()?;
     let table = if wanted.table && pattern.has_ascii_words() { Table::build(&nfa, anchored) } else { None };
+    // An anchored pattern that cannot go on behind so many characters beyond ASCII reads no more of them.
+    let characters = if anchored { pattern.characters_beyond_ascii } else { None };
+    let of_bytes = pattern.alphabet.reads_bytes;
+    let effort = |of_symbols, of_characters| Effort {
+        of_symbols,
+        of_bytes,
+        of_characters: if of_bytes { 0 } else { of_characters },
+        characters: characters.unwrap_or(u32::MAX),
+    };
+    let of_characters = pattern.alphabet.steps_of_characters();
     Some(match table {
         Some((table, columns)) => {
             let alphabet = pattern.alphabet.map(|symbol| columns[usize::from(symbol)]);
-            let steps = if alphabet.looks_up() { work::LOOKED_UP } else { work::LOOKED_AT };
-            Pattern { alphabet, program: Program::Table(table), steps }
+            Pattern {
+                alphabet,
+                program: Program::Table(table),
+                effort: effort(work::LOOKED_AT, of_characters),
+            }
         }
         None => {
             let states = States::build(&nfa, anchored, pattern.words)?;
-            let steps = work::FOLLOWED.saturating_mul(u32::try_from(states.size()).ok()?);
-            Pattern { alphabet: pattern.alphabet.clone(), program: Program::States(Box::new(states)), steps }
+            let followed = work::FOLLOWED.saturating_mul(u32::try_from(states.size()).ok()?);
+            let program = Program::States(Box::new(states));
+            Pattern { alphabet: pattern.alphabet.clone(), program, effort: effort(followed, of_characters) }
         }
     })
 }
 
 impl Alphabet {
-    /// Whether a character beyond ASCII is looked up.
-    fn looks_up(&self) -> bool {
-        self.needs_categories || !self.exceptions.is_empty()
+    /// What reading a character beyond ASCII costs in addition.
+    fn steps_of_characters(&self) -> u32 {
+        let categories = if self.needs_categories { work::CATEGORY } else { 0 };
+        let exceptions = if self.exceptions.is_empty() { 0 } else { work::EXCEPTION };
+        work::CHARACTER + categories + exceptions
     }
 
     /// With other symbols.

@@ -27,6 +27,8 @@ pub(super) struct OverSymbols {
     pub(super) alphabet: Alphabet,
     /// Which symbols stand for word characters.
     pub(super) words: [bool; 256],
+    /// How many characters beyond ASCII a match has at most; none if there is no limit.
+    pub(super) characters_beyond_ascii: Option<u32>,
 }
 
 impl OverSymbols {
@@ -60,7 +62,12 @@ pub(super) fn rewrite(hir: &Hir, unicode: &Unicode) -> Result<OverSymbols, Strin
         return bytes(hir, found.unicode_words);
     };
     let words = if found.unicode_words { symbols.set_words_apart(unicode) } else { ascii_words() };
-    Ok(OverSymbols { hir: symbols.pattern(hir), alphabet: symbols.alphabet(), words })
+    Ok(OverSymbols {
+        hir: symbols.pattern(hir),
+        alphabet: symbols.alphabet(),
+        words,
+        characters_beyond_ascii: characters_beyond_ascii(hir),
+    })
 }
 
 /// Leaves the pattern as it is: it reads the bytes of UTF-8.
@@ -75,7 +82,7 @@ fn bytes(hir: &Hir, unicode_words: bool) -> Result<OverSymbols, String> {
         needs_categories: false,
         exceptions: Vec::new(),
     };
-    Ok(OverSymbols { hir: hir.clone(), alphabet, words: ascii_words() })
+    Ok(OverSymbols { hir: hir.clone(), alphabet, words: ascii_words(), characters_beyond_ascii: None })
 }
 
 fn identity() -> [u8; 256] {
@@ -86,6 +93,31 @@ fn identity() -> [u8; 256] {
 
 fn ascii_words() -> [bool; 256] {
     identity().map(is_word_byte)
+}
+
+fn characters_beyond_ascii(hir: &Hir) -> Option<u32> {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => Some(0),
+        HirKind::Literal(literal) => {
+            u32::try_from(literal.0.iter().filter(|byte| !byte.is_ascii()).count()).ok()
+        }
+        HirKind::Class(class) => {
+            Some(u32::from(points(class).last().is_some_and(|(_, last)| *last >= BEYOND_ASCII)))
+        }
+        HirKind::Repetition(repetition) => {
+            match (characters_beyond_ascii(&repetition.sub)?, repetition.max) {
+                (0, _) => Some(0),
+                (of_one, max) => of_one.checked_mul(max?),
+            }
+        }
+        HirKind::Capture(capture) => characters_beyond_ascii(&capture.sub),
+        HirKind::Concat(parts) => {
+            parts.iter().try_fold(0_u32, |sum, part| sum.checked_add(characters_beyond_ascii(part)?))
+        }
+        HirKind::Alternation(parts) => {
+            parts.iter().try_fold(0_u32, |most, part| Some(most.max(characters_beyond_ascii(part)?)))
+        }
+    }
 }
 
 /// What a pattern names.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use regex_syntax::hir::{Class, HirKind};
 
-use crate::pattern::alphabet::{Categories, Category};
+use crate::pattern::alphabet::{BLOCK, Categories, Category};
 use crate::pattern::class;
 
 /// Ranges of code points, first and last, in order.
@@ -43,7 +43,11 @@ impl Unicode {
             }
         };
         let of_ranges = starts.iter().map(|start| category(start) as u8).collect();
-        Ok(Unicode { words, categories: Categories { starts, of_ranges } })
+        let begins_in =
+            |block: u32| starts.partition_point(|start| *start <= block * BLOCK).saturating_sub(1);
+        let blocks = (0..=u32::from(char::MAX) / BLOCK).map(|block| begins_in(block).try_into());
+        let blocks = blocks.collect::<Result<_, _>>().map_err(|_| "too many categories")?;
+        Ok(Unicode { words, categories: Categories { starts, of_ranges, blocks } })
     }
 
     /// The characters that `\w` matches.
