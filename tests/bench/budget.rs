@@ -26,43 +26,47 @@ pub(crate) fn of_requests(tools: &Tools) {
         let edge = tests::edge(tools, &json!({}));
         edge.publish(&document, SERVER_KEY);
         for request in requests() {
-            // The first request of all reads the bundle from the KV store, and checks it.
-            edge.hard_purge(&format!("environment/{}", document["api_key"].as_str().unwrap_or_default()));
-            let runs = [("refresh", 1), ("cold", 5), ("reused", 5)];
-            for (sandbox, times) in runs {
-                within &= is_within(&edge, &document, name, &request, sandbox, times);
+            for sandbox in ["refresh", "cold", "reused"] {
+                within &= is_within(&edge, &document, name, &request, sandbox);
             }
         }
     }
     assert!(within, "a request took more than {VCPU_MS} ms or {MEMORY_BYTES} bytes, or was not answered");
 }
 
-fn is_within(
-    edge: &Edge,
-    document: &Value,
-    name: &str,
-    request: &Request,
-    sandbox: &str,
-    times: u32,
-) -> bool {
-    let times = times.to_string();
+/// Measures a request several times. The least counts: the guest's clock runs on while another program has the processor.
+fn is_within(edge: &Edge, document: &Value, name: &str, request: &Request, sandbox: &str) -> bool {
+    const TIMES: usize = 5;
     let key = document["api_key"].as_str().unwrap_or_default();
+    let measure = |_| {
+        if sandbox == "refresh" {
+            // The next request reads the bundle from the KV store, and checks it.
+            edge.hard_purge(&format!("environment/{key}"));
+        }
+        measured(edge, key, request, sandbox)
+    };
+    let (vcpu, memory) = (0..TIMES)
+        .map(measure)
+        .fold((f64::INFINITY, 0.0), |(least, most), (vcpu, memory)| (vcpu.min(least), memory.max(most)));
+    let details =
+        json!({ "document": name, "request": request.name, "sandbox": sandbox, "memory_bytes": memory });
+    figure("budget_vcpu", vcpu, "ms", &details);
+    vcpu <= VCPU_MS && memory <= MEMORY_BYTES
+}
+
+/// Milliseconds of vCPU, and bytes of memory; without end if the guest trapped.
+fn measured(edge: &Edge, key: &str, request: &Request, sandbox: &str) -> (f64, f64) {
     let headers = [
         ("x-environment-key", key),
         ("content-type", "application/json"),
-        ("jackstaff-measure", times.as_str()),
+        ("jackstaff-measure", if sandbox == "refresh" { "1" } else { "5" }),
         ("jackstaff-measure-cold", "1"),
     ];
     let headers = if sandbox == "cold" { &headers[..] } else { &headers[..3] };
     let answer = edge.call(request.method, &request.path, headers, request.body.as_bytes());
-    let number = |text: &str| text.parse::<f64>().unwrap_or(f64::INFINITY);
-    let vcpu = number(&String::from_utf8_lossy(&answer.body)) / 1e6;
-    let memory = number(answer.header("jackstaff-memory"));
-    let details = json!({
-        "document": name, "request": request.name, "sandbox": sandbox, "memory_bytes": memory, "status": answer.status,
-    });
-    figure("budget_vcpu", vcpu, "ms", &details);
-    answer.status == 200 && vcpu <= VCPU_MS && memory <= MEMORY_BYTES
+    let number = |text: &str| text.parse::<f64>().ok().filter(|_| answer.status == 200);
+    let nanoseconds = number(&String::from_utf8_lossy(&answer.body)).unwrap_or(f64::INFINITY);
+    (nanoseconds / 1e6, number(answer.header("jackstaff-memory")).unwrap_or(f64::INFINITY))
 }
 
 /// The dearest documents of their kinds that are accepted without a warning.
