@@ -95,13 +95,14 @@ impl ArchivedPattern {
 
     pub(crate) fn is_match(&self, text: &str, categories: &ArchivedCategories) -> bool {
         let alphabet = &self.alphabet;
-        let of_bytes = text.bytes().map(|byte| alphabet.of_byte(byte));
-        let of_characters = text.chars().map(|c| alphabet.of_character(c, categories));
-        match (&self.program, alphabet.reads_bytes_of(text)) {
-            (ArchivedProgram::Table(table), true) => table.is_match(of_bytes),
-            (ArchivedProgram::Table(table), false) => table.is_match(of_characters),
-            (ArchivedProgram::States(states), true) => states.is_match(of_bytes),
-            (ArchivedProgram::States(states), false) => states.is_match(of_characters),
+        match &self.program {
+            ArchivedProgram::Table(table) => table.is_match(text, alphabet, categories),
+            ArchivedProgram::States(states) if alphabet.reads_bytes => {
+                states.is_match(text.bytes().map(|byte| alphabet.of_byte(byte)))
+            }
+            ArchivedProgram::States(states) => {
+                states.is_match(text.chars().map(|c| alphabet.of_character(c, categories)))
+            }
         }
     }
 }

@@ -60,11 +60,6 @@ pub struct Categories {
 pub(super) const BLOCK: u32 = 256;
 
 impl ArchivedAlphabet {
-    /// Whether the symbols of this text are those of its bytes.
-    pub(super) fn reads_bytes_of(&self, text: &str) -> bool {
-        self.reads_bytes || text.is_ascii()
-    }
-
     pub(super) fn of_byte(&self, byte: u8) -> u8 {
         self.symbols[usize::from(byte)]
     }

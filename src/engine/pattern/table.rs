@@ -11,6 +11,7 @@ use regex_automata::util::primitives::StateID;
 use regex_automata::util::start;
 use rkyv::{Archive, Serialize};
 
+use super::alphabet::{ArchivedAlphabet, ArchivedCategories};
 use crate::limits;
 
 /// A finite automaton.
@@ -31,15 +32,42 @@ const FAILED: u16 = u16::MAX;
 const MATCHED: u16 = u16::MAX - 1;
 
 impl ArchivedTable {
-    pub(super) fn is_match(&self, symbols: impl Iterator<Item = u8>) -> bool {
+    pub(super) fn is_match(
+        &self,
+        text: &str,
+        alphabet: &ArchivedAlphabet,
+        categories: &ArchivedCategories,
+    ) -> bool {
         let mut row = self.start.to_native();
-        for symbol in symbols {
+        // Most texts are ASCII to their end, and most patterns are decided at the first characters.
+        for (at, byte) in text.bytes().enumerate() {
+            if !byte.is_ascii() && !alphabet.reads_bytes {
+                let rest = text.get(at..).unwrap_or_default();
+                let symbols = rest.chars().map(|c| alphabet.of_character(c, categories));
+                return self.is_end(self.run(row, symbols));
+            }
             match row {
                 FAILED => return false,
                 MATCHED => return true,
-                _ => row = self.entry(row, symbol.into()),
+                _ => row = self.entry(row, alphabet.of_byte(byte).into()),
             }
         }
+        self.is_end(row)
+    }
+
+    /// The row behind these symbols.
+    fn run(&self, mut row: u16, symbols: impl Iterator<Item = u8>) -> u16 {
+        for symbol in symbols {
+            if row >= MATCHED {
+                break;
+            }
+            row = self.entry(row, symbol.into());
+        }
+        row
+    }
+
+    /// Whether a text matches that ends here.
+    fn is_end(&self, row: u16) -> bool {
         match row {
             FAILED => false,
             MATCHED => true,
