@@ -221,20 +221,23 @@ impl Subject<'_> {
 }
 
 impl ArchivedPredicate {
-    /// Whether the predicate matches a value; none if there is no value. `contains` searches a text for another, `regex`
+    /// Whether the predicate matches a property without a value.
+    pub(crate) fn matches_no_value(&self) -> bool {
+        matches!(self, ArchivedPredicate::IsNotSet)
+    }
+
+    /// Whether the predicate matches a value. `contains` searches a text for another, `regex`
     /// matches a pattern of the environment, and `report_percentage` is called with the percentage of a percentage
     /// split.
     pub(crate) fn matches<'e>(
         &'e self,
-        subject: Option<Subject<'_>>,
+        subject: Subject<'_>,
         segment_key: &str,
         contains: impl FnOnce(&str, &'e str) -> bool,
         regex: impl FnOnce(u32, &str) -> bool,
         report_percentage: impl FnOnce(f64),
     ) -> bool {
-        let Some(Subject { raw, typed, is_version }) = subject else {
-            return matches!(self, ArchivedPredicate::IsNotSet);
-        };
+        let Subject { raw, typed, is_version } = subject;
         match self {
             ArchivedPredicate::Compare(comparison) => comparison.matches(typed, is_version),
             ArchivedPredicate::Contains(part) => string(raw).is_some_and(|text| contains(text, part)),

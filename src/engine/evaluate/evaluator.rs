@@ -220,7 +220,7 @@ impl<'e, 'i, 'v, V: Visitor> Evaluator<'e, 'i, 'v, V> {
     fn rule_matches(&mut self, index: usize, rule: &'e ArchivedRule, segment: &'e ArchivedSegment) -> bool {
         let range = rule.conditions.range();
         let conditions = self.environment.conditions.get(range.clone()).unwrap_or_default();
-        if !self.pay(work::rule(conditions.len())) {
+        if self.dependencies.is_repeat() && !self.pay(work::rule(conditions.len())) {
             return false;
         }
         let by_conditions = quantify(&rule.quantifier, conditions, range.start, |index, condition| {
@@ -249,10 +249,14 @@ impl<'e, 'i, 'v, V: Visitor> Evaluator<'e, 'i, 'v, V> {
             PropertyValue::Flag | PropertyValue::Read(_) => self.read_flag(property),
             value => value,
         };
-        if !self.pay_for(condition, segment, value) {
+        if self.dependencies.is_repeat() && !self.pay_for(condition, segment, value) {
             return false;
         }
-        let subject = self.values.subject(value);
+        let Some(subject) = self.values.subject(value) else {
+            let matched = condition.predicate.matches_no_value();
+            self.visitor.condition(index, None, matched);
+            return matched;
+        };
         let environment = self.environment;
         // Many segments search the same trait for the same text.
         let searches = &mut self.searches;
@@ -270,20 +274,18 @@ impl<'e, 'i, 'v, V: Visitor> Evaluator<'e, 'i, 'v, V> {
         };
         let percentage = |percentage| self.visitor.percentage(Split::Condition(index), percentage);
         let matched = condition.predicate.matches(subject, &segment.key, contains, regex, percentage);
-        self.visitor.condition(index, subject.map(|subject| subject.raw), matched);
+        self.visitor.condition(index, Some(subject.raw), matched);
         matched
     }
 
-    /// Pays for what a condition does with its value, if it is evaluated again.
+    /// Pays for what a condition does with its value, where it is evaluated again.
+    #[cold]
     fn pay_for(
         &mut self,
         condition: &ArchivedCondition,
         segment: &ArchivedSegment,
         value: PropertyValue,
     ) -> bool {
-        if !self.dependencies.is_repeat() {
-            return true;
-        }
         let size = self.values.subject(value).map(Subject::size);
         let operation = condition.predicate.operation(&segment.key);
         let pattern = condition.predicate.pattern().and_then(|at| self.environment.patterns.get(at));
