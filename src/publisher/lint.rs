@@ -7,10 +7,11 @@ mod tests;
 mod view;
 
 use api::{EnvironmentKey, Revision};
-use engine::{DefaultJson, InputError, Warning, WarningKind};
+use engine::{Cost, DefaultJson, InputError, Warning, WarningKind};
 use jiff::Timestamp;
 
 use crate::bundle::{self, BundleError};
+use crate::cost::{CostLevel, sentence};
 use crate::export;
 use crate::members::UnknownMembers;
 use crate::options::PublishOptions;
@@ -86,6 +87,7 @@ pub fn lint(place: &Place, text: &str, options: &PublishOptions, now: Timestamp)
         Ok(bundle) => {
             findings.extend(bundle.warnings.iter().filter_map(of_warning));
             findings.extend(near("the whole", "bytes of the bundle", bundle.bytes.len(), bundle::LIMIT));
+            findings.extend(bundle.cost.as_ref().and_then(dear));
         }
         Err(fault) => {
             let (place, message) = parts_of_bundle(&fault);
@@ -100,7 +102,8 @@ pub fn lint(place: &Place, text: &str, options: &PublishOptions, now: Timestamp)
     for usage in source.document.usage() {
         findings.extend(near("the whole", usage.what, usage.count, usage.limit));
     }
-    Lint { findings, source: Some(source) }
+    let is_refused = findings.iter().any(|finding| finding.severity == Severity::Error);
+    Lint { findings, source: (!is_refused).then_some(source) }
 }
 
 fn error(place: &str, message: String, rule: &'static str) -> Finding {
@@ -146,6 +149,16 @@ fn of_warning(given: &Warning) -> Option<Finding> {
         WarningKind::UnknownMember => return None,
     };
     Some(warning(&given.place, given.fault.clone(), rule))
+}
+
+/// What a request may cost, if publication warns of it or refuses it.
+fn dear(cost: &Cost) -> Option<Finding> {
+    let severity = match CostLevel::of(cost.steps()) {
+        CostLevel::Green => return None,
+        CostLevel::Dear => Severity::Warning,
+        CostLevel::TooDear => Severity::Error,
+    };
+    Some(Finding { place: "the whole".to_owned(), severity, message: sentence(cost), rule: rules::DEAR })
 }
 
 fn never_matching(source: &DocumentSource, options: &PublishOptions) -> Vec<Finding> {

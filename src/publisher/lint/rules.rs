@@ -1,7 +1,7 @@
 //! The names of the rules, which programs read.
 
 /// The names of all rules.
-pub const LINT_RULES: [&str; 19] = [
+pub const LINT_RULES: [&str; 20] = [
     DOCUMENT,
     EXPORT,
     MISSPELT_MEMBER,
@@ -21,6 +21,7 @@ pub const LINT_RULES: [&str; 19] = [
     SWITCH,
     FUTURE,
     LIMIT_NEAR,
+    DEAR,
 ];
 
 /// It is not a document.
@@ -47,3 +48,5 @@ pub(super) const SHARE: &str = "share";
 pub(super) const SWITCH: &str = "switch";
 pub(super) const FUTURE: &str = "updated-at-in-the-future";
 pub(super) const LIMIT_NEAR: &str = "limit-near";
+/// A request may take too much of what the platform allows.
+pub(super) const DEAR: &str = "dear";

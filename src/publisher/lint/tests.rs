@@ -220,3 +220,16 @@ fn rules_have_a_name_each() {
     let names: std::collections::BTreeSet<&str> = LINT_RULES.into();
     assert_eq!(names.len(), LINT_RULES.len());
 }
+
+#[test]
+fn a_dear_document_is_warned_of_or_refused() {
+    for (splits, expected) in [(10, None), (1_000, Some("Warning")), (6_000, Some("Error"))] {
+        let split = json!({ "operator": "PERCENTAGE_SPLIT", "property_": "", "value": "50" });
+        let mut document = document();
+        document["project"]["segments"][0]["rules"][0]["conditions"] = json!(vec![split; splits]);
+        let found = look(&document.to_string());
+        let dear = found.iter().find(|finding| finding.ends_with("[dear]"));
+        let severity = dear.and_then(|finding| finding.split_once(" the whole: a request may take "));
+        assert_eq!(severity.map(|(severity, _)| severity), expected, "{found:?}");
+    }
+}

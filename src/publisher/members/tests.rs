@@ -209,10 +209,9 @@ fn unknown_members_of_a_file_are_warnings_of_a_bounded_number() {
 fn several_misspelt_members_are_counted() {
     let text = whole().to_string().replace(r#""enabled""#, r#""enabld""#);
     let refusal = parse(&text).unwrap_err();
-    assert_eq!(
-        refusal,
-        "a.json: feature_states[0].enabld: unknown; did you mean \"enabled\"? (2 more misspelt)"
-    );
+    // Which one is first depends on the order of members.
+    assert!(refusal.starts_with("a.json: "), "{refusal}");
+    assert!(refusal.ends_with(".enabld: unknown; did you mean \"enabled\"? (2 more misspelt)"), "{refusal}");
 }
 
 #[test]
