@@ -24,6 +24,7 @@ fn main() {
         let parsed = Document::parse(&text).unwrap();
         let (environment, _) = parsed.compile(Options::default(), api::flag_json).unwrap();
         write("documents", name, text.as_bytes());
+        write("work", name, text.as_bytes());
         write("bundles", name, &environment.encode().unwrap());
     }
     write("bundles", "whole", invariants::sound_bundle());
@@ -38,7 +39,9 @@ fn main() {
         let (environment, _) = Context::parse(&text).unwrap().compile(Options::default()).unwrap();
         write("contexts", name, text.as_bytes());
         write("bundles", name, &environment.encode().unwrap());
-        write("documents", name, document(&case["context"]).to_string().as_bytes());
+        for kind in ["documents", "work"] {
+            write(kind, name, document(&case["context"]).to_string().as_bytes());
+        }
     }
 
     for (number, text) in REQUESTS.iter().enumerate() {

@@ -18,6 +18,7 @@ pub use memory_store::sound_bundle;
 pub use outcome::Outcome;
 pub use request::request;
 pub use stream::stream;
+pub use work::work;
 
 use engine::{Compiled, Identity, Value};
 
