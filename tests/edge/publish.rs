@@ -95,7 +95,9 @@ fn a_dry_run_writes_nothing() {
     let finished = setup.publish(&[("a.json", document("a", "one", MARCH))], &arguments);
     assert_eq!(finished.code, 0, "{finished:?}");
     assert!(finished.output.contains("would publish environment `a`"), "{finished:?}");
-    assert!(finished.output.ends_with(", 1 server-side key to be written\n"), "{finished:?}");
+    let (plan, cost) = finished.output.split_once('\n').unwrap();
+    assert!(plan.ends_with(", 1 server-side key to be written"), "{finished:?}");
+    assert!(cost.ends_with(" % of what the platform allows\n"), "{finished:?}");
     assert_eq!(setup.edge.get(FLAGS, "a").status, 403);
 }
 
