@@ -46,7 +46,7 @@ enum Item {
     Many(bool, usize),
     /// So many lists, or objects, within one another.
     Deep(bool, usize),
-    /// In place of a trait: what is none.
+    /// Stands in place of a trait, and is a number.
     NoTrait(usize),
     Spaces(usize),
 }

@@ -1,4 +1,4 @@
-//! What an evaluation of an environment costs at most, whoever asks.
+//! What an evaluation of an environment costs at most, for any identity.
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;
