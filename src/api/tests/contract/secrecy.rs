@@ -1,7 +1,7 @@
 //! No request with a client-side key is answered with a byte that is for server-side keys, or of another environment.
 
 use api::Section;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::ask::{Answer, DOCUMENT, FLAGS, IDENTITIES};
 use crate::compare::compare;
@@ -134,4 +134,51 @@ fn a_server_side_key_gets_the_others() {
     sections.dedup();
     let expected = [Section::FlagsServer, Section::FlagsServerGzip, Section::Document, Section::DocumentGzip];
     assert_eq!(sections, expected);
+}
+
+/// Features are hidden by their ids as the source wrote them, whichever id they have after that.
+#[test]
+fn features_are_hidden_by_the_ids_that_the_source_gave_them() {
+    let state = |id: Value, name: &str| json!({ "feature": { "id": id, "name": name }, "enabled": true });
+    let with = |hidden: Value, environment: &[Value], segment: &[Value], identity: &[Value]| {
+        json!({
+            "api_key": "client",
+            "project": { "server_key_only_feature_ids": hidden, "segments": [{
+                "id": 1, "name": "all", "rules": [{ "type": "ALL", "conditions": [] }], "feature_states": segment,
+            }] },
+            "feature_states": environment,
+            "identity_overrides": [{ "identifier": "ann", "identity_features": identity }],
+        })
+    };
+    let missing = json!({ "feature": { "name": "open" }, "enabled": true });
+    let (open, secret) = (|id: i64| state(json!(id), "open"), |id: i64| state(json!(id), "secret"));
+    let documents = [
+        ("id 0", with(json!([0]), &[open(5), secret(0)], &[], &[])),
+        ("id 0, first", with(json!([0]), &[secret(0), open(5)], &[], &[])),
+        ("id 0 as text", with(json!(["0"]), &[open(5), state(json!("0"), "secret")], &[], &[])),
+        ("a negative id", with(json!([-3]), &[open(5), secret(-3)], &[], &[])),
+        ("a large id", with(json!([5_000_000_000_i64]), &[open(5), secret(5_000_000_000)], &[], &[])),
+        ("the id of a segment's state", with(json!([7]), &[open(5), secret(6)], &[secret(7)], &[])),
+        ("the id of an identity's state", with(json!([7]), &[open(5), secret(6)], &[], &[secret(7)])),
+        ("0 in a segment, an id elsewhere", with(json!([0]), &[open(5), secret(6)], &[secret(0)], &[])),
+        ("the id of the first of two states", with(json!([7]), &[secret(7), open(5), secret(6)], &[], &[])),
+        ("the id of the last of two states", with(json!([6]), &[secret(7), open(5), secret(6)], &[], &[])),
+        ("only overridden", with(json!([7]), &[open(5)], &[secret(7)], &[secret(7)])),
+        ("no id beside a hidden 1", with(json!([1, 9]), &[missing, secret(9)], &[], &[])),
+        ("null beside a hidden 1", with(json!([1, 9]), &[state(Value::Null, "open"), secret(9)], &[], &[])),
+    ];
+    compare(documents.into_iter().flat_map(|(what, document)| {
+        let edge = edge(&document);
+        let shown = |key: &str| {
+            [FLAGS.to_owned(), format!("{IDENTITIES}?identifier=ann")].map(|path| {
+                let answer = edge.get(&path).key(key).answer().text();
+                ["open", "secret"].map(|name| answer.contains(&format!("\"{name}\"")))
+            })
+        };
+        // What the environment has no state of is served to nobody.
+        let served = !what.contains("only overridden");
+        let (found, expected) = (shown(CLIENT), [[true, false]; 2]);
+        let (to_servers, all) = (shown(SERVER), [[true, served]; 2]);
+        [(format!("{what}, to a client"), found, expected), (format!("{what}, to a server"), to_servers, all)]
+    }));
 }

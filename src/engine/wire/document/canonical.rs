@@ -11,6 +11,7 @@
 //! | `featurestate_uuid` beside a `django_id` | derived from the `django_id` | SDKs hash by the `django_id` then; a new version of a feature has a new UUID |
 //! | `id` and `mv_fs_value_uuid` of a variant | its place in the order of these ids | SDKs use them for the order only; a new version has new ones |
 //! | order of identities, of one's overrides, of a segment's overrides of different features, of variants, of `server_key_only_feature_ids` | sorted | no evaluation depends on it |
+//! | `server_key_only_feature_ids` | also the canonical ids of the features that the source's ids name | a feature that is given another id stays hidden |
 //! | `feature.id` of an override | that of the environment's feature of this name | old SDKs compare ids, new ones names |
 //! | `feature_segment` of the environment's states and of identities' | `null` | they have no priority; old SDKs let one win over a segment's |
 //! | priorities, if any is no integer from 0 to 2^31 - 1 | their places in their order | some SDKs refuse the document |
@@ -23,7 +24,6 @@
 //! of features (answers have it), of segments (the first of two equal priorities wins), of rules and conditions (the
 //! result of a cycle of flags depends on it).
 
-use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -53,8 +53,6 @@ impl Document {
         for segment in &mut self.project.segments {
             segment.feature_states.sort_by(|a, b| a.feature.name.cmp(&b.feature.name));
         }
-        let hidden: BTreeSet<i64> = self.project.server_key_only_feature_ids.drain(..).collect();
-        self.project.server_key_only_feature_ids.extend(hidden);
     }
 
     /// Gives every value its one spelling, and derives generated values. Ids must be filled in before.

@@ -12,6 +12,7 @@ impl Document {
         for id in [&mut self.id, &mut self.project.id, &mut self.project.organisation.id] {
             *id = id.filter(|id| (0..=LARGEST_READABLE).contains(id)).or(Some(1));
         }
+        let server_only = self.server_only_names();
         keep_last_of_each_name(&mut self.feature_states);
         merge_by_identifier(&mut self.identity_overrides);
         self.sort();
@@ -21,11 +22,30 @@ impl Document {
         for state in self.feature_states.iter_mut().chain(segment_states).chain(identity_states) {
             state.fill_defaults(&mut ids);
         }
+        let hidden = &mut self.project.server_key_only_feature_ids;
+        hidden.extend(server_only.iter().map(|name| ids.of(name)));
+        *hidden = BTreeSet::from_iter(hidden.drain(..)).into_iter().collect();
         let given: Vec<i64> = self.project.segments.iter().filter_map(|segment| segment.id).collect();
         let missing = self.project.segments.iter_mut().filter(|segment| segment.id.is_none());
         for (segment, id) in missing.zip((1..).filter(|id| !given.contains(id))) {
             segment.id = Some(id);
         }
+    }
+
+    /// The names of the features that are hidden from client-side keys: the list has an id that any state of the feature
+    /// has in the source. Afterwards the feature may have another id.
+    fn server_only_names(&self) -> BTreeSet<String> {
+        let hidden: BTreeSet<i64> = self.project.server_key_only_feature_ids.iter().copied().collect();
+        let states =
+            self.all_states().filter(|state| state.feature.id.is_some_and(|id| hidden.contains(&id)));
+        states.map(|state| state.feature.name.clone()).collect()
+    }
+
+    /// The states of the environment, of segments and of identities.
+    fn all_states(&self) -> impl Iterator<Item = &FeatureStateWire> {
+        let segment_states = self.project.segments.iter().flat_map(|segment| &segment.feature_states);
+        let identity_states = self.identity_overrides.iter().flat_map(|identity| &identity.identity_features);
+        self.feature_states.iter().chain(segment_states).chain(identity_states)
     }
 }
 
@@ -100,16 +120,15 @@ struct FeatureIds {
 impl FeatureIds {
     /// Where states of one name have several ids, that of the environment counts, or else the first.
     fn new(document: &Document) -> FeatureIds {
-        let segment_states = document.project.segments.iter().flat_map(|segment| &segment.feature_states);
-        let identity_states =
-            document.identity_overrides.iter().flat_map(|identity| &identity.identity_features);
         let mut by_name: BTreeMap<String, i64> = BTreeMap::new();
-        for state in document.feature_states.iter().chain(segment_states).chain(identity_states) {
+        for state in document.all_states() {
             if let Some(id) = state.feature.id.filter(|id| *id != 0) {
                 by_name.entry(state.feature.name.clone()).or_insert(id);
             }
         }
-        let taken = by_name.values().copied().collect();
+        // An id that is made up must not hide its feature from client-side keys.
+        let hidden = document.project.server_key_only_feature_ids.iter();
+        let taken = by_name.values().chain(hidden).copied().collect();
         FeatureIds { by_name, taken, next: 1 }
     }
 
