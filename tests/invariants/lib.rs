@@ -5,6 +5,7 @@
 mod bundle;
 mod context;
 mod document;
+mod flags;
 mod memory_store;
 mod outcome;
 mod request;
@@ -14,6 +15,7 @@ mod work;
 pub use bundle::bundle;
 pub use context::context;
 pub use document::document;
+pub use flags::{Flags, flags};
 pub use memory_store::sound_bundle;
 pub use outcome::Outcome;
 pub use request::request;

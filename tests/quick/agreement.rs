@@ -2,10 +2,9 @@
 //! are pinned to a variant, flags that depend on flags, segments that need no identity. What the routes say of the same
 //! document is in `src/api/tests/contract/agreement.rs`.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use engine::{Compiled, DefaultJson, Identity, Options};
+use invariants::{Flags, flags};
 use publisher::DocumentSource;
 use serde_json::{Value, json};
 use tests::{folder, jackstaff};
@@ -13,9 +12,6 @@ use tests::{folder, jackstaff};
 use crate::JACKSTAFF;
 
 const IDENTIFIERS: [&str; 6] = ["blue at 100", "green at 100", "all at 0", "plain", "by hash", "stranger"];
-
-/// `[enabled, value]` by the name of the feature.
-type Flags = BTreeMap<String, Value>;
 
 /// What `jackstaff evaluate` says.
 fn said(file: &Path, identifier: Option<&str>, plan: Option<&str>) -> Flags {
@@ -33,19 +29,7 @@ fn said(file: &Path, identifier: Option<&str>, plan: Option<&str>) -> Flags {
 
 /// What a publisher makes of a file, evaluated.
 fn published(file: &Path, identifier: Option<&str>, plan: Option<&str>) -> Flags {
-    let document = DocumentSource::read(file).unwrap().document;
-    let (environment, _) = document.compile(Options::default(), |_| DefaultJson::default()).unwrap();
-    let compiled = Compiled::decode(environment.encode().unwrap()).unwrap();
-    let identity = identifier.map(|identifier| Identity {
-        identifier: identifier.to_owned(),
-        key: None,
-        traits: plan.map(|plan| ("plan".to_owned(), plan.into())).into_iter().collect(),
-        traits_answer_paths: true,
-        ignore_own_overrides: false,
-    });
-    let flags = compiled.evaluate(identity.as_ref()).flags;
-    let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
-    flags.iter().map(|flag| (flag.name().to_owned(), json!([flag.enabled(), value(flag.value())]))).collect()
+    flags(&DocumentSource::read(file).unwrap().document, identifier, plan)
 }
 
 /// The items of an environment in Flagsmith's second table: one without overrides, and one for each override.

@@ -2,9 +2,8 @@
 //! was served. The document has what servers and SDKs have answered differently: identities that are pinned to a variant,
 //! flags that depend on flags, segments that need no identity. `tests/quick/agreement.rs` asks the command line.
 
-use std::collections::BTreeMap;
-
-use engine::{Compiled, DefaultJson, Document, Identity, Options};
+use engine::Document;
+use invariants::{Flags, flags};
 use serde_json::{Value, json};
 
 use crate::ask::{DOCUMENT, FLAGS, IDENTITIES};
@@ -15,33 +14,12 @@ const FIXTURE: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/agreement.json"));
 const IDENTIFIERS: [&str; 6] = ["blue at 100", "green at 100", "all at 0", "plain", "by hash", "stranger"];
 
-/// `[enabled, value]` by the name of the feature.
-type Flags = BTreeMap<String, Value>;
-
 fn flags_of<'a>(list: impl IntoIterator<Item = &'a Value>) -> Flags {
     let flags = list.into_iter().map(|flag| {
         let name = flag["feature"]["name"].as_str().unwrap().to_owned();
         (name, json!([flag["enabled"], flag["feature_state_value"]]))
     });
     flags.collect()
-}
-
-/// What the engine makes of a document.
-fn evaluated(document: &str, identifier: Option<&str>, plan: Option<&str>) -> Flags {
-    let document = Document::parse(document).unwrap();
-    let composite = document.switches().composite_key;
-    let (environment, _) = document.compile(Options::default(), |_| DefaultJson::default()).unwrap();
-    let compiled = Compiled::decode(environment.encode().unwrap()).unwrap();
-    let identity = identifier.map(|identifier| Identity {
-        identifier: identifier.to_owned(),
-        key: (!composite).then(|| identifier.to_owned()),
-        traits: plan.map(|plan| ("plan".to_owned(), plan.into())).into_iter().collect(),
-        traits_answer_paths: true,
-        ignore_own_overrides: false,
-    });
-    let flags = compiled.evaluate(identity.as_ref()).flags;
-    let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
-    flags.iter().map(|flag| (flag.name().to_owned(), json!([flag.enabled(), value(flag.value())]))).collect()
 }
 
 /// Each way to ask, and what it says. A feature by its name is asked for in capitals, too.
@@ -83,13 +61,14 @@ fn routes_and_documents_agree() {
         document["use_identity_composite_key_for_hashing"] = json!(composite);
         let edge = edge(&document);
         let served = edge.get(DOCUMENT).key(SERVER).answer().text();
+        let [document, served] = [&document.to_string(), &served].map(|text| Document::parse(text).unwrap());
         let named = IDENTIFIERS.into_iter().flat_map(|name| [(Some(name), None), (Some(name), Some("gold"))]);
         for (identifier, plan) in named.chain([(None, None)]) {
-            let expected = evaluated(&document.to_string(), identifier, plan);
+            let expected = flags(&document, identifier, plan);
             let mut for_clients = expected.clone();
             for_clients.remove("gate");
             let name = format!("parent {parent}, composite {composite}, {identifier:?}, {plan:?}");
-            let of_served = evaluated(&served, identifier, plan);
+            let of_served = flags(&served, identifier, plan);
             situations.push((format!("{name}: the served document"), of_served, expected.clone()));
             for (key, expected) in [(SERVER, expected), (CLIENT, for_clients)] {
                 for (way, found) in asked(&edge, key, identifier, plan) {
