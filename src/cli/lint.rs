@@ -10,8 +10,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use publisher::cost::{CostLevel, share};
 use publisher::watch::documents;
-use publisher::{Clock, Finding, LINT_RULES, Place, PublishOptions, Severity, SystemClock, lint};
+use publisher::{Clock, Finding, LINT_RULES, Lint, Place, PublishOptions, Severity, SystemClock, lint};
 use serde_json::json;
 
 use crate::evaluate::RegexAnchor;
@@ -109,10 +110,12 @@ impl Linter<'_> {
             }
         }
         found.findings.retain(|finding| !self.arguments.allow.iter().any(|rule| rule == finding.rule));
-        let print = if self.arguments.json { print_json } else { print_text };
         // A closed output is ignored.
-        let _ = print(&place, &found.findings);
-        // `found.source` is the document, unless it is refused: what an evaluation of it may cost is printed here.
+        let _ = if self.arguments.json {
+            print_json(&place, &found.findings)
+        } else {
+            print_text(&place, &found)
+        };
         let is_unsound = |finding: &Finding| self.arguments.strict || finding.severity == Severity::Error;
         if found.findings.iter().any(is_unsound) { Soundness::Unsound } else { Soundness::Sound }
     }
@@ -137,11 +140,9 @@ fn print_json(place: &Place, findings: &[Finding]) -> io::Result<()> {
     Ok(())
 }
 
-fn print_text(place: &Place, findings: &[Finding]) -> io::Result<()> {
+/// A line for each finding, and one for the document unless it is refused: what a request may cost.
+fn print_text(place: &Place, Lint { findings, steps, .. }: &Lint) -> io::Result<()> {
     let mut output = io::stdout().lock();
-    if findings.is_empty() {
-        return writeln!(output, "{place}: sound");
-    }
     let is_coloured = output.is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     for finding in findings {
         let (on, off) = match finding.severity {
@@ -152,6 +153,14 @@ fn print_text(place: &Place, findings: &[Finding]) -> io::Result<()> {
         let Finding { place: part, message, rule, .. } = finding;
         let severity = name(finding.severity);
         writeln!(output, "{place}: {on}{severity}{off}: {}: {} [{rule}]", shown(part), shown(message))?;
+    }
+    let Some(steps) = steps else { return Ok(()) };
+    let is_refused = findings.iter().any(|finding| finding.severity == Severity::Error);
+    if findings.is_empty() {
+        writeln!(output, "{place}: sound; {}", share(*steps))?;
+    } else if !is_refused && CostLevel::of(*steps) == CostLevel::Green {
+        // Of a document that is dear, a finding says it.
+        writeln!(output, "{place}: {}", share(*steps))?;
     }
     Ok(())
 }

@@ -44,6 +44,8 @@ pub struct Lint {
     pub findings: Vec<Finding>,
     /// The document, unless it is refused.
     pub source: Option<DocumentSource>,
+    /// What a request of it may cost, in steps; none if it could not be compiled.
+    pub steps: Option<u64>,
 }
 
 impl Finding {
@@ -73,7 +75,7 @@ pub fn lint(place: &Place, text: &str, options: &PublishOptions, now: Timestamp)
         unknown.map(|place| warning(place, "unknown, and left out".to_owned(), rules::UNKNOWN_MEMBER)),
     );
     if !members.misspelt.is_empty() {
-        return Lint { findings, source: None };
+        return Lint { findings, source: None, steps: None };
     }
     let source = match DocumentSource::parse(place, text) {
         Ok(source) => source,
@@ -83,17 +85,18 @@ pub fn lint(place: &Place, text: &str, options: &PublishOptions, now: Timestamp)
         }
     };
     findings.extend(view::findings(&document));
-    match bundle::build(&source, None, Revision::next(None, now), now, options) {
+    let steps = match bundle::build(&source, None, Revision::next(None, now), now, options) {
         Ok(bundle) => {
             findings.extend(bundle.warnings.iter().filter_map(of_warning));
             findings.extend(near("the whole", "bytes of the bundle", bundle.bytes.len(), bundle::LIMIT));
             findings.extend(bundle.cost.as_ref().and_then(dear));
+            bundle.cost.as_ref().map(Cost::steps)
         }
         Err(fault) => {
             let (place, message) = parts_of_bundle(&fault);
             return refused(findings, &place, &message, rules::LIMIT);
         }
-    }
+    };
     findings.extend(never_matching(&source, options));
     if let Some(at) = source.updated_at.filter(|at| *at > now) {
         let message = format!("{at} is in the future");
@@ -103,7 +106,7 @@ pub fn lint(place: &Place, text: &str, options: &PublishOptions, now: Timestamp)
         findings.extend(near("the whole", usage.what, usage.count, usage.limit));
     }
     let is_refused = findings.iter().any(|finding| finding.severity == Severity::Error);
-    Lint { findings, source: (!is_refused).then_some(source) }
+    Lint { findings, source: (!is_refused).then_some(source), steps }
 }
 
 fn error(place: &str, message: String, rule: &'static str) -> Finding {
@@ -116,7 +119,7 @@ fn warning(place: &str, message: String, rule: &'static str) -> Finding {
 
 fn refused(mut findings: Vec<Finding>, place: &str, message: &str, rule: &'static str) -> Lint {
     findings.push(error(place, message.to_owned(), rule));
-    Lint { findings, source: None }
+    Lint { findings, source: None, steps: None }
 }
 
 /// The place in a document that was refused, and what is wrong there.
