@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,9 @@ use crate::plain_http;
 /// The environment variable that holds a manifest's text.
 const MANIFEST: &str = "JACKSTAFF_SERVER_KEYS";
 
+/// That of Flagsmith's edge-proxy, in capitals or not.
+const EDGE_PROXY: &str = "ENVIRONMENT_KEY_PAIRS";
+
 /// The environment variable with a file of certificates to trust in place of the usual ones, as other programs have it. A
 /// self-hosted Flagsmith may have a certificate that its owner made.
 const CERTIFICATES: &str = "SSL_CERT_FILE";
@@ -21,7 +25,8 @@ const CERTIFICATES: &str = "SSL_CERT_FILE";
 /// Manifests, as `--help` describes them.
 pub(crate) const MANIFESTS: &str = "A manifest of server-side keys, in one of these shapes:
   {\"<client-side key>\": [\"ser.…\", {\"key\": \"ser.…\", \"active\": true, \"expires_at\": null}]}
-  [{\"server_key\": \"ser.…\", \"client_key\": \"…\"}]   (or an edge-proxy's configuration with `environment_key_pairs`)";
+  {\"environment_key_pairs\": [{\"server_side_key\": \"ser.…\", \"client_side_key\": \"…\"}]}   (config.json of edge-proxy)
+  [{\"server_side_key\": \"ser.…\", \"client_side_key\": \"…\"}]   (ENVIRONMENT_KEY_PAIRS of edge-proxy)";
 
 /// Server-side keys by environment.
 pub(crate) type Manifest = BTreeMap<String, Vec<ServerKeySource>>;
@@ -61,17 +66,7 @@ impl SourceArguments {
         if let Some(url) = &self.flagsmith {
             plain_http::warn(command, "--flagsmith", url);
         }
-        let text = match env::var(MANIFEST) {
-            Ok(text) => Some(text).filter(|text| !text.trim().is_empty()),
-            Err(env::VarError::NotPresent) => None,
-            Err(env::VarError::NotUnicode(_)) => bail!("{MANIFEST} is not UTF-8"),
-        };
-        let server_keys = match (&self.server_keys, text) {
-            (Some(_), Some(_)) => bail!("--server-keys and {MANIFEST} do not go together"),
-            (Some(file), None) => Some(manifest(file)?),
-            (None, Some(text)) => Some(parse_server_keys(&text).context(MANIFEST)?),
-            (None, None) => None,
-        };
+        let server_keys = self.server_keys()?;
         let flagsmith = self.flagsmith.as_deref().map(flagsmith).transpose()?;
         if flagsmith.is_some() && server_keys.is_none() {
             bail!(
@@ -81,6 +76,28 @@ impl SourceArguments {
         }
         Ok(Sources { flagsmith, server_keys, server_keys_file: self.server_keys.clone() })
     }
+
+    /// The one manifest that is given.
+    fn server_keys(&self) -> Result<Option<Manifest>> {
+        let own = text(MANIFEST, env::var_os(MANIFEST))?;
+        let pairs = env::vars_os().find(|(name, _)| name.eq_ignore_ascii_case(EDGE_PROXY));
+        let of_edge_proxy = text(EDGE_PROXY, pairs.map(|(_, pairs)| pairs))?;
+        match (&self.server_keys, own, of_edge_proxy) {
+            (None, None, None) => Ok(None),
+            (Some(file), None, None) => manifest(file).map(Some),
+            (None, Some(text), None) => parse_server_keys(&text).context(MANIFEST).map(Some),
+            (None, None, Some(text)) => parse_server_keys(&text).context(EDGE_PROXY).map(Some),
+            (Some(_), Some(_), _) => bail!("--server-keys and {MANIFEST} do not go together"),
+            (Some(_), _, Some(_)) => bail!("--server-keys and {EDGE_PROXY} do not go together"),
+            (None, Some(_), Some(_)) => bail!("{MANIFEST} and {EDGE_PROXY} do not go together"),
+        }
+    }
+}
+
+/// The text of a variable, unless it is blank.
+fn text(name: &str, value: Option<OsString>) -> Result<Option<String>> {
+    let Ok(text) = value.unwrap_or_default().into_string() else { bail!("{name} is not UTF-8") };
+    Ok(Some(text).filter(|text| !text.trim().is_empty()))
 }
 
 fn flagsmith(url: &str) -> Result<NamedFlagsmith> {

@@ -1,12 +1,10 @@
 //! Server-side keys: where they come from, and how their records get into the store. What is stored of a key is its hash;
 //! the key itself is sent to its Flagsmith alone.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+mod manifest;
 
 use api::{EnvironmentKey, Secret, ServerKey, ServerKeyHash};
 use jiff::Timestamp;
-use serde::Deserialize;
 use thiserror::Error;
 
 use crate::call_error::CallError;
@@ -14,8 +12,9 @@ use crate::client::{Calls, Client, RetryPolicy};
 use crate::kv::{Item, StoredItem};
 use crate::options::PublishOptions;
 use crate::purge::purge;
-use crate::source::without_mark;
 use crate::write::{Decision, StoreError, put_if_unchanged};
+
+pub use manifest::{ServerKeysError, parse_server_keys};
 
 /// A server-side key that an environment shall have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,134 +65,6 @@ pub struct RepointedKey {
     pub number: usize,
     pub stored: String,
     pub listed: EnvironmentKey,
-}
-
-/// A key on its own, or with what there is to say about it.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ManifestKey {
-    Key(String),
-    Full {
-        key: String,
-        #[serde(default = "yes")]
-        active: bool,
-        #[serde(default)]
-        expires_at: Option<String>,
-    },
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// A manifest in one of its shapes.
-enum ManifestShape {
-    Environments(BTreeMap<String, Vec<ManifestKey>>),
-    Pairs(Vec<Pair>),
-}
-
-/// An environment of Flagsmith's edge-proxy.
-#[derive(Deserialize)]
-struct Pair {
-    server_key: String,
-    client_key: String,
-}
-
-/// The configuration of Flagsmith's edge-proxy, as far as it is of interest.
-#[derive(Deserialize)]
-struct EdgeProxy {
-    environment_key_pairs: Vec<Pair>,
-}
-
-impl ManifestShape {
-    fn parse(text: &str) -> Result<ManifestShape, serde_json::Error> {
-        if text.trim_start().starts_with('[') {
-            return serde_json::from_str(text).map(ManifestShape::Pairs);
-        }
-        // No client-side key has this name.
-        let members: BTreeMap<String, serde::de::IgnoredAny> = serde_json::from_str(text)?;
-        if members.contains_key("environment_key_pairs") {
-            let proxy: EdgeProxy = serde_json::from_str(text)?;
-            return Ok(ManifestShape::Pairs(proxy.environment_key_pairs));
-        }
-        serde_json::from_str(text).map(ManifestShape::Environments)
-    }
-
-    fn environments(self) -> BTreeMap<String, Vec<ManifestKey>> {
-        match self {
-            ManifestShape::Environments(environments) => environments,
-            ManifestShape::Pairs(pairs) => {
-                let mut environments: BTreeMap<String, Vec<ManifestKey>> = BTreeMap::new();
-                for pair in pairs {
-                    environments.entry(pair.client_key).or_default().push(ManifestKey::Key(pair.server_key));
-                }
-                environments
-            }
-        }
-    }
-}
-
-/// Why a manifest of server-side keys is refused. No message shows a key.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum ServerKeysError {
-    #[error("not a manifest of server-side keys: {0}")]
-    Json(String),
-    #[error("environment `{environment}`: key {number} does not start with `ser.`, or is too long")]
-    Shape { environment: String, number: usize },
-    #[error("environment `{environment}`: key {number}: expires_at is not an ISO 8601 time with a zone")]
-    ExpiresAt { environment: String, number: usize },
-    #[error("environment `{environment}`: key {number} is also key {other_number} of environment `{other}`")]
-    Twice { environment: String, number: usize, other: String, other_number: usize },
-}
-
-/// Reads a manifest: `{"<client-side key>": ["ser.…", {"key": "ser.…", "active": true, "expires_at": null}]}`, or one of
-/// Flagsmith's edge-proxy: `[{"server_key": "ser.…", "client_key": "…"}]`, on its own or as the
-/// `environment_key_pairs` of its configuration.
-///
-/// # Errors
-/// A [`ServerKeysError`] that names the place.
-pub fn parse_server_keys(text: &str) -> Result<BTreeMap<String, Vec<ServerKeySource>>, ServerKeysError> {
-    // The parser's own words may quote a key; its place does not.
-    let manifest = ManifestShape::parse(without_mark(text)).map_err(|error| {
-        ServerKeysError::Json(format!("line {}, column {}", error.line(), error.column()))
-    })?;
-    let mut places: BTreeMap<ServerKeyHash, (String, usize)> = BTreeMap::new();
-    let mut sources = BTreeMap::new();
-    for (environment, keys) in manifest.environments() {
-        let mut of_one = Vec::new();
-        for (written, number) in keys.into_iter().zip(1..) {
-            let source = source(written, &environment, number)?;
-            match places.entry(source.hash.clone()) {
-                Entry::Vacant(place) => place.insert((environment.clone(), number)),
-                Entry::Occupied(place) => {
-                    let (other, other_number) = place.get().clone();
-                    return Err(ServerKeysError::Twice { environment, number, other, other_number });
-                }
-            };
-            of_one.push(source);
-        }
-        sources.insert(environment, of_one);
-    }
-    Ok(sources)
-}
-
-fn source(
-    written: ManifestKey,
-    environment: &str,
-    number: usize,
-) -> Result<ServerKeySource, ServerKeysError> {
-    let environment = || environment.to_owned();
-    let (key, active, expires_at) = match written {
-        ManifestKey::Key(key) => (key, true, None),
-        ManifestKey::Full { key, active, expires_at } => (key, active, expires_at),
-    };
-    let key = Secret::parse_token(&key).ok();
-    let hashed = key.and_then(|key| Some((ServerKeyHash::of(key.reveal())?, key)));
-    let (hash, key) = hashed.ok_or_else(|| ServerKeysError::Shape { environment: environment(), number })?;
-    let expires_at = expires_at.map(|at| at.parse()).transpose();
-    let expires_at =
-        expires_at.map_err(|_| ServerKeysError::ExpiresAt { environment: environment(), number })?;
-    Ok(ServerKeySource { key, hash, active, expires_at })
 }
 
 /// Writes the records of an environment's keys, those that were revoked first. After a store that failed the rest is not
@@ -311,41 +182,6 @@ fn means(stored: &StoredItem, record: &ServerKey) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn manifests() {
-        let manifest = parse_server_keys(
-            r#"{"e": ["ser.a", {"key": "ser.b", "active": false, "expires_at": "2030-01-01T00:00:00Z"}]}"#,
-        );
-        let keys = &manifest.unwrap()["e"];
-        assert!(keys[0].active && keys[0].expires_at.is_none());
-        assert!(!keys[1].active && keys[1].expires_at.is_some());
-
-        for text in [
-            r#" [{"server_key": "ser.b", "client_key": "e"}, {"server_key": "ser.a", "client_key": "d"}]"#,
-            r#"{"environment_key_pairs": [{"server_key": "ser.b", "client_key": "e"},
-                {"server_key": "ser.a", "client_key": "d"}], "api_url": "https://host/api/v1"}"#,
-        ] {
-            let expected = parse_server_keys(r#"{"d": ["ser.a"], "e": ["ser.b"]}"#);
-            assert_eq!(parse_server_keys(text), expected);
-            assert_eq!(parse_server_keys(&format!("\u{feff}{text}")), expected, "behind a byte order mark");
-        }
-
-        for (text, expected) in [
-            ("[", "not a manifest of server-side keys: line 1, column 1"),
-            (r#"{"e": ["abc"]}"#, "environment `e`: key 1 does not start with `ser.`, or is too long"),
-            (
-                r#"{"e": ["ser.a", {"key": "ser.b", "expires_at": "soon"}]}"#,
-                "environment `e`: key 2: expires_at is not an ISO 8601 time with a zone",
-            ),
-            (
-                r#"{"d": ["ser.b", "ser.a"], "e": ["ser.a"]}"#,
-                "environment `e`: key 1 is also key 2 of environment `d`",
-            ),
-        ] {
-            assert_eq!(parse_server_keys(text).err().unwrap().to_string(), expected);
-        }
-    }
 
     #[test]
     fn the_key_that_a_source_is_asked_with() {

@@ -174,8 +174,8 @@ fn an_environment_of_a_file_is_not_fetched() {
     let file = setup.file("b.json", &other.to_string());
     let edge_proxy = json!({
         "environment_key_pairs": [
-            { "server_key": "ser.a", "client_key": "a" },
-            { "server_key": "ser.b", "client_key": "b" },
+            { "server_side_key": "ser.a", "client_side_key": "a" },
+            { "server_side_key": "ser.b", "client_side_key": "b" },
         ],
         "api_url": setup.flagsmith.url(),
     });
@@ -185,6 +185,36 @@ fn an_environment_of_a_file_is_not_fetched() {
     assert!(finished.output.contains(&format!("environment `b`: skipped: already published from {file}")));
     assert_eq!(setup.stored("b").unwrap()["feature_states"][0]["feature_state_value"], "of the file");
     assert!(setup.stored("a").is_some() && setup.has_record("ser.a") && setup.has_record("ser.b"));
+}
+
+/// Edge-proxy's variable, which it finds in capitals or not, is a manifest. Of two manifests none is chosen in silence.
+#[test]
+fn the_variable_of_edge_proxy_is_a_manifest() {
+    let setup = Setup::new();
+    let pairs = r#"[{"server_side_key": "ser.a", "client_side_key": " a "}]"#;
+    for (name, value) in [("ENVIRONMENT_KEY_PAIRS", 1), ("environment_key_pairs", 2)] {
+        setup.flagsmith.has(&document("a", value), "ser.a");
+        let finished = setup.publish(&[], &[(name, pairs)]);
+        assert_eq!(finished.code, 0, "{finished:?}");
+        assert!(setup.stored("a").is_some() && setup.has_record("ser.a"), "{name}: {finished:?}");
+    }
+    let manifest = setup.file("keys.json", r#"{"a": ["ser.a"]}"#);
+    let together = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let finished = setup.publish(arguments, variables);
+        assert_eq!(finished.code, 64, "{finished:?}");
+        finished.errors
+    };
+    let given = [("ENVIRONMENT_KEY_PAIRS", pairs), ("JACKSTAFF_SERVER_KEYS", pairs)];
+    let errors = together(&["--server-keys", &manifest], &given[..1]);
+    assert!(errors.contains("--server-keys and ENVIRONMENT_KEY_PAIRS do not go together"), "{errors}");
+    let errors = together(&[], &given);
+    assert!(
+        errors.contains("JACKSTAFF_SERVER_KEYS and ENVIRONMENT_KEY_PAIRS do not go together"),
+        "{errors}"
+    );
+    let errors = together(&[], &[("ENVIRONMENT_KEY_PAIRS", r#"[{"server_side_key": "ser.secret"}]"#)]);
+    let expected = "ENVIRONMENT_KEY_PAIRS: environment_key_pairs[0].client_side_key: missing or empty";
+    assert!(errors.contains(expected) && !errors.contains("secret"), "{errors}");
 }
 
 #[test]
