@@ -8,8 +8,9 @@ use anyhow::{Result, bail};
 use api::EnvironmentKey;
 use clap::Args;
 use publisher::{
-    Client, Clock, DocumentSource, Place, PublishOptions, Report, ServerKeySource, ServerKeysReport,
-    SystemClock, Target, cost, parse_server_keys, publish, publish_answer, publish_server_keys,
+    ChosenKey, Client, Clock, Connection, DocumentSource, Flagsmith, FlagsmithError, KeyChoice, Place,
+    PublishOptions, Report, ServerKeySource, ServerKeysReport, SystemClock, Target, cost, parse_server_keys,
+    publish, publish_answer, publish_server_keys,
 };
 
 use crate::USAGE;
@@ -160,14 +161,16 @@ impl Publication<'_> {
                     continue;
                 }
             };
-            let Some(secret) = ServerKeySource::first_open(server_keys, clock.now()) else {
-                eprintln!("{place}: not fetched: none of its server-side keys is active and has not expired");
+            let mut choice = KeyChoice::new(server_keys);
+            let Some(chosen) = choice.choose(clock.now()) else {
+                eprintln!("{place}: not fetched: {}", choice.why_none(clock.now()));
                 worst = worst.max(self.publish_keys(&place, &key, server_keys));
                 continue;
             };
+            let mut asking = Asking { api: &flagsmith.api, place: &place, clock, choice, chosen };
             let left = std::mem::replace(&mut retries, RETRIES);
             let ask = |connection| {
-                let text = flagsmith.api.fetch(secret, connection, clock, left).map_err(|failed| {
+                let text = asking.fetch(connection, left).map_err(|failed| {
                     retries = if failed.is_final() { RETRIES } else { 0 };
                     let advice = failed.advice(&key).map_or(String::new(), |advice| format!("; {advice}"));
                     format!("{place}: {failed}{advice}")
@@ -192,6 +195,34 @@ impl Publication<'_> {
             println!("{place}: {keys}");
         }
         judge_keys(place, &report)
+    }
+}
+
+/// Asks for an environment, with one of its server-side keys after the other until one is not refused.
+struct Asking<'a> {
+    api: &'a Flagsmith,
+    place: &'a Place,
+    clock: &'a SystemClock,
+    choice: KeyChoice,
+    chosen: ChosenKey,
+}
+
+impl Asking<'_> {
+    fn fetch(&mut self, connection: Connection, retries: usize) -> Result<String, FlagsmithError> {
+        loop {
+            let answer = self.api.fetch(&self.chosen.secret, connection, self.clock, retries);
+            let Some(failed) = answer.as_ref().err().filter(|failed| failed.is_refusal()) else {
+                return answer;
+            };
+            let (place, refused) = (self.place, self.chosen.number);
+            let Some(next) = self.choice.refuse(refused, self.clock.now()) else { return answer };
+            eprintln!(
+                "{place}: server-side key {refused} of the manifest was refused ({}), so key {} is asked with",
+                failed.kind(),
+                next.number
+            );
+            self.chosen = next;
+        }
     }
 }
 

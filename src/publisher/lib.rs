@@ -41,7 +41,9 @@ pub use plan::PlanWarning;
 pub use publish::{publish, publish_answer, publish_server_keys, unpublish};
 pub use quota::Quota;
 pub use report::{Done, PublishError, Published, Report};
-pub use server_keys::{RepointedKey, ServerKeySource, ServerKeysError, ServerKeysReport, parse_server_keys};
+pub use server_keys::{
+    ChosenKey, KeyChoice, RepointedKey, ServerKeySource, ServerKeysError, ServerKeysReport, parse_server_keys,
+};
 pub use source::{DocumentSource, Place, SourceError, without_mark};
 pub use target::{Announce, Signals, Target};
 pub use write::{ReadBackError, StoreError};

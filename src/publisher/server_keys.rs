@@ -1,6 +1,7 @@
 //! Server-side keys: where they come from, and how their records get into the store. What is stored of a key is its hash;
 //! the key itself is sent to its Flagsmith alone.
 
+mod choice;
 mod manifest;
 
 use api::{EnvironmentKey, Secret, ServerKey, ServerKeyHash};
@@ -14,6 +15,7 @@ use crate::options::PublishOptions;
 use crate::purge::purge;
 use crate::write::{Decision, StoreError, put_if_unchanged};
 
+pub use choice::{ChosenKey, KeyChoice};
 pub use manifest::{ServerKeysError, parse_server_keys};
 
 /// A server-side key that an environment shall have.
@@ -30,11 +32,6 @@ impl ServerKeySource {
     /// Whether it opens its environment now.
     pub fn opens(&self, now: Timestamp) -> bool {
         self.active && self.expires_at.is_none_or(|at| at > now)
-    }
-
-    /// The key that an environment's source is asked with: the first that opens it now.
-    pub fn first_open(keys: &[ServerKeySource], now: Timestamp) -> Option<&Secret> {
-        keys.iter().find(|source| source.opens(now)).map(|source| &source.key)
     }
 }
 
@@ -182,29 +179,6 @@ fn means(stored: &StoredItem, record: &ServerKey) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_key_that_a_source_is_asked_with() {
-        let manifest = parse_server_keys(
-            r#"{"e": [
-                {"key": "ser.a", "active": false},
-                {"key": "ser.b", "expires_at": "2026-03-02T11:22:33Z"},
-                {"key": "ser.c", "expires_at": "2026-03-02T11:22:34Z"},
-                "ser.d"
-            ]}"#,
-        );
-        let keys = &manifest.unwrap()["e"];
-        for (now, expected) in [
-            ("2026-03-02T11:22:32Z", "ser.b"),
-            ("2026-03-02T11:22:33Z", "ser.c"),
-            ("2026-03-02T11:22:34Z", "ser.d"),
-        ] {
-            let key = ServerKeySource::first_open(keys, now.parse().unwrap());
-            assert_eq!(key.map(Secret::reveal), Some(expected), "{now}");
-        }
-        assert_eq!(ServerKeySource::first_open(&keys[..1], Timestamp::UNIX_EPOCH), None);
-        assert!(!format!("{keys:?}").contains("ser."));
-    }
 
     #[test]
     fn records_that_say_the_same() {

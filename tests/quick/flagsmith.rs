@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use api::{Section, ServerKeyHash, bundle};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::fastly::{FastlyApi, SERVICE, STORE, TOKEN, fastly_api};
@@ -119,7 +120,7 @@ fn every_environment_of_the_manifest_on_its_own() {
             place("mistaken")
         ),
         format!(
-            "{}: not fetched: none of its server-side keys is active and has not expired",
+            "{}: not fetched: no server-side key of the manifest opens it: key 1 is not active",
             place("revoked")
         ),
         format!("{}: fetching the environment document: answered 403 Forbidden", place("unknown")),
@@ -235,6 +236,54 @@ fn a_watch_of_files_and_flagsmith() {
     });
     assert!(setup.stored("b").is_some() && setup.has_record("ser.b"));
     assert_eq!(setup.flagsmith.counts().refused, 0, "{:?}", watch.said());
+}
+
+/// A publisher goes on with the next key when one expires, and when one is deleted at Flagsmith.
+#[test]
+fn the_next_key_is_asked_with_when_one_opens_nothing_any_more() {
+    let setup = Setup::new();
+    for key in ["ser.expires", "ser.deleted", "ser.stays"] {
+        setup.flagsmith.has(&document("a", 1), key);
+    }
+    let expires_at = Timestamp::now() + SignedDuration::from_secs(4);
+    let keys = json!({ "a": [{ "key": "ser.expires", "expires_at": expires_at.to_string() }, "ser.deleted", "ser.stays"] });
+    let manifest = setup.file("keys.json", &keys.to_string());
+    let mut command = Command::new(JACKSTAFF);
+    command.args(["watch", "--api", &setup.api.url(), "--store", STORE, "--service", SERVICE]);
+    command.args(["--flagsmith", &setup.flagsmith.url(), "--server-keys", &manifest, "--poll", "1"]);
+    let watch = program("watch", command.env("FASTLY_API_TOKEN", TOKEN));
+    watch.says("watching 1 environment");
+    let stores = |value: &str| {
+        setup.flagsmith.set("a", "f", &json!(value));
+        eventually(&format!("{value} is stored"), Duration::from_secs(20), || {
+            let stored = setup.stored("a")?;
+            (stored["feature_states"][0]["feature_state_value"] == value).then_some(())
+        });
+    };
+    stores("with the first");
+    std::thread::sleep(Duration::try_from(Timestamp::now().duration_until(expires_at)).unwrap_or_default());
+    setup.flagsmith.delete_key("ser.expires");
+    stores("with the second");
+    assert_eq!((watch.count("refused"), setup.flagsmith.counts().refused), (0, 0), "{:?}", watch.said());
+    setup.flagsmith.delete_key("ser.deleted");
+    stores("with the third");
+    watch.says(
+        "server-side key 2 of the manifest was refused (403 Forbidden), so key 3 is asked with from now on",
+    );
+    assert_eq!((watch.count("refused"), setup.flagsmith.counts().refused), (1, 1), "{:?}", watch.said());
+
+    setup.flagsmith.set("a", "f", &json!("published"));
+    let finished = setup.publish(&["--server-keys", &manifest], &[]);
+    assert_eq!(finished.code, 0, "{finished:?}");
+    let line = "server-side key 2 of the manifest was refused (403 Forbidden), so key 3 is asked with";
+    assert!(finished.errors.contains(line), "{finished:?}");
+    assert_eq!(setup.stored("a").unwrap()["feature_states"][0]["feature_state_value"], "published");
+
+    setup.flagsmith.delete_key("ser.stays");
+    watch.says("answered 403 Forbidden");
+    let finished = setup.publish(&["--server-keys", &manifest], &[]);
+    assert_eq!(finished.code, 1, "{finished:?}");
+    assert!(finished.errors.contains("was the key deleted in Flagsmith?"), "{finished:?}");
 }
 
 /// Answers every request with a document, by TLS, and gives its address.

@@ -107,12 +107,15 @@ impl FlagsmithError {
         matches!(&self.kind, FlagsmithErrorKind::Status { status, .. } if refusals.contains(status))
     }
 
+    /// Whether the server refused the key.
+    pub fn is_refusal(&self) -> bool {
+        let refusals = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
+        matches!(&self.kind, FlagsmithErrorKind::Status { status, .. } if refusals.contains(status))
+    }
+
     /// What a refused key may mean, and what to do.
     pub fn advice(&self, environment: &EnvironmentKey) -> Option<String> {
-        let refusals = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
-        let is_refusal =
-            matches!(&self.kind, FlagsmithErrorKind::Status { status, .. } if refusals.contains(status));
-        is_refusal.then(|| {
+        self.is_refusal().then(|| {
             format!(
                 "was the key deleted in Flagsmith? List another one in the manifest. The environment? `jackstaff \
                  unpublish {environment}` removes it here, too. Or Flagsmith serves the organisation no more"

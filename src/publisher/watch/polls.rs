@@ -13,19 +13,19 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use api::EnvironmentKey;
 use api::progress::Changed;
-use api::{EnvironmentKey, Secret};
 use jiff::Timestamp;
 
 use crate::basis::Basis;
-use crate::server_keys::ServerKeySource;
+use crate::server_keys::{KeyChoice, ServerKeySource};
 use crate::source::Place;
 use crate::watch::Watch;
-use crate::watch::backoff::Backoff;
 use crate::watch::log_line::LogLine;
 use crate::watch::observation::{Observation, PlaceState};
 use crate::watch::outage::Outage;
 use crate::watch::ownership::PlaceProblem;
+use fetch::FetchFailure;
 use poll::Poll;
 
 pub use fetch::{Fetch, Fetched};
@@ -50,19 +50,16 @@ impl Polls {
         Polls { name: name.to_owned(), interval, environments: BTreeMap::new(), failures_in_a_row: 0 }
     }
 
-    /// Takes in a manifest of server-side keys: each environment is asked for with the first key that opens it.
+    /// Takes in a manifest of server-side keys. An environment is asked for unless all its keys were revoked.
     pub fn set_manifest(
         &mut self,
         manifest: &BTreeMap<String, Vec<ServerKeySource>>,
-        time: Timestamp,
         now: Duration,
     ) -> Vec<Observation> {
-        let wanted: BTreeMap<EnvironmentKey, &Secret> = manifest
+        let wanted: BTreeMap<EnvironmentKey, &[ServerKeySource]> = manifest
             .iter()
-            .filter_map(|(name, sources)| {
-                let key = EnvironmentKey::parse(name).ok()?;
-                Some((key, ServerKeySource::first_open(sources, time)?))
-            })
+            .filter(|(_, keys)| keys.iter().any(|key| key.active))
+            .filter_map(|(name, keys)| Some((EnvironmentKey::parse(name).ok()?, keys.as_slice())))
             .collect();
         let mut seen = Vec::new();
         self.environments.retain(|environment, poll| {
@@ -72,18 +69,21 @@ impl Polls {
             }
             stays
         });
-        for (environment, key) in wanted {
+        for (environment, keys) in wanted {
             let name = &self.name;
             let poll = self.environments.entry(environment).or_insert_with_key(|environment| {
-                Poll::new(Place::at_flagsmith(name, environment.as_str()), key.clone(), now)
+                Poll::new(Place::at_flagsmith(name, environment.as_str()), KeyChoice::new(keys), now)
             });
-            if poll.key != *key {
-                poll.key = key.clone();
-                poll.due = now;
-                poll.backoff = Backoff::default();
+            if poll.keys.keys() != keys {
+                poll.set_keys(KeyChoice::new(keys), now);
             }
         }
         seen
+    }
+
+    /// Looks which environments no key opens now: those are not asked for, and are a trouble.
+    pub fn check_keys(&mut self, time: Timestamp, now: Duration) -> Vec<LogLine> {
+        self.environments.values_mut().filter_map(|poll| poll.check_keys(time, now)).collect()
     }
 
     /// Says which environments are published from elsewhere: those are not asked for.
@@ -107,12 +107,13 @@ impl Polls {
 
     /// What is to be asked now; the answer is for [`Polls::done`]. An environment waits until the watch knows what is
     /// stored of it.
-    pub fn next(&mut self, now: Duration, watch: &mut Watch) -> Option<Fetch> {
-        self.next_on(now, |environment| watch.basis(environment))
+    pub fn next(&mut self, time: Timestamp, now: Duration, watch: &mut Watch) -> Option<Fetch> {
+        self.next_on(time, now, |environment| watch.basis(environment))
     }
 
     fn next_on(
         &mut self,
+        time: Timestamp,
         now: Duration,
         mut basis: impl FnMut(&EnvironmentKey) -> Option<Basis>,
     ) -> Option<Fetch> {
@@ -129,12 +130,13 @@ impl Polls {
         });
         let interval = self.interval;
         let (environment, poll, basis) = ready.min_by_key(|(_, poll, _)| poll.rank(now, interval))?;
+        let key = poll.keys.choose(time)?;
         poll.is_busy = true;
         poll.is_announced = false;
         Some(Fetch {
             environment: environment.clone(),
             place: poll.place.clone(),
-            key: poll.key.clone(),
+            key,
             connection: poll.connection(),
             basis,
             seen_answer: poll.seen_answer.clone(),
@@ -151,40 +153,45 @@ impl Polls {
     pub fn done(
         &mut self,
         fetched: Fetched,
+        time: Timestamp,
         now: Duration,
         chance: u64,
     ) -> (Option<Observation>, Vec<LogLine>) {
         let Some(poll) = self.environments.get_mut(&fetched.environment) else { return (None, Vec::new()) };
         poll.is_busy = false;
-        match fetched.result {
-            Ok(answer) => {
-                let lines = poll.answered(now, self.interval, answer.is_some());
-                if self.is_away() {
-                    // It is back, for all of them.
-                    for poll in self.environments.values_mut() {
-                        poll.backoff.hurry(now);
-                    }
-                }
-                self.failures_in_a_row = 0;
-                let Some(poll) = self.environments.get_mut(&fetched.environment) else {
-                    return (None, lines);
-                };
-                let Some(answer) = answer else {
-                    poll.repeats_itself();
-                    return (None, lines);
-                };
-                poll.number = answer.number.or(poll.number);
-                if !poll.believes(&answer, now, self.interval) {
-                    return (None, lines);
-                }
-                poll.seen_answer = Some(answer.seen_answer);
-                (Some(Observation { place: poll.place.clone(), state: answer.state }), lines)
+        let answer = match fetched.result {
+            Ok(answer) => answer,
+            Err(FetchFailure { error, refused: Some(number) }) => {
+                let lines = poll.refused(number, error, time, now, chance);
+                self.is_there(now);
+                return (None, lines);
             }
-            Err(failure) => {
+            Err(FetchFailure { error, refused: None }) => {
                 self.failures_in_a_row += 1;
-                (None, poll.failed(failure, now, chance))
+                return (None, poll.failed(error, now, chance));
             }
+        };
+        let lines = poll.answered(now, self.interval, answer.is_some());
+        self.is_there(now);
+        let Some(poll) = self.environments.get_mut(&fetched.environment) else { return (None, lines) };
+        let Some(answer) = answer else {
+            poll.repeats_itself();
+            return (None, lines);
+        };
+        poll.number = answer.number.or(poll.number);
+        if !poll.believes(&answer, now, self.interval) {
+            return (None, lines);
         }
+        poll.seen_answer = Some(answer.seen_answer);
+        (Some(Observation { place: poll.place.clone(), state: answer.state }), lines)
+    }
+
+    /// Flagsmith has answered. If it was away, it is back, for all environments.
+    fn is_there(&mut self, now: Duration) {
+        if self.is_away() {
+            self.environments.values_mut().for_each(|poll| poll.backoff.hurry(now));
+        }
+        self.failures_in_a_row = 0;
     }
 
     /// Something may have changed: it is asked for at once. Returns whether it is among these environments.

@@ -131,7 +131,8 @@ impl RunningSession<'_, '_> {
                 self.lines.extend(self.watch.set_quota(quota, self.clock.now()));
             }
             self.lines.extend(self.watch.log_lines(now));
-            while let Some(fetch) = self.polls.next(self.clock.elapsed(), &mut self.watch) {
+            self.lines.extend(self.polls.check_keys(self.clock.now(), now));
+            while let Some(fetch) = self.polls.next(self.clock.now(), self.clock.elapsed(), &mut self.watch) {
                 self.fetch(fetch);
             }
             while let Some(job) = self.watch.next(self.clock.elapsed()) {
@@ -201,7 +202,7 @@ impl RunningSession<'_, '_> {
     fn set_server_keys(&mut self, server_keys: BTreeMap<String, Vec<ServerKeySource>>) {
         let now = self.clock.elapsed();
         if self.api.is_some() {
-            for seen in self.polls.set_manifest(&server_keys, self.clock.now(), now) {
+            for seen in self.polls.set_manifest(&server_keys, now) {
                 self.observe(seen);
             }
             self.note_numbers();
@@ -232,7 +233,7 @@ impl RunningSession<'_, '_> {
                 self.lines.extend(lines);
             }
             Message::Fetched(fetched) => {
-                let (seen, lines) = self.polls.done(fetched, now, chance());
+                let (seen, lines) = self.polls.done(fetched, self.clock.now(), now, chance());
                 self.lines.extend(lines);
                 if let Some(seen) = seen {
                     self.observe(seen);

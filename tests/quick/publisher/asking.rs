@@ -121,7 +121,7 @@ impl Asking {
     fn another(&mut self, delay: Duration, ahead: i64) -> &mut Publisher {
         let keys: Value =
             self.flagsmith.documents.keys().map(|key| (key.clone(), json!([format!("ser.{key}")]))).collect();
-        let (now, time) = (self.world.clock.elapsed(), self.world.clock.now());
+        let now = self.world.clock.elapsed();
         let mut publisher = Publisher {
             watch: Watch::default(),
             polls: Polls::new("flagsmith", POLL),
@@ -131,7 +131,7 @@ impl Asking {
             on_their_way: Vec::new(),
             said: Vec::new(),
         };
-        publisher.polls.set_manifest(&parse_server_keys(&keys.to_string()).unwrap(), time, now);
+        publisher.polls.set_manifest(&parse_server_keys(&keys.to_string()).unwrap(), now);
         publisher.watch.expect_all(&publisher.polls, now);
         self.publishers.push(publisher);
         self.publishers.last_mut().unwrap()
@@ -207,14 +207,14 @@ impl Publisher {
     fn work(&mut self, world: &World, flagsmith: &mut Simulated) {
         let clock = &Ahead(&world.clock, self.ahead);
         let mut said: Vec<LogLine> = self.watch.log_lines(clock.elapsed());
-        while let Some(fetch) = self.polls.next(clock.elapsed(), &mut self.watch) {
+        while let Some(fetch) = self.polls.next(clock.now(), clock.elapsed(), &mut self.watch) {
             let text = flagsmith.answer(fetch.environment().as_str(), clock.elapsed());
             self.on_their_way.push((clock.elapsed() + self.delay, fetch, text));
         }
         let come: Vec<(Duration, Fetch, String)> =
             self.on_their_way.extract_if(.., |(due, ..)| *due <= clock.elapsed()).collect();
         for (_, fetch, text) in come {
-            let (seen, lines) = self.polls.done(fetch.answered(&text), clock.elapsed(), 7);
+            let (seen, lines) = self.polls.done(fetch.answered(&text), clock.now(), clock.elapsed(), 7);
             said.extend(lines);
             said.extend(seen.into_iter().flat_map(|seen| self.watch.observe(seen, clock.elapsed())));
         }

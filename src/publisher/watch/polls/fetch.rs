@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use api::{EnvironmentKey, Secret};
+use api::EnvironmentKey;
 use serde::Deserialize;
 
 use crate::basis::{Basis, Doubt};
 use crate::clock::Clock;
 use crate::flagsmith::{Connection, Flagsmith};
+use crate::server_keys::ChosenKey;
 use crate::source::{DocumentSource, Place, sha256};
 use crate::watch::attempt_error::AttemptError;
 use crate::watch::observation::{PlaceState, ToPublish};
@@ -17,7 +18,7 @@ use crate::watch::observation::{PlaceState, ToPublish};
 pub struct Fetch {
     pub(super) environment: EnvironmentKey,
     pub(super) place: Place,
-    pub(super) key: Secret,
+    pub(super) key: ChosenKey,
     pub(super) connection: Connection,
     /// What is stored while it is asked: all that the answer may replace.
     pub(super) basis: Basis,
@@ -45,7 +46,20 @@ pub(super) enum AnswerDigest {
 pub struct Fetched {
     pub(super) environment: EnvironmentKey,
     /// None if it means the same as the last one that was reported.
-    pub(super) result: Result<Option<Answer>, AttemptError>,
+    pub(super) result: Result<Option<Answer>, FetchFailure>,
+}
+
+#[derive(Debug)]
+pub(super) struct FetchFailure {
+    pub(super) error: AttemptError,
+    /// The key that was refused, by its number.
+    pub(super) refused: Option<usize>,
+}
+
+impl From<AttemptError> for FetchFailure {
+    fn from(error: AttemptError) -> FetchFailure {
+        FetchFailure { error, refused: None }
+    }
 }
 
 #[derive(Debug)]
@@ -65,14 +79,15 @@ impl Fetch {
 
     /// Asks, once.
     pub fn perform(self, flagsmith: &Flagsmith, clock: &dyn Clock) -> Fetched {
-        match flagsmith.fetch(&self.key, self.connection, clock, 0) {
+        match flagsmith.fetch(&self.key.secret, self.connection, clock, 0) {
             Ok(text) => self.answered(&text),
             Err(failed) => {
                 let has_worked = self.seen_answer.is_some() || self.basis.is_served();
                 let advice = failed.advice(&self.environment).filter(|_| has_worked);
                 let advice = advice.map(|advice| format!("what was published stays served: {advice}"));
-                let failure = AttemptError::of_fetch(&self.place, &failed, advice.as_deref());
-                Fetched { environment: self.environment, result: Err(failure) }
+                let error = AttemptError::of_fetch(&self.place, &failed, advice.as_deref());
+                let refused = failed.is_refusal().then_some(self.key.number);
+                Fetched { environment: self.environment, result: Err(FetchFailure { error, refused }) }
             }
         }
     }
@@ -92,7 +107,7 @@ impl Fetch {
     /// The result if the request panics.
     pub(crate) fn panicked(&self) -> Fetched {
         let what = format!("{}: internal error: asking for it panicked", self.place);
-        Fetched { environment: self.environment.clone(), result: Err(AttemptError::of(what)) }
+        Fetched { environment: self.environment.clone(), result: Err(AttemptError::of(what).into()) }
     }
 }
 

@@ -1,9 +1,11 @@
 //! One environment at Flagsmith: when it is asked for next, and what is logged of it.
 
-use api::Secret;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::flagsmith::Connection;
+use crate::server_keys::KeyChoice;
 use crate::source::Place;
 use crate::watch::attempt_error::AttemptError;
 use crate::watch::backoff::Backoff;
@@ -27,7 +29,9 @@ const SAME_ANSWERS: u32 = 4;
 #[derive(Debug)]
 pub(super) struct Poll {
     pub(super) place: Place,
-    pub(super) key: Secret,
+    pub(super) keys: KeyChoice,
+    /// No key opens it any more.
+    is_closed: bool,
     /// Flagsmith's id of it.
     pub(super) number: Option<u64>,
     /// The answer that was reported last.
@@ -60,10 +64,11 @@ struct Doubted {
 }
 
 impl Poll {
-    pub(super) fn new(place: Place, key: Secret, now: Duration) -> Poll {
+    pub(super) fn new(place: Place, keys: KeyChoice, now: Duration) -> Poll {
         Poll {
             place,
-            key,
+            keys,
+            is_closed: false,
             number: None,
             seen_answer: None,
             due: now,
@@ -82,7 +87,54 @@ impl Poll {
 
     /// Whether it is to be asked for when it is due.
     pub(super) fn waits(&self) -> bool {
-        !self.is_busy && !self.is_elsewhere
+        !self.is_busy && !self.is_elsewhere && !self.is_closed
+    }
+
+    /// Takes other keys of the manifest.
+    pub(super) fn set_keys(&mut self, keys: KeyChoice, now: Duration) {
+        self.keys = keys;
+        self.due = now;
+        self.backoff = Backoff::default();
+    }
+
+    /// Whether any key opens it now; a change is logged.
+    pub(super) fn check_keys(&mut self, time: Timestamp, now: Duration) -> Option<LogLine> {
+        let is_closed = !self.is_elsewhere && self.keys.choose(time).is_none();
+        if is_closed == self.is_closed {
+            return None;
+        }
+        self.is_closed = is_closed;
+        if is_closed {
+            let why = format!("{}; what was published stays served", self.keys.why_none(time));
+            self.trouble = Some((format!("{}: {why}", self.place), now));
+            return Some(LogLine::warning_of(&self.place, &why));
+        }
+        self.trouble = None;
+        self.due = now;
+        None
+    }
+
+    /// Takes in that the source refused the key of this number. With another key it is asked for again at once; otherwise it
+    /// has failed.
+    pub(super) fn refused(
+        &mut self,
+        number: usize,
+        error: AttemptError,
+        time: Timestamp,
+        now: Duration,
+        chance: u64,
+    ) -> Vec<LogLine> {
+        let Some(next) = self.keys.refuse(number, time) else { return self.failed(error, now, chance) };
+        self.due = now;
+        // While all of them are refused, this was logged before.
+        if self.trouble.is_some() || self.is_elsewhere {
+            return Vec::new();
+        }
+        let line = format!(
+            "server-side key {number} of the manifest was refused ({}), so key {} is asked with from now on",
+            error.kind, next.number
+        );
+        vec![LogLine::warning_of(&self.place, &line)]
     }
 
     /// How it is asked for. After a doubtful answer over a new connection, which may lead to another process.
