@@ -72,8 +72,22 @@ struct WriteBudget {
 impl Watch {
     /// Takes in what was observed at a place.
     pub fn observe(&mut self, seen: Observation, now: Duration) -> Vec<LogLine> {
-        let Effects { to_publish, read_again, lines } = self.ownership.observe(seen, now);
+        let effects = self.ownership.observe(seen, now);
+        self.follow(effects, now)
+    }
+
+    /// Takes in what one look at files found, all of it at once: of two files with one environment, neither is preferred.
+    pub fn look(&mut self, seen: Vec<Observation>, now: Duration) -> Vec<LogLine> {
+        let effects = self.ownership.look(seen, now);
+        effects.into_iter().flat_map(|effects| self.follow(effects, now)).collect()
+    }
+
+    fn follow(&mut self, effects: Effects, now: Duration) -> Vec<LogLine> {
+        let Effects { to_publish, contested, read_again, lines } = effects;
         self.places_to_read.extend(read_again);
+        if let Some((key, place)) = contested {
+            self.expect(key, &place, now).wait(now);
+        }
         if let Some(to_publish) = to_publish {
             let PlaceToPublish { place, wanted } = to_publish;
             let environment = self.expect(wanted.source.key.clone(), &place, now);
@@ -106,7 +120,7 @@ impl Watch {
         self.environments.get_mut(key)?.basis()
     }
 
-    /// Whether an environment is published from another place.
+    /// Whether an environment is published from another place, or other places hold it.
     pub(crate) fn is_elsewhere(&self, key: &EnvironmentKey, place: &Place) -> bool {
         self.ownership.is_elsewhere(key, place)
     }

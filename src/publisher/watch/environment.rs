@@ -122,6 +122,11 @@ impl Environment {
         if is_too_late { Acceptance::TooLate } else { Acceptance::Accepted }
     }
 
+    /// No document is to be published for now.
+    pub(crate) fn wait(&mut self, now: Duration) {
+        self.record.set_settled(self.is_settled(), now);
+    }
+
     /// What is stored, for a request to an API that is made now: see [`super::Watch::basis`].
     pub(crate) fn basis(&mut self) -> Option<Basis> {
         if self.is_writing {

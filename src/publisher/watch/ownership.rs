@@ -1,10 +1,11 @@
 //! Which place an environment is published from, as documents come, change, break and go.
 //!
-//! An environment has one place at a time: of two that hold it, the first. What a place held before it broke stays
+//! An environment has one place at a time: of two that hold it, the one that held it before. Of two that are found in one
+//! look, as at a start, none is chosen: a copy beside the original may be older. What a place held before it broke stays
 //! published, and no environment is removed because its place is. Documents are not kept: a thousand environments would
 //! fill the memory with what is stored already. A document that is needed again is read again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,12 +23,16 @@ const BROKEN_AFTER: Duration = Duration::from_secs(1);
 pub(crate) struct Ownership {
     places: BTreeMap<Place, KnownPlace>,
     owners: BTreeMap<EnvironmentKey, Place>,
+    /// The places of environments that several were found to hold at once, so that none is the owner.
+    contested: BTreeMap<EnvironmentKey, BTreeSet<Place>>,
 }
 
 #[derive(Debug, Default)]
 struct KnownPlace {
     /// The environment of the last document that could be read and understood.
     environment: Option<EnvironmentKey>,
+    /// Since when it holds that environment.
+    since: Duration,
     is_there: bool,
     broken: Option<BrokenDocument>,
 }
@@ -42,7 +47,15 @@ struct BrokenDocument {
     is_logged: bool,
 }
 
-/// A place whose document is broken.
+/// What was found at a place.
+enum Found {
+    Document(ToPublish),
+    Broken(String),
+    Missing,
+    Gone,
+}
+
+/// A place whose document is not published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PlaceProblem {
     pub(crate) place: Place,
@@ -61,6 +74,8 @@ pub(crate) struct PlaceToPublish {
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
     pub(crate) to_publish: Option<PlaceToPublish>,
+    /// An environment that is published from no place, since several hold it; and one of them.
+    pub(crate) contested: Option<(EnvironmentKey, Place)>,
     /// A place whose document has to be read again.
     pub(crate) read_again: Option<Place>,
     pub(crate) lines: Vec<LogLine>,
@@ -69,33 +84,51 @@ pub(crate) struct Effects {
 impl Ownership {
     pub(crate) fn observe(&mut self, seen: Observation, now: Duration) -> Effects {
         let Observation { place, state } = seen;
+        let found = Found::of(&place, state);
+        self.take(&place, found, now)
+    }
+
+    /// Takes in what one look at files found.
+    pub(crate) fn look(&mut self, seen: Vec<Observation>, now: Duration) -> Vec<Effects> {
+        let found = seen.into_iter().map(|Observation { place, state }| {
+            let found = Found::of(&place, state);
+            (place, found)
+        });
+        let found: Vec<(Place, Found)> = found.collect();
+        let mut holders: BTreeMap<&EnvironmentKey, BTreeSet<&Place>> = BTreeMap::new();
+        for (place, found) in &found {
+            if let Found::Document(ToPublish { source, .. }) = found
+                && !self.owners.contains_key(&source.key)
+            {
+                holders.entry(&source.key).or_default().insert(place);
+            }
+        }
+        for (key, places) in holders.into_iter().filter(|(_, places)| places.len() > 1) {
+            self.contested.entry(key.clone()).or_default().extend(places.into_iter().cloned());
+        }
+        found.into_iter().map(|(place, found)| self.take(&place, found, now)).collect()
+    }
+
+    fn take(&mut self, place: &Place, found: Found, now: Duration) -> Effects {
         let known = self.places.entry(place.clone()).or_default();
-        let why = match state {
-            PlaceState::Answer(wanted) => {
+        match found {
+            Found::Document(wanted) => {
                 known.is_there = true;
                 known.broken = None;
-                return self.holds(&place, wanted);
+                self.holds(place, wanted, now)
             }
-            PlaceState::Content(text) => match DocumentSource::parse(&place, &text) {
-                Ok(source) => {
-                    known.is_there = true;
-                    known.broken = None;
-                    return self.holds(&place, ToPublish { source: Arc::new(source), basis: None });
-                }
-                Err(fault) => fault.to_string(),
-            },
-            PlaceState::Unusable(why) => why,
-            PlaceState::Unreadable(why) => format!("{place}: could not be read: {why}"),
-            PlaceState::Missing => {
+            Found::Broken(why) => {
+                known.is_there = true;
+                let since = known.broken.as_ref().map_or(now, |broken| broken.since);
+                known.broken = Some(BrokenDocument { why, since, changed: now, is_logged: false });
+                Effects::default()
+            }
+            Found::Missing => {
                 known.is_there = false;
-                return Effects::default();
+                Effects::default()
             }
-            PlaceState::Gone => return self.forget(&place),
-        };
-        known.is_there = true;
-        let since = known.broken.as_ref().map_or(now, |broken| broken.since);
-        known.broken = Some(BrokenDocument { why, since, changed: now, is_logged: false });
-        Effects::default()
+            Found::Gone => self.forget(place),
+        }
     }
 
     /// Logs documents that are broken for so long that nothing is likely to be writing them still.
@@ -119,47 +152,73 @@ impl Ownership {
         broken.filter(|broken| !broken.is_logged).map(|broken| broken.changed + BROKEN_AFTER).min()
     }
 
-    /// Whether an environment is published from another place.
+    /// Whether an environment is published from another place, or other places hold it.
     pub(crate) fn is_elsewhere(&self, key: &EnvironmentKey, place: &Place) -> bool {
         self.owners.get(key).is_some_and(|owner| owner != place)
+            || self.contested.get(key).is_some_and(|places| !places.contains(place))
     }
 
-    /// All places that are broken, and were logged as such.
+    /// All places that are broken, and were logged as such; and those that hold the environment of another.
     pub(crate) fn troubles(&self) -> Vec<PlaceProblem> {
-        let troubles = self.places.iter().filter_map(|(place, known)| {
+        let problem = |place: &Place, why: String, since| PlaceProblem { place: place.clone(), why, since };
+        let broken = self.places.iter().filter_map(|(place, known)| {
             let broken = known.broken.as_ref().filter(|broken| broken.is_logged)?;
-            let (why, since) = (broken.why.clone(), broken.since);
-            Some(PlaceProblem { place: place.clone(), why, since })
+            Some(problem(place, broken.why.clone(), broken.since))
         });
-        troubles.collect()
+        let in_vain = self.places.iter().filter_map(|(place, known)| {
+            let key = known.environment.as_ref().filter(|_| known.is_there && known.broken.is_none())?;
+            Some(problem(place, format!("{place}: {}", self.why_not(place, key)?), known.since))
+        });
+        broken.chain(in_vain).collect()
+    }
+
+    /// Why a place that holds an environment is not where it is published from.
+    fn why_not(&self, place: &Place, key: &EnvironmentKey) -> Option<String> {
+        if let Some(places) = self.contested.get(key) {
+            let others = places.iter().filter(|other| *other != place);
+            let others: Vec<String> = others.map(ToString::to_string).collect();
+            let others = others.join(" and ");
+            return Some(format!(
+                "api_key: environment `{key}` is in {others}, too, so it is published from none of them, and stays as it was \
+                 before"
+            ));
+        }
+        let owner = self.owners.get(key).filter(|owner| *owner != place)?;
+        Some(format!("api_key: environment `{key}` is already published from {owner}, and stays so"))
     }
 
     /// A place holds an environment now.
-    fn holds(&mut self, place: &Place, wanted: ToPublish) -> Effects {
+    fn holds(&mut self, place: &Place, wanted: ToPublish, now: Duration) -> Effects {
         let key = wanted.source.key.clone();
-        let before = self.places.entry(place.clone()).or_default().environment.replace(key.clone());
+        let known = self.places.entry(place.clone()).or_default();
+        if known.environment.as_ref() != Some(&key) {
+            known.since = now;
+        }
+        let before = known.environment.replace(key.clone());
         let mut effects = match before.filter(|before| *before != key) {
             Some(before) => self.leaves(place, &before, &format!("holds environment `{key}` now")),
             None => Effects::default(),
         };
         let owner = self.owners.get(&key).filter(|owner| *owner != place);
-        let is_there = |owner: &Place| self.places.get(owner).is_some_and(|known| known.is_there);
-        match owner {
-            Some(owner) if is_there(owner) => {
-                let why = format!("environment `{key}` is already published from {owner}");
-                let line = format!("api_key: {why}, and stays so");
-                effects.lines.push(LogLine::warning_of(place, line));
-                return effects;
-            }
-            Some(owner) => {
-                let line = format!("holds environment `{key}` in place of {owner}");
-                effects.lines.push(LogLine::info_of(place, line));
-            }
-            None => {}
+        if let Some(places) = self.contested.get_mut(&key) {
+            places.insert(place.clone());
+            effects.contested = Some((key.clone(), place.clone()));
+        } else if let Some(owner) = owner.filter(|owner| !self.is_there(owner)) {
+            let line = format!("holds environment `{key}` in place of {owner}");
+            effects.lines.push(LogLine::info_of(place, line));
+            self.owners.insert(key.clone(), place.clone());
+        } else if owner.is_none() {
+            self.owners.insert(key.clone(), place.clone());
         }
-        self.owners.insert(key, place.clone());
-        effects.to_publish = Some(PlaceToPublish { place: place.clone(), wanted });
+        match self.why_not(place, &key) {
+            Some(why) => effects.lines.push(LogLine::warning_of(place, why)),
+            None => effects.to_publish = Some(PlaceToPublish { place: place.clone(), wanted }),
+        }
         effects
+    }
+
+    fn is_there(&self, place: &Place) -> bool {
+        self.places.get(place).is_some_and(|known| known.is_there)
     }
 
     fn forget(&mut self, place: &Place) -> Effects {
@@ -169,14 +228,23 @@ impl Ownership {
         }
     }
 
-    /// A place no longer holds an environment. Another place that does takes over.
+    /// A place no longer holds an environment. Another place that does takes over, unless several do.
     fn leaves(&mut self, place: &Place, key: &EnvironmentKey, how: &str) -> Effects {
-        if self.owners.get(key).is_none_or(|owner| owner != place) {
+        let heir = if let Some(places) = self.contested.get_mut(key) {
+            places.remove(place);
+            if places.len() > 1 {
+                return Effects::default();
+            }
+            let heir = places.pop_first();
+            self.contested.remove(key);
+            heir
+        } else if self.owners.get(key) == Some(place) {
+            self.owners.remove(key);
+            let is_heir = |known: &KnownPlace| known.is_there && known.environment.as_ref() == Some(key);
+            self.places.iter().find(|(_, known)| is_heir(known)).map(|(heir, _)| heir.clone())
+        } else {
             return Effects::default();
-        }
-        self.owners.remove(key);
-        let is_heir = |known: &KnownPlace| known.is_there && known.environment.as_ref() == Some(key);
-        let heir = self.places.iter().find(|(_, known)| is_heir(known)).map(|(heir, _)| heir.clone());
+        };
         let line = match &heir {
             Some(heir) => {
                 self.owners.insert(key.clone(), heir.clone());
@@ -186,7 +254,23 @@ impl Ownership {
                 format!("{how}; environment `{key}` stays served as it is, until `jackstaff unpublish {key}`")
             }
         };
-        Effects { to_publish: None, read_again: heir, lines: vec![LogLine::warning_of(place, line)] }
+        Effects { read_again: heir, lines: vec![LogLine::warning_of(place, line)], ..Effects::default() }
+    }
+}
+
+impl Found {
+    fn of(place: &Place, state: PlaceState) -> Found {
+        match state {
+            PlaceState::Answer(wanted) => Found::Document(wanted),
+            PlaceState::Content(text) => match DocumentSource::parse(place, &text) {
+                Ok(source) => Found::Document(ToPublish { source: Arc::new(source), basis: None }),
+                Err(fault) => Found::Broken(fault.to_string()),
+            },
+            PlaceState::Unusable(why) => Found::Broken(why),
+            PlaceState::Unreadable(why) => Found::Broken(format!("{place}: could not be read: {why}")),
+            PlaceState::Missing => Found::Missing,
+            PlaceState::Gone => Found::Gone,
+        }
     }
 }
 

@@ -193,9 +193,10 @@ impl RunningSession<'_, '_> {
                 Err(trouble) => self.lines.push(trouble),
             }
         }
-        for seen in self.files.look(now) {
-            self.observe(seen);
-        }
+        let seen = self.files.look(now);
+        let lines = self.watch.look(seen, now);
+        self.lines.extend(lines);
+        self.note_environments();
         self.polls.pause_elsewhere(|environment, place| self.watch.is_elsewhere(environment, place), now);
     }
 
@@ -214,6 +215,10 @@ impl RunningSession<'_, '_> {
     fn observe(&mut self, seen: Observation) {
         let lines = self.watch.observe(seen, self.clock.elapsed());
         self.lines.extend(lines);
+        self.note_environments();
+    }
+
+    fn note_environments(&self) {
         let mut known = self.remote.known();
         if known.environments.len() != self.watch.environments().len() {
             known.environments = self.watch.environments().cloned().collect();

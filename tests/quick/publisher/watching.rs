@@ -60,6 +60,18 @@ impl Watching {
         self.observe(file, PlaceState::Content(document.to_string()));
     }
 
+    /// Finds files in one look.
+    fn find(&mut self, files: &[(&str, &Value)]) {
+        let seen = files.iter().map(|(file, document)| {
+            let text = document.to_string();
+            self.files.insert((*file).to_owned(), text.clone());
+            Observation { place: Place::new(*file), state: PlaceState::Content(text) }
+        });
+        let seen = seen.collect();
+        let lines = self.watch.look(seen, self.world.clock.elapsed());
+        self.say(lines);
+    }
+
     /// Does what is due.
     fn work(&mut self) {
         let clock = &self.world.clock;

@@ -133,6 +133,89 @@ fn of_two_files_with_one_environment_the_first_is_published() {
     assert_eq!(stored.map(|stored| value(&stored.value)), ["two", "three"]);
 }
 
+/// The name that comes first decided, so after a restart a copy of an environment's file was published over it.
+#[test]
+fn of_two_files_with_one_environment_at_a_start_neither_is_published() {
+    let documents = |watching: &Watching| {
+        // The record of a key has no value of a flag.
+        watching.writes().into_iter().filter(|value| !value.is_empty()).collect::<Vec<String>>()
+    };
+    let mut watching = Watching::new();
+    watching.put("prod.json", &document("one", MARCH));
+    watching.pass_seconds(2);
+    watching.put("a copy of prod.json", &document("old", MARCH));
+    watching.pass_seconds(2);
+    assert_eq!(documents(&watching), ["one"]);
+    let (_, troubles) = watching.progress();
+    let why =
+        "a copy of prod.json: api_key: environment `a` is already published from prod.json, and stays so";
+    assert_eq!(troubles.iter().map(|trouble| trouble.why.as_str()).collect::<Vec<&str>>(), [why]);
+    watching.said();
+
+    watching.watch = Watch::default();
+    let (one, old) = (document("one", MARCH), document("old", MARCH));
+    let manifest = [("a".to_owned(), keys(&json!(["ser.x"])))].into();
+    watching.watch.set_server_keys(manifest, watching.world.clock.elapsed());
+    watching.find(&[
+        ("a copy of prod.json", &old),
+        ("b.json", &document_of("b", "b", None)),
+        ("prod.json", &one),
+    ]);
+    watching.pass_seconds(60);
+    assert_eq!(documents(&watching), ["one", "b"], "an environment of one file is not disturbed");
+    let in_vain = |place: &str, other: &str| {
+        format!(
+            "{place}: api_key: environment `a` is in {other}, too, so it is published from none of them, and stays as it \
+             was before"
+        )
+    };
+    let both = [in_vain("a copy of prod.json", "prod.json"), in_vain("prod.json", "a copy of prod.json")];
+    let said = watching.said();
+    assert_eq!(said[..2], both, "{said:?}");
+    let (environments, troubles) = watching.progress();
+    assert_eq!(troubles.into_iter().map(|trouble| trouble.why).collect::<Vec<String>>(), both);
+    assert_eq!(environments[0].key.as_str(), "a");
+    assert!(both.contains(environments[0].why.as_ref().unwrap()), "{environments:?}");
+    assert!(environments[0].behind.is_some_and(|behind| behind >= Duration::from_secs(60)));
+    let key = ServerKeyHash::of("ser.x").unwrap().store_key();
+    assert!(watching.world.api.stored(&key).is_some(), "keys that are revoked must not wait");
+
+    // Changes of either change nothing, until one of them is gone.
+    watching.put("a copy of prod.json", &document("older", MARCH));
+    watching.put("prod.json", &document("two", MARCH));
+    watching.pass_seconds(5);
+    assert_eq!(documents(&watching), ["one", "b"]);
+    watching.said();
+    watching.observe("a copy of prod.json", PlaceState::Missing);
+    watching.pass_seconds(1);
+    watching.observe("a copy of prod.json", PlaceState::Gone);
+    watching.pass_seconds(5);
+    assert_eq!(documents(&watching), ["one", "b", "two"]);
+    assert_eq!(
+        watching.said()[0],
+        "a copy of prod.json: is gone; environment `a` is published from prod.json"
+    );
+    let (environments, troubles) = watching.progress();
+    assert_eq!((environments[0].behind, troubles), (None, Vec::new()));
+}
+
+#[test]
+fn a_third_file_of_a_contested_environment_and_one_that_changes_its_environment() {
+    let mut watching = Watching::new();
+    watching.find(&[("a.json", &document("a", MARCH)), ("b.json", &document("b", MARCH))]);
+    watching.put("c.json", &document("c", MARCH));
+    watching.put("a.json", &document_of("d", "d", Some(MARCH)));
+    watching.pass_seconds(5);
+    assert_eq!(watching.writes(), ["d"], "b.json and c.json still hold it");
+    assert!(watching.said()[2].starts_with("c.json: api_key: environment `a` is in a.json and b.json, too"));
+    watching.put("c.json", &document_of("e", "e", Some(MARCH)));
+    watching.pass_seconds(5);
+    let mut writes = watching.writes();
+    writes.sort();
+    assert_eq!(writes, ["b", "d", "e"]);
+    assert_eq!(watching.progress().1, Vec::new());
+}
+
 /// It was removed by hand, on purpose.
 #[test]
 fn a_removed_environment_stays_removed_until_its_file_changes() {
