@@ -1,6 +1,6 @@
 //! `jackstaff publish`: documents from files and from Flagsmith into the edge KV store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -27,9 +27,9 @@ const RETRIES: usize = 4;
 ///
 /// Each document is published on its own: compiled, stamped with the next revision, written, read back, purged and
 /// announced. With --flagsmith each environment of the manifest that no FILE holds is fetched from there, with its first
-/// server-side key that is active and has not expired. Exit codes: 0 published or unchanged; 1 a document was refused,
-/// could not be read or could not be fetched; 2 a store could not be written; 3 written, but a purge or an announcement
-/// failed; of several documents the worst counts (2, 1, 3, 0); 64 wrong usage.
+/// server-side key that is active, has not expired and is not refused. Exit codes: 0 published or unchanged; 1 a document
+/// was refused, could not be read or could not be fetched; 2 a store could not be written; 3 written, but a purge or an
+/// announcement failed; of several documents the worst counts (2, 1, 3, 0); 64 wrong usage.
 #[derive(Args)]
 #[command(after_help = format!("Examples:
   jackstaff publish --dry-run --store STORE environment.json
@@ -88,9 +88,10 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     };
     let clock = SystemClock::start();
     let client = Client::new(target, &clock);
-    let mut publication = Publication { client: &client, options, server_keys, places: BTreeMap::new() };
+    let places = places(&arguments.files);
+    let publication = Publication { client: &client, options, server_keys, places };
     let of_files = arguments.files.iter().map(|file| match DocumentSource::read(file) {
-        Ok(source) => publication.publish(Place::from(file.as_path()), &source),
+        Ok(source) => publication.publish(&Place::from(file.as_path()), &source),
         Err(fault) => refused(&fault),
     });
     let mut worst = of_files.max().unwrap_or(Verdict::Good);
@@ -108,6 +109,18 @@ fn prepare(arguments: &Arguments) -> Result<(Sources, ServerKeys, Target)> {
     Ok((sources, server_keys, arguments.target.target("publish")?))
 }
 
+/// The files of each environment. Documents are read again later: all of them together may be more than fits into memory.
+fn places(files: &[PathBuf]) -> BTreeMap<String, BTreeSet<Place>> {
+    let mut places: BTreeMap<String, BTreeSet<Place>> = BTreeMap::new();
+    for file in files {
+        // What is wrong with a file is told when it is its turn.
+        if let Ok(source) = DocumentSource::read(file) {
+            places.entry(source.key.to_string()).or_default().insert(Place::from(file.as_path()));
+        }
+    }
+    places
+}
+
 fn refused(fault: &dyn std::fmt::Display) -> Verdict {
     eprintln!("{fault}");
     Verdict::Refused
@@ -119,39 +132,36 @@ struct Publication<'a> {
     options: PublishOptions,
     server_keys: ServerKeys,
     /// Where each environment is from.
-    places: BTreeMap<String, Place>,
+    places: BTreeMap<String, BTreeSet<Place>>,
 }
 
 impl Publication<'_> {
-    fn publish(&mut self, place: Place, source: &DocumentSource) -> Verdict {
-        if let Some(other) = self.places.get(source.key.as_str()) {
-            let key = &source.key;
+    /// An environment that is in several files is published from none: a copy beside the original may be older.
+    fn publish(&self, place: &Place, source: &DocumentSource) -> Verdict {
+        let key = &source.key;
+        let places = self.places.get(key.as_str()).into_iter().flatten();
+        let others: Vec<String> = places.filter(|other| *other != place).map(ToString::to_string).collect();
+        if !others.is_empty() {
+            let others = others.join(" and ");
             return refused(&format!(
-                "{place}: api_key: environment `{key}` is already published from {other}"
+                "{place}: api_key: environment `{key}` is in {others}, too, so it is published from none of them"
             ));
         }
         let report = publish(self.client, source, &self.server_keys.of(source), &self.options);
-        print_report(&place, &source.key, &report, self.options.dry_run);
-        let verdict = judge(&place, &report);
-        self.places.insert(source.key.to_string(), place);
-        verdict
+        print_report(place, key, &report, self.options.dry_run);
+        judge(place, &report)
     }
 
     /// Publishes the environments of a manifest that are from no file, from Flagsmith.
-    fn publish_from(
-        &mut self,
-        flagsmith: &NamedFlagsmith,
-        manifest: &Manifest,
-        clock: &SystemClock,
-    ) -> Verdict {
+    fn publish_from(&self, flagsmith: &NamedFlagsmith, manifest: &Manifest, clock: &SystemClock) -> Verdict {
         let mut worst = Verdict::Good;
         // After an environment that could not be fetched with all its tries, the next one has a single try. Otherwise this
         // could take hours.
         let mut retries = RETRIES;
         for (environment, server_keys) in manifest {
             let place = Place::at_flagsmith(&flagsmith.name, environment);
-            if let Some(file) = self.places.get(environment) {
-                println!("{place}: skipped: already published from {file}");
+            if let Some(file) = self.places.get(environment).and_then(BTreeSet::first) {
+                println!("{place}: skipped: {file} holds it");
                 continue;
             }
             let key = match EnvironmentKey::parse(environment) {

@@ -183,7 +183,7 @@ fn an_environment_of_a_file_is_not_fetched() {
     let manifest = setup.file("config.json", &edge_proxy.to_string());
     let finished = setup.publish(&["--server-keys", &manifest, &file], &[]);
     assert_eq!(finished.code, 0, "{finished:?}");
-    assert!(finished.output.contains(&format!("environment `b`: skipped: already published from {file}")));
+    assert!(finished.output.contains(&format!("environment `b`: skipped: {file} holds it")));
     assert_eq!(setup.stored("b").unwrap()["feature_states"][0]["feature_state_value"], "of the file");
     assert!(setup.stored("a").is_some() && setup.has_record("ser.a") && setup.has_record("ser.b"));
 }
