@@ -1,4 +1,5 @@
-//! Routes and handlers. There are no redirects: a path means the same with a slash at its end.
+//! Routes and handlers. There are no redirects: a path means the same with a slash at its end, and with doubled slashes, which
+//! a Flagsmith calls whose `SSE_SERVER_BASE_URL` ends with one.
 
 use api::EnvironmentKey;
 use api::progress::Changed;
@@ -11,6 +12,8 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
+use tower::Layer;
+use tower::util::MapRequestLayer;
 
 use crate::bus::Bus;
 use crate::listener::Listener;
@@ -50,7 +53,7 @@ pub fn app(origin: Origin) -> Router {
     let webhooks: [(&str, MethodRouter<Origin>); 2] =
         [("/webhooks/flagsmith", post(webhook::any)), ("/webhooks/flagsmith/{key}", post(webhook::one))];
     let webhooks = webhooks.into_iter().filter(|_| origin.webhook_secret().is_some());
-    routes
+    let routes = routes
         .into_iter()
         .chain(webhooks)
         .fold(Router::new(), |router, (path, methods)| {
@@ -58,7 +61,28 @@ pub fn app(origin: Origin) -> Router {
         })
         .fallback(async || detail(StatusCode::NOT_FOUND, "Not Found"))
         .method_not_allowed_fallback(async || detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"))
-        .with_state(origin)
+        .with_state(origin);
+    let doubled = MapRequestLayer::new(with_single_slashes).layer(routes.clone());
+    routes.fallback_service(doubled)
+}
+
+fn with_single_slashes(mut request: Request) -> Request {
+    let path = request.uri().path();
+    if path.contains("//") {
+        let parts = path.split('/').filter(|part| !part.is_empty());
+        let mut single: String = parts.flat_map(|part| ["/", part]).collect();
+        if path.ends_with('/') {
+            single.push('/');
+        }
+        if let Some(query) = request.uri().query() {
+            single.push('?');
+            single.push_str(query);
+        }
+        if let Ok(uri) = single.parse() {
+            *request.uri_mut() = uri;
+        }
+    }
+    request
 }
 
 async fn metrics(State(origin): State<Origin>) -> Response {
@@ -205,7 +229,10 @@ mod tests {
             ("GET", "/sse/health", r#"{"status":"ok"}"#),
             ("POST", QUEUE_CHANGE, "null"),
         ] {
-            for path in [path.to_owned(), format!("{path}/"), format!("{path}?a=b")] {
+            let doubled = format!("/{}//?a=b//c", path.replacen("/", "//", 2));
+            for path in
+                [path.to_owned(), format!("{path}/"), format!("{path}?a=b"), format!("/{path}"), doubled]
+            {
                 let (status, response) = send(&origin, request(method, &path, None, CHANGE)).await;
                 assert_eq!((status, response.body().as_str()), (200, body), "{path}");
                 assert_eq!(response.headers()[CONTENT_TYPE], "application/json", "{path}");
@@ -220,7 +247,7 @@ mod tests {
         for (method, path, status, allow, body) in [
             ("GET", "/", 404, None, r#"{"detail":"Not Found"}"#),
             ("GET", "/health/other", 404, None, r#"{"detail":"Not Found"}"#),
-            ("GET", "/health//", 404, None, r#"{"detail":"Not Found"}"#),
+            ("GET", "//", 404, None, r#"{"detail":"Not Found"}"#),
             ("POST", "/sse/environments/a/b/queue-change", 404, None, r#"{"detail":"Not Found"}"#),
             ("POST", "/health", 405, Some("GET,HEAD"), r#"{"detail":"Method Not Allowed"}"#),
             ("DELETE", "/metrics/", 405, Some("GET,HEAD"), r#"{"detail":"Method Not Allowed"}"#),

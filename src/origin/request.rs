@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use api::{EnvironmentKey, Secret};
-use axum::body::to_bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request};
-use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
-use http_body_util::LengthLimitError;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::timeout;
 
 use crate::request_error::RequestError;
@@ -40,14 +38,30 @@ pub(crate) fn key(path: Result<Path<String>, PathRejection>) -> Result<Environme
 }
 
 /// The whole body, of `limit` bytes at most.
-pub(crate) async fn body(request: Request, limit: usize) -> Result<Bytes, RequestError> {
-    let body = timeout(BODY_TIME, to_bytes(request.into_body(), limit)).await;
-    body.map_err(|_| RequestError::TooSlow(BODY_TIME))?.map_err(|error| {
-        match std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) {
-            true => RequestError::TooLarge(limit),
-            false => RequestError::BrokenOff,
+pub(crate) async fn body(request: Request, limit: usize) -> Result<Vec<u8>, RequestError> {
+    let mut whole = Vec::new();
+    read(request, limit, |bytes| whole.extend_from_slice(bytes)).await?;
+    Ok(whole)
+}
+
+/// Reads the body, of `limit` bytes at most: `take` gets its bytes as they come.
+pub(crate) async fn read(
+    request: Request,
+    limit: usize,
+    mut take: impl FnMut(&[u8]),
+) -> Result<(), RequestError> {
+    let mut body = Limited::new(request.into_body(), limit);
+    let whole = async {
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
+                true => RequestError::TooLarge(limit),
+                false => RequestError::BrokenOff,
+            })?;
+            frame.data_ref().into_iter().for_each(|bytes| take(bytes));
         }
-    })
+        Ok(())
+    };
+    timeout(BODY_TIME, whole).await.map_err(|_| RequestError::TooSlow(BODY_TIME))?
 }
 
 #[cfg(test)]

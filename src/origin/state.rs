@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use api::{EnvironmentKey, Revision, Secret};
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 
 use crate::announced::Announcement;
 use crate::bus::{Bus, BusAddress};
@@ -12,6 +13,7 @@ use crate::hub::{Hub, HubError, Limits};
 use crate::metrics::Metrics;
 use crate::queue_change::revision;
 use crate::stream_part::StreamPart;
+use crate::webhook::KEPT_TOGETHER;
 
 /// How many seconds ahead of this clock an announcement may be.
 ///
@@ -64,6 +66,8 @@ struct Inner {
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     control: OnceLock<Arc<dyn Control>>,
     bus: OnceLock<Bus>,
+    /// A permit for each byte.
+    room_for_webhooks: Semaphore,
 }
 
 impl Origin {
@@ -83,6 +87,7 @@ impl Origin {
             clock: Box::new(clock),
             control: OnceLock::new(),
             bus: OnceLock::new(),
+            room_for_webhooks: Semaphore::new(KEPT_TOGETHER),
         }))
     }
 
@@ -149,6 +154,11 @@ impl Origin {
 
     pub(crate) fn webhook_secret(&self) -> Option<&Secret> {
         self.0.webhook_secret.as_ref()
+    }
+
+    /// Room for the bodies of webhooks that are coming.
+    pub(crate) fn room_for_webhooks(&self) -> &Semaphore {
+        &self.0.room_for_webhooks
     }
 
     pub(crate) fn stream_part(&self) -> Option<StreamPart> {

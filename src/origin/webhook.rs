@@ -12,6 +12,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::request;
 use crate::request_error::RequestError;
@@ -20,16 +21,60 @@ use crate::state::Origin;
 /// HMAC-SHA256 of the body, in hexadecimal digits.
 const SIGNATURE: HeaderName = HeaderName::from_static("x-flagsmith-signature");
 
-/// A body holds two states of a feature, each of whose values may have 20,000 characters; the rest is small.
+/// Bytes of a body at most. It holds two states of a feature, each of whose values may have 20,000 characters, each
+/// written in 12 bytes; the rest is small.
 const BODY_LIMIT: usize = 1024 * 1024;
 
-/// Whether a body was signed with this secret. The time it takes tells nothing of the right signature.
-fn is_signed(secret: &Secret, body: &[u8], signature: &HeaderValue) -> bool {
-    let signature = base16ct::mixed::decode_vec(signature.as_bytes());
-    // HMAC takes a key of any length.
-    let hmac = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes());
-    let (Ok(signature), Ok(hmac)) = (signature, hmac) else { return false };
-    hmac.chain_update(body).verify_slice(&signature).is_ok()
+/// Bytes of a body that are kept while it is checked. Anybody may send one. A larger one is checked all the same, but which
+/// environment it names is not looked at.
+const KEPT: usize = 64 * 1024;
+
+/// Bytes that are kept of all bodies together.
+pub(crate) const KEPT_TOGETHER: usize = 2 * 1024 * 1024;
+
+/// What is checked and kept of a body while it comes.
+struct Incoming<'o> {
+    hmac: Hmac<Sha256>,
+    signature: Vec<u8>,
+    /// None if there was no room for the whole of it.
+    kept: Option<Vec<u8>>,
+    room: &'o Semaphore,
+    /// The room that the kept bytes take.
+    taken: Option<SemaphorePermit<'o>>,
+}
+
+impl<'o> Incoming<'o> {
+    /// None if the signature cannot be one.
+    fn new(secret: &Secret, signature: &HeaderValue, room: &'o Semaphore) -> Option<Incoming<'o>> {
+        let signature = base16ct::mixed::decode_vec(signature.as_bytes()).ok()?;
+        // HMAC takes a key of any length.
+        let hmac = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes()).ok()?;
+        Some(Incoming { hmac, signature, kept: Some(Vec::new()), room, taken: None })
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.hmac.update(bytes);
+        let Some(kept) = &mut self.kept else { return };
+        let taken = u32::try_from(bytes.len()).ok().and_then(|count| self.room.try_acquire_many(count).ok());
+        match taken {
+            Some(taken) if kept.len() + bytes.len() <= KEPT => {
+                kept.extend_from_slice(bytes);
+                match &mut self.taken {
+                    Some(before) => before.merge(taken),
+                    none => *none = Some(taken),
+                }
+            }
+            _ => {
+                self.kept = None;
+                self.taken = None;
+            }
+        }
+    }
+
+    /// Whether the body was signed. The time it takes tells nothing of the right signature.
+    fn is_signed(&self) -> bool {
+        self.hmac.clone().verify_slice(&self.signature).is_ok()
+    }
 }
 
 /// `POST /webhooks/flagsmith`: for the environment that the body names by its number, if it names one.
@@ -50,15 +95,17 @@ pub(crate) async fn one(
 async fn trigger(
     origin: &Origin,
     request: Request,
-    what: impl FnOnce(&[u8]) -> Result<Changed, RequestError>,
+    what: impl FnOnce(Option<&[u8]>) -> Result<Changed, RequestError>,
 ) -> Result<(), RequestError> {
     let secret = origin.webhook_secret().ok_or(RequestError::NotPublishedHere)?;
-    let signature = request.headers().get(SIGNATURE).cloned().ok_or(RequestError::NotSigned)?;
-    let body = request::body(request, BODY_LIMIT).await?;
-    if !is_signed(secret, &body, &signature) {
+    let signature = request.headers().get(SIGNATURE).ok_or(RequestError::NotSigned)?;
+    let incoming = Incoming::new(secret, signature, origin.room_for_webhooks());
+    let mut incoming = incoming.ok_or(RequestError::NotSigned)?;
+    request::read(request, BODY_LIMIT, |bytes| incoming.take(bytes)).await?;
+    if !incoming.is_signed() {
         return Err(RequestError::NotSigned);
     }
-    let changed = what(&body)?;
+    let changed = what(incoming.kept.as_deref())?;
     let is_here = origin.control().is_some_and(|control| control.changed(changed));
     if is_here { Ok(()) } else { Err(RequestError::NotPublishedHere) }
 }
@@ -76,10 +123,10 @@ fn answer(origin: &Origin, outcome: Result<(), RequestError>) -> Response {
     }
 }
 
-/// The environment that a body names. What changed may be deleted, or new. Other events (a new version of a feature) do
-/// not name their environment.
-fn changed(body: &[u8]) -> Changed {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+/// The environment that a body names; none is known of a body that was not kept. What changed may be deleted, or new.
+/// Other events (a new version of a feature) do not name their environment.
+fn changed(body: Option<&[u8]>) -> Changed {
+    let body: Value = body.and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
     let places = ["/data/new_state", "/data/previous_state", "/data"];
     let number = places.iter().find_map(|place| body.pointer(place)?.pointer("/environment/id")?.as_u64());
     number.map_or(Changed::Anything, Changed::Number)
@@ -151,7 +198,10 @@ mod tests {
             ("nothing", r#"{"event_type": "FLAG_UPDATED"}"#, "", false),
         ] {
             let header = HeaderValue::from_str(signature).unwrap();
-            assert_eq!(is_signed(&secret, body.as_bytes(), &header), signed, "{situation}");
+            let room = Semaphore::new(KEPT_TOGETHER);
+            let mut incoming = Incoming::new(&secret, &header, &room).unwrap();
+            body.as_bytes().chunks(7).for_each(|bytes| incoming.take(bytes));
+            assert_eq!(incoming.is_signed(), signed, "{situation}");
         }
     }
 
@@ -234,6 +284,37 @@ mod tests {
         let large = " ".repeat(BODY_LIMIT + 1);
         let got = post(&origin, "/webhooks/flagsmith", Some(&sign("s3cret", &large)), &large).await;
         assert_eq!(got, (413, r#"{"detail":"body is larger than 1048576 bytes"}"#.to_owned()));
+    }
+
+    /// 300 connections held a megabyte each.
+    #[test]
+    fn bodies_that_are_coming_take_little_room() {
+        let room = Semaphore::new(KEPT_TOGETHER);
+        let (secret, signature) = (Secret::parse("s3cret").unwrap(), HeaderValue::from_static("00"));
+        let mut coming: Vec<Incoming<'_>> = Vec::new();
+        for _ in 0..300 {
+            let mut incoming = Incoming::new(&secret, &signature, &room).unwrap();
+            (0..8).for_each(|_| incoming.take(&[b' '; 8 * 1024]));
+            coming.push(incoming);
+        }
+        let kept = coming.iter().filter(|incoming| incoming.kept.is_some()).count();
+        assert_eq!((kept, room.available_permits()), (KEPT_TOGETHER / KEPT, 0));
+        coming.iter_mut().for_each(|incoming| incoming.take(b" "));
+        let kept = coming.iter().filter(|incoming| incoming.kept.is_some()).count();
+        assert_eq!((kept, room.available_permits()), (0, KEPT_TOGETHER));
+    }
+
+    /// A value may have 20,000 characters, each of which Python writes in up to 12 bytes.
+    #[tokio::test]
+    async fn a_large_webhook_is_a_trigger_for_all_environments() {
+        let value = "\\ud83d\\ude00".repeat(20_000);
+        let state = format!(r#"{{"environment":{{"id":23}},"feature_state_value":"{value}"}}"#);
+        let body = format!(r#"{{"data":{{"new_state":{state},"previous_state":{state}}}}}"#);
+        let control = Arc::<Publishing>::default();
+        let origin = origin(&control);
+        let got = post(&origin, "/webhooks/flagsmith", Some(&sign("s3cret", &body)), &body).await;
+        assert_eq!(got, (200, r#"{"status":"ok"}"#.to_owned()));
+        assert_eq!(*control.0.lock().unwrap(), [Changed::Anything]);
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ mod origin;
 mod patterns;
 mod properties;
 mod publisher;
+mod serve;
 mod status;
 mod tidy;
 mod vcl;

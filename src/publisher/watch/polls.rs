@@ -131,8 +131,7 @@ impl Polls {
         let interval = self.interval;
         let (environment, poll, basis) = ready.min_by_key(|(_, poll, _)| poll.rank(now, interval))?;
         let key = poll.keys.choose(time)?;
-        poll.is_busy = true;
-        poll.is_announced = false;
+        poll.begins(now);
         Some(Fetch {
             environment: environment.clone(),
             place: poll.place.clone(),

@@ -18,6 +18,11 @@ use super::fetch::{Answer, AnswerDigest, SeenAnswer};
 const SECOND_LOOKS: [Duration; 4] =
     [Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(3)];
 
+/// The same after a signal that came soon after another.
+const LATE_LOOKS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
+/// How often signals make an environment be asked for. A signed webhook can be sent again by anybody who has seen it.
+const BETWEEN_SIGNALS: Duration = Duration::from_secs(1);
+
 /// How often a doubtful answer is asked for again before it is believed, and how soon at the soonest.
 const DOUBT_LOOKS: u32 = 8;
 const SHORTEST_DOUBT_PAUSE: Duration = Duration::from_millis(200);
@@ -45,6 +50,10 @@ pub(super) struct Poll {
     doubted: Option<Doubted>,
     /// There was a signal that it may have changed, and it was not asked for since.
     pub(super) is_announced: bool,
+    /// When it was asked for, or will be, on account of a signal.
+    signalled: Option<Duration>,
+    /// The same, while that is still to come.
+    late_look: Option<Duration>,
     /// It may have changed since it was asked.
     changed_meanwhile: bool,
     second_looks: std::slice::Iter<'static, Duration>,
@@ -77,6 +86,8 @@ impl Poll {
             awaits_basis: false,
             doubted: None,
             is_announced: false,
+            signalled: None,
+            late_look: None,
             changed_meanwhile: false,
             second_looks: [].iter(),
             backoff: Backoff::default(),
@@ -184,20 +195,43 @@ impl Poll {
     /// The order of those that are due: with a slow Flagsmith, those with a signal come first, as long as the others are not
     /// late by a whole interval.
     pub(super) fn rank(&self, now: Duration, interval: Duration) -> (bool, Duration) {
-        let can_wait = !self.is_announced && now < self.due() + interval;
+        let is_signalled = self.is_announced || self.late_look.is_some_and(|late| late <= now);
+        let can_wait = !is_signalled && now < self.due() + interval;
         (can_wait, self.due())
     }
 
     pub(super) fn due(&self) -> Duration {
-        self.due.max(self.backoff.not_before())
+        let due = self.late_look.map_or(self.due, |late| late.min(self.due));
+        due.max(self.backoff.not_before())
     }
 
+    /// There is a signal that it may have changed.
     pub(super) fn changed(&mut self, now: Duration) {
+        self.backoff.hurry(now);
+        if self.late_look.is_some() {
+            return;
+        }
+        let next = self.signalled.map_or(now, |before| before + BETWEEN_SIGNALS);
+        self.signalled = Some(next.max(now));
+        if next > now {
+            // One look for all signals that come until then.
+            self.late_look = Some(next);
+            return;
+        }
         self.due = now;
         self.is_announced = true;
         self.changed_meanwhile = self.is_busy;
         self.second_looks = SECOND_LOOKS.iter();
-        self.backoff.hurry(now);
+    }
+
+    /// It is being asked for now.
+    pub(super) fn begins(&mut self, now: Duration) {
+        self.is_busy = true;
+        self.is_announced = false;
+        if self.late_look.is_some_and(|late| late <= now) {
+            self.late_look = None;
+            self.second_looks = LATE_LOOKS.iter();
+        }
     }
 
     pub(super) fn answered(&mut self, now: Duration, interval: Duration, is_new: bool) -> Vec<LogLine> {

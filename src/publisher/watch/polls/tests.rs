@@ -90,6 +90,44 @@ fn what_may_have_changed_is_asked_for_at_once_and_again_until_it_shows() {
     assert_eq!(ask(&mut polls, &text("a", 2), 15_000, 24_000), [(15_000, true)], "it shows at once");
 }
 
+/// A webhook that was sent again ten times a second made Flagsmith be asked a hundred times a second.
+#[test]
+fn signals_make_it_be_asked_for_once_a_second() {
+    let mut polls = polls(r#"{"a": ["ser.a"]}"#);
+    ask(&mut polls, &text("a", 1), 0, 1_000);
+    let mut asked = Vec::new();
+    for now in (1_000..61_000).step_by(10) {
+        if now % 100 == 0 {
+            polls.changed(&environment("a"), at(now));
+        }
+        if let Some(fetch) = polls.next_on(TIME, at(now), nothing) {
+            asked.push(now);
+            polls.done(answers(fetch, &text("a", 1)), TIME, at(now), 7);
+        }
+    }
+    assert_eq!(asked[..6], [1_000, 1_200, 1_700, 2_000, 3_000, 4_000]);
+    assert!(asked.len() <= 62, "{} times in a minute", asked.len());
+}
+
+/// The second of two signals may be the one whose change is not in the document yet.
+#[test]
+fn a_signal_soon_after_another_is_not_lost() {
+    let mut polls = polls(r#"{"a": ["ser.a"]}"#);
+    ask(&mut polls, &text("a", 1), 0, 1_000);
+    polls.changed(&environment("a"), at(1_000));
+    let fetch = polls.next_on(TIME, at(1_000), nothing).unwrap();
+    polls.changed(&environment("a"), at(1_010));
+    polls.changed(&environment("a"), at(1_020));
+    polls.done(answers(fetch, &text("a", 2)), TIME, at(1_030), 7);
+    let asked = ask(&mut polls, &text("a", 2), 1_030, 2_500);
+    assert_eq!(
+        asked,
+        [(2_000, false)],
+        "what came with the first signal was new, so no second looks are needed"
+    );
+    assert_eq!(ask(&mut polls, &text("a", 3), 2_500, 9_000), [(3_000, true)]);
+}
+
 /// A Flagsmith that takes seconds for an answer is asked first for what may have changed, but not for ever.
 #[test]
 fn what_may_have_changed_is_asked_for_before_what_is_due() {
