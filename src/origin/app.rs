@@ -29,10 +29,10 @@ const BODY_LIMIT: usize = 16 * 1024;
 /// | route | answer |
 /// |---|---|
 /// | `GET /health/liveness` | 200 `{"status":"ok"}` |
-/// | `GET /health` | the same; with announcements that were ahead of the clock, how many; with a control or a bus, which environments are behind, and whether the bus is up |
+/// | `GET /health` | the same; with announcements that were ahead of the clock, how many; with a control or a bus, which environments are behind (with the token, also their names and why), and whether the bus is up |
 /// | `GET /health/readiness`, `/sse/health` | as `/health`; 503 once the origin is ending |
 /// | `GET /status` | the report of the control, for requests with the token; 404 without a control |
-/// | `GET /metrics` | Prometheus text |
+/// | `GET /metrics` | Prometheus text; without the token, environments are summed up |
 /// | `GET /sse/environments/{key}/stream` | 200, an endless event stream, for any key of the right shape; a part of a stream, for any key |
 /// | `POST /sse/environments/{key}/queue-change` | 200 `null`, once the change is announced; or, if this process publishes the environment, once it was triggered to look |
 /// | `POST /webhooks/flagsmith`, `/webhooks/flagsmith/{key}` | 200 `{"status":"ok"}`, once this process was triggered to look; not there without a [`webhook_secret`](crate::Settings::webhook_secret) |
@@ -85,9 +85,10 @@ fn with_single_slashes(mut request: Request) -> Request {
     request
 }
 
-async fn metrics(State(origin): State<Origin>) -> Response {
+async fn metrics(State(origin): State<Origin>, request: Request) -> Response {
+    let with_names = request::authorize(&origin, request.headers()).is_ok();
     let bus = origin.bus().map(Bus::metrics);
-    let watch = origin.control().map(|control| watch_metrics::registry(&control.progress()));
+    let watch = origin.control().map(|control| watch_metrics::registry(&control.progress(), with_names));
     let others: Vec<Registry> = bus.into_iter().chain(watch).collect();
     match origin.metrics().text(&others) {
         Ok(text) => ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),

@@ -13,6 +13,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::control::Control;
 use crate::hub::HubError;
 use crate::request::authorize;
 use crate::request_error::RequestError;
@@ -25,11 +26,14 @@ pub(crate) async fn liveness() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// Without a control and a bus, and if no clock was found to be ahead, an origin has nothing to add to its liveness.
-pub(crate) async fn health(State(origin): State<Origin>) -> Json<Value> {
+/// Without a control and a bus, and if no clock was found to be ahead, an origin has nothing to add to its liveness. Names of
+/// environments, and what servers answered, are for requests with the token.
+pub(crate) async fn health(State(origin): State<Origin>, request: Request) -> Json<Value> {
     let mut health = json!({ "status": "ok" });
     if origin.control().is_some() || origin.bus().is_some() {
-        let behind = origin.control().map(|control| behind(&control.progress())).unwrap_or_default();
+        let with_names = authorize(&origin, request.headers()).is_ok();
+        let behind = |control: &dyn Control| behind(&control.progress(), with_names);
+        let behind = origin.control().map(behind).unwrap_or_default();
         health["bus"] = json!(bus(&origin));
         health["behind"] = json!(behind);
     }
@@ -40,11 +44,11 @@ pub(crate) async fn health(State(origin): State<Origin>) -> Json<Value> {
     Json(health)
 }
 
-pub(crate) async fn readiness(State(origin): State<Origin>) -> Response {
+pub(crate) async fn readiness(State(origin): State<Origin>, request: Request) -> Response {
     if origin.hub().has_ended() {
         return RequestError::Hub(HubError::Ending).into_response();
     }
-    health(State(origin)).await.into_response()
+    health(State(origin), request).await.into_response()
 }
 
 /// The whole report, for requests with the token: it names places.
@@ -65,14 +69,19 @@ fn bus(origin: &Origin) -> Bus {
 }
 
 /// The environments that are furthest behind, the furthest first.
-fn behind(report: &Progress) -> Vec<Value> {
+fn behind(report: &Progress, with_names: bool) -> Vec<Value> {
     let environments = report.environments.iter();
     let mut behind: Vec<(Duration, &EnvironmentProgress)> =
         environments.filter_map(|report| Some((report.behind?, report))).collect();
     behind.sort_by_key(|(behind, report)| (Reverse(*behind), &report.key));
-    let most = behind.into_iter().take(MOST_BEHIND).map(
-        |(behind, report)| json!({ "key": report.key.as_str(), "seconds": seconds(behind), "why": report.why }),
-    );
+    let most = behind.into_iter().take(MOST_BEHIND).map(|(behind, report)| {
+        let seconds = seconds(behind);
+        if with_names {
+            json!({ "key": report.key.as_str(), "seconds": seconds, "why": report.why })
+        } else {
+            json!({ "seconds": seconds })
+        }
+    });
     most.collect()
 }
 
@@ -88,7 +97,6 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::control::Control;
     use crate::{BusAddress, Settings, app};
 
     /// A control with this report.
@@ -153,19 +161,25 @@ mod tests {
                 { "key": "b", "seconds": 1.5, "why": "HTTP 503" },
             ],
         });
+        // An environment's name is a key of every app, and a server may say anything in its answer.
+        let to_strangers =
+            json!({ "status": "ok", "bus": "none", "behind": [{ "seconds": 61.0 }, { "seconds": 1.5 }] });
         for path in ["/health", "/health/", "/health/readiness", "/sse/health"] {
-            assert_eq!(get(&origin, path, None).await, (200, expected.clone()), "{path}");
+            assert_eq!(get(&origin, path, Some("Token s3cret")).await, (200, expected.clone()), "{path}");
+            for stranger in [None, Some("Token wrong")] {
+                assert_eq!(get(&origin, path, stranger).await, (200, to_strangers.clone()), "{path}");
+            }
         }
         assert_eq!(get(&origin, "/health/liveness", None).await, (200, json!({ "status": "ok" })));
         origin.end();
         assert_eq!(get(&origin, "/health/readiness", None).await.0, 503);
-        assert_eq!(get(&origin, "/health", None).await, (200, expected));
+        assert_eq!(get(&origin, "/health", None).await, (200, to_strangers));
     }
 
     #[tokio::test]
     async fn health_lists_a_hundred_environments_at_most() {
         let origin = origin((0..300).map(|n| behind(&format!("e{n}"), 1_000 + n, "HTTP 503")).collect());
-        let (_, health) = get(&origin, "/health", None).await;
+        let (_, health) = get(&origin, "/health", Some("Token s3cret")).await;
         let listed = health["behind"].as_array().unwrap();
         assert_eq!(
             (listed.len(), &listed[0]["key"], &listed[99]["key"]),

@@ -8,22 +8,28 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-/// A metric with a sample for each environment.
-type PerEnvironment<M> = Family<[(&'static str, String); 1], M>;
+/// A metric with a sample for each environment, or with one sample for all of them, which has no label (`{}`).
+type PerEnvironment<M> = Family<Vec<(&'static str, String)>, M>;
 
-/// The report as metrics. They are made anew each time, so that those of removed environments go with them.
-pub(crate) fn registry(report: &Progress) -> Registry {
+/// The report as metrics. They are made anew each time, so that those of removed environments go with them. Only who has
+/// the token is told the names of environments; others get the worst or the sum of all.
+pub(crate) fn registry(report: &Progress, with_names: bool) -> Registry {
     let lag = PerEnvironment::<Gauge<f64, AtomicU64>>::default();
     let failures = PerEnvironment::<Counter>::default();
     let published = PerEnvironment::<Counter>::default();
     let last_success = PerEnvironment::<Gauge<f64, AtomicU64>>::default();
+    let mut earliest = f64::INFINITY;
     for environment in &report.environments {
-        let label = label(environment);
-        lag.get_or_create(&label).set(environment.behind.unwrap_or_default().as_secs_f64());
+        let label = if with_names { label(environment) } else { Vec::new() };
+        let behind = environment.behind.unwrap_or_default().as_secs_f64();
+        let lag = lag.get_or_create(&label);
+        lag.set(lag.get().max(behind));
         failures.get_or_create(&label).inc_by(environment.failures);
         published.get_or_create(&label).inc_by(environment.published);
         if let Some(time) = environment.last_success {
-            last_success.get_or_create(&label).set(time.as_duration().as_secs_f64());
+            let time = time.as_duration().as_secs_f64();
+            earliest = earliest.min(time);
+            last_success.get_or_create(&label).set(if with_names { time } else { earliest });
         }
     }
     let api_calls = Counter::<u64>::default();
@@ -45,8 +51,8 @@ pub(crate) fn registry(report: &Progress) -> Registry {
     registry
 }
 
-fn label(environment: &EnvironmentProgress) -> [(&'static str, String); 1] {
-    [("environment", environment.key.to_string())]
+fn label(environment: &EnvironmentProgress) -> Vec<(&'static str, String)> {
+    vec![("environment", environment.key.to_string())]
 }
 
 #[cfg(test)]
@@ -84,10 +90,14 @@ mod tests {
             troubles: vec![PlaceTrouble { place: "c.json".into(), why: "it is no JSON".into() }],
             api_calls: 21,
         };
-        let text = Metrics::new().text(&[registry(&report)]).unwrap();
-        let samples = text.lines().filter(|line| line.starts_with("jackstaff_watch"));
-        let mut samples: Vec<&str> = samples.collect();
-        samples.sort_unstable();
+        let samples = |with_names| {
+            let text = Metrics::new().text(&[registry(&report, with_names)]).unwrap();
+            assert!(text.ends_with("# EOF\n") && text.matches("# EOF").count() == 1, "{text}");
+            let samples = text.lines().filter(|line| line.starts_with("jackstaff_watch"));
+            let mut samples: Vec<String> = samples.map(str::to_owned).collect();
+            samples.sort_unstable();
+            samples
+        };
         let expected = [
             "jackstaff_watch_api_calls_total 21",
             r#"jackstaff_watch_failures_total{environment="a"} 0"#,
@@ -99,7 +109,15 @@ mod tests {
             r#"jackstaff_watch_published_total{environment="b"} 0"#,
             "jackstaff_watch_troubles 1",
         ];
-        assert_eq!(samples, expected);
-        assert!(text.ends_with("# EOF\n") && text.matches("# EOF").count() == 1, "{text}");
+        assert_eq!(samples(true), expected);
+        let expected = [
+            "jackstaff_watch_api_calls_total 21",
+            "jackstaff_watch_failures_total{} 4",
+            "jackstaff_watch_lag_seconds{} 2.5",
+            "jackstaff_watch_last_success_timestamp_seconds{} 1772450553.25",
+            "jackstaff_watch_published_total{} 7",
+            "jackstaff_watch_troubles 1",
+        ];
+        assert_eq!(samples(false), expected);
     }
 }
