@@ -34,7 +34,8 @@ pub(crate) struct Arguments {
     /// Where to listen
     #[arg(long, value_name = "ADDR", env = "ORIGIN_ADDR", default_value = "127.0.0.1:7678")]
     listen: SocketAddr,
-    /// A file with the token that announcements must carry; without a token, anybody may announce changes
+    /// A file with the token that announcements must carry; without a token,
+    /// anybody may announce changes, and only this machine reaches it
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     #[command(flatten)]
@@ -53,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 fn serve(arguments: &Arguments) -> Result<()> {
     let token = Secret::read_token(arguments.token_file.as_deref(), ORIGIN_TOKEN)?;
-    let origin = arguments.origin.origin("origin", token, None)?;
+    let origin = arguments.origin.origin("origin", arguments.listen, token, None)?;
     let runtime = tokio::runtime::Runtime::new().context("no runtime could be started")?;
     runtime.block_on(async {
         let address = arguments.listen;

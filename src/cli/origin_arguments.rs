@@ -1,6 +1,7 @@
 //! The arguments of an origin, for those commands that run one.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
@@ -27,6 +28,9 @@ pub(crate) struct OriginArguments {
     /// The file that holds the password for the bus
     #[arg(long, value_name = "FILE")]
     bus_password_file: Option<PathBuf>,
+    /// Take announcements without a token on an address that other machines reach
+    #[arg(long)]
+    insecure: bool,
     /// End each stream after so many seconds, 5 to 90, for a cache that hands it on to clients (vcl/); not for edges
     ///
     /// Clients read these streams themselves. So a stream says when to connect again, has a comment every 10 seconds, repeats
@@ -46,14 +50,23 @@ fn stream_part(text: &str) -> Result<StreamPart, String> {
 const OTHER_FILES: u64 = 64;
 
 impl OriginArguments {
-    /// The origin, with the token of announcements. What it lacks is warned of, in the name of a `command`. Only a `command`
-    /// that publishes in the same process has a webhook secret.
+    /// The origin that listens there, with the token of announcements. What it lacks is warned of, in the name of a `command`.
+    /// Only a `command` that publishes in the same process has a webhook secret.
+    ///
+    /// # Errors
+    /// What is wrong with the arguments, and an origin without a token that other machines reach.
     pub(crate) fn origin(
         &self,
         command: &str,
+        listen: SocketAddr,
         token: Option<Secret>,
         webhook_secret: Option<Secret>,
     ) -> Result<Origin> {
+        ensure!(
+            token.is_some() || self.insecure || listen.ip().to_canonical().is_loopback(),
+            "there is no token, and other machines reach {listen}, so anybody could announce changes: give it a token (see \
+             --help), or insist with --insecure"
+        );
         let origin = Origin::new(Settings {
             token,
             webhook_secret,

@@ -61,7 +61,8 @@ pub(crate) struct Arguments {
     listen: SocketAddr,
     #[command(flatten)]
     origin: OriginArguments,
-    /// A file with the token that announcements must carry; without a token, anybody may announce changes
+    /// A file with the token that announcements must carry; without a token,
+    /// anybody may announce changes, and only this machine reaches it
     #[arg(long, value_name = "FILE")]
     origin_token_file: Option<PathBuf>,
     /// A file with the secret that Flagsmith signs webhooks with; without a secret, there are no webhooks
@@ -96,7 +97,7 @@ fn prepare(arguments: &Arguments) -> Result<Serving> {
     let session = arguments.watched.session("serve")?;
     let token = Secret::read_token(arguments.origin_token_file.as_deref(), ORIGIN_TOKEN)?;
     let secret = Secret::read(arguments.webhook_secret_file.as_deref(), "JACKSTAFF_WEBHOOK_SECRET")?;
-    let origin = arguments.origin.origin("serve", token, secret)?;
+    let origin = arguments.origin.origin("serve", arguments.listen, token, secret)?;
     let origin = origin.with_control(Arc::new(OwnWatch(session.remote())));
     let target = arguments.store.target("serve", Signals::InProcess(Arc::new(OwnOrigin(origin.clone()))))?;
     Ok(Serving { session, target, origin })

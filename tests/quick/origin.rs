@@ -53,6 +53,33 @@ fn streams_are_bounded_and_aborted_at_the_end() {
     assert_eq!(rest.replace("8\r\n: ping\n\n\r\n", ""), "");
 }
 
+/// An origin that anybody reaches took announcements from anybody, with a line on standard error that nobody read.
+#[test]
+fn without_a_token_an_origin_does_not_start_where_other_machines_reach_it() {
+    let started = |address: &str, insecure: bool| {
+        let mut command = Command::new(JACKSTAFF);
+        command.args(["origin", "--listen", address]).env_remove("JACKSTAFF_ORIGIN_TOKEN");
+        let origin = program("an origin", command.args(insecure.then_some("--insecure")));
+        origin.url();
+        assert_eq!(origin.terminate().code(), Some(0));
+    };
+    for address in ["127.0.0.1:0", "127.8.9.1:0"] {
+        started(address, false);
+    }
+    started("0.0.0.0:0", true);
+    let serve = ["--store", "s", "--service", "s", "nowhere.json"];
+    for (command, address, arguments, code) in [
+        ("origin", "0.0.0.0:0", &[][..], 1),
+        ("origin", "[::]:0", &[], 1),
+        ("serve", "0.0.0.0:0", &serve, 64),
+    ] {
+        let finished = jackstaff(JACKSTAFF, &[&[command, "--listen", address], arguments].concat(), "");
+        assert_eq!(finished.code, code, "{finished:?}");
+        let expected = format!("jackstaff {command}: there is no token, and other machines reach {address}");
+        assert!(finished.errors.contains(&expected), "{finished:?}");
+    }
+}
+
 #[test]
 fn a_stream_in_parts_ends_in_time_with_a_last_chunk() {
     let origin = origin_with(JACKSTAFF, &["--stream-seconds", "5"]);
