@@ -3,6 +3,7 @@
 mod dear;
 mod evaluate;
 mod lint;
+mod log;
 mod origin;
 mod origin_arguments;
 mod plain_http;

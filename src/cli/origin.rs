@@ -9,6 +9,7 @@ use api::Secret;
 use clap::Args;
 use tokio::signal;
 
+use crate::log::Log;
 use crate::origin_arguments::OriginArguments;
 use crate::target::ORIGIN_TOKEN;
 
@@ -43,18 +44,21 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    match serve(arguments) {
+    let log = Log::new("origin");
+    let code = match serve(arguments, &log) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("jackstaff origin: {error:#}");
+            log.warning(&format!("{error:#}"));
             ExitCode::FAILURE
         }
-    }
+    };
+    log.finish();
+    code
 }
 
-fn serve(arguments: &Arguments) -> Result<()> {
+fn serve(arguments: &Arguments, log: &Log) -> Result<()> {
     let token = Secret::read_token(arguments.token_file.as_deref(), ORIGIN_TOKEN)?;
-    let origin = arguments.origin.origin("origin", arguments.listen, token, None)?;
+    let origin = arguments.origin.origin(log, arguments.listen, token, None)?;
     let runtime = tokio::runtime::Runtime::new().context("no runtime could be started")?;
     runtime.block_on(async {
         let address = arguments.listen;

@@ -1,6 +1,5 @@
 //! The arguments of an origin, for those commands that run one.
 
-use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -8,6 +7,8 @@ use anyhow::{Context, Result, ensure};
 use api::Secret;
 use clap::Args;
 use origin::{BusAddress, Origin, Settings, StreamPart};
+
+use crate::log::Log;
 
 /// The environment variable with the URL of the bus, which may hold its password.
 const BUS: &str = "JACKSTAFF_BUS";
@@ -50,14 +51,14 @@ fn stream_part(text: &str) -> Result<StreamPart, String> {
 const OTHER_FILES: u64 = 64;
 
 impl OriginArguments {
-    /// The origin that listens there, with the token of announcements. What it lacks is warned of, in the name of a `command`.
-    /// Only a `command` that publishes in the same process has a webhook secret.
+    /// The origin that listens there, with the token of announcements. What it lacks is warned of. Only a command that
+    /// publishes in the same process has a webhook secret.
     ///
     /// # Errors
     /// What is wrong with the arguments, and an origin without a token that other machines reach.
     pub(crate) fn origin(
         &self,
-        command: &str,
+        log: &Log,
         listen: SocketAddr,
         token: Option<Secret>,
         webhook_secret: Option<Secret>,
@@ -70,19 +71,16 @@ impl OriginArguments {
         let origin = Origin::new(Settings {
             token,
             webhook_secret,
-            max_streams: possible(command, self.max_streams),
+            max_streams: possible(log, self.max_streams),
             max_environments: self.max_environments,
             stream_part: self.stream_seconds,
         });
         if origin.accepts_everyone() {
-            eprintln!(
-                "jackstaff {command}: no token for announcements, so anybody who reaches it may announce changes"
-            );
+            log.warning("no token for announcements, so anybody who reaches it may announce changes");
         }
         let Some(bus) = self.bus()? else { return Ok(origin) };
-        let command = command.to_owned();
-        // A closed stderr is ignored.
-        Ok(origin.with_bus(bus, move |line| drop(writeln!(io::stderr(), "jackstaff {command}: {line}"))))
+        let log = log.clone();
+        Ok(origin.with_bus(bus, move |line| log.warning(line)))
     }
 
     fn bus(&self) -> Result<Option<BusAddress>> {
@@ -111,7 +109,7 @@ impl OriginArguments {
 
 /// As many of the wanted streams as there can be open files, for which the limit of the process is raised as far as the
 /// system allows. If it is fewer, this is warned of. More streams would leave no files for health and announcements.
-fn possible(command: &str, streams: usize) -> usize {
+fn possible(log: &Log, streams: usize) -> usize {
     let wanted = u64::try_from(streams).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
     // A system that does not say has no such limit.
     let files = rlimit::increase_nofile_limit(wanted).unwrap_or(u64::MAX);
@@ -119,8 +117,8 @@ fn possible(command: &str, streams: usize) -> usize {
         return streams;
     }
     let possible = files.saturating_sub(OTHER_FILES).max(1);
-    eprintln!(
-        "jackstaff {command}: only {files} files may be open (ulimit -n), so it takes {possible} streams at most"
-    );
+    log.warning(&format!(
+        "only {files} files may be open (ulimit -n), so it takes {possible} streams at most"
+    ));
     usize::try_from(possible).unwrap_or(streams)
 }

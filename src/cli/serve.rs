@@ -19,11 +19,12 @@ use tokio::task::block_in_place;
 use tokio::time::timeout;
 
 use crate::USAGE;
+use crate::log::Log;
 use crate::origin::end;
 use crate::origin_arguments::OriginArguments;
 use crate::source_arguments::MANIFESTS;
 use crate::target::{ORIGIN_TOKEN, StoreArguments};
-use crate::watch::{WatchedArguments, end_unfinished, log};
+use crate::watch::{WatchedArguments, end_unfinished};
 
 /// How long a write under way may take to its end.
 const LAST_WRITE: Duration = Duration::from_secs(10);
@@ -71,41 +72,45 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let serving = match prepare(arguments) {
-        Ok(serving) => serving,
+    let log = Log::new("serve");
+    let code = match prepare(arguments, &log) {
+        Ok(serving) => match serving.serve(arguments.listen) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                log.warning(&format!("{error:#}"));
+                ExitCode::FAILURE
+            }
+        },
         Err(error) => {
-            eprintln!("jackstaff serve: {error:#}");
-            return USAGE.into();
+            log.warning(&format!("{error:#}"));
+            USAGE.into()
         }
     };
-    match serving.serve(arguments.listen) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("jackstaff serve: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    log.finish();
+    code
 }
 
 struct Serving {
     session: publisher::watch::Session,
     target: publisher::Target,
     origin: Origin,
+    log: Log,
 }
 
-fn prepare(arguments: &Arguments) -> Result<Serving> {
+fn prepare(arguments: &Arguments, log: &Log) -> Result<Serving> {
     let session = arguments.watched.session("serve")?;
     let token = Secret::read_token(arguments.origin_token_file.as_deref(), ORIGIN_TOKEN)?;
     let secret = Secret::read(arguments.webhook_secret_file.as_deref(), "JACKSTAFF_WEBHOOK_SECRET")?;
-    let origin = arguments.origin.origin("serve", arguments.listen, token, secret)?;
+    let origin = arguments.origin.origin(log, arguments.listen, token, secret)?;
     let origin = origin.with_control(Arc::new(OwnWatch(session.remote())));
     let target = arguments.store.target("serve", Signals::InProcess(Arc::new(OwnOrigin(origin.clone()))))?;
-    Ok(Serving { session, target, origin })
+    Ok(Serving { session, target, origin, log: log.clone() })
 }
 
 impl Serving {
     fn serve(self, address: SocketAddr) -> Result<()> {
-        let Serving { session, target, origin } = self;
+        let Serving { session, target, origin, log } = self;
+        let of_watch = log.clone();
         let runtime = tokio::runtime::Runtime::new().context("no runtime could be started")?;
         runtime.block_on(async {
             let listener = origin::listen(address).with_context(|| format!("cannot listen on {address}"))?;
@@ -114,7 +119,7 @@ impl Serving {
             let (ended, mut watch_ended) = tokio::sync::oneshot::channel();
             let hurried = Arc::clone(&clock);
             thread::spawn(move || {
-                session.run(target, &clock, |line| log("serve", line));
+                session.run(target, &clock, |line| of_watch.line(line));
                 // The receiver is gone if the program is ending without waiting.
                 let _ = ended.send(());
             });
@@ -131,7 +136,7 @@ impl Serving {
                 };
                 tokio::select! {
                     _ = &mut watch_ended => {}
-                    () = unfinished => end_unfinished("serve"),
+                    () = unfinished => end_unfinished(&log),
                 }
             };
             origin::run(listener, origin, last).await;

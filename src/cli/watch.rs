@@ -1,6 +1,5 @@
 //! `jackstaff watch`: documents into the edge KV store, continuously.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::{ExitCode, exit};
 use std::sync::Arc;
@@ -9,12 +8,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use publisher::watch::{AtFlagsmith, LogLine, Session, WatchSettings};
+use publisher::watch::{AtFlagsmith, Session, WatchSettings};
 use publisher::{PublishOptions, SystemClock};
 
 use crate::USAGE;
 use crate::dear::Dear;
 use crate::evaluate::RegexAnchor;
+use crate::log::Log;
 use crate::origin::end;
 use crate::source_arguments::{MANIFESTS, NamedFlagsmith, SourceArguments};
 use crate::target::TargetArguments;
@@ -131,13 +131,15 @@ fn watch(arguments: &Arguments) -> Result<()> {
     let session = arguments.watched.session("watch")?;
     let target = arguments.target.target("watch")?;
     let clock = Arc::new(SystemClock::start());
-    hurry_at_the_end(Arc::clone(&clock))?;
-    session.run(target, &clock, |line| log("watch", line));
+    let log = Log::new("watch");
+    hurry_at_the_end(Arc::clone(&clock), log.clone())?;
+    session.run(target, &clock, |line| log.line(line));
+    log.finish();
     Ok(())
 }
 
 /// Hurries the clock when the program is to end, and ends it if that takes too long, or after a second signal.
-fn hurry_at_the_end(clock: Arc<SystemClock>) -> Result<()> {
+fn hurry_at_the_end(clock: Arc<SystemClock>, log: Log) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("no runtime could be started")?;
     thread::spawn(move || {
@@ -147,23 +149,14 @@ fn hurry_at_the_end(clock: Arc<SystemClock>) -> Result<()> {
             // A second signal ends it as the time-out does.
             let _ = tokio::time::timeout(LAST_WRITE, end()).await;
         });
-        end_unfinished("watch");
+        end_unfinished(&log);
     });
     Ok(())
 }
 
 /// Ends the program with a write under way.
-pub(crate) fn end_unfinished(command: &str) -> ! {
-    let line = "ended with a write under way; watching again settles it".into();
-    log(command, &LogLine { is_warning: true, line });
+pub(crate) fn end_unfinished(log: &Log) -> ! {
+    log.warning("ended with a write under way; watching again settles it");
+    log.finish();
     exit(NOT_WRITTEN);
-}
-
-/// Logs a line in the name of a `command`. A closed output is ignored.
-pub(crate) fn log(command: &str, line: &LogLine) {
-    let _ = if line.is_warning {
-        writeln!(io::stderr(), "jackstaff {command}: {line}")
-    } else {
-        writeln!(io::stdout(), "jackstaff {command}: {line}")
-    };
 }
