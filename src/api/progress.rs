@@ -49,6 +49,9 @@ pub struct Progress {
     /// document has parts that never match.
     #[serde(default)]
     pub troubles: Vec<PlaceTrouble>,
+    /// Since when the publisher has not answered; the rest is what it said before. None if it answers. ISO 8601.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "time")]
+    pub silent_since: Option<Timestamp>,
 }
 
 /// How far an environment is.
@@ -132,7 +135,8 @@ mod tests {
             published: 1,
         };
         let troubles = vec![PlaceTrouble { place: "c.json".into(), why: "invalid JSON".into() }];
-        let progress = Progress { api_calls: 7, environments: vec![environment], troubles };
+        let progress =
+            Progress { api_calls: 7, environments: vec![environment], troubles, silent_since: None };
         let publishing = Publishing { bus: Bus::Up, progress };
         let written = serde_json::to_value(&publishing).unwrap();
         assert_eq!(
@@ -148,6 +152,11 @@ mod tests {
             })
         );
         assert_eq!(serde_json::from_value::<Publishing>(written).unwrap(), publishing);
+        let silent_since = Some("2026-03-02T11:22:33Z".parse().unwrap());
+        let silent = Progress { silent_since, ..Progress::default() };
+        let written = serde_json::to_value(&silent).unwrap();
+        assert_eq!(written["silent_since"], "2026-03-02T11:22:33Z");
+        assert_eq!(serde_json::from_value::<Progress>(written).unwrap(), silent);
     }
 
     #[test]

@@ -164,7 +164,7 @@ impl Control for OwnWatch {
     }
 
     fn progress(&self) -> Progress {
-        // A watch that ends reports nothing. One that is busy answers within milliseconds.
-        block_in_place(|| self.0.progress()).unwrap_or_default()
+        // It answers within milliseconds, or is said to be silent after half a second.
+        block_in_place(|| self.0.progress())
     }
 }

@@ -8,6 +8,7 @@ pub trait Control: Send + Sync + 'static {
     /// requests, so it has to return at once.
     fn changed(&self, what: Changed) -> bool;
 
-    /// How far publishing is. It is called for each request for health, status or metrics, so it has to return at once.
+    /// How far publishing is. It is called for each request for health, status or metrics, so it has to return within a second,
+    /// also if the publisher is stuck: [`Progress::silent_since`].
     fn progress(&self) -> Progress;
 }

@@ -32,8 +32,11 @@ pub(crate) async fn health(State(origin): State<Origin>, request: Request) -> Js
     let mut health = json!({ "status": "ok" });
     if origin.control().is_some() || origin.bus().is_some() {
         let with_names = authorize(&origin, request.headers()).is_ok();
-        let behind = |control: &dyn Control| behind(&control.progress(), with_names);
-        let behind = origin.control().map(behind).unwrap_or_default();
+        let progress = origin.control().map(Control::progress).unwrap_or_default();
+        let behind = behind(&progress, with_names);
+        if let Some(since) = progress.silent_since {
+            health["publisher_silent_since"] = json!(since.to_string());
+        }
         health["bus"] = json!(bus(&origin));
         health["behind"] = json!(behind);
     }
@@ -133,7 +136,7 @@ mod tests {
     fn origin(environments: Vec<EnvironmentProgress>) -> Origin {
         let troubles =
             vec![PlaceTrouble { place: "environments/c.json".into(), why: "it is no JSON".into() }];
-        let report = Progress { environments, troubles, api_calls: 12 };
+        let report = Progress { environments, troubles, api_calls: 12, silent_since: None };
         let settings =
             Settings { token: Some(Secret::parse_token("s3cret").unwrap()), ..Settings::default() };
         Origin::new(settings).with_control(Arc::new(Reported(report)))
@@ -174,6 +177,20 @@ mod tests {
         origin.end();
         assert_eq!(get(&origin, "/health/readiness", None).await.0, 503);
         assert_eq!(get(&origin, "/health", None).await, (200, to_strangers));
+    }
+
+    #[tokio::test]
+    async fn health_says_that_the_publisher_does_not_answer() {
+        let silent_since = Some("2026-03-02T11:22:33Z".parse().unwrap());
+        let report = Progress { silent_since, ..Progress::default() };
+        let origin = Origin::new(Settings::default()).with_control(Arc::new(Reported(report)));
+        let expected = json!({
+            "status": "ok", "bus": "none", "behind": [], "publisher_silent_since": "2026-03-02T11:22:33Z"
+        });
+        assert_eq!(get(&origin, "/health", None).await, (200, expected.clone()));
+        assert_eq!(get(&origin, "/health/readiness", None).await, (200, expected));
+        let (_, status) = get(&origin, "/status", None).await;
+        assert_eq!(status["silent_since"], "2026-03-02T11:22:33Z");
     }
 
     #[tokio::test]

@@ -37,7 +37,11 @@ pub(crate) fn registry(report: &Progress, with_names: bool) -> Registry {
     let troubles = Gauge::<i64>::default();
     troubles.set(i64::try_from(report.troubles.len()).unwrap_or(i64::MAX));
 
+    let answers = Gauge::<i64>::default();
+    answers.set(i64::from(report.silent_since.is_none()));
+
     let mut registry = Registry::with_prefix("jackstaff_watch");
+    registry.register("answers", "1 if the publisher answers; 0 if the rest is what it said before", answers);
     registry.register(
         "lag_seconds",
         "For how long a change has not reached the edge; 0 if nothing is due",
@@ -89,6 +93,7 @@ mod tests {
             environments: vec![environment("a"), late],
             troubles: vec![PlaceTrouble { place: "c.json".into(), why: "it is no JSON".into() }],
             api_calls: 21,
+            silent_since: Some(Timestamp::UNIX_EPOCH),
         };
         let samples = |with_names| {
             let text = Metrics::new().text(&[registry(&report, with_names)]).unwrap();
@@ -99,6 +104,7 @@ mod tests {
             samples
         };
         let expected = [
+            "jackstaff_watch_answers 0",
             "jackstaff_watch_api_calls_total 21",
             r#"jackstaff_watch_failures_total{environment="a"} 0"#,
             r#"jackstaff_watch_failures_total{environment="b"} 4"#,
@@ -111,6 +117,7 @@ mod tests {
         ];
         assert_eq!(samples(true), expected);
         let expected = [
+            "jackstaff_watch_answers 0",
             "jackstaff_watch_api_calls_total 21",
             "jackstaff_watch_failures_total{} 4",
             "jackstaff_watch_lag_seconds{} 2.5",

@@ -63,9 +63,14 @@ impl Status {
     pub fn troubles(&self) -> Vec<String> {
         let Some(publishing) = &self.publishing else { return Vec::new() };
         let bus = (publishing.bus == Bus::Down).then(|| "the bus is down".to_owned());
+        let silent = publishing.progress.silent_since.map(|since| {
+            format!(
+                "the publisher has not answered since {since}; what is shown of it is what it said before"
+            )
+        });
         let places =
             publishing.progress.troubles.iter().map(|trouble| format!("{}: {}", trouble.place, trouble.why));
-        bus.into_iter().chain(places).collect()
+        silent.into_iter().chain(bus).chain(places).collect()
     }
 }
 

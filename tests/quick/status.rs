@@ -170,6 +170,13 @@ fn the_report_of_serve_is_shown() {
     let said: Value = serde_json::from_str(&finished.output).unwrap();
     assert_eq!(said["serve"], json!({ "bus": "none", "api_calls": 3 }));
 
+    let silent = json!({ "environments": [], "silent_since": "2026-03-02T11:22:33Z" });
+    let (serve, _) = answers_once("200 OK", &silent);
+    let finished = status(&["--serve", &serve]);
+    assert_eq!(finished.code, 1, "{finished:?}");
+    let line = "the publisher has not answered since 2026-03-02T11:22:33Z; what is shown of it is what it said before";
+    assert!(finished.output.lines().any(|said| said == line), "{finished:?}");
+
     for (answer, why) in [
         ("404 Not Found", "answered 404: no publisher runs there"),
         ("401 Unauthorized", "answered 401 Unauthorized: the token is missing or wrong"),

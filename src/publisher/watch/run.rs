@@ -118,6 +118,7 @@ impl RunningSession<'_, '_> {
     fn watch(&mut self, inbox: &Receiver<Message>, log: &mut impl FnMut(&LogLine)) {
         let mut is_first_round = true;
         while !self.clock.is_hurried() {
+            self.remote.is_seen(self.clock.now());
             if self.clock.elapsed() >= self.next_look {
                 self.look();
             }
@@ -161,6 +162,7 @@ impl RunningSession<'_, '_> {
     /// Finishes what is under way, and purges and announces what was written.
     fn end(&mut self, inbox: &Receiver<Message>, log: &mut impl FnMut(&LogLine)) {
         loop {
+            self.remote.is_seen(self.clock.now());
             while let Some(job) = self.watch.last(self.clock.elapsed()) {
                 self.begin(job);
             }
@@ -255,7 +257,7 @@ impl RunningSession<'_, '_> {
                 let (environments, troubles) = self.watch.progress(&self.polls, self.clock.now(), now);
                 let api_calls = self.client.api_calls();
                 // The request may have timed out.
-                let _ = answer.send(Progress { environments, troubles, api_calls });
+                let _ = answer.send(Progress { environments, troubles, api_calls, silent_since: None });
             }
         }
     }
