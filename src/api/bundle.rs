@@ -1,7 +1,7 @@
 //! The bundle: everything that the edge serves of one environment revision, in one KV value, written whole.
 //!
 //! ```text
-//! byte 0      jackstaff-bundle 2\n      magic, and the version of the format
+//! byte 0      jackstaff-bundle 3\n      magic, and the version of the format
 //! then        {"revision":…}            the header, one line of JSON, spaces up to byte 2048
 //! byte 2048   section, section, …       each at its place in the header
 //! ```
