@@ -10,8 +10,10 @@ use clap::{Args, ValueEnum};
 use engine::{
     Anchoring, Compiled, DefaultJson, Document, Evaluation, Identity, Options, PatternCache, Value,
 };
-use publisher::{check_members, without_mark};
+use publisher::{check_members, on_one_line, without_mark};
 use serde_json::json;
+
+use crate::log::complain;
 
 /// Evaluate contexts from standard input, or one document for one identity
 ///
@@ -75,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("jackstaff: {error:#}");
+            complain!("jackstaff: {error:#}");
             code.into()
         }
     }
@@ -120,7 +122,7 @@ fn evaluate_document(file: &Path, arguments: &Arguments, options: Options) -> Re
     let (environment, warnings) =
         document.compile(options, |_| DefaultJson::default()).with_context(|| name.to_string())?;
     for warning in unknown.into_iter().chain(warnings) {
-        eprintln!("{name}: warning: {warning}");
+        complain!("{name}: warning: {warning}");
     }
     let compiled = Compiled::decode(environment.encode()?)?;
     let identity = arguments.identifier.as_ref().map(|identifier| Identity {
@@ -150,6 +152,7 @@ fn table(evaluation: &Evaluation<'_>) -> String {
             flag.variant().unwrap_or("-").to_owned(),
             flag.reason.to_string(),
         ]
+        .map(|cell| on_one_line(&cell))
     });
     let rows: Vec<[String; 5]> = std::iter::once(head).chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -164,7 +167,7 @@ fn table(evaluation: &Evaluation<'_>) -> String {
     }
     let segments: Vec<&str> = evaluation.segments.iter().map(|segment| segment.name).collect();
     let segments = if segments.is_empty() { "none".to_owned() } else { segments.join(", ") };
-    table + &format!("\nsegments: {segments}\n")
+    table + &format!("\nsegments: {}\n", on_one_line(&segments))
 }
 
 /// A value on one line of a table.

@@ -12,10 +12,13 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use publisher::cost::{CostLevel, share};
 use publisher::watch::documents;
-use publisher::{Clock, Finding, LINT_RULES, Lint, Place, PublishOptions, Severity, SystemClock, lint};
+use publisher::{
+    Clock, Finding, LINT_RULES, Lint, Place, PublishOptions, Severity, SystemClock, lint, on_one_line,
+};
 use serde_json::json;
 
 use crate::evaluate::RegexAnchor;
+use crate::log::complain;
 
 /// Look for what is wrong with environment documents, without a token or a store
 ///
@@ -65,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
                 worst = worst.max(of_files.unwrap_or(Soundness::Sound));
             }
             Err(error) => {
-                eprintln!("{}: could not be read: {error}", path.display());
+                complain!("{}: could not be read: {error}", path.display());
                 worst = Soundness::Unreadable;
             }
         }
@@ -91,7 +94,7 @@ impl Linter<'_> {
         let text = match read(file) {
             Ok(text) => text,
             Err(error) => {
-                eprintln!("{error:#}");
+                complain!("{error:#}");
                 return Soundness::Unreadable;
             }
         };
@@ -152,7 +155,12 @@ fn print_text(place: &Place, Lint { findings, steps, .. }: &Lint) -> io::Result<
         };
         let Finding { place: part, message, rule, .. } = finding;
         let severity = name(finding.severity);
-        writeln!(output, "{place}: {on}{severity}{off}: {}: {} [{rule}]", shown(part), shown(message))?;
+        writeln!(
+            output,
+            "{place}: {on}{severity}{off}: {}: {} [{rule}]",
+            on_one_line(part),
+            on_one_line(message)
+        )?;
     }
     let Some(steps) = steps else { return Ok(()) };
     let is_refused = findings.iter().any(|finding| finding.severity == Severity::Error);
@@ -170,9 +178,4 @@ fn name(severity: Severity) -> &'static str {
         Severity::Error => "error",
         Severity::Warning => "warning",
     }
-}
-
-/// A text of a document on one line of a terminal: names may hold line breaks and escape sequences.
-fn shown(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -8,7 +8,24 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_
 use std::thread;
 use std::time::{Duration, Instant};
 
+use publisher::on_one_line;
 use publisher::watch::LogLine;
+
+/// Prints a line on standard output. What it is made of may be text of others; a closed output is ignored.
+macro_rules! say {
+    ($($text:tt)*) => { $crate::log::print(std::io::stdout(), &format!($($text)*)) };
+}
+
+/// The same on standard error.
+macro_rules! complain {
+    ($($text:tt)*) => { $crate::log::print(std::io::stderr(), &format!($($text)*)) };
+}
+
+pub(crate) use {complain, say};
+
+pub(crate) fn print(mut output: impl Write, text: &str) {
+    let _ = writeln!(output, "{}", on_one_line(text));
+}
 
 /// Lines that wait to be written. What comes beyond is left out, and counted.
 const WAITING: usize = 1_024;
@@ -29,10 +46,10 @@ impl Log {
         Log { command, information: Output::new(io::stdout), warnings: Output::new(io::stderr) }
     }
 
-    /// Writes a line soon. It never waits.
+    /// Writes a line soon, and on one line, whatever it is made of. It never waits.
     pub(crate) fn line(&self, line: &LogLine) {
         let output = if line.is_warning { &self.warnings } else { &self.information };
-        output.put(format!("jackstaff {}: {line}", self.command));
+        output.put(format!("jackstaff {}: {}", self.command, on_one_line(&line.line)));
     }
 
     pub(crate) fn warning(&self, text: &str) {

@@ -16,6 +16,7 @@ use publisher::{
 use crate::USAGE;
 use crate::dear::Dear;
 use crate::evaluate::RegexAnchor;
+use crate::log::{complain, say};
 use crate::source_arguments::{MANIFESTS, Manifest, NamedFlagsmith, SourceArguments, Sources};
 use crate::target::TargetArguments;
 use crate::verdict::{Verdict, judge, judge_keys};
@@ -73,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let (sources, server_keys, target) = match prepare(arguments) {
         Ok(prepared) => prepared,
         Err(error) => {
-            eprintln!("jackstaff publish: {error:#}");
+            complain!("jackstaff publish: {error:#}");
             return USAGE.into();
         }
     };
@@ -122,7 +123,7 @@ fn places(files: &[PathBuf]) -> BTreeMap<String, BTreeSet<Place>> {
 }
 
 fn refused(fault: &dyn std::fmt::Display) -> Verdict {
-    eprintln!("{fault}");
+    complain!("{fault}");
     Verdict::Refused
 }
 
@@ -161,7 +162,7 @@ impl Publication<'_> {
         for (environment, server_keys) in manifest {
             let place = Place::at_flagsmith(&flagsmith.name, environment);
             if let Some(file) = self.places.get(environment).and_then(BTreeSet::first) {
-                println!("{place}: skipped: {file} holds it");
+                say!("{place}: skipped: {file} holds it");
                 continue;
             }
             let key = match EnvironmentKey::parse(environment) {
@@ -173,7 +174,7 @@ impl Publication<'_> {
             };
             let mut choice = KeyChoice::new(server_keys);
             let Some(chosen) = choice.choose(clock.now()) else {
-                eprintln!("{place}: not fetched: {}", choice.why_none(clock.now()));
+                complain!("{place}: not fetched: {}", choice.why_none(clock.now()));
                 worst = worst.max(self.publish_keys(&place, &key, server_keys));
                 continue;
             };
@@ -202,7 +203,7 @@ impl Publication<'_> {
     fn publish_keys(&self, place: &Place, key: &EnvironmentKey, server_keys: &[ServerKeySource]) -> Verdict {
         let report = publish_server_keys(self.client, key, server_keys, &self.options);
         if let Some(keys) = sentence_of_keys(&report, self.options.dry_run) {
-            println!("{place}: {keys}");
+            say!("{place}: {keys}");
         }
         judge_keys(place, &report)
     }
@@ -226,7 +227,7 @@ impl Asking<'_> {
             };
             let (place, refused) = (self.place, self.chosen.number);
             let Some(next) = self.choice.refuse(refused, self.clock.now()) else { return answer };
-            eprintln!(
+            complain!(
                 "{place}: server-side key {refused} of the manifest was refused ({}), so key {} is asked with",
                 failed.kind(),
                 next.number
@@ -241,23 +242,19 @@ fn print_report(place: &Place, key: &EnvironmentKey, report: &Report, dry_run: b
     let keys = sentence_of_keys(&report.server_keys, dry_run);
     let Ok(published) = &report.environment else {
         if let Some(keys) = keys {
-            println!("{place}: {keys}");
+            say!("{place}: {keys}");
         }
         return;
     };
     for warning in &published.warnings {
-        eprintln!("{place}: warning: {warning}");
+        complain!("{place}: warning: {warning}");
     }
     for warning in &published.plan_warnings {
-        eprintln!("{place}: warning: {warning}");
+        complain!("{place}: warning: {warning}");
     }
-    println!(
-        "{place}: {}{}",
-        published.sentence(key),
-        keys.map_or(String::new(), |keys| format!(", {keys}"))
-    );
+    say!("{place}: {}{}", published.sentence(key), keys.map_or(String::new(), |keys| format!(", {keys}")));
     if let Some(cost) = published.cost.as_ref().filter(|_| dry_run) {
-        println!("{place}: {}", cost::share(cost.steps()));
+        say!("{place}: {}", cost::share(cost.steps()));
     }
 }
 

@@ -13,6 +13,7 @@ use publisher::status::{Status, StatusQuery, problems, status};
 use publisher::{Client, Clock, Signals, SystemClock, Target};
 
 use crate::USAGE;
+use crate::log::complain;
 use crate::plain_http;
 use crate::target::{ApiArguments, ORIGIN_TOKEN};
 
@@ -62,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let (target, query) = match prepare(arguments) {
         Ok(prepared) => prepared,
         Err(error) => {
-            eprintln!("jackstaff status: {error:#}");
+            complain!("jackstaff status: {error:#}");
             return USAGE.into();
         }
     };
@@ -76,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     // A closed output is ignored.
     let _ = io::stdout().write_all(text.as_bytes());
     for unanswered in &status.unanswered {
-        eprintln!("jackstaff status: {unanswered}");
+        complain!("jackstaff status: {unanswered}");
     }
     if !status.unanswered.is_empty() {
         UNANSWERED.into()

@@ -7,6 +7,7 @@ use clap::Args;
 use publisher::{Client, Done, Published, SystemClock, unpublish};
 
 use crate::USAGE;
+use crate::log::{complain, say};
 use crate::target::TargetArguments;
 use crate::verdict::{Verdict, judge};
 
@@ -39,7 +40,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let target = match arguments.target.target("unpublish") {
         Ok(target) => target,
         Err(error) => {
-            eprintln!("jackstaff unpublish: {error:#}");
+            complain!("jackstaff unpublish: {error:#}");
             return USAGE.into();
         }
     };
@@ -50,20 +51,20 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             Ok(key) => key,
             // What looks like a server-side key is not shown.
             Err(fault) if text.starts_with(ServerKeyHash::PREFIX) => {
-                eprintln!("key {number}: {fault}");
+                complain!("key {number}: {fault}");
                 return Verdict::Refused;
             }
             Err(fault) => {
-                eprintln!("{text}: {fault}");
+                complain!("{text}: {fault}");
                 return Verdict::Refused;
             }
         };
         let report = unpublish(&client, &key, arguments.dry_run);
         if let Ok(published) = &report.environment {
             for warning in &published.plan_warnings {
-                eprintln!("{key}: warning: {warning}");
+                complain!("{key}: warning: {warning}");
             }
-            println!("{}", sentence(&key, published));
+            say!("{}", sentence(&key, published));
         }
         judge(&key, &report)
     });

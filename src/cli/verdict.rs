@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use publisher::{Report, ServerKeysReport};
 
+use crate::log::complain;
+
 /// The result for a file or an environment. The program ends with the worst.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Verdict {
@@ -57,6 +59,6 @@ pub(crate) fn judge_keys(name: &impl Display, report: &ServerKeysReport) -> Verd
 }
 
 fn print_error(name: &impl Display, verdict: Verdict, what: &dyn Display) -> Verdict {
-    eprintln!("{name}: {what}");
+    complain!("{name}: {what}");
     verdict
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use thiserror::Error;
 use ureq::http::StatusCode;
 
+use crate::foreign::place_in_json;
+
 /// What went wrong with a call, and which call it was.
 #[derive(Debug, Error)]
 pub enum CallError {
@@ -22,7 +24,7 @@ pub enum CallError {
     InProcess { what: String, why: String },
     #[error("{what}: the answer has no header `{header}`")]
     Header { what: String, header: &'static str },
-    #[error("{what}: the answer cannot be read: {error}")]
+    #[error("{what}: the answer cannot be read: {}", place_in_json(error))]
     Unreadable { what: String, error: serde_json::Error },
     #[error("{what}: there are more than {pages} pages")]
     Endless { what: String, pages: usize },

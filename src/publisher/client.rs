@@ -13,8 +13,9 @@ use ureq::http::{HeaderMap, Method, Request, Response, StatusCode, request};
 
 use crate::call_error::CallError;
 use crate::clock::Clock;
+use crate::foreign::excerpt;
 use crate::quota::Quota;
-use crate::target::Target;
+use crate::target::{Signals, Target};
 
 /// How long all calls for one item of the store may take, pauses included.
 const ITEM_TIMEOUT: Duration = Duration::from_secs(180);
@@ -163,7 +164,7 @@ impl Calls<'_> {
                 Ok(response) if response.status().is_success() || expected.contains(&response.status()) => {
                     return Ok(response);
                 }
-                Ok(response) => status_error(what, &response, self.now()),
+                Ok(response) => self.status_error(what, &response),
                 Err(failed) => failed,
             };
             let asked = failed.asked_pause().unwrap_or_default();
@@ -204,6 +205,22 @@ impl Calls<'_> {
         });
         read.map_err(|error| CallError::Transport { what: what.to_owned(), error: Box::new(error) })
     }
+
+    /// The error of an answer with any other status.
+    fn status_error(&self, what: &str, response: &Response<Vec<u8>>) -> CallError {
+        let target = &self.client.target;
+        let of_signals = match &target.signals {
+            Signals::Origin { token, .. } => token.as_ref(),
+            Signals::None | Signals::InProcess(_) => None,
+        };
+        let mut detail = excerpt(response.body(), [&target.token].into_iter().chain(of_signals));
+        let status = response.status();
+        let asked = asked_pause(status, response.headers(), self.now());
+        if let Some(asked) = asked {
+            detail.push_str(&format!(" (to be called again after {} s)", asked.as_secs()));
+        }
+        CallError::Status { what: what.to_owned(), status, detail, retry_after: asked }
+    }
 }
 
 /// A text as one piece of a path or a query.
@@ -219,20 +236,6 @@ pub(crate) fn built<'b>(
 ) -> Result<Request<&'b [u8]>, CallError> {
     let request = request.body(body);
     request.map_err(|error| CallError::Transport { what: what.to_owned(), error: Box::new(error.into()) })
-}
-
-/// The error of an answer with any other status.
-fn status_error(what: &str, response: &Response<Vec<u8>>, now: Timestamp) -> CallError {
-    const SHOWN: usize = 1_000;
-    let status = response.status();
-    let body = response.body();
-    let text = String::from_utf8_lossy(&body[..body.len().min(SHOWN)]);
-    let mut detail = if text.trim().is_empty() { String::new() } else { format!(": {}", text.trim()) };
-    let asked = asked_pause(status, response.headers(), now);
-    if let Some(asked) = asked {
-        detail.push_str(&format!(" (to be called again after {} s)", asked.as_secs()));
-    }
-    CallError::Status { what: what.to_owned(), status, detail, retry_after: asked }
 }
 
 /// `Retry-After`, in seconds or as a date. Without it, a used-up quota says when it is renewed, in seconds since the

@@ -30,6 +30,7 @@ pub use error::{FlagsmithError, PageError};
 
 use crate::client::asked_pause;
 use crate::clock::Clock;
+use crate::foreign::excerpt;
 use address::Address;
 use error::FlagsmithErrorKind;
 use pages::Pages;
@@ -278,7 +279,7 @@ impl Fetching<'_> {
             }
             return Err(FlagsmithErrorKind::Status {
                 status: parts.status,
-                detail: error::excerpt(&refusal, self.key),
+                detail: excerpt(&refusal, [self.key]),
                 asked: asked_pause(parts.status, &parts.headers, self.clock.now()),
             });
         }

@@ -7,6 +7,7 @@ mod agreement;
 mod compare;
 mod evaluate;
 mod flagsmith;
+mod foreign;
 mod lint;
 mod origin;
 mod patterns;

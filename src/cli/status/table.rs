@@ -6,6 +6,7 @@ use api::bundle::{Section, Span};
 use api::{Header, Revision};
 use engine::Cost;
 use jiff::Timestamp;
+use publisher::on_one_line;
 use publisher::status::{
     EdgeAnswer, EnvironmentStatus, Status, StoredBundle, VALUE_LIMIT, problems, warnings,
 };
@@ -52,7 +53,7 @@ pub(super) fn table(status: &Status, now: Timestamp) -> String {
         text.push('\n');
     }
     for line in lines {
-        text.push_str(&line);
+        text.push_str(&on_one_line(&line));
         text.push('\n');
     }
     text

@@ -1,6 +1,6 @@
 //! What went wrong while a document was fetched. No message shows a key.
 
-use api::{EnvironmentKey, Secret};
+use api::EnvironmentKey;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -139,39 +139,6 @@ impl FlagsmithError {
                 matches!(kind, PageError::Json { .. } | PageError::Encoding | PageError::Gzip)
             }
             FlagsmithErrorKind::Changing { .. } | FlagsmithErrorKind::OutOfTime { .. } => false,
-        }
-    }
-}
-
-/// The start of an answer that is not a document, on one line and without the key: some servers repeat a key that they
-/// do not know.
-pub(crate) fn excerpt(body: &[u8], key: &Secret) -> String {
-    const SHOWN: usize = 300;
-    let text = String::from_utf8_lossy(body).replace(key.reveal(), "…");
-    let words: Vec<&str> = text.split(|c: char| c.is_whitespace() || c.is_control()).collect();
-    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
-    let line: String = words.join(" ").chars().take(SHOWN).collect();
-    if line.is_empty() { line } else { format!(": {line}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_shown_of_a_refusal() {
-        let key = Secret::parse_token("ser.abc").unwrap();
-        for (body, expected) in [
-            ("", String::new()),
-            (" \r\n", String::new()),
-            (
-                "{\n  \"message\": \"unknown key 'ser.abc'\"\n}",
-                ": { \"message\": \"unknown key '…'\" }".into(),
-            ),
-            ("\x1b[31mred", ": [31mred".into()),
-            (&"é".repeat(400), format!(": {}", "é".repeat(300))),
-        ] {
-            assert_eq!(excerpt(body.as_bytes(), &key), expected, "{body:?}");
         }
     }
 }

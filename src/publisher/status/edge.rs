@@ -6,6 +6,8 @@ use api::{EnvironmentKey, Revision};
 use ureq::Agent;
 use ureq::http::{HeaderMap, Request, StatusCode};
 
+use crate::foreign::shown_url;
+
 /// How long an answer may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of an answer: more than an environment's flags can have.
@@ -40,7 +42,7 @@ impl Edge<'_> {
 
     /// Asks for an environment's flags, as any client would.
     pub(super) fn ask(&self, key: &EnvironmentKey) -> Result<EdgeAnswer, String> {
-        let failed = |error: ureq::Error| format!("asking the edge at {}: {error}", self.base);
+        let failed = |error: ureq::Error| format!("asking the edge at {}: {error}", shown_url(self.base));
         let request =
             Request::get(format!("{}/api/v1/flags/", self.base)).header("X-Environment-Key", key.as_str());
         let request = request.body(()).map_err(|error| failed(error.into()))?;

@@ -5,6 +5,7 @@ use api::progress::Publishing;
 use ureq::http::{Request, StatusCode};
 
 use super::edge::agent;
+use crate::foreign::{place_in_json, shown_url};
 
 /// Bytes of an answer: a thousand environments have half a megabyte.
 const LIMIT: u64 = 64 << 20;
@@ -12,7 +13,7 @@ const LIMIT: u64 = 64 << 20;
 /// Asks a `jackstaff serve`.
 pub(super) fn ask(base: &str, token: Option<&Secret>) -> Result<Publishing, String> {
     let base = base.trim_end_matches('/');
-    let failed = |why: &dyn std::fmt::Display| format!("asking {base}/status: {why}");
+    let failed = |why: &dyn std::fmt::Display| format!("asking {}/status: {why}", shown_url(base));
     let mut request = Request::get(format!("{base}/status"));
     if let Some(token) = token {
         request = request.header("Authorization", format!("Token {}", token.reveal()));
@@ -28,5 +29,5 @@ pub(super) fn ask(base: &str, token: Option<&Secret>) -> Result<Publishing, Stri
         status => return Err(failed(&format!("answered {status}"))),
     }
     let json = body.with_config().limit(LIMIT).read_to_vec().map_err(|error| failed(&error))?;
-    serde_json::from_slice(&json).map_err(|error| failed(&format!("not a report: {error}")))
+    serde_json::from_slice(&json).map_err(|error| failed(&format!("not a report: {}", place_in_json(&error))))
 }
