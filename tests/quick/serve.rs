@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tests::fastly::{SERVICE, STORE, TOKEN, fastly_api};
+use tests::fastly::{FastlyApi, SERVICE, STORE, TOKEN, fastly_api};
 use tests::fixtures::one_feature;
 use tests::{eventually, not_run, program, resident};
 
@@ -17,6 +17,15 @@ use crate::JACKSTAFF;
 
 /// Bytes of a body: its signature is computed within a second or so, also without optimisation.
 const BODY: usize = 256 << 10;
+
+/// `serve` over a folder, with the stand-in of Fastly's API.
+fn serve(api: &FastlyApi, folder: &TempDir) -> Command {
+    let mut command = Command::new(JACKSTAFF);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--api", &api.url()]);
+    command.args(["--store", STORE, "--service", SERVICE]).arg(folder.path());
+    command.env("FASTLY_API_TOKEN", TOKEN);
+    command
+}
 
 /// Ends a process that is not read from.
 struct Unread(Child);
@@ -40,21 +49,9 @@ fn a_log_that_nobody_reads_stops_nothing() {
     };
     // Each makes a line of more than a hundred bytes; a pipe takes 64 KB.
     (0..1_000).for_each(|number| write(number, "one"));
-    let mut command = Command::new(JACKSTAFF);
-    command.args([
-        "serve",
-        "--listen",
-        "127.0.0.1:0",
-        "--api",
-        &api.url(),
-        "--store",
-        STORE,
-        "--service",
-        SERVICE,
-    ]);
-    command.arg(folder.path()).env("FASTLY_API_TOKEN", TOKEN);
-    let serve = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut serve = Unread(serve);
+    let mut command = serve(&api, &folder);
+    let process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut serve = Unread(process);
     let mut first = String::new();
     let mut output = BufReader::new(serve.0.stdout.take().unwrap());
     output.read_line(&mut first).unwrap();
@@ -82,21 +79,7 @@ fn bodies_of_unsigned_webhooks_take_little_memory() {
     }
     let api = fastly_api();
     let folder = TempDir::new().unwrap();
-    let mut command = Command::new(JACKSTAFF);
-    command.args([
-        "serve",
-        "--listen",
-        "127.0.0.1:0",
-        "--api",
-        &api.url(),
-        "--store",
-        STORE,
-        "--service",
-        SERVICE,
-    ]);
-    command.arg(folder.path());
-    command.env("FASTLY_API_TOKEN", TOKEN).env("JACKSTAFF_WEBHOOK_SECRET", "s3cret");
-    let serve = program("serve", &mut command);
+    let serve = program("serve", serve(&api, &folder).env("JACKSTAFF_WEBHOOK_SECRET", "s3cret"));
     let url = serve.url();
     serve.says("watching");
     let head = format!(

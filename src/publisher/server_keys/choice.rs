@@ -31,6 +31,11 @@ impl KeyChoice {
         &self.keys
     }
 
+    /// Whether any key opens the environment now, refused or not.
+    pub(crate) fn any_opens(&self, now: Timestamp) -> bool {
+        self.keys.iter().any(|key| key.opens(now))
+    }
+
     /// The first key that opens the environment now and was not refused. When each of them was refused, they are tried again
     /// from the first.
     pub fn choose(&mut self, now: Timestamp) -> Option<ChosenKey> {

@@ -110,7 +110,7 @@ impl Poll {
 
     /// Whether any key opens it now; a change is logged.
     pub(super) fn check_keys(&mut self, time: Timestamp, now: Duration) -> Option<LogLine> {
-        let is_closed = !self.is_elsewhere && self.keys.choose(time).is_none();
+        let is_closed = !self.is_elsewhere && !self.keys.any_opens(time);
         if is_closed == self.is_closed {
             return None;
         }
