@@ -134,9 +134,9 @@ fn evaluate_document(file: &Path, arguments: &Arguments, options: Options) -> Re
     });
     let evaluation = compiled.evaluate(identity.as_ref());
     if arguments.json {
-        println!("{}", serde_json::to_string(&evaluation)?);
+        writeln!(io::stdout(), "{}", serde_json::to_string(&evaluation)?)?;
     } else {
-        print!("{}", table(&evaluation));
+        write!(io::stdout(), "{}", table(&evaluation))?;
     }
     Ok(())
 }

@@ -52,6 +52,10 @@ impl Log {
         output.put(format!("jackstaff {}: {}", self.command, on_one_line(&line.line)));
     }
 
+    pub(crate) fn information(&self, text: &str) {
+        self.line(&LogLine { is_warning: false, line: text.to_owned() });
+    }
+
     pub(crate) fn warning(&self, text: &str) {
         self.line(&LogLine { is_warning: true, line: text.to_owned() });
     }

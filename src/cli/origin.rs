@@ -63,7 +63,7 @@ fn serve(arguments: &Arguments, log: &Log) -> Result<()> {
     runtime.block_on(async {
         let address = arguments.listen;
         let listener = origin::listen(address).with_context(|| format!("cannot listen on {address}"))?;
-        println!("jackstaff origin: listening on http://{}", listener.local_addr()?);
+        log.information(&format!("listening on http://{}", listener.local_addr()?));
         origin::run(listener, origin, end()).await;
         Ok(())
     })

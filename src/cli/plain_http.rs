@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
+use crate::log::complain;
+
 /// Warns, in the name of a `command`, if what an `option` sends to a URL is neither encrypted nor for this machine.
 pub(crate) fn warn(command: &str, option: &str, url: &str) {
     if let Some(host) = open_host(url) {
-        eprintln!(
+        complain!(
             "jackstaff {command}: warning: {option}: tokens and keys go to {host} over plain http, where others can read them"
         );
     }

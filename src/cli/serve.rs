@@ -114,7 +114,7 @@ impl Serving {
         let runtime = tokio::runtime::Runtime::new().context("no runtime could be started")?;
         runtime.block_on(async {
             let listener = origin::listen(address).with_context(|| format!("cannot listen on {address}"))?;
-            println!("jackstaff serve: listening on http://{}", listener.local_addr()?);
+            log.information(&format!("listening on http://{}", listener.local_addr()?));
             let clock = Arc::new(SystemClock::start());
             let (ended, mut watch_ended) = tokio::sync::oneshot::channel();
             let hurried = Arc::clone(&clock);

@@ -7,6 +7,7 @@ use api::Secret;
 use clap::Args;
 use publisher::{Signals, Target};
 
+use crate::log::complain;
 use crate::plain_http;
 
 /// The environment variable with the token that announcements carry. The origin that takes them reads the same one.
@@ -69,7 +70,7 @@ impl StoreArguments {
     pub(crate) fn target(&self, command: &str, signals: Signals) -> Result<Target> {
         let target = self.api.target(command, self.service.as_deref(), signals)?;
         if target.service.is_none() {
-            eprintln!(
+            complain!(
                 "jackstaff {command}: no --service, so a POP may serve the older flags until its copy is due"
             );
         }
@@ -92,7 +93,7 @@ impl TargetArguments {
         };
         let target = self.store.target(command, signals)?;
         if self.origin.is_none() {
-            eprintln!(
+            complain!(
                 "jackstaff {command}: no --origin: open apps hear of changes only when the edge next looks at the store, \
                  within ten seconds"
             );

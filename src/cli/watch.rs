@@ -14,7 +14,7 @@ use publisher::{PublishOptions, SystemClock};
 use crate::USAGE;
 use crate::dear::Dear;
 use crate::evaluate::RegexAnchor;
-use crate::log::Log;
+use crate::log::{Log, complain};
 use crate::origin::end;
 use crate::source_arguments::{MANIFESTS, NamedFlagsmith, SourceArguments};
 use crate::target::TargetArguments;
@@ -121,7 +121,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     match watch(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("jackstaff watch: {error:#}");
+            complain!("jackstaff watch: {error:#}");
             USAGE.into()
         }
     }

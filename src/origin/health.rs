@@ -39,6 +39,9 @@ pub(crate) async fn health(State(origin): State<Origin>, request: Request) -> Js
         }
         health["bus"] = json!(bus(&origin));
         health["behind"] = json!(behind);
+        if !progress.troubles.is_empty() {
+            health["troubles"] = json!(progress.troubles.len());
+        }
     }
     let ahead = origin.metrics().announcements_ahead.get();
     if ahead > 0 {
@@ -163,10 +166,12 @@ mod tests {
                 { "key": "c", "seconds": 61.0, "why": "HTTP 429" },
                 { "key": "b", "seconds": 1.5, "why": "HTTP 503" },
             ],
+            "troubles": 1,
         });
         // An environment's name is a key of every app, and a server may say anything in its answer.
-        let to_strangers =
-            json!({ "status": "ok", "bus": "none", "behind": [{ "seconds": 61.0 }, { "seconds": 1.5 }] });
+        let to_strangers = json!({
+            "status": "ok", "bus": "none", "behind": [{ "seconds": 61.0 }, { "seconds": 1.5 }], "troubles": 1
+        });
         for path in ["/health", "/health/", "/health/readiness", "/sse/health"] {
             assert_eq!(get(&origin, path, Some("Token s3cret")).await, (200, expected.clone()), "{path}");
             for stranger in [None, Some("Token wrong")] {

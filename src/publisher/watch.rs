@@ -2,7 +2,7 @@
 //!
 //! [`Watch`] decides, and does nothing: observations, results of jobs, the time and chance are arguments. [`Files`] looks at
 //! files, [`Polls`] says when Flagsmith is asked, [`Job::perform`] publishes, and [`Session::run`] runs them all in threads
-//! and real time.
+//! and real time. The thread that decides waits for none of the others: no file, no line of the log and no server can stop it.
 
 mod attempt_error;
 mod backoff;
@@ -10,6 +10,7 @@ mod environment;
 mod files;
 mod job;
 mod log_line;
+mod looks;
 mod observation;
 mod outage;
 mod ownership;
@@ -31,6 +32,7 @@ use crate::quota::Quota;
 use crate::server_keys::ServerKeySource;
 use crate::source::Place;
 use environment::{Acceptance, AllowedWork, Environment, JobEffects};
+use looks::LateLook;
 use ownership::{Effects, Ownership, PlaceProblem, PlaceToPublish};
 
 pub use files::{Files, documents};
@@ -56,6 +58,7 @@ pub struct Watch {
     environments: BTreeMap<EnvironmentKey, Environment>,
     server_keys: BTreeMap<String, Vec<ServerKeySource>>,
     places_to_read: Vec<Place>,
+    late_looks: Vec<LateLook>,
     write_budget: WriteBudget,
     next_check: Option<Duration>,
     checked_last: Option<EnvironmentKey>,
@@ -96,6 +99,11 @@ impl Watch {
             }
         }
         lines
+    }
+
+    /// Takes in which places were not looked at for a while, as the looks at them take long.
+    pub(crate) fn set_late_looks(&mut self, late_looks: Vec<LateLook>) {
+        self.late_looks = late_looks;
     }
 
     /// There is, or will be, an environment: its server-side keys are published before its document is seen.
@@ -242,12 +250,15 @@ impl Watch {
         time: Timestamp,
         now: Duration,
     ) -> (Vec<EnvironmentProgress>, Vec<PlaceTrouble>) {
-        let troubles: Vec<PlaceProblem> =
+        let mut troubles: Vec<PlaceProblem> =
             polls.troubles().into_iter().chain(self.ownership.troubles()).collect();
-        let mut doubts: BTreeMap<&Place, (String, Duration)> = BTreeMap::new();
-        for trouble in &troubles {
-            doubts.entry(&trouble.place).or_insert((trouble.why.clone(), trouble.since));
+        let late =
+            self.late_looks.iter().flat_map(|late| late.places.iter().map(|place| (place, &late.problem)));
+        let mut doubts: BTreeMap<Place, (String, Duration)> = BTreeMap::new();
+        for (place, problem) in troubles.iter().map(|trouble| (&trouble.place, trouble)).chain(late) {
+            doubts.entry(place.clone()).or_insert((problem.why.clone(), problem.since));
         }
+        troubles.extend(self.late_looks.iter().map(|late| late.problem.clone()));
         let progress = |environment: &Environment| {
             environment.progress(doubts.get(environment.place()).cloned(), time, now)
         };

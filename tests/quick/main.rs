@@ -15,6 +15,7 @@ mod properties;
 mod publisher;
 mod serve;
 mod status;
+mod stuck;
 mod tidy;
 mod vcl;
 mod viceroy;

@@ -1,17 +1,15 @@
 //! `jackstaff serve`, the program, in surroundings that mean it no good.
 
-use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tests::fastly::{FastlyApi, SERVICE, STORE, TOKEN, fastly_api};
-use tests::fixtures::one_feature;
-use tests::{eventually, not_run, program, resident};
+use tests::{not_run, program, resident};
 
 use crate::JACKSTAFF;
 
@@ -19,56 +17,12 @@ use crate::JACKSTAFF;
 const BODY: usize = 256 << 10;
 
 /// `serve` over a folder, with the stand-in of Fastly's API.
-fn serve(api: &FastlyApi, folder: &TempDir) -> Command {
+pub(crate) fn serve(api: &FastlyApi, folder: &TempDir) -> Command {
     let mut command = Command::new(JACKSTAFF);
     command.args(["serve", "--listen", "127.0.0.1:0", "--api", &api.url()]);
     command.args(["--store", STORE, "--service", SERVICE]).arg(folder.path());
     command.env("FASTLY_API_TOKEN", TOKEN);
     command
-}
-
-/// Ends a process that is not read from.
-struct Unread(Child);
-
-impl Drop for Unread {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A pipe that nobody reads stopped all publications when it was full, while health said that all was well.
-#[test]
-fn a_log_that_nobody_reads_stops_nothing() {
-    let api = fastly_api();
-    let folder = TempDir::new().unwrap();
-    let write = |number: usize, value: &str| {
-        let key = format!("environment-with-a-long-name-{number}");
-        let document = one_feature(&key, "2026-03-01T00:00:00Z", value);
-        fs::write(folder.path().join(format!("{key}.json")), document.to_string()).unwrap();
-    };
-    // Each makes a line of more than a hundred bytes; a pipe takes 64 KB.
-    (0..1_000).for_each(|number| write(number, "one"));
-    let mut command = serve(&api, &folder);
-    let process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut serve = Unread(process);
-    let mut first = String::new();
-    let mut output = BufReader::new(serve.0.stdout.take().unwrap());
-    output.read_line(&mut first).unwrap();
-    let url = first.split_whitespace().find(|word| word.starts_with("http://")).unwrap();
-    let value = |number: usize| {
-        let stored = api.stored(&format!("environment/environment-with-a-long-name-{number}"))?;
-        let text = String::from_utf8_lossy(&stored.value).into_owned();
-        Some(text.split("\"feature_state_value\":\"").nth(1)?.split('"').next()?.to_owned())
-    };
-    eventually("all are stored", Duration::from_secs(120), || {
-        (0..1_000).all(|number| value(number).is_some()).then_some(())
-    });
-    write(999, "two");
-    eventually("a change is stored", Duration::from_secs(10), || (value(999)? == "two").then_some(()));
-    let health = ureq::get(format!("{url}/health")).call().unwrap().body_mut().read_to_string().unwrap();
-    assert!(health.contains(r#""status":"ok""#), "{health}");
-    assert!(serve.0.try_wait().unwrap().is_none(), "it has ended");
 }
 
 /// Anybody may send a body to the route of webhooks. Each of 300 held a megabyte once.

@@ -19,6 +19,7 @@ mod program;
 pub mod proxy;
 pub mod redis;
 mod server;
+mod slow_mount;
 pub mod stack;
 pub mod stream;
 mod tools;
@@ -32,6 +33,7 @@ pub use not_run::{not_run, not_run_part};
 pub use origin::{Origin, origin, origin_at, origin_with};
 pub use program::{Program, program, resident};
 pub use server::free_address;
+pub use slow_mount::{HANGS, SlowMount};
 pub use tools::{ONLY_FULL, Tools, installed, is_full, lacks, say, tools};
 pub use varnish::{Varnish, varnish};
 

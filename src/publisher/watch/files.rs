@@ -147,7 +147,7 @@ pub fn documents(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn whole(path: impl AsRef<Path>) -> PathBuf {
+pub(crate) fn whole(path: impl AsRef<Path>) -> PathBuf {
     let path = path.as_ref();
     absolute(path).unwrap_or_else(|_| path.to_owned())
 }

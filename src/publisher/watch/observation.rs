@@ -16,9 +16,9 @@ pub struct Observation {
 pub enum PlaceState {
     /// It is new, or has other content than before.
     Content(String),
-    /// What an API answered, read and understood already.
-    Answer(ToPublish),
-    /// What an API answered, and it is not a document, for a reason that names the place.
+    /// It was read and understood already.
+    Document(ToPublish),
+    /// It is not a document, for a reason that names the place.
     Unusable(String),
     Unreadable(String),
     /// It is not there, perhaps for a moment only.
@@ -33,4 +33,21 @@ pub struct ToPublish {
     pub(crate) source: Arc<DocumentSource>,
     /// For an answer of an API: what was stored when it was asked. The answer may replace this and nothing else.
     pub(crate) basis: Option<Basis>,
+}
+
+impl Observation {
+    /// With a content that was read and understood, or is not a document.
+    pub(crate) fn understood(self) -> Observation {
+        let Observation { place, state } = self;
+        let state = if let PlaceState::Content(text) = state { understood(&place, &text) } else { state };
+        Observation { place, state }
+    }
+}
+
+/// What a content is: a document, or not.
+pub(crate) fn understood(place: &Place, text: &str) -> PlaceState {
+    match DocumentSource::parse(place, text) {
+        Ok(source) => PlaceState::Document(ToPublish { source: Arc::new(source), basis: None }),
+        Err(fault) => PlaceState::Unusable(fault.to_string()),
+    }
 }

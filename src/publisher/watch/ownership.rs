@@ -6,14 +6,13 @@
 //! fill the memory with what is stored already. A document that is needed again is read again.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use api::EnvironmentKey;
 
-use crate::source::{DocumentSource, Place};
+use crate::source::Place;
 use crate::watch::log_line::LogLine;
-use crate::watch::observation::{Observation, PlaceState, ToPublish};
+use crate::watch::observation::{Observation, PlaceState, ToPublish, understood};
 
 /// A program that is writing a file gets this long to finish it, before the file is logged as broken.
 const BROKEN_AFTER: Duration = Duration::from_secs(1);
@@ -261,11 +260,8 @@ impl Ownership {
 impl Found {
     fn of(place: &Place, state: PlaceState) -> Found {
         match state {
-            PlaceState::Answer(wanted) => Found::Document(wanted),
-            PlaceState::Content(text) => match DocumentSource::parse(place, &text) {
-                Ok(source) => Found::Document(ToPublish { source: Arc::new(source), basis: None }),
-                Err(fault) => Found::Broken(fault.to_string()),
-            },
+            PlaceState::Document(wanted) => Found::Document(wanted),
+            PlaceState::Content(text) => Found::of(place, understood(place, &text)),
             PlaceState::Unusable(why) => Found::Broken(why),
             PlaceState::Unreadable(why) => Found::Broken(format!("{place}: could not be read: {why}")),
             PlaceState::Missing => Found::Missing,

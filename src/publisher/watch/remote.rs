@@ -11,15 +11,17 @@ use api::progress::{Changed, Progress};
 use jiff::Timestamp;
 
 use crate::watch::job::Finished;
+use crate::watch::looks::Looked;
 use crate::watch::polls::Fetched;
 
-/// How long an answer may take. A look at thousands of files takes tens of milliseconds.
+/// How long an answer may take. It takes milliseconds.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What reaches the thread that decides.
 pub(crate) enum Message {
     Finished(Finished),
     Fetched(Fetched),
+    Looked(Looked),
     Changed(Changed),
     Report(Sender<Progress>),
 }

@@ -16,8 +16,9 @@ use crate::flagsmith::Flagsmith;
 use crate::options::PublishOptions;
 use crate::server_keys::{ServerKeySource, parse_server_keys};
 use crate::target::Target;
+use crate::watch::looks::{Found, Looks};
 use crate::watch::remote::Message;
-use crate::watch::{Fetch, Files, Job, LogLine, Observation, PlaceState, Polls, Remote, Watch};
+use crate::watch::{Fetch, Job, LogLine, Observation, PlaceState, Polls, Remote, Watch};
 
 /// How soon a hurried clock is noticed.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
@@ -82,14 +83,12 @@ impl Session {
                 clock,
                 options: &options,
                 api,
-                remote,
-                files: Files::new(paths, server_keys_file.as_deref()),
-                manifest: Files::new(server_keys_file.into_iter().collect(), None),
+                looks: Looks::start(paths, server_keys_file.as_deref(), interval, clock, &remote.sender()),
+                first_seen: Some(Vec::new()),
                 polls,
                 watch: Watch::default(),
                 lines: Vec::new(),
-                next_look: clock.elapsed(),
-                interval,
+                remote,
             };
             running.set_server_keys(server_keys);
             running.watch(&inbox, &mut log);
@@ -105,13 +104,13 @@ struct RunningSession<'scope, 'env> {
     options: &'env PublishOptions,
     api: Option<Arc<Flagsmith>>,
     remote: Remote,
-    files: Files,
-    manifest: Files,
+    looks: Looks,
+    /// What was found so far, until all was looked at once: of two files with one environment neither is preferred because
+    /// the look at it was quicker.
+    first_seen: Option<Vec<Observation>>,
     polls: Polls,
     watch: Watch,
     lines: Vec<LogLine>,
-    next_look: Duration,
-    interval: Duration,
 }
 
 impl RunningSession<'_, '_> {
@@ -119,34 +118,37 @@ impl RunningSession<'_, '_> {
         let mut is_first_round = true;
         while !self.clock.is_hurried() {
             self.remote.is_seen(self.clock.now());
-            if self.clock.elapsed() >= self.next_look {
-                self.look();
-            }
             let now = self.clock.elapsed();
+            self.looks.begin(now);
+            self.take_first_seen(now);
             for place in self.watch.take_places_to_read() {
-                if !self.files.report_again(&place) {
+                if !self.looks.report_again(&place) {
                     self.polls.report_again(&place, now);
                 }
             }
             if let Some(quota) = self.client.quota() {
                 self.lines.extend(self.watch.set_quota(quota, self.clock.now()));
             }
+            self.lines.extend(self.looks.log_lines(now));
             self.lines.extend(self.watch.log_lines(now));
             self.lines.extend(self.polls.check_keys(self.clock.now(), now));
-            while let Some(fetch) = self.polls.next(self.clock.now(), self.clock.elapsed(), &mut self.watch) {
+            // A file that has an environment goes before a Flagsmith that has it, too.
+            while self.first_seen.is_none()
+                && let Some(fetch) = self.polls.next(self.clock.now(), self.clock.elapsed(), &mut self.watch)
+            {
                 self.fetch(fetch);
             }
             while let Some(job) = self.watch.next(self.clock.elapsed()) {
                 self.begin(job);
             }
             let asked_all = || self.polls.asked_all(|key| self.watch.is_failing(key));
-            if is_first_round && asked_all() && self.watch.tried_all() {
+            if is_first_round && self.first_seen.is_none() && asked_all() && self.watch.tried_all() {
                 is_first_round = false;
                 self.lines.push(LogLine::info(watching(self.watch.environments().len())));
             }
             self.write_log(log);
-            let due = [self.watch.due(), self.polls.due()].into_iter().flatten();
-            let until = due.fold(self.next_look, Duration::min);
+            let due = [self.watch.due(), self.polls.due(), self.looks.due()].into_iter().flatten();
+            let until = due.min().unwrap_or(Duration::MAX);
             let pause =
                 until.saturating_sub(self.clock.elapsed()).clamp(Duration::from_millis(1), LONGEST_WAIT);
             // Without a message, only what is due by now is done.
@@ -185,17 +187,29 @@ impl RunningSession<'_, '_> {
         self.lines.drain(..).for_each(|lines| log(&lines));
     }
 
-    fn look(&mut self) {
-        let now = self.clock.elapsed();
-        self.next_look = now + self.interval;
-        for seen in self.manifest.look(now) {
-            match server_keys(seen) {
+    fn take_first_seen(&mut self, now: Duration) {
+        if self.looks.have_begun(now)
+            && let Some(seen) = self.first_seen.take()
+        {
+            self.take_documents(seen, now);
+        }
+    }
+
+    fn take_found(&mut self, found: Found, now: Duration) {
+        match found {
+            Found::Documents(seen) => match &mut self.first_seen {
+                Some(first_seen) => first_seen.extend(seen),
+                None => self.take_documents(seen, now),
+            },
+            Found::Manifest(seen) => seen.into_iter().for_each(|seen| match server_keys(seen) {
                 Ok(Some(server_keys)) => self.set_server_keys(server_keys),
                 Ok(None) => {}
                 Err(trouble) => self.lines.push(trouble),
-            }
+            }),
         }
-        let seen = self.files.look(now);
+    }
+
+    fn take_documents(&mut self, seen: Vec<Observation>, now: Duration) {
         let lines = self.watch.look(seen, now);
         self.lines.extend(lines);
         self.note_environments();
@@ -239,6 +253,11 @@ impl RunningSession<'_, '_> {
                 let lines = self.watch.done(finished, now, chance());
                 self.lines.extend(lines);
             }
+            Message::Looked(looked) => {
+                if let Some(found) = self.looks.done(looked, now) {
+                    self.take_found(found, now);
+                }
+            }
             Message::Fetched(fetched) => {
                 let (seen, lines) = self.polls.done(fetched, self.clock.now(), now, chance());
                 self.lines.extend(lines);
@@ -250,10 +269,11 @@ impl RunningSession<'_, '_> {
             Message::Changed(what) => {
                 let is_polled = self.polls.changed(&what, now);
                 if !is_polled || what == Changed::Anything {
-                    self.next_look = now;
+                    self.looks.hurry(now);
                 }
             }
             Message::Report(answer) => {
+                self.watch.set_late_looks(self.looks.late(now));
                 let (environments, troubles) = self.watch.progress(&self.polls, self.clock.now(), now);
                 let api_calls = self.client.api_calls();
                 // The request may have timed out.
@@ -304,7 +324,7 @@ fn server_keys(seen: Observation) -> Result<Option<BTreeMap<String, Vec<ServerKe
         PlaceState::Unreadable(why) => Err(stays(&format!("could not be read: {why}"))),
         PlaceState::Unusable(why) => Err(stays(&why)),
         PlaceState::Gone => Err(stays(&"is gone")),
-        PlaceState::Missing | PlaceState::Answer(_) => Ok(None),
+        PlaceState::Missing | PlaceState::Document(_) => Ok(None),
     }
 }
 

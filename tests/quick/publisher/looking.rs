@@ -46,7 +46,7 @@ impl Looking {
                 PlaceState::Unreadable(why) => format!("{name} cannot be read: {why}"),
                 PlaceState::Missing => format!("{name} is missing"),
                 PlaceState::Gone => format!("{name} is gone"),
-                PlaceState::Answer(_) | PlaceState::Unusable(_) => panic!("files are not understood here"),
+                PlaceState::Document(_) | PlaceState::Unusable(_) => panic!("files are not understood here"),
             }
         });
         reported.collect()

@@ -123,7 +123,7 @@ impl Answer {
                 let doubt = basis.doubts(&source);
                 let digest = AnswerDigest::Content(source.hash.clone());
                 let wanted = ToPublish { source: Arc::new(source), basis: Some(basis) };
-                (digest, PlaceState::Answer(wanted), doubt)
+                (digest, PlaceState::Document(wanted), doubt)
             }
             Err(fault) => {
                 let why = fault.to_string();
