@@ -11,6 +11,7 @@ mod files;
 mod job;
 mod log_line;
 mod looks;
+mod manifest;
 mod observation;
 mod outage;
 mod ownership;
@@ -32,8 +33,7 @@ use crate::quota::Quota;
 use crate::server_keys::ServerKeySource;
 use crate::source::Place;
 use environment::{Acceptance, AllowedWork, Environment, JobEffects};
-use looks::LateLook;
-use ownership::{Effects, Ownership, PlaceProblem, PlaceToPublish};
+use ownership::{Effects, Ownership, PlaceProblem, PlaceToPublish, SourceProblem};
 
 pub use files::{Files, documents};
 pub use job::{Finished, Job};
@@ -58,7 +58,7 @@ pub struct Watch {
     environments: BTreeMap<EnvironmentKey, Environment>,
     server_keys: BTreeMap<String, Vec<ServerKeySource>>,
     places_to_read: Vec<Place>,
-    late_looks: Vec<LateLook>,
+    source_problems: Vec<SourceProblem>,
     write_budget: WriteBudget,
     next_check: Option<Duration>,
     checked_last: Option<EnvironmentKey>,
@@ -101,9 +101,9 @@ impl Watch {
         lines
     }
 
-    /// Takes in which places were not looked at for a while, as the looks at them take long.
-    pub(crate) fn set_late_looks(&mut self, late_looks: Vec<LateLook>) {
-        self.late_looks = late_looks;
+    /// Takes in what is wrong with folders and with the manifest now.
+    pub(crate) fn set_source_problems(&mut self, source_problems: Vec<SourceProblem>) {
+        self.source_problems = source_problems;
     }
 
     /// There is, or will be, an environment: its server-side keys are published before its document is seen.
@@ -252,13 +252,15 @@ impl Watch {
     ) -> (Vec<EnvironmentProgress>, Vec<PlaceTrouble>) {
         let mut troubles: Vec<PlaceProblem> =
             polls.troubles().into_iter().chain(self.ownership.troubles()).collect();
-        let late =
-            self.late_looks.iter().flat_map(|late| late.places.iter().map(|place| (place, &late.problem)));
+        let of_sources = self
+            .source_problems
+            .iter()
+            .flat_map(|SourceProblem { problem, places }| places.iter().map(move |place| (place, problem)));
         let mut doubts: BTreeMap<Place, (String, Duration)> = BTreeMap::new();
-        for (place, problem) in troubles.iter().map(|trouble| (&trouble.place, trouble)).chain(late) {
+        for (place, problem) in troubles.iter().map(|trouble| (&trouble.place, trouble)).chain(of_sources) {
             doubts.entry(place.clone()).or_insert((problem.why.clone(), problem.since));
         }
-        troubles.extend(self.late_looks.iter().map(|late| late.problem.clone()));
+        troubles.extend(self.source_problems.iter().map(|source| source.problem.clone()));
         let progress = |environment: &Environment| {
             environment.progress(doubts.get(environment.place()).cloned(), time, now)
         };

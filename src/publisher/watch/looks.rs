@@ -13,7 +13,7 @@ use crate::source::Place;
 use crate::watch::files::{Files, whole};
 use crate::watch::log_line::LogLine;
 use crate::watch::observation::{Observation, PlaceState};
-use crate::watch::ownership::PlaceProblem;
+use crate::watch::ownership::{PlaceProblem, SourceProblem};
 use crate::watch::remote::Message;
 
 /// A look that takes longer is a problem: of what changes there, nothing is known. A look at a thousand files on a disk takes
@@ -64,14 +64,6 @@ pub(crate) enum Found {
     Documents(Vec<Observation>),
     /// Of the manifest, with its text.
     Manifest(Vec<Observation>),
-}
-
-/// Places whose files were last looked at some time ago, as the look at them takes long.
-#[derive(Debug)]
-pub(crate) struct LateLook {
-    /// The folder, why its files are not known, and since when.
-    pub(crate) problem: PlaceProblem,
-    pub(crate) places: Vec<Place>,
 }
 
 impl Looks {
@@ -175,7 +167,7 @@ impl Looks {
     }
 
     /// Those that take long.
-    pub(crate) fn late(&self, now: Duration) -> Vec<LateLook> {
+    pub(crate) fn late(&self, now: Duration) -> Vec<SourceProblem> {
         let late = self.folders.iter().filter(|folder| folder.is_late(now));
         late.map(|folder| {
             let since = folder.last.map_or(self.started, |(began, _)| began);
@@ -187,7 +179,7 @@ impl Looks {
             };
             let problem =
                 PlaceProblem { place: folder.name.clone(), why: format!("{}: {why}", folder.name), since };
-            LateLook { problem, places: folder.places.iter().cloned().collect() }
+            SourceProblem { problem, places: folder.places.iter().cloned().collect() }
         })
         .collect()
     }

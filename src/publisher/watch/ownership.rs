@@ -15,7 +15,7 @@ use crate::watch::log_line::LogLine;
 use crate::watch::observation::{Observation, PlaceState, ToPublish, understood};
 
 /// A program that is writing a file gets this long to finish it, before the file is logged as broken.
-const BROKEN_AFTER: Duration = Duration::from_secs(1);
+pub(crate) const BROKEN_AFTER: Duration = Duration::from_secs(1);
 
 /// What is known of places, and which place each environment is published from.
 #[derive(Debug, Default)]
@@ -60,6 +60,14 @@ pub(crate) struct PlaceProblem {
     pub(crate) place: Place,
     pub(crate) why: String,
     pub(crate) since: Duration,
+}
+
+/// What is wrong with a folder, or with the manifest.
+#[derive(Debug)]
+pub(crate) struct SourceProblem {
+    pub(crate) problem: PlaceProblem,
+    /// The places whose documents may have changed meanwhile.
+    pub(crate) places: Vec<Place>,
 }
 
 /// An environment that is to be published from a place.
@@ -254,6 +262,13 @@ impl Ownership {
             }
         };
         Effects { read_again: heir, lines: vec![LogLine::warning_of(place, line)], ..Effects::default() }
+    }
+}
+
+impl SourceProblem {
+    /// It leaves the documents alone.
+    pub(crate) fn alone(problem: PlaceProblem) -> SourceProblem {
+        SourceProblem { problem, places: Vec::new() }
     }
 }
 

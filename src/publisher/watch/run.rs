@@ -14,11 +14,13 @@ use crate::client::Client;
 use crate::clock::{Clock, SystemClock};
 use crate::flagsmith::Flagsmith;
 use crate::options::PublishOptions;
-use crate::server_keys::{ServerKeySource, parse_server_keys};
+use crate::server_keys::ServerKeySource;
 use crate::target::Target;
 use crate::watch::looks::{Found, Looks};
+use crate::watch::manifest::Manifest;
+use crate::watch::ownership::SourceProblem;
 use crate::watch::remote::Message;
-use crate::watch::{Fetch, Job, LogLine, Observation, PlaceState, Polls, Remote, Watch};
+use crate::watch::{Fetch, Job, LogLine, Observation, Polls, Remote, Watch};
 
 /// How soon a hurried clock is noticed.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
@@ -85,6 +87,7 @@ impl Session {
                 api,
                 looks: Looks::start(paths, server_keys_file.as_deref(), interval, clock, &remote.sender()),
                 first_seen: Some(Vec::new()),
+                manifest: Manifest::default(),
                 polls,
                 watch: Watch::default(),
                 lines: Vec::new(),
@@ -108,6 +111,7 @@ struct RunningSession<'scope, 'env> {
     /// What was found so far, until all was looked at once: of two files with one environment neither is preferred because
     /// the look at it was quicker.
     first_seen: Option<Vec<Observation>>,
+    manifest: Manifest,
     polls: Polls,
     watch: Watch,
     lines: Vec<LogLine>,
@@ -130,6 +134,7 @@ impl RunningSession<'_, '_> {
                 self.lines.extend(self.watch.set_quota(quota, self.clock.now()));
             }
             self.lines.extend(self.looks.log_lines(now));
+            self.lines.extend(self.manifest.log_line(now));
             self.lines.extend(self.watch.log_lines(now));
             self.lines.extend(self.polls.check_keys(self.clock.now(), now));
             // A file that has an environment goes before a Flagsmith that has it, too.
@@ -201,11 +206,13 @@ impl RunningSession<'_, '_> {
                 Some(first_seen) => first_seen.extend(seen),
                 None => self.take_documents(seen, now),
             },
-            Found::Manifest(seen) => seen.into_iter().for_each(|seen| match server_keys(seen) {
-                Ok(Some(server_keys)) => self.set_server_keys(server_keys),
-                Ok(None) => {}
-                Err(trouble) => self.lines.push(trouble),
-            }),
+            Found::Manifest(seen) => {
+                for seen in seen {
+                    if let Some(server_keys) = self.manifest.observe(seen, now) {
+                        self.set_server_keys(server_keys);
+                    }
+                }
+            }
         }
     }
 
@@ -273,7 +280,8 @@ impl RunningSession<'_, '_> {
                 }
             }
             Message::Report(answer) => {
-                self.watch.set_late_looks(self.looks.late(now));
+                let of_manifest = self.manifest.problem().cloned().map(SourceProblem::alone);
+                self.watch.set_source_problems(self.looks.late(now).into_iter().chain(of_manifest).collect());
                 let (environments, troubles) = self.watch.progress(&self.polls, self.clock.now(), now);
                 let api_calls = self.client.api_calls();
                 // The request may have timed out.
@@ -310,21 +318,6 @@ fn watching(environments: usize) -> String {
         0 => "watching; there is no environment yet".into(),
         1 => "watching 1 environment".into(),
         environments => format!("watching {environments} environments"),
-    }
-}
-
-/// The keys of a manifest that was observed; none while it is missing, and the keys stay as they were.
-fn server_keys(seen: Observation) -> Result<Option<BTreeMap<String, Vec<ServerKeySource>>>, LogLine> {
-    let Observation { place, state } = seen;
-    let stays = |what: &dyn std::fmt::Display| {
-        LogLine::warning_of(&place, format!("{what}; server-side keys stay as they were before"))
-    };
-    match state {
-        PlaceState::Content(text) => parse_server_keys(&text).map(Some).map_err(|fault| stays(&fault)),
-        PlaceState::Unreadable(why) => Err(stays(&format!("could not be read: {why}"))),
-        PlaceState::Unusable(why) => Err(stays(&why)),
-        PlaceState::Gone => Err(stays(&"is gone")),
-        PlaceState::Missing | PlaceState::Document(_) => Ok(None),
     }
 }
 
