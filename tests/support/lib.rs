@@ -25,7 +25,9 @@ mod tools;
 mod varnish;
 
 pub use clock::SimulatedClock;
-pub use edge::{Answer, Edge, Stored, edge, edge_with_health, edge_with_origin, edge_with_store};
+pub use edge::{
+    Answer, Edge, Stored, edge, edge_with_health, edge_with_origin, edge_with_store, edge_with_token,
+};
 pub use files::{fixture, folder, workspace};
 pub use jackstaff::{Finished, jackstaff, watch};
 pub use not_run::{not_run, not_run_part};
