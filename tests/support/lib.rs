@@ -35,7 +35,7 @@ pub use origin::{Origin, origin, origin_at, origin_with};
 pub use program::{Program, program, resident};
 pub use server::free_address;
 pub use tools::{ONLY_FULL, Tools, installed, is_full, lacks, say, tools};
-pub use varnish::{Varnish, varnish};
+pub use varnish::{Varnish, varnish, varnish_with_token};
 
 use std::thread;
 use std::time::{Duration, Instant};
