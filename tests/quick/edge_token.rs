@@ -137,6 +137,13 @@ fn bad_edge_tokens_let_nothing_start_and_are_never_shown() {
             assert!(!finished.errors.replace(&file, "").contains(MARK), "{finished:?}");
         }
     }
+    // An edge could sign webhooks.
+    let (edge, webhooks) = (files.write("edge", "marked-w\n"), files.write("webhooks", "marked-w\n"));
+    let secrets = ["serve", "--edge-token-file", &edge, "--webhook-secret-file", &webhooks];
+    let finished = jackstaff(JACKSTAFF, &[&secrets[..], &serve].concat(), "");
+    assert_eq!(finished.code, 64, "{finished:?}");
+    let line = "jackstaff serve: an edge token is equal to the secret of webhooks";
+    assert!(finished.errors.contains(line) && !finished.errors.contains(MARK), "{finished:?}");
     // An edge could announce.
     for tokens in ["marked-a\n", "marked-b\nmarked-a\n"] {
         let file = files.write("same", tokens);
