@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use crate::announced::Announcement;
 use crate::bus::{Bus, BusAddress};
 use crate::control::Control;
+use crate::edge_tokens::EdgeTokens;
 use crate::hub::{Hub, HubError, Limits};
 use crate::metrics::Metrics;
 use crate::queue_change::revision;
@@ -29,6 +30,8 @@ const LEAD: u64 = 10;
 pub struct Settings {
     /// The token that announcements must carry. Without it anybody may announce.
     pub token: Option<Secret>,
+    /// The tokens of edges, one of which each stream needs. Without them anybody may open streams.
+    pub edge_tokens: Option<EdgeTokens>,
     /// The secret that Flagsmith signs webhooks with. Without it there are no routes for them.
     pub webhook_secret: Option<Secret>,
     /// How many streams may be open before more are refused.
@@ -41,11 +44,12 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// No token, no webhooks; endless streams, 50,000, about 600 MB; 10,000 environments: more than any installation has,
+    /// No tokens, no webhooks; endless streams, 50,000, about 600 MB; 10,000 environments: more than any installation has,
     /// and a few megabytes at most for made-up keys.
     fn default() -> Self {
         Self {
             token: None,
+            edge_tokens: None,
             webhook_secret: None,
             max_streams: 50_000,
             max_environments: 10_000,
@@ -60,6 +64,7 @@ pub struct Origin(Arc<Inner>);
 
 struct Inner {
     token: Option<Secret>,
+    edge_tokens: Option<EdgeTokens>,
     webhook_secret: Option<Secret>,
     stream_part: Option<StreamPart>,
     hub: Arc<Hub>,
@@ -81,6 +86,7 @@ impl Origin {
         let limits = Limits { streams: settings.max_streams, environments: settings.max_environments };
         Self(Arc::new(Inner {
             token: settings.token,
+            edge_tokens: settings.edge_tokens,
             webhook_secret: settings.webhook_secret,
             stream_part: settings.stream_part,
             hub: Arc::new(Hub::new(limits, Arc::new(Metrics::new()))),
@@ -150,6 +156,10 @@ impl Origin {
 
     pub(crate) fn token(&self) -> Option<&Secret> {
         self.0.token.as_ref()
+    }
+
+    pub(crate) fn edge_tokens(&self) -> Option<&EdgeTokens> {
+        self.0.edge_tokens.as_ref()
     }
 
     pub(crate) fn webhook_secret(&self) -> Option<&Secret> {

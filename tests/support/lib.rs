@@ -26,7 +26,9 @@ mod tools;
 mod varnish;
 
 pub use clock::SimulatedClock;
-pub use edge::{Answer, Edge, Stored, edge, edge_with_health, edge_with_origin, edge_with_store};
+pub use edge::{
+    Answer, Edge, Stored, edge, edge_with_health, edge_with_origin, edge_with_store, edge_with_token,
+};
 pub use files::{fixture, folder, workspace};
 pub use jackstaff::{Finished, jackstaff, watch};
 pub use not_run::{not_run, not_run_part};
@@ -35,7 +37,7 @@ pub use program::{Program, program, resident};
 pub use server::free_address;
 pub use slow_mount::{HANGS, SlowMount};
 pub use tools::{ONLY_FULL, Tools, installed, is_full, lacks, say, tools};
-pub use varnish::{Varnish, varnish};
+pub use varnish::{Varnish, varnish, varnish_with_token};
 
 use std::thread;
 use std::time::{Duration, Instant};
