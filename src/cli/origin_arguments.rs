@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use api::Secret;
 use clap::Args;
-use origin::{BusAddress, Origin, Settings, StreamPart};
+use origin::{BusAddress, Origin, Settings, StreamPart, TrustedProxy};
 
 use crate::log::Log;
 
@@ -22,6 +22,14 @@ pub(crate) struct OriginArguments {
     /// without having been announced
     #[arg(long, value_name = "N", default_value_t = Settings::default().max_environments)]
     max_environments: usize,
+    /// How many connections one address may have that have shown no token, streams among them; IPv6 counts by /64. Beyond, a
+    /// request without a token is refused with 429
+    #[arg(long, value_name = "N", default_value_t = Settings::default().max_per_address)]
+    max_per_address: usize,
+    /// A proxy, or a network of them, whose X-Forwarded-For is believed: its last address that is no such proxy's is whose
+    /// request it is. May be given several times
+    #[arg(long, value_name = "CIDR")]
+    trusted_proxy: Vec<TrustedProxy>,
     /// The Redis server through which replicas share what is announced: redis://HOST:PORT/DB, or rediss:// for TLS. A URL
     /// with a password comes in JACKSTAFF_BUS instead
     #[arg(long, value_name = "URL")]
@@ -47,7 +55,8 @@ fn stream_part(text: &str) -> Result<StreamPart, String> {
     part.ok_or_else(|| format!("not a whole number from {least} to {most}"))
 }
 
-/// Files beside those of streams: listener, announcements, requests for health and metrics.
+/// Files that no connection of a stranger and no stream takes: for announcements, the bus, the listener, and the publisher of
+/// `serve`.
 const OTHER_FILES: u64 = 64;
 
 impl OriginArguments {
@@ -68,11 +77,15 @@ impl OriginArguments {
             "there is no token, and other machines reach {listen}, so anybody could announce changes: give it a token (see \
              --help), or insist with --insecure"
         );
+        let room = room(log, self.max_streams);
         let origin = Origin::new(Settings {
             token,
             webhook_secret,
-            max_streams: possible(log, self.max_streams),
+            max_streams: room.streams,
             max_environments: self.max_environments,
+            max_strangers: room.strangers,
+            max_per_address: self.max_per_address,
+            trusted_proxies: self.trusted_proxy.clone(),
             stream_part: self.stream_seconds,
         });
         if origin.accepts_everyone() {
@@ -107,18 +120,66 @@ impl OriginArguments {
     }
 }
 
-/// As many of the wanted streams as there can be open files, for which the limit of the process is raised as far as the
-/// system allows. If it is fewer, this is warned of. More streams would leave no files for health and announcements.
-fn possible(log: &Log, streams: usize) -> usize {
-    let wanted = u64::try_from(streams).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
+/// How many connections there can be.
+#[derive(Debug, PartialEq, Eq)]
+struct Room {
+    streams: usize,
+    strangers: usize,
+}
+
+/// Room for the wanted streams, for which the limit of open files is raised as far as the system allows. If there is less, this
+/// is warned of.
+fn room(log: &Log, streams: usize) -> Room {
     // A system that does not say has no such limit.
-    let files = rlimit::increase_nofile_limit(wanted).unwrap_or(u64::MAX);
-    if files >= wanted {
-        return streams;
+    let room = divide(streams, |wanted| rlimit::increase_nofile_limit(wanted).unwrap_or(u64::MAX));
+    if room.streams < streams {
+        let possible = room.streams;
+        log.warning(&format!(
+            "too few files may be open (ulimit -n), so it takes {possible} streams at most"
+        ));
     }
-    let possible = files.saturating_sub(OTHER_FILES).max(1);
-    log.warning(&format!(
-        "only {files} files may be open (ulimit -n), so it takes {possible} streams at most"
-    ));
-    usize::try_from(possible).unwrap_or(streams)
+    room
+}
+
+/// Divides the files that can be open, as `limit` says to how many are wanted. Strangers get a quarter of those that are scarce.
+fn divide(streams: usize, limit: impl FnOnce(u64) -> u64) -> Room {
+    let strangers = Settings::default().max_strangers;
+    let wanted = streams.saturating_add(strangers);
+    let files = limit(u64::try_from(wanted).unwrap_or(u64::MAX).saturating_add(OTHER_FILES));
+    let files = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+    if files >= wanted {
+        return Room { streams, strangers };
+    }
+    let strangers = strangers.min(files / 4).max(1);
+    Room { streams: streams.min(files.saturating_sub(strangers)).max(1), strangers }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_divided_between_streams_strangers_and_the_rest() {
+        for (streams, files, expected_streams, expected_strangers) in [
+            (50_000, u64::MAX, 50_000, 1_024),
+            (50_000, 51_088, 50_000, 1_024),
+            (50_000, 51_087, 49_999, 1_024),
+            (50_000, 20_000, 18_912, 1_024),
+            (50_000, 1_024, 720, 240),
+            (50_000, 160, 72, 24),
+            // There is room for all streams, and not for all strangers.
+            (100, 1_024, 100, 240),
+            (100, 160, 72, 24),
+            (50_000, 64, 1, 1),
+            (50_000, 0, 1, 1),
+            (usize::MAX, u64::MAX, usize::MAX, 1_024),
+        ] {
+            let room = divide(streams, |_| files);
+            assert_eq!(
+                room,
+                Room { streams: expected_streams, strangers: expected_strangers },
+                "{streams} {files}"
+            );
+        }
+    }
 }

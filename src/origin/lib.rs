@@ -21,9 +21,12 @@
 //! # }
 //! ```
 
+mod admission;
 mod announced;
 mod app;
 mod bus;
+mod client_address;
+mod connections;
 mod control;
 mod health;
 mod hub;
@@ -41,6 +44,7 @@ mod webhook;
 
 pub use app::app;
 pub use bus::{BusAddress, BusAddressError};
+pub use client_address::{TrustedProxy, TrustedProxyError};
 pub use control::Control;
 pub use hub::HubError;
 pub use serve::{listen, run};

@@ -23,6 +23,12 @@ pub(crate) fn authorize(origin: &Origin, headers: &HeaderMap) -> Result<(), Requ
     if passes { Ok(()) } else { Err(RequestError::Unauthorized) }
 }
 
+/// Whether a request carries a token, so that bounds of strangers do not apply to it. Without a configured token there is no
+/// such request.
+pub(crate) fn is_known(origin: &Origin, headers: &HeaderMap) -> bool {
+    origin.token().is_some() && authorize(origin, headers).is_ok()
+}
+
 /// Whether an `Authorization` header is `Token <token>`.
 fn carries(header: &HeaderValue, token: &Secret) -> bool {
     let header = header.as_bytes();

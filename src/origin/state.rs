@@ -8,6 +8,8 @@ use tokio::sync::Semaphore;
 
 use crate::announced::Announcement;
 use crate::bus::{Bus, BusAddress};
+use crate::client_address::TrustedProxy;
+use crate::connections::{Bounds, Connections};
 use crate::control::Control;
 use crate::hub::{Hub, HubError, Limits};
 use crate::metrics::Metrics;
@@ -36,19 +38,31 @@ pub struct Settings {
     /// How many environments may be announced before new ones are refused. As many again may be listened to without
     /// having been announced.
     pub max_environments: usize,
+    /// How many connections may be open that have shown no token and are no streams. A new one takes the place of the one that
+    /// has been silent for longest.
+    pub max_strangers: usize,
+    /// How many connections one address may have, streams among them, that have shown no token.
+    pub max_per_address: usize,
+    /// Whose `X-Forwarded-For` is believed. Their connections are not counted for their address, but each request for the one
+    /// that it comes from.
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// How long a stream lasts, for caches that hand it on to clients. Without it streams are endless, as edges need them.
     pub stream_part: Option<StreamPart>,
 }
 
 impl Default for Settings {
     /// No token, no webhooks; endless streams, 50,000, about 600 MB; 10,000 environments: more than any installation has,
-    /// and a few megabytes at most for made-up keys.
+    /// and a few megabytes at most for made-up keys. 1,024 strangers: ten thousand new connections a second have a tenth of a
+    /// second each to show a token. 1,000 of an address: more than an office or a monitor opens, and a fiftieth of the streams.
     fn default() -> Self {
         Self {
             token: None,
             webhook_secret: None,
             max_streams: 50_000,
             max_environments: 10_000,
+            max_strangers: 1_024,
+            max_per_address: 1_000,
+            trusted_proxies: Vec::new(),
             stream_part: None,
         }
     }
@@ -62,7 +76,9 @@ struct Inner {
     token: Option<Secret>,
     webhook_secret: Option<Secret>,
     stream_part: Option<StreamPart>,
+    trusted_proxies: Vec<TrustedProxy>,
     hub: Arc<Hub>,
+    connections: Arc<Connections>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     control: OnceLock<Arc<dyn Control>>,
     bus: OnceLock<Bus>,
@@ -79,11 +95,15 @@ impl Origin {
     /// An origin with another clock.
     pub fn with_clock(settings: Settings, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         let limits = Limits { streams: settings.max_streams, environments: settings.max_environments };
+        let bounds = Bounds { strangers: settings.max_strangers, per_address: settings.max_per_address };
+        let metrics = Arc::new(Metrics::new());
         Self(Arc::new(Inner {
             token: settings.token,
             webhook_secret: settings.webhook_secret,
             stream_part: settings.stream_part,
-            hub: Arc::new(Hub::new(limits, Arc::new(Metrics::new()))),
+            trusted_proxies: settings.trusted_proxies,
+            connections: Arc::new(Connections::new(bounds, Arc::clone(&metrics))),
+            hub: Arc::new(Hub::new(limits, metrics)),
             clock: Box::new(clock),
             control: OnceLock::new(),
             bus: OnceLock::new(),
@@ -134,6 +154,14 @@ impl Origin {
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {
         &self.0.hub
+    }
+
+    pub(crate) fn connections(&self) -> &Arc<Connections> {
+        &self.0.connections
+    }
+
+    pub(crate) fn trusted_proxies(&self) -> &[TrustedProxy] {
+        &self.0.trusted_proxies
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
