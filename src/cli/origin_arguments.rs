@@ -55,8 +55,7 @@ fn stream_part(text: &str) -> Result<StreamPart, String> {
     part.ok_or_else(|| format!("not a whole number from {least} to {most}"))
 }
 
-/// Files that no connection of a stranger and no stream takes: for announcements, the bus, the listener, and the publisher of
-/// `serve`.
+/// Files for connections that are at work for a token, the bus, the listener, and the publisher of `serve`.
 const OTHER_FILES: u64 = 64;
 
 impl OriginArguments {
@@ -83,7 +82,7 @@ impl OriginArguments {
             webhook_secret,
             max_streams: room.streams,
             max_environments: self.max_environments,
-            max_strangers: room.strangers,
+            max_connections: room.connections,
             max_per_address: self.max_per_address,
             trusted_proxies: self.trusted_proxy.clone(),
             stream_part: self.stream_seconds,
@@ -124,34 +123,39 @@ impl OriginArguments {
 #[derive(Debug, PartialEq, Eq)]
 struct Room {
     streams: usize,
-    strangers: usize,
+    connections: usize,
 }
 
 /// Room for the wanted streams, for which the limit of open files is raised as far as the system allows. If there is less, this
 /// is warned of.
 fn room(log: &Log, streams: usize) -> Room {
     // A system that does not say has no such limit.
-    let room = divide(streams, |wanted| rlimit::increase_nofile_limit(wanted).unwrap_or(u64::MAX));
+    let mut files = u64::MAX;
+    let room = divide(streams, |wanted| {
+        files = rlimit::increase_nofile_limit(wanted).unwrap_or(files);
+        files
+    });
     if room.streams < streams {
         let possible = room.streams;
         log.warning(&format!(
-            "too few files may be open (ulimit -n), so it takes {possible} streams at most"
+            "only {files} files may be open (ulimit -n), so it takes {possible} streams at most"
         ));
     }
     room
 }
 
-/// Divides the files that can be open, as `limit` says to how many are wanted. Strangers get a quarter of those that are scarce.
+/// Divides the files that can be open, as `limit` says to how many are wanted. Connections beside streams get a quarter of those
+/// that are scarce.
 fn divide(streams: usize, limit: impl FnOnce(u64) -> u64) -> Room {
-    let strangers = Settings::default().max_strangers;
-    let wanted = streams.saturating_add(strangers);
+    let connections = Settings::default().max_connections;
+    let wanted = streams.saturating_add(connections);
     let files = limit(u64::try_from(wanted).unwrap_or(u64::MAX).saturating_add(OTHER_FILES));
     let files = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
     if files >= wanted {
-        return Room { streams, strangers };
+        return Room { streams, connections };
     }
-    let strangers = strangers.min(files / 4).max(1);
-    Room { streams: streams.min(files.saturating_sub(strangers)).max(1), strangers }
+    let connections = connections.min(files / 4).max(1);
+    Room { streams: streams.min(files.saturating_sub(connections)).max(1), connections }
 }
 
 #[cfg(test)]
@@ -159,25 +163,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_divided_between_streams_strangers_and_the_rest() {
-        for (streams, files, expected_streams, expected_strangers) in [
-            (50_000, u64::MAX, 50_000, 1_024),
-            (50_000, 51_088, 50_000, 1_024),
-            (50_000, 51_087, 49_999, 1_024),
-            (50_000, 20_000, 18_912, 1_024),
+    fn files_are_divided_between_streams_other_connections_and_the_rest() {
+        for (streams, files, expected_streams, expected_connections) in [
+            (50_000, u64::MAX, 50_000, 1_536),
+            (50_000, 51_600, 50_000, 1_536),
+            (50_000, 51_599, 49_999, 1_536),
+            (50_000, 20_000, 18_400, 1_536),
             (50_000, 1_024, 720, 240),
             (50_000, 160, 72, 24),
-            // There is room for all streams, and not for all strangers.
+            // There is room for all streams, and not for all other connections.
             (100, 1_024, 100, 240),
             (100, 160, 72, 24),
             (50_000, 64, 1, 1),
             (50_000, 0, 1, 1),
-            (usize::MAX, u64::MAX, usize::MAX, 1_024),
+            (usize::MAX, u64::MAX, usize::MAX, 1_536),
         ] {
             let room = divide(streams, |_| files);
             assert_eq!(
                 room,
-                Room { streams: expected_streams, strangers: expected_strangers },
+                Room { streams: expected_streams, connections: expected_connections },
                 "{streams} {files}"
             );
         }

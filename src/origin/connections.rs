@@ -23,19 +23,29 @@ use crate::metrics::Metrics;
 pub(crate) use connection::{Connection, UnderWay};
 
 /// How long a stranger's connection has its place at least. The head of a request comes right after the connection, so by then
-/// it is there, unless it is slow.
-const LEAST: Duration = Duration::from_millis(100);
-
-/// How many connections may be closing at a time. Their files are open until the runtime has dropped them.
-const CLOSING: usize = 16;
+/// it is there, unless it is slow. Until it was read, it may wait for longer: a connection that must close is looked at once more.
+const LEAST: Duration = Duration::from_millis(20);
 
 /// How many connections there may be, beside those that are streams.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// Connections that have shown no token. Of known ones that are idle, a quarter as many.
-    pub(crate) strangers: usize,
+    /// Connections that have shown no token.
+    strangers: usize,
+    /// Connections that were told to close. Their files are open until the runtime has dropped them.
+    closing: usize,
+    /// Known connections between two requests.
+    idle: usize,
     /// Connections, streams among them, of a stranger's address; and requests that come for it through a trusted proxy.
-    pub(crate) per_address: usize,
+    per_address: usize,
+}
+
+impl Bounds {
+    /// Bounds for so many connections in total, beside streams and known connections that are at work.
+    pub(crate) fn of(connections: usize, per_address: usize) -> Self {
+        let sixth = (connections / 6).max(1);
+        let strangers = connections.saturating_sub(2 * sixth).max(1);
+        Self { strangers, closing: sixth, idle: sixth, per_address }
+    }
 }
 
 /// The connections that are open.
@@ -113,7 +123,7 @@ impl Connections {
         now: Instant,
     ) -> Result<Arc<Connection>, Duration> {
         let mut state = self.state();
-        if state.closing >= CLOSING {
+        if state.closing >= self.bounds.closing {
             return Err(LEAST);
         }
         let is_long = |since: Instant| now.saturating_duration_since(since) >= LEAST;
@@ -154,6 +164,10 @@ impl Connections {
         self.show(&state);
     }
 
+    fn is_closing(&self, number: u64) -> bool {
+        self.state().open.get(&number).is_some_and(|open| open.standing == Standing::Closing)
+    }
+
     fn close(&self, state: &mut State, number: u64) {
         self.stand(state, number, Standing::Closing);
         if let Some(open) = state.open.get(&number) {
@@ -174,19 +188,17 @@ impl Connections {
         is_beyond
     }
 
-    /// Changes the standing of a connection, and with it what it is counted as.
+    /// Changes the standing of a connection, and with it what it is counted as. One that was told to close stays if a request came
+    /// before it did.
     fn stand(&self, state: &mut State, number: u64, next: Standing) {
         let Some(open) = state.open.get_mut(&number) else { return };
-        // A connection that is told to close does.
-        if open.standing == Standing::Closing {
-            return;
-        }
         let address = open.address;
         let before = mem::replace(&mut open.standing, next);
         match before {
             Standing::Stranger(since) => drop(state.strangers.remove(&(since, number))),
             Standing::Known(Some(since)) => drop(state.idle.remove(&(since, number))),
-            Standing::Known(None) | Standing::StreamOfStranger | Standing::Closing => {}
+            Standing::Closing => state.closing -= 1,
+            Standing::Known(None) | Standing::StreamOfStranger => {}
         }
         match next {
             Standing::Stranger(since) => drop(state.strangers.insert((since, number), address)),
@@ -204,7 +216,7 @@ impl Connections {
     /// A connection that became idle, or a stranger's again, takes the place of another.
     fn settle(&self, state: &mut State) {
         let strangers = state.strangers.len() > self.bounds.strangers;
-        let idle = state.idle.len() > (self.bounds.strangers / 4).max(1);
+        let idle = state.idle.len() > self.bounds.idle;
         let strangers = strangers.then(|| state.strangers.first_key_value().map(|(silence, _)| silence.1));
         let idle = idle.then(|| state.idle.first_key_value().map(|(silence, ())| silence.1));
         for number in [strangers, idle].into_iter().flatten().flatten() {

@@ -108,7 +108,8 @@ async fn serve(
         let served = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             tokio::select! {
-                // A connection that fails affects no other; its stream is dropped with it.
+                biased;
+                // First: a request that came meanwhile is answered. A connection that fails affects no other; its stream is dropped with it.
                 _ = served => {}
                 () = connection.must_close() => {}
             }

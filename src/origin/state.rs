@@ -38,9 +38,9 @@ pub struct Settings {
     /// How many environments may be announced before new ones are refused. As many again may be listened to without
     /// having been announced.
     pub max_environments: usize,
-    /// How many connections may be open that have shown no token and are no streams. A new one takes the place of the one that
-    /// has been silent for longest.
-    pub max_strangers: usize,
+    /// How many connections may be open beside streams and those that are at work for a token: two thirds of them for those
+    /// that have shown no token, of which a new one takes the place of the one that has been silent for longest.
+    pub max_connections: usize,
     /// How many connections one address may have, streams among them, that have shown no token.
     pub max_per_address: usize,
     /// Whose `X-Forwarded-For` is believed. Their connections are not counted for their address, but each request for the one
@@ -52,15 +52,15 @@ pub struct Settings {
 
 impl Default for Settings {
     /// No token, no webhooks; endless streams, 50,000, about 600 MB; 10,000 environments: more than any installation has,
-    /// and a few megabytes at most for made-up keys. 1,024 strangers: ten thousand new connections a second have a tenth of a
-    /// second each to show a token. 1,000 of an address: more than an office or a monitor opens, and a fiftieth of the streams.
+    /// and a few megabytes at most for made-up keys. 1,536 other connections, 1,024 of them of strangers: of ten thousand new ones
+    /// a second, each has a tenth of a second to show a token. 1,000 of an address: more than an office or a monitor opens, and a fiftieth of the streams.
     fn default() -> Self {
         Self {
             token: None,
             webhook_secret: None,
             max_streams: 50_000,
             max_environments: 10_000,
-            max_strangers: 1_024,
+            max_connections: 1_536,
             max_per_address: 1_000,
             trusted_proxies: Vec::new(),
             stream_part: None,
@@ -95,7 +95,7 @@ impl Origin {
     /// An origin with another clock.
     pub fn with_clock(settings: Settings, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         let limits = Limits { streams: settings.max_streams, environments: settings.max_environments };
-        let bounds = Bounds { strangers: settings.max_strangers, per_address: settings.max_per_address };
+        let bounds = Bounds::of(settings.max_connections, settings.max_per_address);
         let metrics = Arc::new(Metrics::new());
         Self(Arc::new(Inner {
             token: settings.token,

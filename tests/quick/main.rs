@@ -8,6 +8,7 @@ mod compare;
 mod evaluate;
 mod flagsmith;
 mod foreign;
+mod hostile;
 mod lint;
 mod origin;
 mod patterns;

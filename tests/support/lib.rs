@@ -20,6 +20,7 @@ pub mod proxy;
 pub mod redis;
 mod server;
 pub mod stack;
+pub mod strangers;
 pub mod stream;
 mod tools;
 mod varnish;

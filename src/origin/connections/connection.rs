@@ -19,9 +19,14 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Until it has to close, because others need its place.
+    /// Waits until it has to close, because others need its place.
     pub(crate) async fn must_close(&self) {
-        self.close.notified().await;
+        loop {
+            self.close.notified().await;
+            if self.connections.is_closing(self.number) {
+                return;
+            }
+        }
     }
 
     /// Whether its address had too many connections when it came.
