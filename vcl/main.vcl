@@ -10,6 +10,7 @@ include "limit";
 include "stream_part";
 include "failure";
 include "cors";
+include "edge_token";
 
 sub vcl_recv {
 #FASTLY recv
@@ -34,6 +35,7 @@ sub vcl_hit {
 sub vcl_miss {
 #FASTLY miss
   call stream_part_miss;
+  call edge_token_miss;
   return(fetch);
 }
 

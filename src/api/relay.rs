@@ -9,6 +9,7 @@
 //! A change signal of the origin only makes the leader look at the KV store. What it signals to its clients is the revision
 //! of the POP's own copy, after that is recorded as signalled.
 
+mod connect;
 mod gate;
 mod join;
 mod lead;

@@ -16,20 +16,21 @@ use crate::target::ORIGIN_TOKEN;
 /// Run the origin of change signals, which holds no flags
 ///
 /// Takes announcements (`POST /sse/environments/KEY/queue-change`), passes them on to streams (`GET
-/// /sse/environments/KEY/stream`), and answers `/health/liveness`, `/health/readiness` and `/metrics`. Streams ask for no
-/// token, since they only say when an environment changed. On Ctrl-C or TERM it aborts them, finishes other requests, and
-/// ends.
+/// /sse/environments/KEY/stream`), and answers `/health/liveness`, `/health/readiness` and `/metrics`. Streams need the edge
+/// token, which edges have in their secret store, if there is one here. On Ctrl-C or TERM it aborts them, finishes other
+/// requests, and ends.
 #[derive(Args)]
 #[command(after_help = "Examples:
   jackstaff origin
-  jackstaff origin --listen 0.0.0.0:8080 --token-file /run/secrets/origin-token
+  jackstaff origin --listen 0.0.0.0:8080 --token-file /run/secrets/origin-token --edge-token-file /run/secrets/edge-token
   jackstaff origin --max-streams 5000 --max-environments 200
   jackstaff origin --stream-seconds 40
   jackstaff origin --bus redis://redis.example.com:6379 --bus-password-file /run/secrets/redis-password
-  curl -N http://127.0.0.1:7678/sse/environments/KEY/stream
+  curl -N -H 'Authorization: Token EDGE_TOKEN' http://127.0.0.1:7678/sse/environments/KEY/stream
 
 Environment variables:
   JACKSTAFF_ORIGIN_TOKEN  the token that announcements must carry, unless --token-file names a file with it
+  JACKSTAFF_EDGE_TOKEN    the token that streams need, unless --edge-token-file names a file with it
   JACKSTAFF_BUS           the URL of the bus with its password, redis://:PASSWORD@HOST:PORT/DB, unless --bus is given")]
 pub(crate) struct Arguments {
     /// Where to listen

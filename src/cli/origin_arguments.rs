@@ -3,18 +3,25 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use api::Secret;
 use clap::Args;
-use origin::{BusAddress, Origin, Settings, StreamPart, TrustedProxy};
+use origin::{BusAddress, EdgeTokens, Origin, Settings, StreamPart, TrustedProxy};
 
 use crate::log::Log;
 
 /// The environment variable with the URL of the bus, which may hold its password.
 const BUS: &str = "JACKSTAFF_BUS";
 
+/// The environment variable with the edge tokens.
+const EDGE_TOKEN: &str = "JACKSTAFF_EDGE_TOKEN";
+
 #[derive(Args)]
 pub(crate) struct OriginArguments {
+    /// A file with the token that each stream needs, as edges send it; or with two, one a line, while the token is changed.
+    /// Without one, anybody may open streams, and only this machine reaches it
+    #[arg(long, value_name = "FILE")]
+    edge_token_file: Option<PathBuf>,
     /// How many streams may be open; more are refused with 503. Each takes a file descriptor and about 12 KB
     #[arg(long, value_name = "N", default_value_t = Settings::default().max_streams)]
     max_streams: usize,
@@ -37,7 +44,7 @@ pub(crate) struct OriginArguments {
     /// The file that holds the password for the bus
     #[arg(long, value_name = "FILE")]
     bus_password_file: Option<PathBuf>,
-    /// Take announcements without a token on an address that other machines reach
+    /// Start without a token for announcements or for streams on an address that other machines reach
     #[arg(long)]
     insecure: bool,
     /// End each stream after so many seconds, 5 to 90, for a cache that hands it on to clients (vcl/); not for edges
@@ -63,7 +70,7 @@ impl OriginArguments {
     /// publishes in the same process has a webhook secret.
     ///
     /// # Errors
-    /// What is wrong with the arguments, and an origin without a token that other machines reach.
+    /// What is wrong with the arguments, and an origin that lacks a token and that other machines reach.
     pub(crate) fn origin(
         &self,
         log: &Log,
@@ -71,14 +78,22 @@ impl OriginArguments {
         token: Option<Secret>,
         webhook_secret: Option<Secret>,
     ) -> Result<Origin> {
-        ensure!(
-            token.is_some() || self.insecure || listen.ip().to_canonical().is_loopback(),
-            "there is no token, and other machines reach {listen}, so anybody could announce changes: give it a token (see \
-             --help), or insist with --insecure"
-        );
+        let edge_tokens = EdgeTokens::read(self.edge_token_file.as_deref(), EDGE_TOKEN)?;
+        if let (Some(token), Some(edge_tokens)) = (&token, &edge_tokens) {
+            ensure!(
+                !edge_tokens.accept(token.reveal().as_bytes()),
+                "an edge token is equal to the token of announcements, so every edge could announce changes: choose another"
+            );
+        }
+        let is_reached = !listen.ip().to_canonical().is_loopback();
+        let lacks_edge_token = edge_tokens.is_none() && is_reached;
+        if is_reached && !self.insecure {
+            refuse_without(listen, token.is_some(), edge_tokens.is_some())?;
+        }
         let room = room(log, self.max_streams);
         let origin = Origin::new(Settings {
             token,
+            edge_tokens,
             webhook_secret,
             max_streams: room.streams,
             max_environments: self.max_environments,
@@ -89,6 +104,9 @@ impl OriginArguments {
         });
         if origin.accepts_everyone() {
             log.warning("no token for announcements, so anybody who reaches it may announce changes");
+        }
+        if lacks_edge_token {
+            log.warning("no edge token, so anybody who reaches it may take all streams");
         }
         let Some(bus) = self.bus()? else { return Ok(origin) };
         let log = log.clone();
@@ -117,6 +135,25 @@ impl OriginArguments {
             None => address,
         }))
     }
+}
+
+/// # Errors
+/// Which token an origin lacks that other machines reach.
+fn refuse_without(listen: SocketAddr, has_token: bool, has_edge_token: bool) -> Result<()> {
+    let lacks = match (has_token, has_edge_token) {
+        (true, true) => return Ok(()),
+        (false, true) => {
+            format!("no token, and other machines reach {listen}, so anybody could announce changes")
+        }
+        (true, false) => {
+            format!("no edge token, and other machines reach {listen}, so anybody could take all streams")
+        }
+        (false, false) => format!(
+            "no token, and other machines reach {listen}, so anybody could announce changes; nor an edge token, so anybody \
+             could take all streams"
+        ),
+    };
+    bail!("there is {lacks}: give it both tokens (see --help), or insist with --insecure")
 }
 
 /// How many connections there can be.

@@ -40,12 +40,13 @@ const LAST_WRITE: Duration = Duration::from_secs(10);
 #[derive(Args)]
 #[command(after_help = format!("Examples:
   jackstaff serve --store STORE --service SERVICE --flagsmith https://edge.api.flagsmith.com --server-keys keys.json
-  jackstaff serve --store STORE --service SERVICE --listen 0.0.0.0:8080 --origin-token-file token environments/
+  jackstaff serve --store STORE --service SERVICE --listen 0.0.0.0:8080 --origin-token-file token --edge-token-file edge environments/
   jackstaff serve --api http://127.0.0.1:7676 --store local --service local --interval 100 environment.json
 
 Environment variables:
   FASTLY_API_TOKEN          the API token, unless --token-file names a file with it
   JACKSTAFF_ORIGIN_TOKEN    the token that announcements must carry, unless --origin-token-file names a file with it
+  JACKSTAFF_EDGE_TOKEN      the token that streams need, unless --edge-token-file names a file with it
   JACKSTAFF_WEBHOOK_SECRET  what Flagsmith signs webhooks with, unless --webhook-secret-file names a file with it
   JACKSTAFF_BUS             the URL of the bus with its password, unless --bus is given
   JACKSTAFF_SERVER_KEYS     a manifest itself, unless --server-keys names a file with it; a file is watched, too

@@ -8,8 +8,8 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router};
-use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 use tower::Layer;
@@ -33,7 +33,7 @@ const BODY_LIMIT: usize = 16 * 1024;
 /// | `GET /health/readiness`, `/sse/health` | as `/health`; 503 once the origin is ending |
 /// | `GET /status` | the report of the control, for requests with the token; 404 without a control |
 /// | `GET /metrics` | Prometheus text; without the token, environments are summed up |
-/// | `GET /sse/environments/{key}/stream` | 200, an endless event stream, for any key of the right shape; a part of a stream, for any key |
+/// | `GET /sse/environments/{key}/stream` | 200, an endless event stream, for any key of the right shape; a part of a stream, for any key; 401 without one of the [`edge_tokens`](crate::Settings::edge_tokens), if there are any |
 /// | `POST /sse/environments/{key}/queue-change` | 200 `null`, once the change is announced; or, if this process publishes the environment, once it was triggered to look |
 /// | `POST /webhooks/flagsmith`, `/webhooks/flagsmith/{key}` | 200 `{"status":"ok"}`, once this process was triggered to look; not there without a [`webhook_secret`](crate::Settings::webhook_secret) |
 ///
@@ -96,8 +96,15 @@ async fn metrics(State(origin): State<Origin>, request: Request) -> Response {
     }
 }
 
-/// Asks for no token: a stream says no more than the flags themselves would.
-async fn stream(State(origin): State<Origin>, key: Result<Path<String>, PathRejection>) -> Response {
+/// The token is checked first: without it, a request learns nothing else, and takes no room.
+async fn stream(
+    State(origin): State<Origin>,
+    key: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(error) = authorize_stream(&origin, &headers) {
+        return error.into_response();
+    }
     match listen(&origin, key) {
         Ok(listener) => match origin.stream_part() {
             Some(part) => stream::part(listener, part),
@@ -114,8 +121,21 @@ fn listen(origin: &Origin, key: Result<Path<String>, PathRejection>) -> Result<L
     Ok(origin.hub().listen(stream_key(origin, key)?)?)
 }
 
-async fn stream_head(State(origin): State<Origin>, key: Result<Path<String>, PathRejection>) -> Response {
+async fn stream_head(
+    State(origin): State<Origin>,
+    key: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(error) = authorize_stream(&origin, &headers) {
+        return error.into_response();
+    }
     stream_key(&origin, key).map_or_else(RequestError::into_response, |_| stream::head(origin.stream_part()))
+}
+
+fn authorize_stream(origin: &Origin, headers: &HeaderMap) -> Result<(), RequestError> {
+    request::authorize_stream(origin, headers).inspect_err(|_| {
+        origin.metrics().streams_without_token.inc();
+    })
 }
 
 fn stream_key(
@@ -170,6 +190,7 @@ mod tests {
     use api::progress::Progress;
     use api::{EnvironmentKey, Revision, Secret};
     use axum::body::{Body, Bytes, to_bytes};
+    use http::HeaderValue;
     use http::header::{ALLOW, AUTHORIZATION, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
     use http_body_util::BodyExt;
     use jiff::Timestamp;
@@ -177,8 +198,8 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::Settings;
     use crate::control::Control;
+    use crate::{EdgeTokens, Settings};
 
     /// 2026-03-02T11:22:33.25Z
     const NOW: i64 = 1_772_450_553_250;
@@ -473,6 +494,105 @@ mod tests {
         assert_eq!((origin.metrics().streams.get(), origin.metrics().open_streams.get()), (4, 0));
     }
 
+    /// With the token of announcements, and an old and a new edge token.
+    fn guarded(stream_part: Option<crate::StreamPart>) -> Origin {
+        Origin::new(Settings {
+            token: Some(Secret::parse_token("s3cret").unwrap()),
+            edge_tokens: Some(EdgeTokens::parse("edge-old\nedge-new", "tokens").unwrap()),
+            max_streams: 2,
+            max_environments: 1,
+            stream_part,
+            ..Settings::default()
+        })
+    }
+
+    #[tokio::test]
+    async fn only_a_request_with_an_edge_token_gets_a_stream() {
+        const MISSING: &str =
+            "this stream needs an edge token: send the header `Authorization: Token <edge token>`";
+        const WRONG: &str = "the header `Authorization` does not hold one of the edge tokens of this origin";
+        for part in [None, crate::StreamPart::of_seconds(40)] {
+            let origin = guarded(part);
+            let mut refused = 0;
+            for (authorization, expected) in [
+                (None, Some(MISSING)),
+                (Some(""), Some(WRONG)),
+                (Some("Token wrong"), Some(WRONG)),
+                (Some("Token edge-ol"), Some(WRONG)),
+                (Some("Bearer edge-old"), Some(WRONG)),
+                // That of announcements.
+                (Some("Token s3cret"), Some(WRONG)),
+                (Some("Token edge-old"), None),
+                (Some("token  edge-new"), None),
+            ] {
+                // A bad key is not looked at without a token.
+                let paths = [STREAM, "//sse//environments/demo/stream/", "/sse/environments/a%20b/stream"];
+                for (method, path) in paths.iter().flat_map(|path| [("GET", path), ("HEAD", path)]) {
+                    let request = request(method, path, authorization, "");
+                    let response = app(origin.clone()).oneshot(request).await.unwrap();
+                    let what = format!("{method} {path} {authorization:?}");
+                    let Some(detail) = expected else {
+                        let is_bad = path.contains("a%20b") && part.is_none();
+                        assert_eq!(response.status(), if is_bad { 422 } else { 200 }, "{what}");
+                        continue;
+                    };
+                    refused += 1;
+                    assert_eq!(
+                        (response.status().as_u16(), &response.headers()[WWW_AUTHENTICATE]),
+                        (401, &HeaderValue::from_static("Token")),
+                        "{what}"
+                    );
+                    let body = to_bytes(response.into_body(), 1_000).await.unwrap();
+                    let expected = json!({ "detail": detail }).to_string();
+                    assert_eq!(body, if method == "HEAD" { "" } else { &expected }, "{what}");
+                }
+            }
+            let metrics = origin.metrics();
+            assert_eq!(metrics.streams_without_token.get(), refused);
+            let bad = u64::from(part.is_none()) * 2;
+            assert_eq!((metrics.streams_refused.get(), metrics.streams.get()), (bad, 6 - bad));
+        }
+    }
+
+    #[tokio::test]
+    async fn strangers_cannot_take_the_last_stream_or_place() {
+        let origin = guarded(None);
+        for n in 0..100 {
+            for authorization in [None, Some("Token wrong")] {
+                let path = format!("/sse/environments/stranger-{n}/stream");
+                assert_eq!(answer(&origin, request("GET", &path, authorization, "")).await.0, 401);
+            }
+        }
+        assert_eq!(origin.metrics().open_streams.get(), 0);
+        let mut open = Vec::new();
+        for token in ["Token edge-old", "Token edge-new"] {
+            let response =
+                app(origin.clone()).oneshot(request("GET", STREAM, Some(token), "")).await.unwrap();
+            assert_eq!(response.status(), 200, "{token}");
+            open.push(response);
+        }
+        assert_eq!(
+            (origin.metrics().open_streams.get(), origin.metrics().streams_without_token.get()),
+            (2, 200)
+        );
+    }
+
+    /// Edges are many, and on other people's machines: what they hold lets nobody change what others hear.
+    #[tokio::test]
+    async fn an_edge_token_opens_streams_and_nothing_else() {
+        let origin = guarded(None).with_control(Arc::new(PublishesDemo));
+        for token in ["Token edge-old", "Token edge-new"] {
+            let announced = answer(&origin, request("POST", QUEUE_CHANGE, Some(token), CHANGE)).await;
+            assert_eq!(
+                announced,
+                (401, r#"{"detail":"Invalid authorization header"}"#.to_owned()),
+                "{token}"
+            );
+            assert_eq!(answer(&origin, request("GET", "/status", Some(token), "")).await.0, 401, "{token}");
+        }
+        assert_eq!((origin.metrics().announcements.get(), origin.metrics().triggers.get()), (0, 0));
+    }
+
     #[tokio::test]
     async fn a_stream_in_parts_can_be_joined_and_takes_any_key() {
         let settings = Settings { stream_part: crate::StreamPart::of_seconds(40), ..Settings::default() };
@@ -577,6 +697,7 @@ mod tests {
                     "jackstaff_origin_open_streams 0",
                     "jackstaff_origin_streams_total 0",
                     "jackstaff_origin_streams_refused_total 0",
+                    "jackstaff_origin_streams_without_token_total 0",
                     "jackstaff_origin_signals_total 0",
                     "jackstaff_origin_fan_out_seconds_sum 0.0",
                     "jackstaff_origin_fan_out_seconds_count 0",

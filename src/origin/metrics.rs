@@ -23,6 +23,7 @@ pub(crate) struct Metrics {
     pub(crate) open_streams: Gauge,
     pub(crate) streams: Counter,
     pub(crate) streams_refused: Counter,
+    pub(crate) streams_without_token: Counter,
     pub(crate) signals: Counter,
     pub(crate) fan_out: Histogram,
     pub(crate) open_connections: Gauge,
@@ -45,6 +46,7 @@ impl Metrics {
             open_streams: Gauge::default(),
             streams: Counter::default(),
             streams_refused: Counter::default(),
+            streams_without_token: Counter::default(),
             signals: Counter::default(),
             // From one stream (a fraction of a millisecond) to as many as an origin can hold: 0.25 ms to 8 s.
             fan_out: Histogram::new(exponential_buckets(0.000_25, 2.0, 16)),
@@ -96,6 +98,11 @@ impl Metrics {
             "streams_refused",
             "Streams refused, because a limit was reached or the origin was ending",
             self.streams_refused.clone(),
+        );
+        registry.register(
+            "streams_without_token",
+            "Requests for streams refused, because they had no edge token or a wrong one",
+            self.streams_without_token.clone(),
         );
         registry.register("signals", "Events written to streams", self.signals.clone());
         registry.register(

@@ -23,18 +23,32 @@ pub(crate) fn authorize(origin: &Origin, headers: &HeaderMap) -> Result<(), Requ
     if passes { Ok(()) } else { Err(RequestError::Unauthorized) }
 }
 
-/// Whether a request carries a token, so that bounds of strangers do not apply to it. Without a configured token there is no
-/// such request.
+/// Lets a request for a stream pass that carries an edge token. Without configured edge tokens, every request passes.
+pub(crate) fn authorize_stream(origin: &Origin, headers: &HeaderMap) -> Result<(), RequestError> {
+    let Some(tokens) = origin.edge_tokens() else { return Ok(()) };
+    let header = headers.get(AUTHORIZATION).ok_or(RequestError::NoEdgeToken)?;
+    let passes = token(header).is_some_and(|given| tokens.accept(given));
+    if passes { Ok(()) } else { Err(RequestError::WrongEdgeToken) }
+}
+
+/// Whether a request carries a token of either kind, so that bounds of strangers do not apply to it. Without a configured token
+/// there is no such request.
 pub(crate) fn is_known(origin: &Origin, headers: &HeaderMap) -> bool {
-    origin.token().is_some() && authorize(origin, headers).is_ok()
+    let is_publisher = origin.token().is_some() && authorize(origin, headers).is_ok();
+    is_publisher || (origin.edge_tokens().is_some() && authorize_stream(origin, headers).is_ok())
 }
 
 /// Whether an `Authorization` header is `Token <token>`.
-fn carries(header: &HeaderValue, token: &Secret) -> bool {
+fn carries(header: &HeaderValue, expected: &Secret) -> bool {
+    token(header).is_some_and(|given| expected.equals(given))
+}
+
+/// The token of an `Authorization` header; none if it has another scheme.
+fn token(header: &HeaderValue) -> Option<&[u8]> {
     let header = header.as_bytes();
-    let Some(space) = header.iter().position(|&byte| byte == b' ') else { return false };
+    let space = header.iter().position(|&byte| byte == b' ')?;
     let (scheme, given) = header.split_at(space);
-    scheme.eq_ignore_ascii_case(b"token") && token.equals(given.trim_ascii())
+    scheme.eq_ignore_ascii_case(b"token").then(|| given.trim_ascii())
 }
 
 pub(crate) fn key(path: Result<Path<String>, PathRejection>) -> Result<EnvironmentKey, RequestError> {

@@ -21,6 +21,10 @@ const RETRY: &str = "10";
 pub(crate) enum RequestError {
     #[error("Invalid authorization header")]
     Unauthorized,
+    #[error("this stream needs an edge token: send the header `Authorization: Token <edge token>`")]
+    NoEdgeToken,
+    #[error("the header `Authorization` does not hold one of the edge tokens of this origin")]
+    WrongEdgeToken,
     #[error("X-Flagsmith-Signature is missing, or not of this body and the webhook's secret")]
     NotSigned,
     #[error("what changed is not published here")]
@@ -48,7 +52,9 @@ pub(crate) enum RequestError {
 impl RequestError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Unauthorized | Self::NotSigned => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized | Self::NoEdgeToken | Self::WrongEdgeToken | Self::NotSigned => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::NotPublishedHere | Self::NothingPublished => StatusCode::NOT_FOUND,
             Self::Key(_) | Self::KeyNotUtf8 | Self::QueueChange(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -65,7 +71,9 @@ impl IntoResponse for RequestError {
     fn into_response(self) -> Response {
         let mut response = detail(self.status(), &self.to_string());
         let header = match self {
-            Self::Unauthorized => Some((WWW_AUTHENTICATE, "Token")),
+            Self::Unauthorized | Self::NoEdgeToken | Self::WrongEdgeToken => {
+                Some((WWW_AUTHENTICATE, "Token"))
+            }
             Self::Hub(_) | Self::AddressLimit(_) => Some((RETRY_AFTER, RETRY)),
             _ => None,
         };

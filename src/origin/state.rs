@@ -11,6 +11,7 @@ use crate::bus::{Bus, BusAddress};
 use crate::client_address::TrustedProxy;
 use crate::connections::{Bounds, Connections};
 use crate::control::Control;
+use crate::edge_tokens::EdgeTokens;
 use crate::hub::{Hub, HubError, Limits};
 use crate::metrics::Metrics;
 use crate::queue_change::revision;
@@ -31,6 +32,8 @@ const LEAD: u64 = 10;
 pub struct Settings {
     /// The token that announcements must carry. Without it anybody may announce.
     pub token: Option<Secret>,
+    /// The tokens of edges, one of which each stream needs. Without them anybody may open streams.
+    pub edge_tokens: Option<EdgeTokens>,
     /// The secret that Flagsmith signs webhooks with. Without it there are no routes for them.
     pub webhook_secret: Option<Secret>,
     /// How many streams may be open before more are refused.
@@ -51,12 +54,14 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// No token, no webhooks; endless streams, 50,000, about 600 MB; 10,000 environments: more than any installation has,
+    /// No tokens, no webhooks; endless streams, 50,000, about 600 MB; 10,000 environments: more than any installation has,
     /// and a few megabytes at most for made-up keys. 1,536 other connections, 1,024 of them of strangers: of ten thousand new ones
-    /// a second, each has a tenth of a second to show a token. 1,000 of an address: more than an office or a monitor opens, and a fiftieth of the streams.
+    /// a second, each has a tenth of a second to show a token. 1,000 of an address: more than an office or a
+    /// monitor opens, and a fiftieth of the streams.
     fn default() -> Self {
         Self {
             token: None,
+            edge_tokens: None,
             webhook_secret: None,
             max_streams: 50_000,
             max_environments: 10_000,
@@ -74,6 +79,7 @@ pub struct Origin(Arc<Inner>);
 
 struct Inner {
     token: Option<Secret>,
+    edge_tokens: Option<EdgeTokens>,
     webhook_secret: Option<Secret>,
     stream_part: Option<StreamPart>,
     trusted_proxies: Vec<TrustedProxy>,
@@ -99,6 +105,7 @@ impl Origin {
         let metrics = Arc::new(Metrics::new());
         Self(Arc::new(Inner {
             token: settings.token,
+            edge_tokens: settings.edge_tokens,
             webhook_secret: settings.webhook_secret,
             stream_part: settings.stream_part,
             trusted_proxies: settings.trusted_proxies,
@@ -178,6 +185,10 @@ impl Origin {
 
     pub(crate) fn token(&self) -> Option<&Secret> {
         self.0.token.as_ref()
+    }
+
+    pub(crate) fn edge_tokens(&self) -> Option<&EdgeTokens> {
+        self.0.edge_tokens.as_ref()
     }
 
     pub(crate) fn webhook_secret(&self) -> Option<&Secret> {

@@ -7,6 +7,7 @@
 
 mod budget;
 mod bundles;
+mod edge_token;
 mod forged;
 mod package;
 mod publish;

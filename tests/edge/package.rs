@@ -123,10 +123,12 @@ pub(crate) fn deploys(command: &str) {
             api.calls().into_iter().map(|call| call.route).collect::<Vec<String>>()
         );
     };
-    // Both stores are made, and linked by the name that the edge opens them by.
+    // The stores are made, and linked by the name that the edge opens them by.
     is_asked_for("POST /resources/stores/kv", "jackstaff");
     is_asked_for("POST /resources/stores/config", "name=jackstaff");
+    is_asked_for("POST /resources/stores/secret", "jackstaff");
     is_asked_for("POST /service/SERVICE/version/1/resource", "name=jackstaff&resource_id=KV_STORE");
+    is_asked_for("POST /service/SERVICE/version/1/resource", "name=jackstaff&resource_id=SECRET_STORE");
     is_asked_for("POST /service/SERVICE/version/1/resource", "name=jackstaff&resource_id=CONFIG_STORE");
     is_asked_for("PUT /resources/stores/config/CONFIG_STORE/item/settings", "");
     is_asked_for("POST /service/SERVICE/version/1/backend", "name=origin");

@@ -5,6 +5,7 @@
 
 mod agreement;
 mod compare;
+mod edge_token;
 mod evaluate;
 mod flagsmith;
 mod foreign;

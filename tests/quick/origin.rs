@@ -59,6 +59,7 @@ fn without_a_token_an_origin_does_not_start_where_other_machines_reach_it() {
     let started = |address: &str, insecure: bool| {
         let mut command = Command::new(JACKSTAFF);
         command.args(["origin", "--listen", address]).env_remove("JACKSTAFF_ORIGIN_TOKEN");
+        command.env_remove("JACKSTAFF_EDGE_TOKEN");
         let origin = program("an origin", command.args(insecure.then_some("--insecure")));
         origin.url();
         assert_eq!(origin.terminate().code(), Some(0));

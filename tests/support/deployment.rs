@@ -77,9 +77,10 @@ fn answer_to(route: &str) -> Option<Value> {
         // Whose token it is.
         "GET /realms/fastly/.well-known/openid-configuration" => json!({}),
         "GET /service/SERVICE/version/1/domain" | "GET /resources/stores/config" => json!([]),
-        "GET /resources/stores/kv" => json!({ "data": [], "meta": {} }),
+        "GET /resources/stores/kv" | "GET /resources/stores/secret" => json!({ "data": [], "meta": {} }),
         "POST /resources/stores/config" => json!({ "id": "CONFIG_STORE", "name": "jackstaff" }),
         "POST /resources/stores/kv" => json!({ "id": "KV_STORE", "name": "jackstaff" }),
+        "POST /resources/stores/secret" => json!({ "id": "SECRET_STORE", "name": "jackstaff" }),
         "PUT /resources/stores/config/CONFIG_STORE/item/settings" => json!({ "item_key": "settings" }),
         "POST /service/SERVICE/version/1/domain"
         | "POST /service/SERVICE/version/1/backend"

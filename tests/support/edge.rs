@@ -77,23 +77,58 @@ pub fn edge(tools: &Tools, settings: &Value) -> Edge {
 /// Starts an edge with these settings, whose backend `origin` is at this address, and waits until it answers.
 #[track_caller]
 pub fn edge_with_origin(tools: &Tools, settings: &Value, origin: &str) -> Edge {
-    start(tools, settings, origin, &[], 200)
+    start(tools, &Start { settings, origin, items: &[], store: None, health: 200 })
+}
+
+/// As [`edge_with_origin`], with a secret store that holds this edge token; or with nothing in it.
+#[track_caller]
+pub fn edge_with_token(tools: &Tools, settings: &Value, origin: &str, edge_token: Option<&str>) -> Edge {
+    let store = Some(SecretStore { edge_token });
+    start(tools, &Start { settings, origin, items: &[], store, health: 200 })
 }
 
 /// Starts an edge that answers `/health` with another status than 200, and waits until it does.
 #[track_caller]
 pub fn edge_with_health(tools: &Tools, status: u16) -> Edge {
-    start(tools, &json!({}), &format!("http://{}", free_address()), &[], status)
+    let origin = format!("http://{}", free_address());
+    start(tools, &Start { settings: &json!({}), origin: &origin, items: &[], store: None, health: status })
 }
 
 /// Starts an edge whose KV store holds these items from the beginning: a release package, which nobody can write to, too.
 #[track_caller]
 pub fn edge_with_store(tools: &Tools, settings: &Value, items: &[Stored]) -> Edge {
-    start(tools, settings, &format!("http://{}", free_address()), items, 200)
+    let origin = format!("http://{}", free_address());
+    start(tools, &Start { settings, origin: &origin, items, store: None, health: 200 })
+}
+
+/// How an edge is started.
+struct Start<'a> {
+    settings: &'a Value,
+    origin: &'a str,
+    /// What its KV store holds.
+    items: &'a [Stored],
+    /// Its secret store, if it has one.
+    store: Option<SecretStore<'a>>,
+    /// The status that `/health` has to answer.
+    health: u16,
+}
+
+struct SecretStore<'a> {
+    edge_token: Option<&'a str>,
+}
+
+impl SecretStore<'_> {
+    /// The lines of Viceroy's configuration that describe it.
+    fn lines(&self) -> String {
+        let entry = |token: &str| format!("{{ key = \"edge_token\", data = {} }}", Value::from(token));
+        let entry = self.edge_token.map(entry).unwrap_or_default();
+        format!("\n[local_server.secret_stores]\njackstaff = [{entry}]\n")
+    }
 }
 
 #[track_caller]
-fn start(tools: &Tools, settings: &Value, origin: &str, items: &[Stored], health: u16) -> Edge {
+fn start(tools: &Tools, start: &Start<'_>) -> Edge {
+    let Start { settings, origin, items, store, health } = start;
     let folder = TempDir::new().unwrap();
     let edge_folder = folder.path();
     write_settings(&edge_folder.join("settings.json"), settings);
@@ -101,9 +136,11 @@ fn start(tools: &Tools, settings: &Value, origin: &str, items: &[Stored], health
     let settings_file = edge_folder.join("settings.json").display().to_string();
     let config = edge_folder.join("viceroy.toml");
     let items: Vec<String> = items.iter().map(|item| item.in_folder(edge_folder)).collect();
-    let store = format!("jackstaff = [{}]", items.join(", "));
+    let kv_store = format!("jackstaff = [{}]", items.join(", "));
     let text = template.replace("@SETTINGS@", &settings_file).replace("@ORIGIN@", origin);
-    fs::write(&config, text.replace("jackstaff = []", &store)).unwrap();
+    let text = text.replace("jackstaff = []", &kv_store);
+    let secrets = store.as_ref().map(SecretStore::lines).unwrap_or_default();
+    fs::write(&config, text + &secrets).unwrap();
     let address = free_address();
     let log = File::create(edge_folder.join("log")).unwrap();
     let process = Command::new(&tools.viceroy)
@@ -127,7 +164,7 @@ fn start(tools: &Tools, settings: &Value, origin: &str, items: &[Stored], health
     let edge = Edge { address, tools: tools.clone(), process, folder, agent };
     eventually("the edge answers /health", Duration::from_secs(60), || {
         let request = Request::get(edge.url("/health")).body(()).unwrap();
-        edge.agent.run(request).ok().filter(|response| response.status() == health)
+        edge.agent.run(request).ok().filter(|response| response.status() == *health)
     });
     edge
 }

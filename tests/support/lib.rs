@@ -26,7 +26,9 @@ mod tools;
 mod varnish;
 
 pub use clock::SimulatedClock;
-pub use edge::{Answer, Edge, Stored, edge, edge_with_health, edge_with_origin, edge_with_store};
+pub use edge::{
+    Answer, Edge, Stored, edge, edge_with_health, edge_with_origin, edge_with_store, edge_with_token,
+};
 pub use files::{fixture, folder, workspace};
 pub use jackstaff::{Finished, jackstaff, watch};
 pub use not_run::{not_run, not_run_part};
@@ -34,7 +36,7 @@ pub use origin::{Origin, origin, origin_at, origin_with};
 pub use program::{Program, program, resident};
 pub use server::free_address;
 pub use tools::{ONLY_FULL, Tools, installed, is_full, lacks, say, tools};
-pub use varnish::{Varnish, varnish};
+pub use varnish::{Varnish, varnish, varnish_with_token};
 
 use std::thread;
 use std::time::{Duration, Instant};

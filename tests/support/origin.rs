@@ -37,6 +37,7 @@ fn start(program: impl AsRef<Path>, address: &str, arguments: &[&str]) -> Origin
         .args(["origin", "--listen", address])
         .args(arguments)
         .env_remove("JACKSTAFF_ORIGIN_TOKEN")
+        .env_remove("JACKSTAFF_EDGE_TOKEN")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

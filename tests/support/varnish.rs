@@ -26,13 +26,19 @@ const WORK: &str = "varnish";
 /// none on this machine: then the test did not run. It compiles its VCL with gcc.
 #[track_caller]
 pub fn varnish(origin: &str, clients: usize) -> Option<Varnish> {
+    varnish_with_token(origin, clients, None)
+}
+
+/// As [`varnish`], with this edge token in the file of its backend.
+#[track_caller]
+pub fn varnish_with_token(origin: &str, clients: usize, edge_token: Option<&str>) -> Option<Varnish> {
     let Some(program) = program("varnishd", "-V").filter(|_| program("gcc", "--version").is_some()) else {
         not_run("there is no varnishd with gcc (Debian's packages varnish and gcc)");
         return None;
     };
     let folder = tempfile::tempdir().unwrap();
     let vcl = folder.path().join("origin.vcl");
-    fs::write(&vcl, backend(origin)).unwrap();
+    fs::write(&vcl, backend(origin, edge_token)).unwrap();
     let log = folder.path().join("log");
     let work = folder.path().join(WORK);
     let mut process = Command::new(program)
@@ -67,12 +73,15 @@ fn program(name: &str, version: &str) -> Option<PathBuf> {
     })
 }
 
-fn backend(origin: &str) -> String {
+fn backend(origin: &str, edge_token: Option<&str>) -> String {
     let authority = origin.trim_start_matches("http://").trim_end_matches('/');
     let (host, port) = authority.split_once(':').unwrap();
     let main = workspace().join("vcl/varnish/main.vcl").canonicalize().unwrap();
+    let token =
+        |token| format!("sub vcl_backend_fetch {{ set bereq.http.Authorization = \"Token {token}\"; }}\n");
+    let token = edge_token.map(token).unwrap_or_default();
     format!(
-        "vcl 4.1;\nbackend origin {{ .host = \"{host}\"; .port = \"{port}\"; }}\ninclude \"{}\";\n",
+        "vcl 4.1;\nbackend origin {{ .host = \"{host}\"; .port = \"{port}\"; }}\n{token}include \"{}\";\n",
         main.display()
     )
 }

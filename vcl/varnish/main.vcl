@@ -1,10 +1,11 @@
 # The same by Varnish 7, in VCL 4.1: for those who run a cache of their own, and so that tests can show what Fastly does
 # with the files above. One concern a file, under the same names. What only Fastly has is missing: limit.vcl and shields.
 #
-# It has no backend of its own. A file that has, and includes this one:
+# It has no backend of its own, and no edge token. A file that has, and includes this one:
 #
 #   vcl 4.1;
 #   backend origin { .host = "127.0.0.1"; .port = "7678"; }
+#   sub vcl_backend_fetch { set bereq.http.Authorization = "Token EDGE_TOKEN"; }
 #   include "/etc/varnish/jackstaff/main.vcl";
 
 include "./collapse.vcl";

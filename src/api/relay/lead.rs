@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::connect::connect;
 use super::gate::Gate;
 use super::ports::StreamPorts;
 use super::serve::chance;
@@ -103,6 +104,7 @@ pub(super) fn lead<P: StreamPorts>(
         upstream: Upstream::new(requests),
         stream: None,
         reader: Reader::default(),
+        said: Vec::new(),
         report: Report::default(),
     };
     leader.signal_news()?;
@@ -165,6 +167,8 @@ struct Leader<'a, P: StreamPorts> {
     /// The origin's stream.
     stream: Option<P::Upstream>,
     reader: Reader,
+    /// What was said about tries to connect: each thing once, since most of them fail for the same reason.
+    said: Vec<String>,
     report: Report,
 }
 
@@ -220,16 +224,18 @@ impl<P: StreamPorts> Leader<'_, P> {
         self.upstream.requested();
         self.report.requests += 1;
         self.reader = Reader::default();
-        match self.pop.ports().connect(self.key) {
-            Ok(stream) => {
-                self.stream = Some(stream);
-                let now = self.elapsed();
-                self.upstream.connected(now);
+        let (ports, said) = (self.pop.ports(), &mut self.said);
+        self.stream = connect(ports, self.key, |line| {
+            if !said.contains(&line) {
+                ports.log(format_args!("{line}"));
+                said.push(line);
             }
-            Err(error) => {
-                self.pop.ports().log(format_args!("the origin gives no stream of {}: {error}", self.key));
-                self.lose();
-            }
+        });
+        if self.stream.is_some() {
+            let now = self.elapsed();
+            self.upstream.connected(now);
+        } else {
+            self.lose();
         }
     }
 

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use http::Response;
+use http::{Response, StatusCode};
+use thiserror::Error;
 
 use crate::key::EnvironmentKey;
 use crate::pop::ports::{PortError, Ports};
+use crate::secret::Secret;
 
 /// All that a POP needs to serve streams.
 pub trait StreamPorts: Ports + Parts + Origin + Vcpu {}
@@ -81,17 +83,33 @@ pub enum PartState<O, S> {
 pub trait Origin {
     type Upstream;
 
-    /// Asks for the stream of an environment.
+    /// The token by which the origin knows edges, as it is stored; none if none is stored.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn edge_token(&self) -> Result<Option<Vec<u8>>, PortError>;
+
+    /// Asks for the stream of an environment, with this token.
     ///
     /// # Errors
     /// If the origin gives none.
-    fn connect(&self, key: &EnvironmentKey) -> Result<Self::Upstream, PortError>;
+    fn connect(&self, key: &EnvironmentKey, token: Option<&Secret>) -> Result<Self::Upstream, ConnectError>;
 
     /// Waits for the next bytes of the stream; none at its end.
     ///
     /// # Errors
     /// If the stream broke off, or nothing came for too long.
     fn receive(&self, upstream: &mut Self::Upstream) -> Result<Vec<u8>, PortError>;
+}
+
+/// Why the origin gives no stream.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ConnectError {
+    /// It answered with this status, and with no event stream.
+    #[error("it answered {0}, and no event stream")]
+    NoStream(StatusCode),
+    #[error(transparent)]
+    Failed(#[from] PortError),
 }
 
 pub trait Vcpu {

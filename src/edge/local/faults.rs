@@ -7,9 +7,9 @@ use std::io::Write as _;
 use std::thread::sleep;
 use std::time::Duration;
 
-use api::EnvironmentKey;
 use api::pop::ports::{Cache, Chance, Clock, Config, KvStore, Locks, Log, LookedUp, Object, PortError};
-use api::relay::ports::{Origin, PartState, Parts, Vcpu};
+use api::relay::ports::{ConnectError, Origin, PartState, Parts, Vcpu};
+use api::{EnvironmentKey, Secret};
 use http::Response;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -277,8 +277,12 @@ impl Parts for Faulty {
 impl Origin for Faulty {
     type Upstream = <Host as Origin>::Upstream;
 
-    fn connect(&self, key: &EnvironmentKey) -> Result<Self::Upstream, PortError> {
-        self.host.connect(key)
+    fn edge_token(&self) -> Result<Option<Vec<u8>>, PortError> {
+        self.host.edge_token()
+    }
+
+    fn connect(&self, key: &EnvironmentKey, token: Option<&Secret>) -> Result<Self::Upstream, ConnectError> {
+        self.host.connect(key, token)
     }
 
     fn receive(&self, upstream: &mut Self::Upstream) -> Result<Vec<u8>, PortError> {

@@ -2,16 +2,17 @@
 
 use std::io::Read as _;
 
-use api::EnvironmentKey;
 use api::pop::ports::PortError;
-use api::relay::ports::Origin;
+use api::relay::ports::{ConnectError, Origin};
+use api::{EnvironmentKey, Secret};
 use fastly::handle::{BodyHandle, CacheOverride, RequestHandle};
-use fastly::http::header::CONTENT_TYPE;
+use fastly::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use fastly::http::{HeaderValue, Url};
+use fastly::secret_store::{OpenError, SecretStore};
 use fastly::{Backend, Body};
 
 use super::{Host, port_error};
-use crate::names::ORIGIN;
+use crate::names::{EDGE_TOKEN, ORIGIN, SECRET_STORE};
 
 const EVENT_STREAM: &str = "text/event-stream";
 
@@ -24,22 +25,38 @@ const READ: usize = 4 * 1024;
 impl Origin for Host {
     type Upstream = Body;
 
+    fn edge_token(&self) -> Result<Option<Vec<u8>>, PortError> {
+        let store = match SecretStore::open(SECRET_STORE) {
+            Ok(store) => store,
+            Err(OpenError::SecretStoreDoesNotExist(_)) => return Ok(None),
+            Err(error) => return Err(port_error(error)),
+        };
+        let Some(secret) = store.try_get(EDGE_TOKEN).map_err(port_error)? else { return Ok(None) };
+        Ok(Some(secret.try_plaintext().map_err(port_error)?.into()))
+    }
+
     /// By handles: the request type of the SDK brings all of its read-through cache, which is a tenth of the package and has
     /// nothing to do here.
-    fn connect(&self, key: &EnvironmentKey) -> Result<Body, PortError> {
+    ///
+    /// Whether it goes over TLS is up to the backend.
+    fn connect(&self, key: &EnvironmentKey, token: Option<&Secret>) -> Result<Body, ConnectError> {
         let backend = Backend::from_name(ORIGIN).map_err(port_error)?;
         if !backend.exists() {
-            return Err(PortError(format!("there is no backend {ORIGIN:?}")));
+            return Err(PortError(format!("there is no backend {ORIGIN:?}")).into());
         }
         let url = format!("http://{}/sse/environments/{key}/stream", backend.get_host());
         let mut request = RequestHandle::new();
         request.set_url(&Url::parse(&url).map_err(port_error)?);
         request.set_cache_override(&CacheOverride::Pass);
+        if let Some(token) = token {
+            let value = HeaderValue::try_from(format!("Token {}", token.reveal())).map_err(port_error)?;
+            request.insert_header(&AUTHORIZATION, &value);
+        }
         let (response, body) = request.send(BodyHandle::new(), ORIGIN).map_err(port_error)?;
         let status = response.get_status();
         let kind = response.get_header_value(&CONTENT_TYPE, MEDIA_TYPE_LIMIT).ok().flatten();
         if !status.is_success() || !kind.is_some_and(|kind| is_event_stream(&kind)) {
-            return Err(PortError(format!("it answered {status}, and no event stream")));
+            return Err(ConnectError::NoStream(status));
         }
         Ok(body.into())
     }

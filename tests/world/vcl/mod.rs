@@ -2,6 +2,7 @@
 //! Varnish version of `vcl/` (`vcl/varnish/`). The files for Fastly are tested by falco (`scripts/check`).
 
 mod collapse;
+mod edge_token;
 mod failures;
 mod many_clients;
 mod replay;

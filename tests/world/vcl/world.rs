@@ -1,11 +1,12 @@
 //! Varnish, an origin, and a proxy between them.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tests::proxy::{Proxy, proxy};
 use tests::stream::{Change, Clients, History, Listening, announce, clients};
-use tests::{Origin, Varnish, origin_with, tools, varnish};
+use tests::{Origin, Varnish, origin_with, tools, varnish, varnish_with_token};
 use ureq::http::{Request, Response};
 
 pub(crate) const KEY: &str = "demo";
@@ -35,6 +36,16 @@ impl World {
         let origin = origin_with(&tools, &["--stream-seconds", &part.as_secs().to_string()]);
         let proxy = proxy(&origin.url());
         let varnish = varnish(&proxy.url(), clients)?;
+        Some(World { varnish, proxy, origin, revision: AtomicU64::new(1_772_450_553) })
+    }
+
+    /// With an origin that knows the edge tokens of this file, and a Varnish that has this one.
+    pub(crate) fn with_edge_token(file: &Path, edge_token: Option<&str>) -> Option<World> {
+        let tools = tools()?;
+        let (part, file) = (PART.as_secs().to_string(), file.display().to_string());
+        let origin = origin_with(&tools, &["--stream-seconds", &part, "--edge-token-file", &file]);
+        let proxy = proxy(&origin.url());
+        let varnish = varnish_with_token(&proxy.url(), 100, edge_token)?;
         Some(World { varnish, proxy, origin, revision: AtomicU64::new(1_772_450_553) })
     }
 

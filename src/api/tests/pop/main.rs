@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod edge_token;
 mod histories;
 mod kept;
 mod model;

@@ -13,7 +13,7 @@ pub(crate) fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-fn s(seconds: u64) -> Duration {
+pub(crate) fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
@@ -83,6 +83,17 @@ impl World {
 
     fn frames(&self) -> Vec<(Duration, Frame)> {
         self.driver.step(|state| state.frames.clone())
+    }
+
+    /// What sandboxes wrote to the log, without the time and their number.
+    pub(crate) fn log(&self) -> Vec<String> {
+        let text = |line: &String| line.split_once(": ").unwrap().1.to_owned();
+        self.driver.step(|state| state.log.iter().map(text).collect())
+    }
+
+    /// Requests for streams that the origin refused.
+    pub(crate) fn refused(&self) -> u32 {
+        self.driver.step(|state| state.origin.refused)
     }
 
     pub(crate) fn record_lost(&self) -> Option<Duration> {

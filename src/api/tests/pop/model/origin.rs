@@ -16,22 +16,28 @@ pub(crate) enum OriginState {
 
 pub(crate) struct Origin {
     pub(crate) state: OriginState,
+    /// The tokens of which a stream needs one; none if streams are open.
+    edge_tokens: &'static [&'static str],
     latest: Option<u64>,
     /// The streams that are connected: what was sent and is not read yet. By number.
     streams: Vec<Option<VecDeque<u8>>>,
     pinged: Duration,
     /// Requests that it got.
     pub(crate) requests: u32,
+    /// Those that had no token that it wants.
+    pub(crate) refused: u32,
 }
 
 impl Default for Origin {
     fn default() -> Origin {
         Origin {
             state: OriginState::Up,
+            edge_tokens: &[],
             latest: None,
             streams: Vec::new(),
             pinged: Duration::ZERO,
             requests: 0,
+            refused: 0,
         }
     }
 }
@@ -73,6 +79,20 @@ impl Origin {
 
     pub(crate) fn end_stream(&mut self) {
         self.streams.iter_mut().for_each(|stream| *stream = None);
+    }
+
+    /// From now on, streams need one of these tokens.
+    pub(crate) fn want(&mut self, edge_tokens: &'static [&'static str]) {
+        self.edge_tokens = edge_tokens;
+    }
+
+    /// Whether a request with this token gets no stream, which is counted.
+    pub(crate) fn refuses(&mut self, token: Option<&str>) -> bool {
+        let accepts = |token| self.edge_tokens.contains(&token);
+        let refuses =
+            self.state == OriginState::Up && !self.edge_tokens.is_empty() && !token.is_some_and(accepts);
+        self.refused += u32::from(refuses);
+        refuses
     }
 
     /// Connects; the number of the stream, or nothing if it does not answer.

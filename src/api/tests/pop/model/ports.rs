@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::pop::ports::{self as port, KvItem, LookedUp, PortError};
-use api::relay::ports::{self as relay, PartState};
-use api::{EnvironmentKey, Lookup, Pop, Source, Store as _, signal};
+use api::relay::ports::{self as relay, ConnectError, PartState};
+use api::{EnvironmentKey, Lookup, Pop, Secret, Source, Store as _, signal};
 use bytes::Bytes;
-use http::Response;
+use http::{Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 
 use super::cache::{self, Object};
@@ -437,12 +437,22 @@ impl<D: Driver> Drop for Upstream<D> {
 impl<D: Driver> relay::Origin for Sandbox<D> {
     type Upstream = Upstream<D>;
 
-    fn connect(&self, _: &EnvironmentKey) -> Result<Upstream<D>, PortError> {
+    fn edge_token(&self) -> Result<Option<Vec<u8>>, PortError> {
+        let stored = self.step(|state| state.edge_token)?;
+        let stored = stored.map_err(|()| PortError("the secret store fails".to_owned()))?;
+        Ok(stored.map(<[u8]>::to_vec))
+    }
+
+    fn connect(&self, _: &EnvironmentKey, token: Option<&Secret>) -> Result<Upstream<D>, ConnectError> {
         let takes = self.step(|state| {
             state.origin.requests += 1;
             if state.origin.state == OriginState::Stalled { FIRST_BYTE } else { Duration::from_millis(1) }
         })?;
         self.wait(takes, |_| None::<()>)?;
+        let token = token.map(Secret::reveal);
+        if self.step(|state| state.origin.refuses(token))? {
+            return Err(ConnectError::NoStream(StatusCode::UNAUTHORIZED));
+        }
         let stream = self.step(|state| state.origin.connect())?;
         let stream = stream.ok_or_else(|| PortError("the origin does not answer".to_owned()))?;
         Ok(Upstream { sandbox: self.clone(), stream })

@@ -34,6 +34,10 @@ pub(crate) enum Event {
     /// Streams stay open, and nothing comes any more.
     OriginStalls,
     OriginEndsStreams,
+    /// From now on, the origin wants one of these tokens for a stream.
+    OriginWants(&'static [&'static str]),
+    /// From now on, the secret store has this.
+    EdgeTokenIs(StoredToken),
     /// A copy of this revision is inserted by a request that looked at nothing.
     Inserted(u64),
     /// The POP's copy is gone.
@@ -43,6 +47,9 @@ pub(crate) enum Event {
     /// A request reads the environment.
     Read,
 }
+
+/// What the secret store has: the edge token, nothing, or a failure.
+pub(crate) type StoredToken = Result<Option<&'static [u8]>, ()>;
 
 /// What was written to clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +103,7 @@ pub(crate) struct State {
     pub(crate) cache: Cache,
     pub(crate) parts: Parts,
     pub(crate) origin: Origin,
+    pub(crate) edge_token: StoredToken,
     pub(crate) frames: Vec<(Duration, Frame)>,
     /// Whether a revision must be recorded at the moment of its signal: not where records are evicted.
     pub(crate) ensures_record: bool,
@@ -143,6 +151,7 @@ impl State {
             cache: Cache::default(),
             parts: Parts::default(),
             origin: Origin::default(),
+            edge_token: Ok(None),
             frames: Vec::new(),
             ensures_record: true,
             reads: Vec::new(),
@@ -212,6 +221,8 @@ impl State {
             Event::OriginIsBack => self.origin.come_back(),
             Event::OriginStalls => self.origin.stall(),
             Event::OriginEndsStreams => self.origin.end_stream(),
+            Event::OriginWants(tokens) => self.origin.want(tokens),
+            Event::EdgeTokenIs(stored) => self.edge_token = stored,
             Event::Inserted(revision) => self.cache.insert_copy(revision, self.now),
             Event::Evicted => self.cache.evict(&super::environment_copy()),
             Event::RecordIs(revision) => {

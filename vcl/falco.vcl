@@ -1,0 +1,6 @@
+# For falco alone: what a service has beside these files.
+
+table jackstaff {
+}
+
+include "main";
