@@ -13,7 +13,10 @@ use tokio::time::{interval, sleep, timeout};
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Connections of which the crowd opens as many again in a second, of those that were closed.
+/// How many connections the crowd opens in a second.
+const OPENED: usize = 5_000;
+
+/// How many of those that were closed it opens again in a second.
 const OPENED_AGAIN: usize = 1_000;
 
 /// A crowd that keeps on until it is dropped.
@@ -47,9 +50,11 @@ const CONDUCTS: [Conduct; 6] = [
 pub fn strangers(origin: &str, connections: usize, announcements: usize) -> Strangers {
     let origin = address(origin);
     let runtime = Runtime::new().unwrap();
-    let pause = Duration::from_secs(1).mul_f64((connections as f64 / OPENED_AGAIN as f64).max(1.0));
+    let seconds = |count: usize, rate: usize| Duration::from_secs_f64(count as f64 / rate as f64);
+    let pause = seconds(connections, OPENED_AGAIN).max(Duration::from_secs(1));
     for number in 0..connections {
         runtime.spawn(async move {
+            sleep(seconds(number, OPENED)).await;
             loop {
                 // It is refused, or closed; or all is well, which does not end.
                 let _ = conduct(origin, number).await;
@@ -174,10 +179,12 @@ impl Answers {
     }
 }
 
-/// Announcements and streams with a token for a while, each on a connection of its own, 20 announcements and 20 streams a second.
-pub fn answers(origin: &str, token: &str, duration: Duration) -> [Answers; 2] {
+/// Announcements and streams with their tokens for a while, each on a connection of its own, 20 announcements and 20 streams a
+/// second.
+pub fn answers(origin: &str, token: &str, edge_token: &str, duration: Duration) -> [Answers; 2] {
     let origin = address(origin);
-    let authorization: Arc<str> = format!("Token {token}").into();
+    let [authorization, of_stream]: [Arc<str>; 2] =
+        [token, edge_token].map(|token| format!("Token {token}").into());
     let both: [Arc<Mutex<Answers>>; 2] = Default::default();
     Runtime::new().unwrap().block_on(async {
         let mut due = interval(Duration::from_millis(50));
@@ -186,7 +193,7 @@ pub fn answers(origin: &str, token: &str, duration: Duration) -> [Answers; 2] {
         while Instant::now() < end {
             due.tick().await;
             let [announced, streamed] = both.clone();
-            let of_stream = Arc::clone(&authorization);
+            let of_stream = Arc::clone(&of_stream);
             asked.push(tokio::spawn(async move {
                 let begun = Instant::now();
                 let opened = timeout(PATIENCE, open(origin, &of_stream)).await;
