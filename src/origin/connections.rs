@@ -22,9 +22,10 @@ use crate::metrics::Metrics;
 
 pub(crate) use connection::{Connection, UnderWay};
 
-/// How long a stranger's connection has its place at least. The head of a request comes right after the connection, so by then
-/// it is there, unless it is slow. Until it was read, it may wait for longer: a connection that must close is looked at once more.
-const LEAST: Duration = Duration::from_millis(20);
+/// How long a stranger's connection keeps its place at least. A client sends the head of its request as soon as it is connected,
+/// so by then it has come, unless the client is slow. It need not have been read: a connection that has to close is read once
+/// more before. The shorter this is, the more new connections are taken in a second while all places are taken.
+const LEAST: Duration = Duration::from_millis(5);
 
 /// How many connections there may be, beside those that are streams.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +103,7 @@ impl Connections {
         Self { bounds, state: Mutex::default(), freed: Notify::new(), metrics }
     }
 
-    /// Takes a connection in, once there is room: at once, or within [`LEAST`]. `address` is none for that of a trusted proxy.
+    /// Takes a connection in, once there is room: at once, or within about [`LEAST`]. `address` is none for that of a trusted proxy.
     pub(crate) async fn enter(self: &Arc<Self>, address: Option<ClientAddress>) -> Arc<Connection> {
         loop {
             match self.try_enter(address, Instant::now()) {

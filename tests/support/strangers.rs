@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,15 @@ const OPENED_AGAIN: usize = 1_000;
 
 /// A crowd that keeps on until it is dropped.
 pub struct Strangers {
+    opened: Arc<AtomicUsize>,
     _runtime: Runtime,
+}
+
+impl Strangers {
+    /// How many connections it has opened so far.
+    pub fn opened(&self) -> usize {
+        self.opened.load(Ordering::Relaxed)
+    }
 }
 
 /// What a connection of the crowd does.
@@ -52,12 +61,14 @@ pub fn strangers(origin: &str, connections: usize, announcements: usize) -> Stra
     let runtime = Runtime::new().unwrap();
     let seconds = |count: usize, rate: usize| Duration::from_secs_f64(count as f64 / rate as f64);
     let pause = seconds(connections, OPENED_AGAIN).max(Duration::from_secs(1));
+    let opened = Arc::new(AtomicUsize::new(0));
     for number in 0..connections {
+        let opened = Arc::clone(&opened);
         runtime.spawn(async move {
             sleep(seconds(number, OPENED)).await;
             loop {
                 // It is refused, or closed; or all is well, which does not end.
-                let _ = conduct(origin, number).await;
+                let _ = conduct(origin, number, &opened).await;
                 sleep(pause).await;
             }
         });
@@ -71,11 +82,12 @@ pub fn strangers(origin: &str, connections: usize, announcements: usize) -> Stra
             }
         });
     }
-    Strangers { _runtime: runtime }
+    Strangers { opened, _runtime: runtime }
 }
 
-async fn conduct(origin: SocketAddr, number: usize) -> io::Result<()> {
+async fn conduct(origin: SocketAddr, number: usize, opened: &AtomicUsize) -> io::Result<()> {
     let mut stream = connect(origin, number).await?;
+    opened.fetch_add(1, Ordering::Relaxed);
     let conduct = CONDUCTS[number % CONDUCTS.len()];
     let begun = match conduct {
         Conduct::Idle => String::new(),
