@@ -25,6 +25,7 @@ use crate::target::ORIGIN_TOKEN;
   jackstaff origin --listen 0.0.0.0:8080 --token-file /run/secrets/origin-token --edge-token-file /run/secrets/edge-token
   jackstaff origin --max-streams 5000 --max-environments 200
   jackstaff origin --stream-seconds 40
+  jackstaff origin --trusted-proxy 10.0.0.0/8 --max-per-address 200
   jackstaff origin --bus redis://redis.example.com:6379 --bus-password-file /run/secrets/redis-password
   curl -N -H 'Authorization: Token EDGE_TOKEN' http://127.0.0.1:7678/sse/environments/KEY/stream
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail, ensure};
 use api::Secret;
 use clap::Args;
-use origin::{BusAddress, EdgeTokens, Origin, Settings, StreamPart};
+use origin::{BusAddress, EdgeTokens, Origin, Settings, StreamPart, TrustedProxy};
 
 use crate::log::Log;
 
@@ -29,6 +29,14 @@ pub(crate) struct OriginArguments {
     /// without having been announced
     #[arg(long, value_name = "N", default_value_t = Settings::default().max_environments)]
     max_environments: usize,
+    /// How many connections one address may have that have shown no token, streams among them; IPv6 counts by /64. Beyond, a
+    /// request without a token is refused with 429
+    #[arg(long, value_name = "N", default_value_t = Settings::default().max_per_address)]
+    max_per_address: usize,
+    /// A proxy, or a network of them, whose X-Forwarded-For is believed: its last address that is no such proxy's is whose
+    /// request it is. May be given several times
+    #[arg(long, value_name = "CIDR")]
+    trusted_proxy: Vec<TrustedProxy>,
     /// The Redis server through which replicas share what is announced: redis://HOST:PORT/DB, or rediss:// for TLS. A URL
     /// with a password comes in JACKSTAFF_BUS instead
     #[arg(long, value_name = "URL")]
@@ -54,7 +62,7 @@ fn stream_part(text: &str) -> Result<StreamPart, String> {
     part.ok_or_else(|| format!("not a whole number from {least} to {most}"))
 }
 
-/// Files beside those of streams: listener, announcements, requests for health and metrics.
+/// Files for connections that are at work for a token, the bus, the listener, and the publisher of `serve`.
 const OTHER_FILES: u64 = 64;
 
 impl OriginArguments {
@@ -87,12 +95,16 @@ impl OriginArguments {
         if is_reached && !self.insecure {
             refuse_without(listen, token.is_some(), edge_tokens.is_some())?;
         }
+        let room = room(log, self.max_streams);
         let origin = Origin::new(Settings {
             token,
             edge_tokens,
             webhook_secret,
-            max_streams: possible(log, self.max_streams),
+            max_streams: room.streams,
             max_environments: self.max_environments,
+            max_connections: room.connections,
+            max_per_address: self.max_per_address,
+            trusted_proxies: self.trusted_proxy.clone(),
             stream_part: self.stream_seconds,
         });
         if origin.accepts_everyone() {
@@ -149,18 +161,71 @@ fn refuse_without(listen: SocketAddr, has_token: bool, has_edge_token: bool) -> 
     bail!("there is {lacks}: give it both tokens (see --help), or insist with --insecure")
 }
 
-/// As many of the wanted streams as there can be open files, for which the limit of the process is raised as far as the
-/// system allows. If it is fewer, this is warned of. More streams would leave no files for health and announcements.
-fn possible(log: &Log, streams: usize) -> usize {
-    let wanted = u64::try_from(streams).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
+/// How many connections there can be.
+#[derive(Debug, PartialEq, Eq)]
+struct Room {
+    streams: usize,
+    connections: usize,
+}
+
+/// Room for the wanted streams, for which the limit of open files is raised as far as the system allows. If there is less, this
+/// is warned of.
+fn room(log: &Log, streams: usize) -> Room {
     // A system that does not say has no such limit.
-    let files = rlimit::increase_nofile_limit(wanted).unwrap_or(u64::MAX);
-    if files >= wanted {
-        return streams;
+    let mut files = u64::MAX;
+    let room = divide(streams, |wanted| {
+        files = rlimit::increase_nofile_limit(wanted).unwrap_or(files);
+        files
+    });
+    if room.streams < streams {
+        let possible = room.streams;
+        log.warning(&format!(
+            "only {files} files may be open (ulimit -n), so it takes {possible} streams at most"
+        ));
     }
-    let possible = files.saturating_sub(OTHER_FILES).max(1);
-    log.warning(&format!(
-        "only {files} files may be open (ulimit -n), so it takes {possible} streams at most"
-    ));
-    usize::try_from(possible).unwrap_or(streams)
+    room
+}
+
+/// Divides the files that can be open, as `limit` says to how many are wanted. Connections beside streams get a quarter of those
+/// that are scarce.
+fn divide(streams: usize, limit: impl FnOnce(u64) -> u64) -> Room {
+    let connections = Settings::default().max_connections;
+    let wanted = streams.saturating_add(connections);
+    let files = limit(u64::try_from(wanted).unwrap_or(u64::MAX).saturating_add(OTHER_FILES));
+    let files = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+    if files >= wanted {
+        return Room { streams, connections };
+    }
+    let connections = connections.min(files / 4).max(1);
+    Room { streams: streams.min(files.saturating_sub(connections)).max(1), connections }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_divided_between_streams_other_connections_and_the_rest() {
+        for (streams, files, expected_streams, expected_connections) in [
+            (50_000, u64::MAX, 50_000, 1_536),
+            (50_000, 51_600, 50_000, 1_536),
+            (50_000, 51_599, 49_999, 1_536),
+            (50_000, 20_000, 18_400, 1_536),
+            (50_000, 1_024, 720, 240),
+            (50_000, 160, 72, 24),
+            // There is room for all streams, and not for all other connections.
+            (100, 1_024, 100, 240),
+            (100, 160, 72, 24),
+            (50_000, 64, 1, 1),
+            (50_000, 0, 1, 1),
+            (usize::MAX, u64::MAX, usize::MAX, 1_536),
+        ] {
+            let room = divide(streams, |_| files);
+            assert_eq!(
+                room,
+                Room { streams: expected_streams, connections: expected_connections },
+                "{streams} {files}"
+            );
+        }
+    }
 }

@@ -702,6 +702,11 @@ mod tests {
                     "jackstaff_origin_signals_total 0",
                     "jackstaff_origin_fan_out_seconds_sum 0.0",
                     "jackstaff_origin_fan_out_seconds_count 0",
+                    "jackstaff_origin_open_connections 0",
+                    "jackstaff_origin_strangers 0",
+                    "jackstaff_origin_connections_total 0",
+                    "jackstaff_origin_connections_closed_total 0",
+                    "jackstaff_origin_requests_refused_total 0",
                 ]
             )
         );

@@ -21,9 +21,12 @@
 //! # }
 //! ```
 
+mod admission;
 mod announced;
 mod app;
 mod bus;
+mod client_address;
+mod connections;
 mod control;
 mod edge_tokens;
 mod health;
@@ -42,6 +45,7 @@ mod webhook;
 
 pub use app::app;
 pub use bus::{BusAddress, BusAddressError};
+pub use client_address::{TrustedProxy, TrustedProxyError};
 pub use control::Control;
 pub use edge_tokens::{EdgeTokens, EdgeTokensError};
 pub use hub::HubError;

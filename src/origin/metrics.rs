@@ -26,6 +26,11 @@ pub(crate) struct Metrics {
     pub(crate) streams_without_token: Counter,
     pub(crate) signals: Counter,
     pub(crate) fan_out: Histogram,
+    pub(crate) open_connections: Gauge,
+    pub(crate) strangers: Gauge,
+    pub(crate) connections: Counter,
+    pub(crate) connections_closed: Counter,
+    pub(crate) requests_refused: Counter,
 }
 
 impl Metrics {
@@ -45,8 +50,13 @@ impl Metrics {
             signals: Counter::default(),
             // From one stream (a fraction of a millisecond) to as many as an origin can hold: 0.25 ms to 8 s.
             fan_out: Histogram::new(exponential_buckets(0.000_25, 2.0, 16)),
+            open_connections: Gauge::default(),
+            strangers: Gauge::default(),
+            connections: Counter::default(),
+            connections_closed: Counter::default(),
+            requests_refused: Counter::default(),
         };
-        metrics.registered()
+        metrics.registered().with_connections()
     }
 
     /// Counters get the ending `_total` where they are written.
@@ -99,6 +109,28 @@ impl Metrics {
             "fan_out_seconds",
             "From an announcement until the last stream that was up to date has taken it or a later one",
             self.fan_out.clone(),
+        );
+        self
+    }
+
+    fn with_connections(mut self) -> Self {
+        let registry = &mut self.registry;
+        registry.register("open_connections", "Connections that are open", self.open_connections.clone());
+        registry.register(
+            "strangers",
+            "Connections that are open, have shown no token and are no streams",
+            self.strangers.clone(),
+        );
+        registry.register("connections", "Connections since the start", self.connections.clone());
+        registry.register(
+            "connections_closed",
+            "Connections closed because others needed their place",
+            self.connections_closed.clone(),
+        );
+        registry.register(
+            "requests_refused",
+            "Requests refused because their address had too many connections or requests",
+            self.requests_refused.clone(),
         );
         self
     }

@@ -31,6 +31,13 @@ pub(crate) fn authorize_stream(origin: &Origin, headers: &HeaderMap) -> Result<(
     if passes { Ok(()) } else { Err(RequestError::WrongEdgeToken) }
 }
 
+/// Whether a request carries a token of either kind, so that bounds of strangers do not apply to it. Without a configured token
+/// there is no such request.
+pub(crate) fn is_known(origin: &Origin, headers: &HeaderMap) -> bool {
+    let is_publisher = origin.token().is_some() && authorize(origin, headers).is_ok();
+    is_publisher || (origin.edge_tokens().is_some() && authorize_stream(origin, headers).is_ok())
+}
+
 /// Whether an `Authorization` header is `Token <token>`.
 fn carries(header: &HeaderValue, expected: &Secret) -> bool {
     token(header).is_some_and(|given| expected.equals(given))

@@ -9,6 +9,7 @@ use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
+use crate::connections::AddressLimitError;
 use crate::hub::HubError;
 use crate::queue_change::QueueChangeError;
 
@@ -43,6 +44,8 @@ pub(crate) enum RequestError {
     #[error(transparent)]
     QueueChange(#[from] QueueChangeError),
     #[error(transparent)]
+    AddressLimit(#[from] AddressLimitError),
+    #[error(transparent)]
     Hub(#[from] HubError),
 }
 
@@ -57,6 +60,7 @@ impl RequestError {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BrokenOff => StatusCode::BAD_REQUEST,
             Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::AddressLimit(_) => StatusCode::TOO_MANY_REQUESTS,
             // The caller did nothing wrong and may try again, on an origin with a greater limit or less to do.
             Self::Hub(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -70,7 +74,7 @@ impl IntoResponse for RequestError {
             Self::Unauthorized | Self::NoEdgeToken | Self::WrongEdgeToken => {
                 Some((WWW_AUTHENTICATE, "Token"))
             }
-            Self::Hub(_) => Some((RETRY_AFTER, RETRY)),
+            Self::Hub(_) | Self::AddressLimit(_) => Some((RETRY_AFTER, RETRY)),
             _ => None,
         };
         let header = header.map(|(name, value)| (name, HeaderValue::from_static(value)));

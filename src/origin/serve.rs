@@ -4,24 +4,29 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
+use crate::admission;
 use crate::app::app;
 use crate::bus::{self, Replica};
+use crate::client_address::{ClientAddress, is_trusted};
+use crate::connections::Connection;
 use crate::state::Origin;
 
 #[derive(Clone, Copy)]
 struct Timeouts {
     /// For the whole head of a request: of a kept-alive connection that is idle, or of a client that sends byte by byte.
     head: Duration,
+    /// The same, for a connection whose address has too many already. It may only show a token.
+    head_beyond: Duration,
     /// For the acknowledgement of what was sent, or for room for what is to be sent. A stream writes every two seconds,
     /// so this is how soon the stream of a client that vanished is closed.
     stalled: Duration,
@@ -34,6 +39,7 @@ struct Timeouts {
 
 const TIMEOUTS: Timeouts = Timeouts {
     head: Duration::from_secs(30),
+    head_beyond: Duration::from_secs(1),
     stalled: Duration::from_secs(30),
     grace: Duration::from_secs(2),
     flush: Duration::from_secs(1),
@@ -80,23 +86,39 @@ async fn serve(
     let mut http = http1::Builder::new();
     // Frames are small: one copy of some bytes costs less than a list of buffers for each stream.
     http.timer(TokioTimer::new()).header_read_timeout(timeouts.head).max_buf_size(BUFFER).writev(false);
-    let connections = GracefulShutdown::new();
+    let mut http_beyond = http.clone();
+    http_beyond.header_read_timeout(timeouts.head_beyond);
+    let graceful = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
     loop {
-        let stream = tokio::select! {
-            stream = accept(&listener) => stream,
+        let (stream, peer, connection) = tokio::select! {
+            next = next(&listener, &origin) => next,
             () = &mut shutdown => break,
         };
-        if configure(&stream, timeouts.stalled).is_ok() {
-            let service = TowerToHyperService::new(Router::clone(&app));
-            // A connection that fails affects no other; its stream is dropped with it.
-            tokio::spawn(connections.watch(http.serve_connection(TokioIo::new(stream), service)));
+        if configure(&stream, timeouts.stalled).is_err() {
+            continue;
         }
+        let service = {
+            let (origin, app, connection) = (origin.clone(), app.clone(), Arc::clone(&connection));
+            service_fn(move |request| {
+                admission::answer(origin.clone(), app.clone(), Arc::clone(&connection), peer.ip(), request)
+            })
+        };
+        let http = if connection.is_beyond() { &http_beyond } else { &http };
+        let served = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                // First: a request that came meanwhile is answered. A connection that fails affects no other; its stream is dropped with it.
+                _ = served => {}
+                () = connection.must_close() => {}
+            }
+        });
     }
     drop(listener);
     origin.end();
     // What is not done by now is cut off.
-    let _ = timeout(timeouts.grace, connections.shutdown()).await;
+    let _ = timeout(timeouts.grace, graceful.shutdown()).await;
     if let (Some(bus), Some(connection)) = (origin.bus(), bus) {
         bus.flush(timeouts.flush).await;
         connection.abort();
@@ -111,14 +133,26 @@ async fn connect(origin: Origin) {
     }
 }
 
+/// The next connection, once there is room for it.
+async fn next(listener: &TcpListener, origin: &Origin) -> (TcpStream, SocketAddr, Arc<Connection>) {
+    let (stream, peer) = accept(listener, origin).await;
+    let is_of_proxy = is_trusted(origin.trusted_proxies(), peer.ip());
+    let address = (!is_of_proxy).then(|| ClientAddress::of(peer.ip()));
+    let connection = origin.connections().enter(address).await;
+    (stream, peer, connection)
+}
+
 /// The next connection, however many attempts it takes.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener, origin: &Origin) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok(accepted) => return accepted,
             Err(error) if is_of_one_connection(&error) => {}
-            // For example, no more files may be opened. It goes on when some are closed.
-            Err(_) => sleep(Duration::from_millis(200)).await,
+            // For example, no more files may be opened, because the rest of the process needs more than was kept for it.
+            Err(_) => {
+                origin.connections().close_one();
+                sleep(Duration::from_millis(10)).await;
+            }
         }
     }
 }
@@ -167,6 +201,7 @@ mod tests {
         let (end, ended) = oneshot::channel();
         let timeouts = Timeouts {
             head: Duration::from_millis(300),
+            head_beyond: Duration::from_millis(100),
             stalled: Duration::from_secs(1),
             grace: Duration::from_millis(500),
             flush: Duration::from_millis(500),

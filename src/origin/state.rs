@@ -8,6 +8,8 @@ use tokio::sync::Semaphore;
 
 use crate::announced::Announcement;
 use crate::bus::{Bus, BusAddress};
+use crate::client_address::TrustedProxy;
+use crate::connections::{Bounds, Connections};
 use crate::control::Control;
 use crate::edge_tokens::EdgeTokens;
 use crate::hub::{Hub, HubError, Limits};
@@ -39,13 +41,23 @@ pub struct Settings {
     /// How many environments may be announced before new ones are refused. As many again may be listened to without
     /// having been announced.
     pub max_environments: usize,
+    /// How many connections may be open beside streams and those that are at work for a token: two thirds of them for those
+    /// that have shown no token, of which a new one takes the place of the one that has been silent for longest.
+    pub max_connections: usize,
+    /// How many connections one address may have, streams among them, that have shown no token.
+    pub max_per_address: usize,
+    /// Whose `X-Forwarded-For` is believed. Their connections are not counted for their address, but each request for the one
+    /// that it comes from.
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// How long a stream lasts, for caches that hand it on to clients. Without it streams are endless, as edges need them.
     pub stream_part: Option<StreamPart>,
 }
 
 impl Default for Settings {
     /// No tokens, no webhooks; endless streams, 50,000, about 600 MB; 10,000 environments: more than any installation has,
-    /// and a few megabytes at most for made-up keys.
+    /// and a few megabytes at most for made-up keys. 1,536 other connections, 1,024 of them of strangers: of ten thousand new ones
+    /// a second, each has a tenth of a second to show a token. 1,000 of an address: more than an office or a
+    /// monitor opens, and a fiftieth of the streams.
     fn default() -> Self {
         Self {
             token: None,
@@ -53,6 +65,9 @@ impl Default for Settings {
             webhook_secret: None,
             max_streams: 50_000,
             max_environments: 10_000,
+            max_connections: 1_536,
+            max_per_address: 1_000,
+            trusted_proxies: Vec::new(),
             stream_part: None,
         }
     }
@@ -67,7 +82,9 @@ struct Inner {
     edge_tokens: Option<EdgeTokens>,
     webhook_secret: Option<Secret>,
     stream_part: Option<StreamPart>,
+    trusted_proxies: Vec<TrustedProxy>,
     hub: Arc<Hub>,
+    connections: Arc<Connections>,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     control: OnceLock<Arc<dyn Control>>,
     bus: OnceLock<Bus>,
@@ -84,12 +101,16 @@ impl Origin {
     /// An origin with another clock.
     pub fn with_clock(settings: Settings, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         let limits = Limits { streams: settings.max_streams, environments: settings.max_environments };
+        let bounds = Bounds::of(settings.max_connections, settings.max_per_address);
+        let metrics = Arc::new(Metrics::new());
         Self(Arc::new(Inner {
             token: settings.token,
             edge_tokens: settings.edge_tokens,
             webhook_secret: settings.webhook_secret,
             stream_part: settings.stream_part,
-            hub: Arc::new(Hub::new(limits, Arc::new(Metrics::new()))),
+            trusted_proxies: settings.trusted_proxies,
+            connections: Arc::new(Connections::new(bounds, Arc::clone(&metrics))),
+            hub: Arc::new(Hub::new(limits, metrics)),
             clock: Box::new(clock),
             control: OnceLock::new(),
             bus: OnceLock::new(),
@@ -140,6 +161,14 @@ impl Origin {
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {
         &self.0.hub
+    }
+
+    pub(crate) fn connections(&self) -> &Arc<Connections> {
+        &self.0.connections
+    }
+
+    pub(crate) fn trusted_proxies(&self) -> &[TrustedProxy] {
+        &self.0.trusted_proxies
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -1,5 +1,6 @@
 //! The HTTP answer that is a stream of change signals.
 
+use axum::Extension;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -21,13 +22,17 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (HeaderName::from_static("x-accel-buffering"), "no"),
 ];
 
+/// Marks an answer that is a stream, for those who count connections.
+#[derive(Clone, Copy)]
+pub(crate) struct IsStream;
+
 /// The endless answer to `GET`. An error in the body makes the server close the connection without a last chunk.
 pub(crate) fn endless(listener: Listener) -> Response {
     let frames = stream::try_unfold(listener, async |mut listener: Listener| {
         let frame = listener.next().await?;
         Ok::<_, OriginEndedError>(Some((frame, listener)))
     });
-    (HEADERS, Body::from_stream(frames)).into_response()
+    (HEADERS, Extension(IsStream), Body::from_stream(frames)).into_response()
 }
 
 /// The answer to `GET` that ends after a while: the part that begins with it.
@@ -37,7 +42,7 @@ pub(crate) fn part(listener: Listener, part: StreamPart) -> Response {
         let frame = writer.next().await?;
         Ok::<_, OriginEndedError>(frame.map(|frame| (frame, writer)))
     });
-    part.mark((HEADERS, Body::from_stream(frames)).into_response())
+    part.mark((HEADERS, Extension(IsStream), Body::from_stream(frames)).into_response())
 }
 
 /// The answer to `HEAD`: the same headers, without a length, and no stream is opened.

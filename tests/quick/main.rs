@@ -9,6 +9,7 @@ mod edge_token;
 mod evaluate;
 mod flagsmith;
 mod foreign;
+mod hostile;
 mod lint;
 mod origin;
 mod patterns;

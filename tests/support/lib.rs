@@ -21,6 +21,7 @@ pub mod redis;
 mod server;
 mod slow_mount;
 pub mod stack;
+pub mod strangers;
 pub mod stream;
 mod tools;
 mod varnish;
