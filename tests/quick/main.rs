@@ -4,10 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
 mod agreement;
+mod byte_order_marks;
 mod compare;
 mod evaluate;
 mod flagsmith;
 mod foreign;
+mod keys;
 mod lint;
 mod origin;
 mod patterns;
