@@ -16,8 +16,17 @@ pub(crate) struct Link {
     pub(crate) redis: MultiplexedConnection,
     pub(crate) pings: PubSubSink,
     pub(crate) messages: PubSubStream,
-    /// Which process answers; none if it does not say.
-    pub(crate) server: Option<String>,
+    /// None if it does not say.
+    pub(crate) server: Option<RedisServer>,
+}
+
+/// The process that answers.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct RedisServer {
+    /// Another one for each process.
+    pub(crate) id: String,
+    /// It follows another server, and takes no writes.
+    pub(crate) is_copy: bool,
 }
 
 /// Why there is no connection any more, or never was.
@@ -31,6 +40,8 @@ pub(crate) enum BusError {
     NoPassword,
     #[error("it refuses the user or the password")]
     WrongPassword,
+    #[error("it is a copy of another server, and takes no writes")]
+    Copy,
     #[error("{0}")]
     Other(RedisError),
 }
@@ -69,8 +80,32 @@ async fn opened(address: &BusAddress, channel: &str) -> Result<Link, BusError> {
         .set_response_timeout(Some(ANSWER_TIMEOUT));
     let mut redis = client.get_multiplexed_async_connection_with_config(&limits).await?;
     // A user of Redis may be kept from asking.
-    let info: Option<String> = cmd("INFO").arg("server").query_async(&mut redis).await.ok();
-    let server =
-        info.and_then(|info| Some(info.lines().find_map(|line| line.strip_prefix("run_id:"))?.to_owned()));
-    Ok(Link { redis, pings, messages, server })
+    let info: Option<String> = cmd("INFO").query_async(&mut redis).await.ok();
+    Ok(Link { redis, pings, messages, server: info.and_then(|info| server(&info)) })
+}
+
+fn server(info: &str) -> Option<RedisServer> {
+    let value = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let is_copy = value("role") == Some("slave") && value("slave_read_only") != Some("0");
+    Some(RedisServer { id: value("run_id")?.to_owned(), is_copy })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers() {
+        let of = |id: &str, is_copy| Some(RedisServer { id: id.to_owned(), is_copy });
+        for (info, expected) in [
+            ("# Server\r\nrun_id:1f\r\n\r\n# Replication\r\nrole:master\r\n", of("1f", false)),
+            ("run_id:1f\r\nrole:slave\r\nslave_read_only:1\r\n", of("1f", true)),
+            ("run_id:1f\r\nrole:slave\r\nslave_read_only:0\r\n", of("1f", false)),
+            ("run_id:1f", of("1f", false)),
+            ("redis_version:7", None),
+            ("", None),
+        ] {
+            assert_eq!(server(info), expected, "{info}");
+        }
+    }
 }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep, tim
 use tokio::{select, try_join};
 
 use crate::announced::Announcement;
-use crate::bus::link::{ANSWER_TIMEOUT, BusError, Link};
+use crate::bus::link::{ANSWER_TIMEOUT, BusError, Link, RedisServer};
 use crate::bus::message::{self, MessageKind, REVISIONS};
 use crate::bus::overlap::Overlap;
 use crate::bus::{Bus, Replica};
@@ -61,7 +61,7 @@ async fn connected(replica: Replica<'_>, bus: &Bus, up: impl FnOnce()) -> Result
     loop {
         let Link { redis, pings, mut messages, server } = link;
         link = select! {
-            next = session.send(&redis) => next?,
+            next = session.send(&redis, server.as_ref()) => next?,
             error = session.receive(&mut messages) => return Err(error),
             error = session.ping(&redis, pings) => return Err(error),
         };
@@ -71,7 +71,7 @@ async fn connected(replica: Replica<'_>, bus: &Bus, up: impl FnOnce()) -> Result
         }
         session.overlap().end();
         if let (Some(before), Some(now)) = (&server, &link.server)
-            && before != now
+            && before.id != now.id
         {
             bus.log(&format!(
                 "the bus {} is another server than before, which is used from now on",
@@ -83,7 +83,11 @@ async fn connected(replica: Replica<'_>, bus: &Bus, up: impl FnOnce()) -> Result
 
 impl Session<'_> {
     /// Sends what is announced, until there is a new connection that has all that this one has.
-    async fn send(&self, redis: &MultiplexedConnection) -> Result<Link, BusError> {
+    async fn send(
+        &self,
+        redis: &MultiplexedConnection,
+        server: Option<&RedisServer>,
+    ) -> Result<Link, BusError> {
         let mut comparisons = interval_at(Instant::now() + COMPARE_INTERVAL, COMPARE_INTERVAL);
         comparisons.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut renewal = pin!(self.renewal());
@@ -93,7 +97,7 @@ impl Session<'_> {
                 _ = comparisons.tick() => self.compare(redis).await?,
                 next = &mut renewal => {
                     // Nothing is sent meanwhile. So what was sent to the server of before is in the hub, and the other gets it.
-                    match self.compared(next).await {
+                    match self.compared(next, server).await {
                         Ok(next) => {
                             self.bus.cannot_renew.store(false, Ordering::Relaxed);
                             return Ok(next);
@@ -116,8 +120,16 @@ impl Session<'_> {
     }
 
     /// A new connection once both sides have what the other had.
-    async fn compared(&self, next: Result<Link, BusError>) -> Result<Link, BusError> {
+    async fn compared(
+        &self,
+        next: Result<Link, BusError>,
+        before: Option<&RedisServer>,
+    ) -> Result<Link, BusError> {
         let next = next?;
+        let is_copy = |server: Option<&RedisServer>| server.is_some_and(|server| server.is_copy);
+        if is_copy(next.server.as_ref()) && !is_copy(before) {
+            return Err(BusError::Copy);
+        }
         timeout(ANSWER_TIMEOUT, self.compare(&next.redis)).await.map_err(|_| BusError::Silent)??;
         Ok(next)
     }

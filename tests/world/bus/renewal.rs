@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use origin::{BusAddress, Origin, Settings};
 use tests::forward::forward;
 use tests::machine::beside_others;
-use tests::redis::redis;
+use tests::redis::{redis, redis_with};
 use tests::{eventually, free_address, say};
 use tokio::sync::oneshot;
 
@@ -156,16 +156,17 @@ fn no_final_revision_is_lost_while_the_bus_becomes_another_server_again_and_agai
 #[test]
 fn a_connection_that_cannot_be_renewed_stays_and_one_line_says_so() {
     let _machine = beside_others();
-    let (Some(first), Some(protected)) = (redis(), tests::redis::redis_with("requirepass s3cret\n")) else {
-        return;
-    };
+    let (Some(first), Some(protected)) = (redis(), redis_with("requirepass s3cret\n")) else { return };
+    let followed = format!("replicaof {} {}\n", first.address().ip(), first.address().port());
+    let Some(copy) = redis_with(&followed) else { return };
     let name = forward(first.address());
     let [a, b] = [(); 2].map(|()| replica(name.address(), OFTEN));
     let lines = |replica: &Replica| {
         let said = replica.said();
         said.into_iter().filter(|line| line.contains("takes no new connection")).collect::<Vec<_>>()
     };
-    for (round, target) in [free_address(), protected.address()].into_iter().enumerate() {
+    let targets = [free_address(), protected.address(), copy.address()];
+    for (round, target) in targets.into_iter().enumerate() {
         name.to(target);
         for replica in [&a, &b] {
             eventually("it is logged", SOON, || (lines(replica).len() == round + 1).then_some(()));
@@ -185,6 +186,7 @@ fn a_connection_that_cannot_be_renewed_stays_and_one_line_says_so() {
         // Until it was renewed. Then a failure is news again.
         thread::sleep(OFTEN * 6);
     }
-    let [_, refused] = &*lines(&a) else { panic!("{:?}", a.said()) };
-    assert!(refused.ends_with("it wants a password"), "{refused}");
+    let [_, refused, of_copy] = &*lines(&a) else { panic!("{:?}", a.said()) };
+    assert!(refused.ends_with(": it wants a password"), "{refused}");
+    assert!(of_copy.ends_with(": it is a copy of another server, and takes no writes"), "{of_copy}");
 }
