@@ -93,6 +93,8 @@ pub struct ServerKeyHash(String);
 impl ServerKeyHash {
     /// How every server-side key starts.
     pub const PREFIX: &str = "ser.";
+    /// What the names of records begin with in the KV store.
+    pub const STORE_PREFIX: &str = "server-key/";
     const LIMIT: usize = 512;
 
     /// Hashes a server-side key; none if the text is not shaped like one.
@@ -104,7 +106,12 @@ impl ServerKeyHash {
 
     /// The name of the key's record in the KV store, of its copy in a POP, and of its surrogate key.
     pub fn store_key(&self) -> String {
-        ["server-key/", &self.0].concat()
+        [Self::STORE_PREFIX, &self.0].concat()
+    }
+
+    /// The 64 hexadecimal digits.
+    pub fn hex(&self) -> &str {
+        &self.0
     }
 }
 

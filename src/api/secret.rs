@@ -1,7 +1,7 @@
 //! Secrets that programs share: tokens, passwords, and what webhooks are signed with.
 //!
 //! One rule for all of them, whether the text is given, in an environment variable or in a file: white space at its end
-//! does not count, and it must not be empty. A token also has to fit in a header. No error shows any part of a secret.
+//! and a byte order mark at its front do not count, and it must not be empty. A token also has to fit in a header. No error shows any part of a secret.
 
 use std::env::{self, VarError};
 use std::fmt;
@@ -36,12 +36,13 @@ pub enum SecretError {
 }
 
 impl Secret {
-    /// Any text that is not empty: a password, or a key that only signs.
+    /// Any text that is not empty: a password, or a key that only signs. Some editors begin a file with a byte order mark,
+    /// which gets into environment variables from there; it does not count.
     ///
     /// # Errors
     /// If nothing is left without the white space at its end.
     pub fn parse(text: &str) -> Result<Secret, SecretError> {
-        let text = text.trim_end();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_end();
         if text.is_empty() { Err(SecretError::Empty) } else { Ok(Secret(text.into())) }
     }
 
@@ -83,8 +84,7 @@ impl Secret {
         let read = || {
             let bytes = fs::read(file).map_err(|error| SecretError::Unreadable(error.to_string()))?;
             let text = std::str::from_utf8(&bytes).map_err(|_| SecretError::NotUtf8)?;
-            // Some editors begin a file with a byte order mark.
-            Secret::parse(text.strip_prefix('\u{feff}').unwrap_or(text))
+            Secret::parse(text)
         };
         read().map_err(|error| error.at(file.display().to_string()))
     }

@@ -17,7 +17,12 @@ const LIMIT: usize = 1_024;
 
 /// The frame that tells of a revision. It has no `id`, which some SDKs would put into their next request.
 pub fn event(revision: Revision) -> String {
-    format!("event: {CHANGED}\ndata: {{\"updated_at\": {}}}\n\n", revision.float())
+    event_at(&revision.float())
+}
+
+/// The same frame for a number that is no revision: seconds with a decimal point, without which some SDKs ignore it.
+pub fn event_at(seconds: &str) -> String {
+    format!("event: {CHANGED}\ndata: {{\"updated_at\": {seconds}}}\n\n")
 }
 
 /// The frame by which an origin says that something was published whose revision is ahead of the origin's clock: the

@@ -1,7 +1,9 @@
 //! The `jackstaff` command-line program: arguments to calls.
 
+mod columns;
 mod dear;
 mod evaluate;
+mod keys;
 mod lint;
 mod log;
 mod origin;
@@ -31,6 +33,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Evaluate(evaluate::Arguments),
+    #[command(subcommand)]
+    Keys(keys::Action),
     Lint(lint::Arguments),
     Origin(origin::Arguments),
     Publish(publish::Arguments),
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
     };
     match arguments.command {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Keys(action) => keys::run(&action),
         Command::Lint(arguments) => lint::run(&arguments),
         Command::Origin(arguments) => origin::run(&arguments),
         Command::Publish(arguments) => publish::run(&arguments),

@@ -37,6 +37,13 @@ pub(crate) struct SourceArguments {
     /// http://host:8000
     #[arg(long, value_name = "URL")]
     flagsmith: Option<String>,
+    #[command(flatten)]
+    manifest: ManifestArguments,
+}
+
+/// The manifest of server-side keys.
+#[derive(Args)]
+pub(crate) struct ManifestArguments {
     /// A manifest of server-side keys by environment, unless JACKSTAFF_SERVER_KEYS holds one
     #[arg(long, value_name = "FILE")]
     server_keys: Option<PathBuf>,
@@ -66,7 +73,7 @@ impl SourceArguments {
         if let Some(url) = &self.flagsmith {
             plain_http::warn(command, "--flagsmith", url);
         }
-        let server_keys = self.server_keys()?;
+        let server_keys = self.manifest.manifest()?;
         let flagsmith = self.flagsmith.as_deref().map(flagsmith).transpose()?;
         if flagsmith.is_some() && server_keys.is_none() {
             bail!(
@@ -74,11 +81,16 @@ impl SourceArguments {
                  --server-keys, or {MANIFEST}"
             );
         }
-        Ok(Sources { flagsmith, server_keys, server_keys_file: self.server_keys.clone() })
+        Ok(Sources { flagsmith, server_keys, server_keys_file: self.manifest.server_keys.clone() })
     }
+}
 
-    /// The one manifest that is given.
-    fn server_keys(&self) -> Result<Option<Manifest>> {
+impl ManifestArguments {
+    /// The one manifest that is given; none if there is none.
+    ///
+    /// # Errors
+    /// What is wrong with it, and more than one.
+    pub(crate) fn manifest(&self) -> Result<Option<Manifest>> {
         let own = text(MANIFEST, env::var_os(MANIFEST))?;
         let pairs = env::vars_os().find(|(name, _)| name.eq_ignore_ascii_case(EDGE_PROXY));
         let of_edge_proxy = text(EDGE_PROXY, pairs.map(|(_, pairs)| pairs))?;

@@ -10,11 +10,12 @@ use anyhow::{Context, Result};
 use api::{EnvironmentKey, Secret};
 use clap::Args;
 use publisher::status::{Status, StatusQuery, problems, status};
-use publisher::{Client, Clock, Signals, SystemClock, Target};
+use publisher::{Client, Clock, NamedKeys, Signals, SystemClock, Target};
 
 use crate::USAGE;
 use crate::log::complain;
 use crate::plain_http;
+use crate::source_arguments::ManifestArguments;
 use crate::target::{ApiArguments, ORIGIN_TOKEN};
 
 /// Show what is stored of each environment, what an edge serves, and whether they agree
@@ -22,18 +23,21 @@ use crate::target::{ApiArguments, ORIGIN_TOKEN};
 /// Lists the environments of the KV store, or looks at the KEYs alone: the revision, how long ago it was published, when
 /// its source says that it changed, the bytes of its sections, and the share of what a value may have. With --edge, what
 /// the edge at that address answers to each client-side key; with --serve, what `jackstaff serve` says of each, and which
-/// documents are broken there. A revision that is more than ten seconds ahead of the clock is warned of. Nothing is written. Each environment is a call to Fastly's API, which takes about 1,000 an
-/// hour. Exit codes: 0 all agree, and nothing is broken; 1 something disagrees, is behind or is broken; 2 the store or a
+/// documents are broken there. With a manifest of server-side keys, those of the store that it does not name and that open an
+/// environment are warned of, as is a revision that is more than ten seconds ahead of the clock. Nothing is written. Each
+/// environment, and each key that is not named, is a call to Fastly's API, which takes about 1,000 an hour. Exit codes: 0 all agree, and nothing is broken; 1 something disagrees, is behind or is broken; 2 the store or a
 /// server could not be asked; 64 wrong usage.
 #[derive(Args)]
 #[command(after_help = "Examples:
   jackstaff status --store STORE --edge https://flags.example.com
   jackstaff status --store STORE --edge https://flags.example.com --serve http://jackstaff:7678 KEY
+  jackstaff status --store STORE --server-keys keys.json
   jackstaff status --api http://127.0.0.1:7676 --store local --edge http://127.0.0.1:7676 --json
 
 Environment variables:
   FASTLY_API_TOKEN        the API token, unless --token-file names a file with it
-  JACKSTAFF_ORIGIN_TOKEN  the token of `serve`, unless --serve-token-file names a file with it")]
+  JACKSTAFF_ORIGIN_TOKEN  the token of `serve`, unless --serve-token-file names a file with it
+  JACKSTAFF_SERVER_KEYS   a manifest of server-side keys, unless --server-keys names a file with it")]
 pub(crate) struct Arguments {
     /// Client-side keys of environments
     #[arg(value_name = "KEY")]
@@ -49,6 +53,8 @@ pub(crate) struct Arguments {
     /// A file with its token
     #[arg(long, value_name = "FILE", requires = "serve")]
     serve_token_file: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    manifest: ManifestArguments,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -104,8 +110,9 @@ fn prepare(arguments: &Arguments) -> Result<(Target, StatusQuery)> {
         }
         None => None,
     };
+    let named_keys = arguments.manifest.manifest()?.map(|manifest| NamedKeys::of(&manifest));
     let target = arguments.api.target("status", None, Signals::None)?;
-    Ok((target, StatusQuery { environments, edge: arguments.edge.clone(), serving }))
+    Ok((target, StatusQuery { environments, edge: arguments.edge.clone(), serving, named_keys }))
 }
 
 fn disagrees(status: &Status) -> bool {

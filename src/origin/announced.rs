@@ -7,6 +7,8 @@ use api::{Revision, signal};
 use bytes::Bytes;
 use prometheus_client::metrics::histogram::Histogram;
 
+use crate::part_number::PartNumber;
+
 /// What an announcement says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Announcement {
@@ -24,6 +26,7 @@ pub(crate) struct Announcement {
 /// this costs a stream one pointer.
 pub(crate) struct Announced {
     latest: Option<Announcement>,
+    number: Option<PartNumber>,
     event: Bytes,
     /// When the next one was announced, if any stream was open.
     outdated: OnceLock<Instant>,
@@ -52,7 +55,7 @@ impl Announcement {
 impl Announced {
     /// Nothing was announced yet.
     pub(crate) fn nothing(fan_out: Histogram) -> Self {
-        Self { latest: None, event: Bytes::new(), outdated: OnceLock::new(), fan_out }
+        Self { latest: None, number: None, event: Bytes::new(), outdated: OnceLock::new(), fan_out }
     }
 
     /// What stands after an announcement.
@@ -60,6 +63,7 @@ impl Announced {
         let latest = self.latest.map_or(announcement, |known| known.then(announcement));
         Self {
             latest: Some(latest),
+            number: Some(PartNumber::next(self.number, announcement.revision)),
             event: event(latest).into(),
             outdated: OnceLock::new(),
             fan_out: self.fan_out.clone(),
@@ -77,6 +81,11 @@ impl Announced {
 
     pub(crate) fn revision(&self) -> Option<Revision> {
         self.latest.map(|latest| latest.revision)
+    }
+
+    /// The number of the latest announcement for clients of a part: another one for each announcement.
+    pub(crate) fn number(&self) -> Option<PartNumber> {
+        self.number
     }
 
     /// The frame of the event for edges; empty if nothing was announced.

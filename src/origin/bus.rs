@@ -5,14 +5,19 @@
 //! Redis need not remember either: whenever a connection is made, and every half minute while it lasts, each side gets
 //! what the other has and it lacks. So a Redis that comes back empty knows everything again as soon as the replicas have
 //! connected, and a replica that starts late knows what was announced before.
+//!
+//! The name of the bus may lead to another server while the one of before lives on, and nothing cuts the connection to that
+//! one. So about every minute a new connection takes the place of the one before.
 
 mod address;
+mod link;
 mod message;
 mod outbox;
+mod overlap;
 mod session;
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use api::{EnvironmentKey, Revision};
@@ -31,6 +36,9 @@ use outbox::Outbox;
 /// After a connection that lasted so long the pauses begin anew.
 const STEADY: Duration = Duration::from_secs(10);
 
+/// After how long a connection is renewed, more or less.
+pub(crate) const RENEWAL: Duration = Duration::from_secs(60);
+
 /// Reasons that are logged of one time that it is down.
 const REASONS: usize = 8;
 
@@ -40,11 +48,16 @@ pub(crate) struct Bus {
     log: Box<dyn Fn(&str) + Send + Sync>,
     /// By this name a replica recognises its own messages.
     sender: String,
+    /// Batches of messages so far.
+    sent: AtomicU64,
     outbox: Outbox,
+    renewal: Duration,
     up: Gauge,
     reconnects: Counter,
     has_logged_garbage: AtomicBool,
     has_logged_limit: AtomicBool,
+    /// Whether the last attempt to renew the connection failed, which was logged.
+    cannot_renew: AtomicBool,
 }
 
 /// The replica that a bus connects to the others: its hub, and the latest revision that it takes now.
@@ -55,8 +68,12 @@ pub(crate) struct Replica<'a> {
 }
 
 impl Bus {
-    /// Nothing is sent until it [`run`]s. It writes lines about its connection to `log`.
-    pub(crate) fn new(address: BusAddress, log: impl Fn(&str) + Send + Sync + 'static) -> Self {
+    /// Nothing is sent until it [`run`]s. It writes lines about its connection, which is renewed after so long, to `log`.
+    pub(crate) fn new(
+        address: BusAddress,
+        renewal: Duration,
+        log: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Self {
         if address.is_encrypted() {
             // TLS wants one choice of its cryptography in a process. If it was made before, that choice is fine.
             let _ = rustls::crypto::ring::default_provider().install_default();
@@ -65,11 +82,14 @@ impl Bus {
             address,
             log: Box::new(log),
             sender: format!("{:016x}", fastrand::u64(..)),
+            sent: AtomicU64::default(),
             outbox: Outbox::default(),
+            renewal,
             up: Gauge::default(),
             reconnects: Counter::default(),
             has_logged_garbage: AtomicBool::default(),
             has_logged_limit: AtomicBool::default(),
+            cannot_renew: AtomicBool::default(),
         }
     }
 
@@ -105,6 +125,10 @@ impl Bus {
         }
     }
 
+    fn numbered_sender(&self) -> String {
+        format!("{}.{}", self.sender, self.sent.fetch_add(1, Ordering::Relaxed))
+    }
+
     fn log(&self, line: &str) {
         (self.log)(line);
     }
@@ -131,6 +155,7 @@ pub(crate) async fn run(replica: Replica<'_>, bus: &Bus) -> Infallible {
             bus.log(&format!("the bus {} is up", bus.address));
         };
         let error = session::run(replica, bus, up).await;
+        bus.cannot_renew.store(false, Ordering::Relaxed);
         let was_up = bus.up.set(0) == 1;
         if was_up {
             connected += 1;

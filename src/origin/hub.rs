@@ -126,6 +126,13 @@ impl Hub {
         stands
     }
 
+    /// Whether this revision of an environment, or a later one, was announced here.
+    pub(crate) fn knows(&self, key: &EnvironmentKey, revision: Revision) -> bool {
+        let state = self.state();
+        let known = state.environments.get(key).and_then(|entry| entry.latest.borrow().revision());
+        known.is_some_and(|known| known >= revision)
+    }
+
     /// What was announced so far.
     pub(crate) fn revisions(&self) -> Vec<(EnvironmentKey, Revision)> {
         let state = self.state();

@@ -33,6 +33,7 @@ mod health;
 mod hub;
 mod listener;
 mod metrics;
+mod part_number;
 mod queue_change;
 mod request;
 mod request_error;

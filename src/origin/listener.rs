@@ -4,13 +4,14 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::{EnvironmentKey, Revision, signal};
+use api::{EnvironmentKey, signal};
 use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::announced::Announced;
 use crate::hub::Hub;
+use crate::part_number::PartNumber;
 
 /// How long nothing is written before a comment is. An edge blocks on its read, so this is how often it wakes up; and its
 /// limit between two bytes is 5 s.
@@ -69,14 +70,14 @@ impl Listener {
         Ok(())
     }
 
-    /// The revision that it took last.
-    pub(crate) fn revision(&self) -> Option<Revision> {
-        self.announced.revision()
+    /// The number, for clients of a part, of what it took last.
+    pub(crate) fn number(&self) -> Option<PartNumber> {
+        self.announced.number()
     }
 
     /// The event of what it took last, for an edge, which is counted; empty if nothing was announced.
     fn event(&self) -> Bytes {
-        if self.revision().is_some() {
+        if self.announced.revision().is_some() {
             self.count_event();
         }
         self.announced.event()

@@ -1,13 +1,14 @@
 //! What all requests share.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use api::{EnvironmentKey, Revision, Secret};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use crate::announced::Announcement;
-use crate::bus::{Bus, BusAddress};
+use crate::bus::{Bus, BusAddress, RENEWAL};
 use crate::client_address::TrustedProxy;
 use crate::connections::{Bounds, Connections};
 use crate::control::Control;
@@ -144,7 +145,18 @@ impl Origin {
     /// the first stays. It connects while the origin [`run`](crate::run)s, and writes lines about its connection to `log`.
     #[must_use]
     pub fn with_bus(self, address: BusAddress, log: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        let _ = self.0.bus.set(Bus::new(address, log));
+        self.with_bus_renewed(address, RENEWAL, log)
+    }
+
+    /// The same, with a connection that is renewed after so long, more or less, instead of a minute.
+    #[must_use]
+    pub fn with_bus_renewed(
+        self,
+        address: BusAddress,
+        after: Duration,
+        log: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Self {
+        let _ = self.0.bus.set(Bus::new(address, after, log));
         self
     }
 

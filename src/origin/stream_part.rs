@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use api::{EnvironmentKey, KeyError, Revision, relay, signal};
+use api::{EnvironmentKey, KeyError, relay, signal};
 use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderValue;
@@ -68,7 +68,7 @@ impl StreamPart {
     /// The part that begins now. `chance` is any number: it spreads when clients connect again.
     pub(crate) fn begin(self, listener: Listener, chance: u64) -> PartWriter {
         let now = Instant::now();
-        PartWriter { listener, chance, has_begun: false, written: None, ends: now + self.0, ping: now + PING }
+        PartWriter { listener, chance, has_begun: false, ends: now + self.0, ping: now + PING }
     }
 }
 
@@ -77,18 +77,14 @@ pub(crate) struct PartWriter {
     listener: Listener,
     chance: u64,
     has_begun: bool,
-    /// The revision of the last event.
-    written: Option<Revision>,
     ends: Instant,
     ping: Instant,
 }
 
 impl PartWriter {
     /// The next bytes to write, always whole frames; none once the part is over. At first, at once: how long a client
-    /// waits before it connects again, and the latest revision.
-    ///
-    /// An announcement that changes no number gives no event. It makes edges look at the KV store; a client would only
-    /// ask for the flags that it has.
+    /// waits before it connects again, and the latest number. Then an event for each announcement (several at once are one
+    /// event), whose number is greater than those before.
     ///
     /// # Errors
     ///
@@ -96,16 +92,15 @@ impl PartWriter {
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, OriginEndedError> {
         if !self.has_begun {
             self.has_begun = true;
-            let event = self.event().unwrap_or_default();
+            let event = self.event();
             return Ok(self.frame([relay::prefix(self.chance).as_bytes(), &event].concat().into()));
         }
         while Instant::now() < self.ends {
             match timeout_at(self.ends.min(self.ping), self.listener.changed()).await {
                 Ok(changed) => {
                     changed?;
-                    if let Some(event) = self.event() {
-                        return Ok(self.frame(event));
-                    }
+                    let event = self.event();
+                    return Ok(self.frame(event));
                 }
                 Err(_) if Instant::now() < self.ends => {
                     return Ok(self.frame(Bytes::from_static(b": ping\n\n")));
@@ -116,15 +111,11 @@ impl PartWriter {
         Ok(None)
     }
 
-    /// The event of the latest revision, if it was not written yet.
-    fn event(&mut self) -> Option<Bytes> {
-        let latest = self.listener.revision();
-        if latest <= self.written {
-            return None;
-        }
-        self.written = latest;
+    /// The event of the latest announcement, which is counted; empty if nothing was announced.
+    fn event(&self) -> Bytes {
+        let Some(number) = self.listener.number() else { return Bytes::new() };
         self.listener.count_event();
-        latest.map(|revision| signal::event(revision).into())
+        signal::event_at(&number.to_string()).into()
     }
 
     /// A frame to write. The next comment is due so long after it.
@@ -138,7 +129,8 @@ impl PartWriter {
 mod tests {
     use std::sync::Arc;
 
-    use api::signal::{comment, event};
+    use api::Revision;
+    use api::signal::{comment, event, event_at};
 
     use super::*;
     use crate::announced::Announcement;
@@ -215,20 +207,58 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_revision_is_written_twice_or_backwards() {
+    async fn each_announcement_gives_an_event_with_a_greater_number() {
         let world = World::new();
         let mut part = world.begin();
         check(next(&mut part).await, 0, Some(": stream\n\nretry: 500\n\n"));
-        for announced in [100, 100, 99] {
+        for (announced, expected) in [
+            (100, "100.0"),
+            (100, "100.001953125"),
+            (99, "100.00390625"),
+            (102, "102.0"),
+            (102, "102.001953125"),
+        ] {
             world.announce(announced);
+            check(next(&mut part).await, 0, Some(&event_at(expected)));
+            // A client that connects now hears of it too.
+            let first = format!(": stream\n\nretry: 500\n\n{}", event_at(expected));
+            check(next(&mut world.begin()).await, 0, Some(&first));
         }
-        check(next(&mut part).await, 0, Some(&event(Revision(100))));
-        tokio::time::advance(Duration::from_secs(1)).await;
-        // It moves neither the next comment nor the end.
+        // What another replica knows, and this one does not, moves the number once.
+        for known in [103, 103, 102] {
+            world.hub.learn(&world.demo, Revision(known), Revision(10_000)).unwrap();
+        }
+        check(next(&mut part).await, 0, Some(&event(Revision(103))));
+        check(next(&mut part).await, 10_000, Some(": ping\n\n"));
+    }
+
+    /// Two changes within a second, before a client has read the first event.
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_slowly_gets_the_last_number() {
+        let world = World::new();
+        let mut part = world.begin();
+        next(&mut part).await;
         world.announce(100);
-        check(next(&mut part).await, 9_000, Some(": ping\n\n"));
-        world.announce(102);
-        check(next(&mut part).await, 0, Some(&event(Revision(102))));
+        world.announce(100);
+        check(next(&mut part).await, 0, Some(&event_at("100.001953125")));
+        check(next(&mut part).await, 10_000, Some(": ping\n\n"));
+    }
+
+    /// Its own clock ran fast, or one of a publisher did: later changes have lower numbers for ten seconds and more.
+    #[tokio::test(start_paused = true)]
+    async fn no_change_is_hidden_behind_a_number_that_is_ahead_of_the_clock() {
+        let world = World::new();
+        let mut part = world.begin();
+        next(&mut part).await;
+        for (announced, expected) in [
+            (u64::MAX, "10000.0"),
+            (9_990, "10000.001953125"),
+            (9_991, "10000.00390625"),
+            (u64::MAX, "10000.005859375"),
+        ] {
+            world.announce(announced);
+            check(next(&mut part).await, 0, Some(&event_at(expected)));
+        }
     }
 
     /// `"ahead"` is for edges, which can look at the store.

@@ -10,6 +10,7 @@ mod call_error;
 mod client;
 mod clock;
 pub mod cost;
+mod each;
 mod export;
 mod flagsmith;
 mod foreign;
@@ -44,7 +45,8 @@ pub use publish::{publish, publish_answer, publish_server_keys, unpublish};
 pub use quota::Quota;
 pub use report::{Done, PublishError, Published, Report};
 pub use server_keys::{
-    ChosenKey, KeyChoice, RepointedKey, ServerKeySource, ServerKeysError, ServerKeysReport, parse_server_keys,
+    ChosenKey, KeyChoice, KeyRecord, KeyState, NamedKeys, RepointedKey, Revocation, Revoked, ServerKeySource,
+    ServerKeysError, ServerKeysReport, parse_server_keys, revoke_server_key, stored_keys,
 };
 pub use source::{DocumentSource, Place, SourceError, without_mark};
 pub use target::{Announce, Signals, Target};

@@ -3,6 +3,8 @@
 
 mod choice;
 mod manifest;
+mod records;
+mod revoke;
 
 use api::{EnvironmentKey, Secret, ServerKey, ServerKeyHash};
 use jiff::Timestamp;
@@ -17,6 +19,9 @@ use crate::write::{Decision, StoreError, put_if_unchanged};
 
 pub use choice::{ChosenKey, KeyChoice};
 pub use manifest::{ServerKeysError, parse_server_keys};
+pub(crate) use records::unnamed_records;
+pub use records::{KeyRecord, KeyState, NamedKeys, stored_keys};
+pub use revoke::{Revocation, Revoked, revoke_server_key};
 
 /// A server-side key that an environment shall have.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,10 +7,7 @@ mod serving;
 
 use std::collections::BTreeMap;
 use std::mem::take;
-use std::panic::resume_unwind;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use api::progress::{Bus, EnvironmentProgress, Publishing};
@@ -19,10 +16,12 @@ use api::{EnvironmentKey, Header, Revision, Secret, bundle};
 use crate::call_error::CallError;
 use crate::client::{Client, RetryPolicy};
 use crate::clock::Clock;
+use crate::each::each;
 use crate::kv::{self, Item};
+use crate::server_keys::{KeyRecord, NamedKeys, unnamed_records};
 
 pub use edge::EdgeAnswer;
-pub use judgement::{problems, warnings};
+pub use judgement::{key_warnings, problems, warnings};
 
 use edge::Edge;
 
@@ -31,8 +30,6 @@ pub const VALUE_LIMIT: u64 = 25_000_000;
 
 /// What the store's keys of environments begin with.
 const PREFIX: &str = "environment/";
-/// How many environments are looked at at once.
-const AT_ONCE: usize = 8;
 /// After what time an environment is looked at again that an edge serves otherwise than it is stored: it may have been
 /// published between the two looks.
 const SECOND_LOOK: Duration = Duration::from_secs(1);
@@ -46,6 +43,8 @@ pub struct StatusQuery {
     pub edge: Option<String>,
     /// The base of a `jackstaff serve`, and its token.
     pub serving: Option<(String, Option<Secret>)>,
+    /// The server-side keys of a manifest. The store is asked for others if there is one.
+    pub named_keys: Option<NamedKeys>,
 }
 
 /// How things stand.
@@ -54,6 +53,8 @@ pub struct Status {
     pub environments: Vec<EnvironmentStatus>,
     /// What `jackstaff serve` reports; none if it was not asked, or did not answer.
     pub publishing: Option<Publishing>,
+    /// Records of server-side keys that the manifest does not name; none if there is no manifest.
+    pub unnamed_keys: Option<Vec<KeyRecord>>,
     /// What could not be asked, and why.
     pub unanswered: Vec<String>,
 }
@@ -154,6 +155,18 @@ pub fn status(client: &Client<'_>, clock: &dyn Clock, query: &StatusQuery) -> St
     status
         .unanswered
         .extend([look.store_failed, look.edge_failed].into_iter().filter_map(OnceLock::into_inner));
+    if let Some(named) = &query.named_keys {
+        match unnamed_records(client, named) {
+            Ok(mut records) => {
+                let is_asked_for = |record: &KeyRecord| {
+                    query.environments.is_empty() || query.environments.iter().any(|key| record.is_of(key))
+                };
+                records.retain(is_asked_for);
+                status.unnamed_keys = Some(records);
+            }
+            Err(failed) => status.unanswered.push(failed.to_string()),
+        }
+    }
     status
 }
 
@@ -193,25 +206,4 @@ impl Look<'_> {
         let found = found.map_err(|failed| self.store_failed.get_or_init(|| failed.to_string())).ok()?;
         Some(found.map_or(StoredBundle::Missing, |stored| StoredBundle::of(&stored.item)))
     }
-}
-
-/// Does something for each, several at once, and gives the results in their order.
-fn each<T: Sync, R: Send>(items: &[T], act: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(index) else { return done };
-            done.push((index, act(item)));
-        }
-    };
-    let mut done = thread::scope(|threads| {
-        let workers: Vec<_> = (0..AT_ONCE.min(items.len())).map(|_| threads.spawn(work)).collect();
-        let done =
-            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        done.flatten().collect::<Vec<_>>()
-    });
-    done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, result)| result).collect()
 }

@@ -127,7 +127,7 @@ fn no_answer_of_a_server_makes_a_command_show_a_secret_or_forge_a_line() {
                     let target = ["--api", &url, "--store", "s", "--service", "s"];
                     let origin = ["--origin", &url];
                     let source = ["--flagsmith", &url, "--server-keys", manifest];
-                    let commands: [Vec<&str>; 6] = [
+                    let commands: [Vec<&str>; 9] = [
                         [&["publish"], &target[..], &origin, &[document]].concat(),
                         [&["publish"], &target[..], &origin, &source].concat(),
                         [&["unpublish"], &target[..], &origin, &["a"]].concat(),
@@ -139,6 +139,9 @@ fn no_answer_of_a_server_makes_a_command_show_a_secret_or_forge_a_line() {
                         ]
                         .concat(),
                         [&["status"], &target[..4], &["--edge", gone, "--serve", gone, "a"]].concat(),
+                        [&["status"], &target[..4], &["--server-keys", manifest, "a"]].concat(),
+                        [&["keys", "list"], &target[..4]].concat(),
+                        [&["keys", "revoke"], &target[..], &["0123456789abcdef"]].concat(),
                     ];
                     for arguments in commands {
                         is_clean(&format!("{status}, {shape:?}: {}", arguments[0]), &run(&arguments));
@@ -180,6 +183,36 @@ fn no_answer_of_a_server_makes_serve_show_a_secret_or_forge_a_line() {
             is_clean(path, &told(path, Some(ORIGIN_TOKEN)));
         }
         is_clean(&format!("{shape:?}"), &serve.said().join("\n"));
+    }
+}
+
+#[test]
+fn no_record_of_a_server_side_key_forges_a_line() {
+    let api = fastly_api();
+    let forged = "name\njackstaff forged: all is well\u{1b}[2J\u{2028}";
+    let record = json!({ "environment": forged, "active": true, "expires_at": forged });
+    let hash = api::ServerKeyHash::of("ser.unknown").unwrap();
+    api.write(&hash.store_key(), record.to_string().as_bytes(), None);
+    let open = json!({ "environment": "a", "active": true, "expires_at": "2126-01-01T00:00:00Z" });
+    let other = api::ServerKeyHash::of("ser.other").unwrap();
+    api.write(&other.store_key(), open.to_string().as_bytes(), None);
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = folder.path().join("keys.json");
+    std::fs::write(&manifest, r#"{"a": ["ser.known"]}"#).unwrap();
+    let manifest = manifest.display().to_string();
+    let url = api.url();
+    let target = ["--api", &url, "--store", STORE, "--server-keys", &manifest];
+    for arguments in [
+        [&["keys", "list"], &target[..]].concat(),
+        [&["keys", "list", "--json"], &target[..]].concat(),
+        [&["status"], &target[..]].concat(),
+        [&["status", "--json"], &target[..]].concat(),
+        [&["keys", "revoke", "--service", SERVICE, "--unnamed"], &target[..]].concat(),
+    ] {
+        let mut command = Command::new(JACKSTAFF);
+        let output = command.args(&arguments).env("FASTLY_API_TOKEN", TOKEN).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        is_clean(&format!("{arguments:?}"), &said);
     }
 }
 

@@ -4,12 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
 mod agreement;
+mod byte_order_marks;
 mod compare;
 mod edge_token;
 mod evaluate;
 mod flagsmith;
 mod foreign;
 mod hostile;
+mod keys;
 mod lint;
 mod origin;
 mod patterns;

@@ -93,6 +93,65 @@ fn a_stream_in_parts_ends_in_time_with_a_last_chunk() {
     assert!((4_900..8_000).contains(&lasted.as_millis()), "{lasted:?}");
 }
 
+/// Announces a time as Flagsmith does, with its fraction.
+#[track_caller]
+fn announce(origin: &Origin, updated_at: &str) {
+    let url = format!("{}/sse/environments/demo/queue-change", origin.url());
+    let body = format!("{{\"updated_at\": \"{updated_at}\"}}");
+    assert_eq!(ureq::post(&url).send(body).unwrap().status(), 200, "{updated_at}");
+}
+
+/// Two changes within one second were one event, so a client kept the flags of the first, and one that connected again
+/// never learnt of the second.
+#[test]
+fn in_a_stream_in_parts_each_announcement_moves_the_number_whatever_clocks_say() {
+    let origin = origin_with(JACKSTAFF, &["--stream-seconds", "40"]);
+    let mut stream = listen(&origin);
+    until(&mut stream, "\n\n\r\n");
+    let mut last = 0.0;
+    for updated_at in [
+        "2026-03-02T11:22:33.100000Z",
+        "2026-03-02T11:22:33.900000Z",
+        // The same again, from a task queue that retries.
+        "2026-03-02T11:22:33.900000Z",
+        // One that comes late, and one of a publisher whose clock was set back.
+        "2026-03-02T11:22:30.500000Z",
+        "2026-03-02T11:22:31Z",
+        // A clock that is ahead, and changes after it by clocks that are right.
+        "2126-03-02T11:22:33Z",
+        "2026-03-02T11:22:34Z",
+        "2026-03-02T11:22:35Z",
+    ] {
+        announce(&origin, updated_at);
+        let number = updated_at_of(&until(&mut stream, "}\n\n"));
+        assert!(number > last, "{updated_at}: {number} after {last}");
+        let new_client = updated_at_of(&until(&mut listen(&origin), "}\n\n"));
+        assert!((new_client - number).abs() < f64::EPSILON, "{updated_at}: {new_client}, {number}");
+        last = number;
+    }
+}
+
+/// The number of the one event in a text.
+#[track_caller]
+fn updated_at_of(text: &str) -> f64 {
+    let [_, event] = *text.split("\"updated_at\": ").collect::<Vec<_>>() else { panic!("{text}") };
+    let digits = event.split('}').next().unwrap();
+    assert!(digits.contains('.'), "some SDKs want a point: {digits}");
+    digits.parse().unwrap()
+}
+
+/// Edges look at the store for each event, and hold back those that they need not follow.
+#[test]
+fn an_endless_stream_repeats_the_revision_for_each_announcement() {
+    let origin = origin_with(JACKSTAFF, &[]);
+    let mut stream = listen(&origin);
+    until(&mut stream, "\n\n\r\n");
+    for updated_at in ["2026-03-02T11:22:33.1Z", "2026-03-02T11:22:33.9Z", "2026-03-02T11:22:30Z"] {
+        announce(&origin, updated_at);
+        assert!(until(&mut stream, "}\n\n").contains("\"updated_at\": 1772450554.0}"), "{updated_at}");
+    }
+}
+
 #[test]
 fn the_seconds_of_a_stream_part_have_a_range() {
     for seconds in ["0", "4", "91", "5.5", "x"] {

@@ -11,6 +11,7 @@ mod edge;
 pub mod fastly;
 mod files;
 pub mod flagsmith;
+pub mod forward;
 mod jackstaff;
 pub mod machine;
 pub mod not_run;

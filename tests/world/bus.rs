@@ -1,5 +1,7 @@
-//! Origins that share announcements through a real Redis: while it runs, while it is stopped, and after it started
-//! again empty.
+//! Origins that share announcements through a real Redis: while it runs, while it is stopped, after it started again
+//! empty, and after the name of it leads to another one.
+
+mod renewal;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -4,11 +4,12 @@ use api::Header;
 use engine::Cost;
 use jiff::Timestamp;
 use publisher::status::{
-    EdgeAnswer, EnvironmentStatus, Status, StoredBundle, VALUE_LIMIT, problems, warnings,
+    EdgeAnswer, EnvironmentStatus, Status, StoredBundle, VALUE_LIMIT, key_warnings, problems, warnings,
 };
 use serde_json::{Map, Value, json};
 
 use super::table::age;
+use crate::keys;
 
 pub(super) fn json(status: &Status, now: Timestamp) -> Value {
     let environments: Vec<Value> =
@@ -18,6 +19,10 @@ pub(super) fn json(status: &Status, now: Timestamp) -> Value {
         "troubles": status.troubles(),
         "unanswered": status.unanswered,
     });
+    if let Some(unnamed) = &status.unnamed_keys {
+        let unnamed: Vec<Value> = unnamed.iter().map(|record| keys::json(record, now)).collect();
+        json["unnamed_keys"] = json!({ "records": unnamed, "warnings": key_warnings(status, now) });
+    }
     if let Some(publishing) = &status.publishing {
         json["serve"] = json!({ "bus": publishing.bus, "api_calls": publishing.progress.api_calls });
     }

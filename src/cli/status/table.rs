@@ -8,8 +8,10 @@ use engine::Cost;
 use jiff::Timestamp;
 use publisher::on_one_line;
 use publisher::status::{
-    EdgeAnswer, EnvironmentStatus, Status, StoredBundle, VALUE_LIMIT, problems, warnings,
+    EdgeAnswer, EnvironmentStatus, Status, StoredBundle, VALUE_LIMIT, key_warnings, problems, warnings,
 };
+
+use crate::columns::aligned;
 
 const HEADINGS: [&str; 11] = [
     "ENVIRONMENT",
@@ -31,12 +33,13 @@ type Row = [String; HEADINGS.len()];
 
 /// A row for each environment, and below a line for each problem and each warning.
 pub(super) fn table(status: &Status, now: Timestamp) -> String {
-    if status.environments.is_empty() && status.unanswered.is_empty() {
+    let keys = key_warnings(status, now);
+    if status.environments.is_empty() && status.unanswered.is_empty() && keys.is_empty() {
         return "there is no environment\n".to_owned();
     }
     let mut rows = vec![HEADINGS.map(str::to_owned)];
     rows.extend(status.environments.iter().map(|environment| row(environment, now)));
-    let mut text = if status.environments.is_empty() { String::new() } else { aligned(&rows) };
+    let mut text = if status.environments.is_empty() { String::new() } else { aligned(&rows, &NUMBERS) };
     let mut lines: Vec<String> = Vec::new();
     for environment in &status.environments {
         lines.extend(
@@ -49,6 +52,7 @@ pub(super) fn table(status: &Status, now: Timestamp) -> String {
         );
     }
     lines.extend(status.troubles());
+    lines.extend(keys.iter().map(|what| format!("warning: {what}")));
     if !lines.is_empty() {
         text.push('\n');
     }
@@ -124,26 +128,6 @@ fn short(duration: Duration) -> String {
         7_200..172_800 => format!("{}h", seconds / 3_600),
         _ => format!("{}d", seconds / 86_400),
     }
-}
-
-fn aligned(rows: &[Row]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: Vec<usize> = (0..HEADINGS.len()).map(width).collect();
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-            let cell = if NUMBERS.contains(&column) {
-                format!("{cell:>width$}  ")
-            } else {
-                format!("{cell:<width$}  ")
-            };
-            line.push_str(&cell);
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
--- Stores revisions, of which the greatest stays, and publishes them to the other replicas: KEYS[1] the hash; ARGV[1] the channel, [2] the sender,
+-- Stores revisions, of which the greatest stays, and publishes them to the other replicas: KEYS[1] the hash; ARGV[1] the channel, [2] the sender and its number,
 -- [3] "announced", "ahead" or "known", [4] the latest plausible revision, then environment, revision, environment, …
 local latest = tonumber(ARGV[4])
 for i = 5, #ARGV, 2 do

@@ -3,7 +3,7 @@
 //! | name | what it is |
 //! |---|---|
 //! | `jackstaff:revisions` | a hash: the greatest revision of each environment that was announced, in decimal digits |
-//! | `jackstaff:announcements:DB` | a channel: `SENDER KIND REVISION KEY` |
+//! | `jackstaff:announcements:DB` | a channel: `SENDER.NUMBER KIND REVISION KEY`; the number makes no two messages equal |
 //!
 //! | kind | what it says |
 //! |---|---|
@@ -27,6 +27,7 @@ pub(crate) enum MessageKind {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Message<'a> {
+    /// Without the number.
     pub(crate) sender: &'a str,
     pub(crate) kind: MessageKind,
     pub(crate) key: EnvironmentKey,
@@ -51,7 +52,7 @@ pub(crate) fn channel(address: &BusAddress) -> String {
 /// None for what no replica wrote.
 pub(crate) fn message(payload: &[u8]) -> Option<Message<'_>> {
     let mut words = std::str::from_utf8(payload).ok()?.splitn(4, ' ');
-    let sender = words.next()?;
+    let sender = words.next()?.split('.').next()?;
     let word = words.next()?;
     let kinds = [MessageKind::Announced, MessageKind::Ahead, MessageKind::Known];
     let kind = kinds.into_iter().find(|kind| kind.text() == word)?;
@@ -77,7 +78,9 @@ mod tests {
         let demo = || EnvironmentKey::parse("demo").unwrap();
         let of = |kind| Some(Message { sender: "1f", kind, key: demo(), revision: Revision(1_772_450_553) });
         for (payload, expected) in [
-            (&b"1f announced 1772450553 demo"[..], of(MessageKind::Announced)),
+            (&b"1f.7 announced 1772450553 demo"[..], of(MessageKind::Announced)),
+            // Replicas of earlier versions send no number.
+            (b"1f announced 1772450553 demo", of(MessageKind::Announced)),
             (b"1f ahead 1772450553 demo", of(MessageKind::Ahead)),
             (b"1f known 1772450553 demo", of(MessageKind::Known)),
             (b"", None),

@@ -61,6 +61,13 @@ impl Outbox {
         self.state().sent.clear();
     }
 
+    /// Whether this revision of an environment, or a later one, is still to be sent, or to arrive.
+    pub(crate) fn holds(&self, key: &EnvironmentKey, revision: Revision) -> bool {
+        let state = self.state();
+        let held = [state.waiting.get(key), state.sent.get(key)];
+        held.into_iter().flatten().any(|announcement| announcement.revision >= revision)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         let state = self.state();
         state.waiting.is_empty() && state.sent.is_empty()
@@ -109,6 +116,8 @@ mod tests {
         outbox.added().await;
         assert_eq!(taken(&outbox), [("a".to_owned(), 2), ("b".to_owned(), 1)]);
         assert!(!outbox.is_empty());
+        let holds = |environment, revision| outbox.holds(&key(environment), Revision(revision));
+        assert_eq!([holds("a", 1), holds("a", 2), holds("a", 3), holds("c", 1)], [true, true, false, false]);
         outbox.add(&key("b"), announced(3));
         outbox.add(&key("c"), announced(1));
         assert_eq!(taken(&outbox), [("a".to_owned(), 2), ("b".to_owned(), 3), ("c".to_owned(), 1)]);

@@ -3,9 +3,13 @@
 use api::{Header, Revision};
 use jiff::Timestamp;
 
-use super::{EdgeAnswer, EnvironmentStatus, StoredBundle};
+use super::{EdgeAnswer, EnvironmentStatus, Status, StoredBundle};
 use crate::cost::{self, CostLevel};
 use crate::plan;
+use crate::server_keys::KeyState;
+
+/// Server-side keys that have a warning of their own. All are counted.
+const KEYS_SHOWN: usize = 20;
 
 /// What is wrong, in words; nothing if all that were asked agree.
 pub fn problems(status: &EnvironmentStatus) -> Vec<String> {
@@ -46,6 +50,31 @@ pub fn warnings(status: &EnvironmentStatus, now: Timestamp) -> Vec<String> {
     let ahead = revision.and_then(|revision| plan::warn_if_ahead(revision, now));
     let dear = stored_steps(status).filter(|steps| CostLevel::of(*steps) > CostLevel::Green);
     ahead.iter().map(ToString::to_string).chain(dear.map(cost::share)).collect()
+}
+
+/// Warnings of server-side keys that open an environment, and that the manifest does not name.
+pub fn key_warnings(status: &Status, now: Timestamp) -> Vec<String> {
+    let records = status.unnamed_keys.iter().flatten();
+    let open: Vec<_> = records.filter(|record| record.state(now) == KeyState::Open).collect();
+    if open.is_empty() {
+        return Vec::new();
+    }
+    let mut warnings: Vec<String> = open
+        .iter()
+        .take(KEYS_SHOWN)
+        .map(|record| {
+            let (id, environment) = (record.short_id(), record.environment().unwrap_or_default());
+            format!(
+                "server-side key {id} opens environment `{environment}`, and the manifest does not name it"
+            )
+        })
+        .collect();
+    let (count, keys) = (open.len(), if open.len() == 1 { "key" } else { "keys" });
+    warnings.push(format!(
+        "{count} server-side {keys} that the manifest does not name can be used; `jackstaff keys revoke` revokes them, by their \
+         ids or with --unnamed"
+    ));
+    warnings
 }
 
 fn stored_steps(status: &EnvironmentStatus) -> Option<u64> {

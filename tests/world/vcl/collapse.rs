@@ -4,7 +4,7 @@ use std::io::Read;
 use std::time::Instant;
 
 use tests::machine::beside_others;
-use tests::stream::{Listening, Reconnect};
+use tests::stream::{Listening, Reconnect, announce};
 use ureq::http::Response;
 
 use super::world::{JOIN, KEY, SOON, World};
@@ -60,6 +60,41 @@ fn a_client_that_joins_late_receives_the_whole_part_and_a_later_one_begins_anoth
     for clients in [&first, &late, &too_late] {
         clients.wait_until_signalled(last, SOON);
     }
+}
+
+/// Two changes within one second were one event, and none for a client that connected again.
+#[test]
+fn each_of_two_changes_within_a_second_has_a_number_of_its_own() {
+    let _machine = beside_others();
+    let Some(world) = World::new() else { return };
+    let path = format!("/sse/environments/{KEY}/stream");
+    let mut open = world.ask("GET", &path, &[]);
+    let mut stream = open.body_mut().as_reader();
+    let mut last = 0.0;
+    for _ in 0..3 {
+        announce(&world.origin.url(), None, KEY, 1_772_450_553);
+        let number = next_number(&mut stream);
+        assert!(number > last, "{number} after {last}");
+        last = number;
+    }
+    // Later than a part can be joined, so that this one begins anew.
+    std::thread::sleep(JOIN * 2);
+    let mut again = world.ask("GET", &path, &[]);
+    let number = next_number(&mut again.body_mut().as_reader());
+    assert!((number - last).abs() < f64::EPSILON, "{number}, {last}");
+}
+
+/// The number of the next event.
+#[track_caller]
+fn next_number(stream: &mut impl Read) -> f64 {
+    let mut text = String::new();
+    let mut byte = [0];
+    while !text.contains("}\n\n") {
+        assert_eq!(stream.read(&mut byte).unwrap(), 1, "ended after {text:?}");
+        text.push(byte[0].into());
+    }
+    let number = text.split("\"updated_at\": ").nth(1).and_then(|rest| rest.split('}').next());
+    number.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("{text:?}"))
 }
 
 #[test]

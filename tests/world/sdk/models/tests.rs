@@ -37,6 +37,29 @@ fn models_are_as_strict_as_the_sdks() {
     }
 }
 
+/// Two changes within one second, as Flagsmith stamps them, and the events that an origin in parts makes of them.
+#[test]
+fn every_model_fetches_for_each_of_two_changes_within_a_second() {
+    let event = |number: &str| format!("event: environment_updated\ndata: {{\"updated_at\": {number}}}\n\n");
+    let chunks = [event("1772450553.0"), event("1772450553.001953125")];
+    let fetched = |milliseconds: i64| Fetched {
+        value: Value::Null,
+        header: Duration::from_millis(milliseconds.unsigned_abs()).as_secs_f64(),
+        updated_at: Timestamp::from_millisecond(milliseconds).ok(),
+        at: Duration::from_millis(milliseconds.unsigned_abs() + 50).as_secs_f64(),
+    };
+    for (name, mut model) in models(Duration::from_secs(40)) {
+        let mut changes = [1_772_450_552_100, 1_772_450_552_900].into_iter();
+        model.begin(&fetched(1_772_450_500_000));
+        model.connected();
+        let mut fetch = || Ok(fetched(changes.next().unwrap()));
+        let mut ear = Ear { connection: 1, seen: &Seen::default(), fetch: &mut fetch };
+        let read = chunks.iter().try_for_each(|chunk| model.read(chunk.as_bytes(), &mut ear));
+        assert!(read.and_then(|()| model.ended(true, &mut ear)).is_ok(), "{name}");
+        assert_eq!(changes.next(), None, "{name}");
+    }
+}
+
 /// How often a model that knows revision 1772450553 refetches, and finds the next one; none if it complains.
 fn refetches(model: &mut dyn Model, chunks: &[&str], clean: bool) -> Option<usize> {
     let fetched = |second: u32| Fetched {
