@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::{IpNet, Ipv4Net};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -56,7 +56,7 @@ pub(crate) fn is_trusted(proxies: &[TrustedProxy], address: IpAddr) -> bool {
 /// trusted proxy's. What stands before it is the client's own word. None if there is no such address, or something else stands
 /// in its place.
 pub(crate) fn forwarded(proxies: &[TrustedProxy], headers: &HeaderMap) -> Option<ClientAddress> {
-    let lines: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).iter().map(|line| line.as_bytes()).collect();
+    let lines: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
     // Several lines mean the same as one with commas between.
     let items = lines.into_iter().rev().flat_map(|line| line.rsplit(|&byte| byte == b','));
     for item in items.map(<[u8]>::trim_ascii).filter(|item| !item.is_empty()) {
@@ -78,8 +78,6 @@ fn address(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn client(text: &str) -> ClientAddress {
