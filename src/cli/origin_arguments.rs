@@ -79,10 +79,15 @@ impl OriginArguments {
         webhook_secret: Option<Secret>,
     ) -> Result<Origin> {
         let edge_tokens = EdgeTokens::read(self.edge_token_file.as_deref(), EDGE_TOKEN)?;
-        if let (Some(token), Some(edge_tokens)) = (&token, &edge_tokens) {
+        for (secret, what) in
+            [(&token, "the token of announcements"), (&webhook_secret, "the secret of webhooks")]
+        {
+            let is_shared = secret.as_ref().zip(edge_tokens.as_ref());
+            let is_shared =
+                is_shared.is_some_and(|(secret, tokens)| tokens.accept(secret.reveal().as_bytes()));
             ensure!(
-                !edge_tokens.accept(token.reveal().as_bytes()),
-                "an edge token is equal to the token of announcements, so every edge could announce changes: choose another"
+                !is_shared,
+                "an edge token is equal to {what}, so every edge could use it: choose another"
             );
         }
         let is_reached = !listen.ip().to_canonical().is_loopback();

@@ -560,7 +560,8 @@ mod tests {
         for n in 0..100 {
             for authorization in [None, Some("Token wrong")] {
                 let path = format!("/sse/environments/stranger-{n}/stream");
-                assert_eq!(answer(&origin, request("GET", &path, authorization, "")).await.0, 401);
+                let request = request("GET", &path, authorization, "");
+                assert_eq!(app(origin.clone()).oneshot(request).await.unwrap().status(), 401);
             }
         }
         assert_eq!(origin.metrics().open_streams.get(), 0);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
+use tests::proxy::{Mode, proxy};
 use tests::stream::{Clients, Listening, clients, publish, variant};
 use tests::{Edge, Origin, edge_with_origin, edge_with_token, eventually, fixture, origin_with, tools};
 
@@ -120,4 +121,32 @@ fn an_open_origin_gives_streams_to_an_edge_with_a_token() {
     eventually("the leader is connected", PATIENCE, || (metric(&origin, "open_streams") == 1).then_some(()));
     assert_signalled(&edge, &origin, &listening, 1, Duration::from_secs(1));
     assert!(!edge.log().contains("token"), "{}", edge.log());
+}
+
+/// What stands in front of the origin may refuse the token, too.
+#[test]
+fn an_answer_that_is_no_stream_is_said_once_for_each_part() {
+    let Some(tools) = tools() else { return };
+    let proxy = proxy("http://127.0.0.1:9");
+    for (status, token, said) in [
+        (403, Some("marked-any"), "the origin refuses the edge token: it answered 403 Forbidden"),
+        (
+            403,
+            None,
+            "the origin wants an edge token, and the secret store has none: it answered 403 Forbidden",
+        ),
+        (500, Some("marked-any"), "the origin gives no stream of demo-environment-key: it answered 500"),
+    ] {
+        proxy.set(Mode::Answer(status));
+        let edge = edge_with_token(&tools, &settings(), &proxy.url(), token);
+        edge.publish(&fixture("demo.json"), "ser.demo");
+        let before = proxy.counts().connections.total;
+        let _listening = listen(&edge);
+        eventually("the leader has tried twice", PATIENCE, || {
+            (proxy.counts().connections.total >= before + 2).then_some(())
+        });
+        let log = edge.log();
+        assert_eq!(log.matches(said).count(), 1, "{status}: {log}");
+        assert!(!log.contains(MARK), "{log}");
+    }
 }

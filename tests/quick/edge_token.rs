@@ -8,12 +8,15 @@ use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tests::{Program, jackstaff, program};
+use tests::{Program, program};
 
 use crate::JACKSTAFF;
 
 /// All tokens here have this mark.
 const MARK: &str = "marked";
+
+/// What `serve` needs beside the arguments of an origin.
+const SERVE: [&str; 5] = ["--store", "s", "--service", "s", "nowhere.json"];
 
 struct Files(TempDir);
 
@@ -33,6 +36,21 @@ fn origin(arguments: &[&str]) -> Program {
     let mut command = Command::new(JACKSTAFF);
     command.args(["origin", "--listen", "127.0.0.1:0"]).args(arguments);
     program("an origin", command.env_remove("JACKSTAFF_ORIGIN_TOKEN").env_remove("JACKSTAFF_EDGE_TOKEN"))
+}
+
+/// Runs a command that must not start, with no token from the environment. What it says has this in it, and no token.
+#[track_caller]
+fn refuses(arguments: &[&str], expected: &str) {
+    let mut command = Command::new(JACKSTAFF);
+    command.args(arguments).env("FASTLY_API_TOKEN", "a-token");
+    let refused = program(
+        arguments[0],
+        command.env_remove("JACKSTAFF_ORIGIN_TOKEN").env_remove("JACKSTAFF_EDGE_TOKEN"),
+    );
+    let line = refused.says(expected);
+    assert!(line.starts_with(&format!("jackstaff {}: ", arguments[0])), "{line}");
+    assert!(!refused.end("-TERM").success(), "{arguments:?}");
+    assert!(!refused.said().concat().contains(MARK), "{:?}", refused.said());
 }
 
 /// Sends a request for a stream, and reads the head of the answer, and its body if it ends.
@@ -118,8 +136,6 @@ fn a_wrong_edge_token_is_refused_and_never_shown() {
 fn bad_edge_tokens_let_nothing_start_and_are_never_shown() {
     let files = Files::new();
     let missing = files.0.path().join("missing").display().to_string();
-    let serve = ["--store", "s", "--service", "s", "nowhere.json"];
-    let announcements = files.write("announcements", "marked-a\n");
     for (file, expected) in [
         (files.write("empty", " \n\n"), "the secret is empty"),
         (files.write("three", "marked-a\nmarked-b\nmarked-c\n"), "3 lines with tokens, and there can be two"),
@@ -127,24 +143,30 @@ fn bad_edge_tokens_let_nothing_start_and_are_never_shown() {
         (files.write("space", "marked-b\nmarked c\n"), "token 2 holds a space"),
         (missing, "the secret could not be read"),
     ] {
-        for (command, arguments, code) in [("origin", &[][..], 1), ("serve", &serve[..], 64)] {
+        for (command, arguments) in [("origin", &[][..]), ("serve", &SERVE)] {
             let arguments =
                 [&[command, "--listen", "127.0.0.1:0", "--edge-token-file", &file], arguments].concat();
-            let finished = jackstaff(JACKSTAFF, &arguments, "");
-            assert_eq!(finished.code, code, "{finished:?}");
-            let line = format!("jackstaff {command}: {file}: {expected}");
-            assert!(finished.errors.contains(&line), "{line:?}: {finished:?}");
-            assert!(!finished.errors.replace(&file, "").contains(MARK), "{finished:?}");
+            refuses(&arguments, &format!("{file}: {expected}"));
         }
     }
-    // An edge could announce.
-    for tokens in ["marked-a\n", "marked-b\nmarked-a\n"] {
-        let file = files.write("same", tokens);
-        let tokens = ["--edge-token-file", &file, "--token-file", &announcements];
-        let finished = jackstaff(JACKSTAFF, &[&["origin"], &tokens[..]].concat(), "");
-        assert_eq!(finished.code, 1, "{finished:?}");
-        let line = "jackstaff origin: an edge token is equal to the token of announcements";
-        assert!(finished.errors.contains(line) && !finished.errors.contains(MARK), "{finished:?}");
+}
+
+/// What opens streams must not be what announces changes, or what signs webhooks.
+#[test]
+fn an_edge_token_is_no_other_secret() {
+    let files = Files::new();
+    let other = files.write("other", "marked-a\n");
+    for (number, tokens) in ["marked-a\n", "marked-b\nmarked-a\n"].into_iter().enumerate() {
+        let edge = files.write(&format!("edge-{number}"), tokens);
+        for (command, option, arguments, what) in [
+            ("origin", "--token-file", &[][..], "the token of announcements"),
+            ("serve", "--origin-token-file", &SERVE, "the token of announcements"),
+            ("serve", "--webhook-secret-file", &SERVE, "the secret of webhooks"),
+        ] {
+            let tokens = ["--listen", "127.0.0.1:0", "--edge-token-file", &edge, option, &other];
+            let expected = format!("an edge token is equal to {what}");
+            refuses(&[&[command], &tokens[..], arguments].concat(), &expected);
+        }
     }
 }
 
@@ -152,9 +174,8 @@ fn bad_edge_tokens_let_nothing_start_and_are_never_shown() {
 fn without_an_edge_token_an_origin_does_not_start_where_other_machines_reach_it() {
     let files = Files::new();
     let (announcements, edge) = (files.write("announcements", "marked-a"), files.write("edge", "marked-e"));
-    let serve = ["--store", "s", "--service", "s", "nowhere.json"];
-    for (command, option, arguments, code) in
-        [("origin", "--token-file", &[][..], 1), ("serve", "--origin-token-file", &serve, 64)]
+    for (command, option, arguments) in
+        [("origin", "--token-file", &[][..]), ("serve", "--origin-token-file", &SERVE)]
     {
         for address in ["0.0.0.0:0", "[::]:0"] {
             for (tokens, lacks) in [
@@ -162,10 +183,7 @@ fn without_an_edge_token_an_origin_does_not_start_where_other_machines_reach_it(
                 (&["--edge-token-file", &edge], "there is no token, and other machines reach"),
                 (&[], "nor an edge token, so anybody could take all streams"),
             ] {
-                let arguments = [&[command, "--listen", address], tokens, arguments].concat();
-                let finished = jackstaff(JACKSTAFF, &arguments, "");
-                assert_eq!(finished.code, code, "{finished:?}");
-                assert!(finished.errors.contains(lacks), "{lacks:?}: {finished:?}");
+                refuses(&[&[command, "--listen", address], tokens, arguments].concat(), lacks);
             }
         }
     }
