@@ -82,11 +82,9 @@ impl OriginArguments {
         for (secret, what) in
             [(&token, "the token of announcements"), (&webhook_secret, "the secret of webhooks")]
         {
-            let is_shared = secret.as_ref().zip(edge_tokens.as_ref());
-            let is_shared =
-                is_shared.is_some_and(|(secret, tokens)| tokens.accept(secret.reveal().as_bytes()));
+            let (Some(secret), Some(edge_tokens)) = (secret, &edge_tokens) else { continue };
             ensure!(
-                !is_shared,
+                !edge_tokens.accept(secret.reveal().as_bytes()),
                 "an edge token is equal to {what}, so every edge could use it: choose another"
             );
         }
