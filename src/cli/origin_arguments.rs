@@ -49,9 +49,9 @@ pub(crate) struct OriginArguments {
     insecure: bool,
     /// End each stream after so many seconds, 5 to 90, for a cache that hands it on to clients (vcl/); not for edges
     ///
-    /// Clients read these streams themselves. So a stream says when to connect again, has a comment every 10 seconds, repeats
-    /// no revision, and stays open and silent for a bad key. Caches may join clients to it for three eighths of that time.
-    /// With 40, a good number, a client has 25 to 40 seconds.
+    /// Clients read these streams themselves. So a stream says when to connect again, has a comment every 10 seconds and a
+    /// greater number in each event, and stays open and silent for a bad key. Caches may join clients to it for three eighths
+    /// of that time. With 40, a good number, a client has 25 to 40 seconds.
     #[arg(long, value_name = "SECONDS", value_parser = stream_part)]
     stream_seconds: Option<StreamPart>,
 }
