@@ -38,7 +38,7 @@ struct Arguments {
     #[arg(long, value_name = "WASM")]
     new: PathBuf,
     /// The `jackstaff` that writes the bundles of the earlier build, if the two builds read different formats
-    #[arg(long, value_name = "PROGRAM")]
+    #[arg(long, value_name = "PROGRAM", conflicts_with = "leader")]
     old_publisher: Option<PathBuf>,
     /// Rounds; in each, both builds have two turns
     #[arg(long, value_name = "N", default_value_t = 40)]
