@@ -16,8 +16,9 @@ use tests::{HANGS, Program, SlowMount, eventually, not_run, program};
 use crate::JACKSTAFF;
 use crate::serve::serve;
 
-/// How soon a change elsewhere is published, and what is wrong is said.
-const SOON: Duration = Duration::from_secs(2);
+/// How soon a change elsewhere is published, and what is wrong is said: within two seconds, and later on a machine that does
+/// much else. The times are printed. What is stuck takes longer by far.
+const SOON: Duration = Duration::from_secs(5);
 /// Files on the mount.
 const FILES: usize = 30;
 
