@@ -1,9 +1,11 @@
 //! Flagsmith's protocol: what its SDKs ask, and how they are answered (`PROTOCOL.md`). One file for each route, which
 //! holds both how its request is read and how it is answered.
 
+mod analytics;
 mod document;
 mod error;
 mod feature;
+mod fields;
 mod flags;
 mod identities;
 mod limits;
@@ -38,6 +40,12 @@ pub(crate) fn answer<S: Store>(
         Route::Flags => keyed(headers, store, |access, store| flags::answer(request, access, store)),
         Route::Identities => {
             keyed(headers, store, |access, store| identities::answer(request, body, access, store))
+        }
+        Route::Counts => {
+            keyed(headers, store, |access, store| analytics::counts(request, body, access, store))
+        }
+        Route::Evaluations => {
+            keyed(headers, store, |access, store| analytics::evaluations(request, body, access, store))
         }
         Route::EnvironmentDocument => keyed(headers, store, |access, _| document::answer(headers, access)),
     }

@@ -128,6 +128,16 @@ impl<P: Ports> Pop<P> {
         }
     }
 
+    /// Writes a line of analytics to the log that the settings name; without one it is dropped. A log that fails costs lines
+    /// and nothing else.
+    pub(crate) fn record(&mut self, line: &str) {
+        let settings = self.settings();
+        let Some(log) = &settings.analytics_log else { return };
+        if let Err(error) = self.ports.record(log, line) {
+            self.log_seldom(&format!("analytics are lost: the log {log:?} takes none: {error}"));
+        }
+    }
+
     /// Forgets what earlier requests left, but for the settings: a measurement of a first request needs that.
     pub fn forget(&mut self) {
         self.memory = Memory::default();

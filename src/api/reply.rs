@@ -33,6 +33,8 @@ pub enum ReplyBody<H> {
 pub enum After {
     /// A line for the log, without a line break.
     Log(String),
+    /// A line for the analytics log, without a line break.
+    Record(String),
 }
 
 /// Room for the headers of any answer, so that their map need not grow.

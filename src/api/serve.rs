@@ -32,8 +32,11 @@ pub fn serve<P: Ports>(request: &Request<()>, body: &mut dyn Body, pop: &mut Pop
 
 /// Does what was left for the time after an answer.
 pub fn finish<P: Ports>(after: Vec<After>, pop: &mut Pop<P>) {
-    for After::Log(line) in after {
-        pop.log_seldom(&line);
+    for todo in after {
+        match todo {
+            After::Log(line) => pop.log_seldom(&line),
+            After::Record(line) => pop.record(&line),
+        }
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Settings {
     /// `allowed_origins`: the origins whose pages may read answers; none means all of them, which is the default. A value
     /// that cannot be read allows no origin.
     pub allowed_origins: Option<Vec<String>>,
+    /// `analytics_log`: the name of the platform's log endpoint that analytics are written to. Without one they are dropped.
+    pub analytics_log: Option<String>,
 }
 
 impl Default for Settings {
@@ -27,6 +29,7 @@ impl Default for Settings {
             stream: Duration::from_secs(40),
             join: Duration::from_secs(15),
             allowed_origins: None,
+            analytics_log: None,
         }
     }
 }
@@ -54,6 +57,7 @@ impl Settings {
                 "fresh" => integer(value, 1, 3600).map(|s| settings.fresh = Duration::from_secs(s)),
                 "stream_seconds" => integer(value, 5, 90).map(|s| settings.stream = Duration::from_secs(s)),
                 "join_seconds" => integer(value, 1, 89).map(|s| settings.join = Duration::from_secs(s)),
+                "analytics_log" => log_name(value).map(|log| settings.analytics_log = log),
                 "allowed_origins" => match origins::parse(value) {
                     Ok((origins, hopeless)) => {
                         settings.allowed_origins = origins;
@@ -92,6 +96,19 @@ fn integer(value: &Value, from: u64, to: u64) -> Result<u64, &'static str> {
         .as_u64()
         .filter(|n| (from..=to).contains(n))
         .ok_or("not an integer in its range, so the default is used")
+}
+
+fn log_name(value: &Value) -> Result<Option<String>, &'static str> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(name) if is_log(name) => Ok(Some(name.clone())),
+        _ => Err("not the name of a log endpoint, so analytics are dropped"),
+    }
+}
+
+/// The platform's rule. It keeps two names for itself.
+fn is_log(name: &str) -> bool {
+    !name.is_empty() && !name.contains([':', '\r', '\n']) && !["stdout", "stderr"].contains(&name)
 }
 
 fn complaint(member: &str, what: &str) -> String {
@@ -133,6 +150,20 @@ mod tests {
     }
 
     /// The local flavour of the edge removes this member before; a release package leaves it in.
+    #[test]
+    fn the_name_of_a_log_is_the_platforms() {
+        let (settings, complaints) = Settings::parse(r#"{"analytics_log": "flag usage"}"#);
+        assert_eq!((settings.analytics_log.as_deref(), complaints.len()), (Some("flag usage"), 0));
+        assert_eq!(Settings::parse(r#"{"analytics_log": null}"#), (Settings::default(), vec![]));
+        for bad in ["\"\"", "\"a:b\"", "\"a\\nb\"", "\"stdout\"", "\"stderr\"", "7", "[]"] {
+            let (settings, complaints) = Settings::parse(&format!(r#"{{"analytics_log": {bad}}}"#));
+            assert_eq!(settings, Settings::default(), "{bad}");
+            let expected =
+                "settings: `analytics_log`: not the name of a log endpoint, so analytics are dropped";
+            assert_eq!(complaints, [expected], "{bad}");
+        }
+    }
+
     #[test]
     fn injected_faults_are_an_unknown_setting() {
         let (settings, complaints) = Settings::parse(r#"{"fault": {"kv_error": true}}"#);

@@ -9,13 +9,15 @@ mod origin;
 mod streams;
 
 use std::fmt;
+use std::io::Write as _;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use api::pop::ports::{Chance, Clock, Config, Log, PortError};
+use api::pop::ports::{Chance, Clock, Config, Log, PortError, Records};
 use api::relay::ports::Vcpu;
 use fastly::ConfigStore;
 use fastly::compute_runtime::elapsed_vcpu_ms;
+use fastly::log::Endpoint;
 use jiff::Timestamp;
 
 use crate::names::{CONFIG_STORE, SETTINGS};
@@ -67,6 +69,14 @@ impl Config for Host {
 impl Log for Host {
     fn log(&self, line: fmt::Arguments<'_>) {
         eprintln!("jackstaff: {line}");
+    }
+}
+
+impl Records for Host {
+    fn record(&self, log: &str, line: &str) -> Result<(), PortError> {
+        let mut endpoint = Endpoint::try_from_name(log).map_err(port_error)?;
+        // One call is one message.
+        endpoint.write_all(line.as_bytes()).map_err(port_error)
     }
 }
 

@@ -138,8 +138,8 @@ fn with_value(value: &str) -> Value {
 
 /// Requests of a mebibyte or less.
 fn requests() -> Vec<Request> {
-    let identities =
-        |name, body: String| Request { name, method: "POST", path: "/api/v1/identities/".to_owned(), body };
+    let post = |name, path: &str, body: String| Request { name, method: "POST", path: path.to_owned(), body };
+    let identities = |name, body: String| post(name, "/api/v1/identities/", body);
     let get = |name, path: String| Request { name, method: "GET", path, body: String::new() };
     let text = "é😀".repeat(1_000);
     let sent = |traits: &[String]| format!(r#"{{"identifier":"{text}","traits":[{}]}}"#, traits.join(","));
@@ -149,6 +149,9 @@ fn requests() -> Vec<Request> {
         .map(|n| sent_trait(&format!("{n}{}", "k".repeat(190)), &format!("\"{}\"", "v".repeat(800))))
         .collect();
     let fill = |item: &str| vec![item.to_owned(); (MEBIBYTE - 10_000) / (item.len() + 1)];
+    // Some documents have a part of these features.
+    let counts: Vec<String> =
+        (0..5_000).map(|n| format!(r#""{}feature {n}":1"#, " ".repeat(n % 200))).collect();
     let deep = "[".repeat(400_000) + &"]".repeat(400_000);
     vec![
         identities("the longest texts", sent(std::slice::from_ref(&longest))),
@@ -159,6 +162,12 @@ fn requests() -> Vec<Request> {
         identities("a deep list", sent(&[sent_trait("t", &deep)])),
         identities("digits", format!(r#"{{"identifier":{}}}"#, "9".repeat(MEBIBYTE - 100))),
         identities("unknown members", format!("{{{}}}", fill(r#""x":0"#).join(","))),
+        post("counts", "/api/v1/analytics/flags/", format!("{{{}}}", counts.join(","))),
+        post(
+            "evaluations",
+            "/api/v2/analytics/flags/",
+            format!(r#"{{"evaluations":[{}]}}"#, fill("0").join(",")),
+        ),
         get("a long feature", format!("/api/v1/flags/?feature={}", "%C4%B0".repeat(9_000))),
         get("many parameters", format!("/api/v1/flags/?{}", "feature=x&".repeat(6_000))),
         get("flags", "/api/v1/flags/".to_owned()),

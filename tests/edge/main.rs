@@ -5,6 +5,7 @@
 //! trap, never a byte of another section.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what it expects by panicking")]
 
+mod analytics;
 mod budget;
 mod bundles;
 mod edge_token;

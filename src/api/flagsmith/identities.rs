@@ -7,12 +7,12 @@ use sha2::{Digest, Sha256};
 
 use super::error::RequestError;
 use super::feature::FeatureName;
-use super::limits::BODY_LIMIT;
+use super::fields::read_json;
 use super::traits::{self, Trait};
 use crate::access::Access;
 use crate::flag_json::Writer;
 use crate::key::KeyKind;
-use crate::negotiate::{check_json, parameter};
+use crate::negotiate::parameter;
 use crate::reply::Reply;
 use crate::store::{Body, Store};
 use crate::visible::is_visible;
@@ -84,11 +84,7 @@ pub(super) fn answer<S: Store>(
 
 fn read(request: &Request<()>, body: &mut dyn Body) -> Result<IdentityRequest, RequestError> {
     if request.method() == Method::POST {
-        check_json(request.headers()).map_err(RequestError::MediaType)?;
-        let body = body.read(BODY_LIMIT);
-        if body.len() > BODY_LIMIT {
-            return Err(RequestError::TooLarge { limit: BODY_LIMIT });
-        }
+        let body = read_json(request.headers(), body)?;
         let (identifier, traits) = traits::parse(&body)?;
         let feature = FeatureName::read(request)?;
         return Ok(IdentityRequest { identifier, traits, feature, ignore_own_overrides: false });

@@ -12,6 +12,15 @@ pub(super) const KEY_LIMIT: usize = 200;
 /// Items of a list of traits. Flagsmith has no such limit; an app sets some dozens.
 pub(super) const TRAITS_LIMIT: usize = 1_000;
 
+/// Flags that a request of analytics counts. Flagsmith has no such limit, and 1,000 features in a project.
+pub(super) const COUNTS_LIMIT: usize = 5_000;
+
+/// Evaluations that a request of analytics tells of one by one.
+pub(super) const EVALUATIONS_LIMIT: usize = 1_000;
+
+/// Bytes of a line of the analytics log, unless one count alone takes more.
+pub(super) const LINE_LIMIT: usize = 8_000;
+
 /// Traits that are named in a refusal, at most. No more are looked at.
 pub(super) const ERRORS_LIMIT: usize = 100;
 

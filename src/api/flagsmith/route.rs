@@ -5,6 +5,10 @@ pub(crate) enum Route<'a> {
     Flags,
     Identities,
     EnvironmentDocument,
+    /// Analytics: how often each flag was asked for.
+    Counts,
+    /// Analytics: which flags were evaluated for whom.
+    Evaluations,
     /// With the environment's key as it stands in the path, encoded.
     Stream {
         key: &'a str,
@@ -18,6 +22,8 @@ impl<'a> Route<'a> {
             ["api", "v1", "flags"] => Some(Route::Flags),
             ["api", "v1", "identities"] => Some(Route::Identities),
             ["api", "v1", "environment-document"] => Some(Route::EnvironmentDocument),
+            ["api", "v1", "analytics", "flags"] => Some(Route::Counts),
+            ["api", "v2", "analytics", "flags"] => Some(Route::Evaluations),
             ["sse", "environments", key, "stream"] => Some(Route::Stream { key }),
             _ => None,
         }
@@ -27,6 +33,7 @@ impl<'a> Route<'a> {
     pub(crate) fn methods(self) -> &'static str {
         match self {
             Route::Identities => "GET, HEAD, POST, OPTIONS",
+            Route::Counts | Route::Evaluations => "POST, OPTIONS",
             Route::Stream { .. } => "GET, OPTIONS",
             Route::Flags | Route::EnvironmentDocument => "GET, HEAD, OPTIONS",
         }

@@ -6,21 +6,16 @@
 //! [`TRAITS_LIMIT`] traits.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use engine::Value;
-use serde::de::{Error, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 
 use super::error::RequestError;
+use super::fields::{NO_STRING, first_items, is_long_number, kind, name, no_json, present, text, too_long};
 use super::limits::{ERRORS_LIMIT, KEY_LIMIT, TEXT_LIMIT, TRAITS_LIMIT, is_longer};
 use super::python::{self, TextError};
-
-/// Flagsmith's words for a character that its database refuses.
-const NO_NULL: &str = "Null characters are not allowed.";
-const NO_STRING: &str = "Not a valid string.";
 
 /// A trait that is set. One that is deleted (`null`) leaves no trace.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,9 +41,8 @@ pub(super) fn parse(body: &[u8]) -> Result<(String, Vec<Trait>), RequestError> {
         #[serde(borrow, default)]
         traits: Option<&'a RawValue>,
     }
-    let text = std::str::from_utf8(body)
-        .map_err(|error| RequestError::detail(format!("JSON parse error - {error}")))?;
-    let no_json = |error| RequestError::detail(format!("JSON parse error - {error}"));
+    let text = text(body)?;
+    let no_json = |error: serde_json::Error| no_json(&error);
     if !text.trim_start().starts_with('{') {
         let other: &RawValue = serde_json::from_str(text).map_err(no_json)?;
         let message = format!("Invalid data. Expected a dictionary, but got {}.", kind(other));
@@ -75,7 +69,7 @@ fn traits(raw: &RawValue) -> Result<Vec<Trait>, RequestError> {
     if !raw.get().starts_with('[') {
         return Err(wrong(format!("Expected a list of items but got type \"{}\".", kind(raw))));
     }
-    let list = first_items(raw);
+    let list = first_items(raw, TRAITS_LIMIT);
     if list.are_more {
         return Err(wrong(format!("Ensure this field has no more than {TRAITS_LIMIT} elements.")));
     }
@@ -110,40 +104,6 @@ fn traits(raw: &RawValue) -> Result<Vec<Trait>, RequestError> {
     Ok(traits)
 }
 
-/// The items of a list, up to the limit.
-struct FirstItems<'a> {
-    items: Vec<&'a RawValue>,
-    are_more: bool,
-}
-
-/// Reads a list, of which it is known that it is sound, and stops behind the limit: half a million items take ten
-/// milliseconds.
-fn first_items(list: &RawValue) -> FirstItems<'_> {
-    struct Items<'v, 'a>(&'v mut Vec<&'a RawValue>);
-
-    impl<'a> Visitor<'a> for Items<'_, 'a> {
-        type Value = ();
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a list")
-        }
-
-        fn visit_seq<A: SeqAccess<'a>>(self, mut list: A) -> Result<(), A::Error> {
-            while let Some(item) = list.next_element()? {
-                if self.0.len() == TRAITS_LIMIT {
-                    return Err(A::Error::custom("more items than are read"));
-                }
-                self.0.push(item);
-            }
-            Ok(())
-        }
-    }
-
-    let mut items = Vec::new();
-    let read = serde_json::Deserializer::from_str(list.get()).deserialize_seq(Items(&mut items));
-    FirstItems { items, are_more: read.is_err() }
-}
-
 fn one(item: &RawValue) -> Result<Trait, Json> {
     #[derive(Deserialize)]
     struct RawTrait<'a> {
@@ -175,33 +135,11 @@ fn one(item: &RawValue) -> Result<Trait, Json> {
     Ok(Trait { key, value, json, transient })
 }
 
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
-}
-
 fn trait_key(raw: &RawValue) -> Result<String, String> {
     match name(raw, KEY_LIMIT)?.as_deref() {
         None => Err("This field may not be null.".to_owned()),
         Some("") => Err("This field may not be blank.".to_owned()),
         Some(key) => Ok(key.to_owned()),
-    }
-}
-
-/// A text that names something: a string without the blanks around it, or the text of a number. None for `null`.
-fn name(raw: &RawValue, limit: usize) -> Result<Option<String>, String> {
-    if is_long_number(raw, limit) {
-        return Err(too_long(limit));
-    }
-    match Value::from_json(raw.get()) {
-        Some(Value::Null) => Ok(None),
-        Some(Value::Str(text)) if text.contains('\0') => Err(NO_NULL.to_owned()),
-        Some(Value::Str(text)) => match python::strip(&text) {
-            text if is_longer(text, limit) => Err(too_long(limit)),
-            text => Ok(Some(text.to_owned())),
-        },
-        Some(Value::Int(integer)) => Ok(Some(integer.to_string())),
-        Some(Value::Float(float)) if float.is_finite() => Ok(Some(engine::float_text(float))),
-        Some(Value::Bool(_) | Value::Float(_)) | None => Err(NO_STRING.to_owned()),
     }
 }
 
@@ -227,28 +165,5 @@ fn trait_value(raw: &RawValue) -> Result<(Value, String), String> {
         Value::Str(text) if is_longer(text, TEXT_LIMIT) => Err(too_long()),
         Value::Float(float) if !float.is_finite() => Err("The number is too large.".to_owned()),
         _ => Ok((value, raw.get().to_owned())),
-    }
-}
-
-/// Whether a value is a number of more characters, as it was sent. It is seen before the number is read: arithmetic with a
-/// million digits takes long.
-fn is_long_number(raw: &RawValue, limit: usize) -> bool {
-    raw.get().len() > limit && raw.get().starts_with(|c: char| c == '-' || c.is_ascii_digit())
-}
-
-fn too_long(limit: usize) -> String {
-    format!("Ensure this field has no more than {limit} characters.")
-}
-
-/// What Python calls a JSON value.
-fn kind(raw: &RawValue) -> &'static str {
-    match raw.get().as_bytes().first() {
-        Some(b'{') => "dict",
-        Some(b'[') => "list",
-        Some(b'"') => "str",
-        Some(b't' | b'f') => "bool",
-        Some(b'n') => "NoneType",
-        _ if raw.get().contains(['.', 'e', 'E']) => "float",
-        _ => "int",
     }
 }

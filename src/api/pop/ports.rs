@@ -15,9 +15,9 @@ use thiserror::Error;
 pub struct PortError(pub String);
 
 /// All that a POP needs to serve environments.
-pub trait Ports: Cache + KvStore + Locks + Clock + Chance + Config + Log {}
+pub trait Ports: Cache + KvStore + Locks + Clock + Chance + Config + Log + Records {}
 
-impl<P: Cache + KvStore + Locks + Clock + Chance + Config + Log> Ports for P {}
+impl<P: Cache + KvStore + Locks + Clock + Chance + Config + Log + Records> Ports for P {}
 
 /// The cache of the POP: named objects with metadata, a lifetime and a body.
 pub trait Cache {
@@ -172,4 +172,13 @@ pub trait Log {
 
     /// Only for measurements: nothing in a release package.
     fn trace(&self, _line: fmt::Arguments<'_>) {}
+}
+
+/// Logs beside that of the POP itself, by name. Their lines leave the platform for wherever their owner has them sent.
+pub trait Records {
+    /// Writes a line to a log.
+    ///
+    /// # Errors
+    /// If there can be no log of this name.
+    fn record(&self, log: &str, line: &str) -> Result<(), PortError>;
 }

@@ -7,7 +7,9 @@ use std::io::Write as _;
 use std::thread::sleep;
 use std::time::Duration;
 
-use api::pop::ports::{Cache, Chance, Clock, Config, KvStore, Locks, Log, LookedUp, Object, PortError};
+use api::pop::ports::{
+    Cache, Chance, Clock, Config, KvStore, Locks, Log, LookedUp, Object, PortError, Records,
+};
 use api::relay::ports::{ConnectError, Origin, PartState, Parts, Vcpu};
 use api::{EnvironmentKey, Secret};
 use http::Response;
@@ -215,6 +217,12 @@ impl Log for Faulty {
 
     fn trace(&self, line: fmt::Arguments<'_>) {
         self.host.log(line);
+    }
+}
+
+impl Records for Faulty {
+    fn record(&self, log: &str, line: &str) -> Result<(), PortError> {
+        self.host.record(log, line)
     }
 }
 

@@ -38,6 +38,11 @@ impl Compiled {
         Compiled { bytes }
     }
 
+    /// The names of all features, hidden ones too.
+    pub fn feature_names(&self) -> impl Iterator<Item = &str> {
+        self.environment().features.iter().map(|feature| feature.name.as_str())
+    }
+
     pub(crate) fn environment(&self) -> &ArchivedEnvironment {
         // SAFETY: `decode` and `decode_checked` take only bytes that were validated, and nothing changes them afterwards.
         #[expect(unsafe_code, reason = "validating again on each request would cost more than evaluating")]

@@ -189,7 +189,7 @@ pub fn wrong_keys(checks: &mut Checks, options: &Options) {
     checks.equal("an app's own flag", is_default.unwrap_or_default(), true);
 }
 
-/// Analytics have no route: the SDK drops its counts, and flags stay what they are.
+/// The SDK sends what it counted, and flags stay what they are.
 pub fn analytics(checks: &mut Checks, options: &Options) {
     let cases = cases::read();
     let tap = Tap::new(&options.edge, None);

@@ -10,6 +10,7 @@ mod edge;
 mod memory;
 
 mod agreement;
+mod analytics;
 mod bodies;
 mod bounds;
 mod conditional;

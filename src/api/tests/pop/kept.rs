@@ -133,3 +133,18 @@ fn lines_about_answers_are_few() {
     pop.ports().log(format_args!("others are not counted"));
     assert_eq!(driver.step(|state| state.log.len()), 4);
 }
+
+#[test]
+fn analytics_go_to_the_log_that_the_settings_name_and_are_dropped_without_one() {
+    let driver = Alone::new(State::new(Some(1)));
+    let mut pop = sandbox(&driver, 0);
+    let record = || vec![api::After::Record("{}".to_owned())];
+    api::finish(record(), &mut pop);
+    assert_eq!(driver.step(|state| state.records.clone()), []);
+    driver.step(|state| state.settings = Some(r#"{"analytics_log": "usage"}"#.to_owned()));
+    driver.wait_until(Duration::from_secs(11));
+    pop.load_settings();
+    api::finish(record(), &mut pop);
+    assert_eq!(driver.step(|state| state.records.clone()), [("usage".to_owned(), "{}".to_owned())]);
+    assert_eq!(driver.step(|state| state.log.clone()), Vec::<String>::new());
+}

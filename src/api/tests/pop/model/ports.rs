@@ -294,6 +294,12 @@ impl<D: Driver> port::Log for Sandbox<D> {
     }
 }
 
+impl<D: Driver> port::Records for Sandbox<D> {
+    fn record(&self, log: &str, line: &str) -> Result<(), PortError> {
+        self.step(|state| state.records.push((log.to_owned(), line.to_owned())))
+    }
+}
+
 impl<D: Driver> relay::Vcpu for Sandbox<D> {
     fn vcpu(&self) -> Duration {
         self.driver.step(|state| state.vcpu)

@@ -120,6 +120,8 @@ pub(crate) struct State {
     /// The settings; nothing if they cannot be read.
     pub(crate) settings: Option<String>,
     pub(crate) log: Vec<String>,
+    /// Lines of logs, each with the log's name.
+    pub(crate) records: Vec<(String, String)>,
     /// Sandboxes that have died.
     pub(crate) dead: BTreeSet<u32>,
     /// How often a lock was not to be had in time.
@@ -162,6 +164,7 @@ impl State {
             vcpu: Duration::ZERO,
             settings: Some("{}".to_owned()),
             log: Vec::new(),
+            records: Vec::new(),
             dead: BTreeSet::new(),
             lock_timeouts: 0,
             record_lost: None,
