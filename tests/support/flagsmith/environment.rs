@@ -50,9 +50,13 @@ impl Environment {
     }
 
     /// The version that is shown now, or the one before that.
+    ///
+    /// A replica that lags shows no state that has the later time of the two: times go back here, and a publisher that has
+    /// just started could not tell that state from a change.
     pub(super) fn shown(&self, stale: bool) -> &Version {
-        let is_late = stale || Instant::now() < self.shows_from;
-        self.previous.as_ref().filter(|_| is_late).unwrap_or(&self.current)
+        let is_late = Instant::now() < self.shows_from;
+        let lags = |previous: &&Version| stale && previous.updated_at <= self.current.updated_at;
+        self.previous.as_ref().filter(|previous| is_late || lags(previous)).unwrap_or(&self.current)
     }
 
     /// Changes the document, and its time, if the change does so. With quirks, the time may be earlier, and the change
