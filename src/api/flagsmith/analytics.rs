@@ -15,8 +15,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 
 use super::error::RequestError;
-use super::fields::{first_items, kind, name, no_json, present, read_json, text};
-use super::limits::{COUNTS_LIMIT, ERRORS_LIMIT, EVALUATIONS_LIMIT, TEXT_LIMIT};
+use super::fields::{each_item, first_items, kind, name, no_json, present, read_json, text};
+use super::limits::{COUNTS_LIMIT, EVALUATIONS_LIMIT, TEXT_LIMIT};
 use crate::access::Access;
 use crate::reply::{After, Reply};
 use crate::store::{Body, Store};
@@ -151,7 +151,6 @@ struct Evaluated {
     enabled: bool,
 }
 
-/// The errors stand in a list of the same order, empty where an item is sound. It ends with the last one that is still told.
 fn parse_evaluations(text: &str) -> Result<Vec<(Evaluated, u64)>, RequestError> {
     #[derive(Deserialize)]
     struct Body<'a> {
@@ -180,25 +179,7 @@ fn parse_evaluations(text: &str) -> Result<Vec<(Evaluated, u64)>, RequestError> 
         let message = format!("Ensure this field has no more than {EVALUATIONS_LIMIT} elements.");
         return Err(wrong(json!({ "non_field_errors": [message] })));
     }
-    let mut evaluations = Vec::with_capacity(list.items.len());
-    let mut answers = Vec::new();
-    let mut errors = 0;
-    for item in list.items {
-        match evaluation(item) {
-            Ok(evaluation) => {
-                answers.push(json!({}));
-                evaluations.push(evaluation);
-            }
-            Err(error) => {
-                answers.push(error);
-                errors += 1;
-            }
-        }
-        if errors == ERRORS_LIMIT {
-            break;
-        }
-    }
-    if errors > 0 { Err(wrong(Json::Array(answers))) } else { Ok(evaluations) }
+    each_item(list.items, evaluation).map_err(|answers| wrong(Json::Array(answers)))
 }
 
 /// Reads one evaluation.

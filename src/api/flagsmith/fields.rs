@@ -7,9 +7,10 @@ use http::HeaderMap;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use serde_json::{Value as Json, json};
 
 use super::error::RequestError;
-use super::limits::{BODY_LIMIT, is_longer};
+use super::limits::{BODY_LIMIT, ERRORS_LIMIT, is_longer};
 use super::python;
 use crate::negotiate::check_json;
 use crate::store::Body;
@@ -72,6 +73,35 @@ pub(super) fn first_items(list: &RawValue, limit: usize) -> FirstItems<'_> {
     let mut items = Vec::new();
     let read = serde_json::Deserializer::from_str(list.get()).deserialize_seq(Items(&mut items, limit));
     FirstItems { items, are_more: read.is_err() }
+}
+
+/// Reads each item of a list.
+///
+/// # Errors
+/// The errors in a list of the same order, empty where an item is sound. It ends with the last one that is still told.
+pub(super) fn each_item<T>(
+    items: Vec<&RawValue>,
+    read: impl Fn(&RawValue) -> Result<T, Json>,
+) -> Result<Vec<T>, Vec<Json>> {
+    let mut sound = Vec::with_capacity(items.len());
+    let mut answers = Vec::new();
+    let mut errors = 0;
+    for item in items {
+        match read(item) {
+            Ok(item) => {
+                answers.push(json!({}));
+                sound.push(item);
+            }
+            Err(error) => {
+                answers.push(error);
+                errors += 1;
+            }
+        }
+        if errors == ERRORS_LIMIT {
+            break;
+        }
+    }
+    if errors > 0 { Err(answers) } else { Ok(sound) }
 }
 
 pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {

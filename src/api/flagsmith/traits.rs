@@ -13,8 +13,10 @@ use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 
 use super::error::RequestError;
-use super::fields::{NO_STRING, first_items, is_long_number, kind, name, no_json, present, text, too_long};
-use super::limits::{ERRORS_LIMIT, KEY_LIMIT, TEXT_LIMIT, TRAITS_LIMIT, is_longer};
+use super::fields::{
+    NO_STRING, each_item, first_items, is_long_number, kind, name, no_json, present, text, too_long,
+};
+use super::limits::{KEY_LIMIT, TEXT_LIMIT, TRAITS_LIMIT, is_longer};
 use super::python::{self, TextError};
 
 /// A trait that is set. One that is deleted (`null`) leaves no trace.
@@ -58,8 +60,7 @@ fn identifier_error(message: &str) -> RequestError {
     RequestError::Invalid(json!({ "identifier": [message] }))
 }
 
-/// Reads the list of traits; of several with one key the last one counts. The errors stand in a list of the same
-/// order, empty where a trait is sound. It ends with the last error that is still told.
+/// Reads the list of traits; of several with one key the last one counts.
 fn traits(raw: &RawValue) -> Result<Vec<Trait>, RequestError> {
     if raw.get() == "null" {
         return Ok(Vec::new());
@@ -73,32 +74,17 @@ fn traits(raw: &RawValue) -> Result<Vec<Trait>, RequestError> {
     if list.are_more {
         return Err(wrong(format!("Ensure this field has no more than {TRAITS_LIMIT} elements.")));
     }
-    let mut traits: Vec<Trait> = Vec::with_capacity(list.items.len());
+    let all =
+        each_item(list.items, one).map_err(|answers| RequestError::Invalid(json!({ "traits": answers })))?;
+    let mut traits: Vec<Trait> = Vec::with_capacity(all.len());
     let mut places = BTreeMap::new();
-    let mut answers = Vec::new();
-    let mut errors = 0;
-    for item in list.items {
-        match one(item) {
-            Ok(sent) => {
-                answers.push(json!({}));
-                let place = *places.entry(sent.key.clone()).or_insert(traits.len());
-                if place == traits.len() {
-                    traits.push(sent);
-                } else {
-                    traits[place] = sent;
-                }
-            }
-            Err(error) => {
-                answers.push(error);
-                errors += 1;
-            }
+    for sent in all {
+        let place = *places.entry(sent.key.clone()).or_insert(traits.len());
+        if place == traits.len() {
+            traits.push(sent);
+        } else {
+            traits[place] = sent;
         }
-        if errors == ERRORS_LIMIT {
-            break;
-        }
-    }
-    if errors > 0 {
-        return Err(RequestError::Invalid(json!({ "traits": answers })));
     }
     traits.retain(|sent| sent.value != Value::Null);
     Ok(traits)

@@ -98,7 +98,7 @@ fn table(records: &[KeyRecord], named: Option<&NamedKeys>, now: Timestamp) -> St
             expires.unwrap_or("-"),
             named.as_deref().unwrap_or("-"),
         ];
-        // A record may hold anything, whoever wrote it.
+        // The text of a record may come from another program, so it is made one line.
         cells.map(on_one_line)
     }));
     aligned(&rows, &[])
