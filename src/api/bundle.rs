@@ -85,6 +85,13 @@ pub struct SwitchesOnTheWire {
     pub hide_disabled_flags: bool,
     pub composite_key: bool,
     pub stop_serving_flags: bool,
+    /// Bundles from before traits could be stored lack it.
+    #[serde(default = "yes")]
+    pub persist_traits: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl From<Switches> for SwitchesOnTheWire {
@@ -95,6 +102,7 @@ impl From<Switches> for SwitchesOnTheWire {
             hide_disabled_flags: switches.hide_disabled_flags,
             composite_key: switches.composite_key,
             stop_serving_flags: switches.stop_serving_flags,
+            persist_traits: switches.persist_traits,
         }
     }
 }

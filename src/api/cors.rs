@@ -13,7 +13,7 @@ use crate::settings::Settings;
 /// What a page may read of an answer. Without the first one the JavaScript SDK fetches again whenever its stream
 /// reconnects.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "x-flagsmith-document-updated-at, retry-after, link, etag, last-modified, age, jackstaff-revision, jackstaff-source",
+    "x-flagsmith-document-updated-at, retry-after, link, etag, last-modified, age, jackstaff-revision, jackstaff-source, jackstaff-traits",
 );
 
 /// Seconds for which a browser may remember the answer to a preflight.

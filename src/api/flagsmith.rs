@@ -11,6 +11,7 @@ mod identities;
 mod limits;
 mod python;
 mod route;
+mod stored;
 mod stream;
 mod traits;
 
@@ -19,7 +20,9 @@ use http::{HeaderMap, HeaderName, Request};
 use crate::access::{self, Access};
 use crate::labels::Labels;
 use crate::reply::Reply;
+use crate::settings::Settings;
 use crate::store::{Body, Store};
+use crate::time;
 
 pub(crate) use error::RequestError;
 pub use limits::BODY_LIMIT;
@@ -28,18 +31,39 @@ pub(crate) use route::Route;
 /// Carries the key, on every route but the stream.
 const ENVIRONMENT_KEY: HeaderName = HeaderName::from_static("x-environment-key");
 
+/// A request to a route that reads or changes stored traits.
+struct Call<'a> {
+    request: &'a Request<()>,
+    settings: &'a Settings,
+    /// When it came, in milliseconds since the epoch.
+    came_at: u64,
+}
+
 pub(crate) fn answer<S: Store>(
     route: Route<'_>,
     request: &Request<()>,
     body: &mut dyn Body,
     store: &mut S,
+    settings: &Settings,
 ) -> Reply<S::Handle> {
     let headers = request.headers();
+    let came_at = time::milliseconds(store.now());
+    let call = Call { request, settings, came_at };
     match route {
         Route::Stream { key } => stream::answer(key, store),
         Route::Flags => keyed(headers, store, |access, store| flags::answer(request, access, store)),
         Route::Identities => {
-            keyed(headers, store, |access, store| identities::answer(request, body, access, store))
+            keyed(headers, store, |access, store| identities::answer(&call, body, access, store))
+        }
+        Route::Trait => keyed(headers, store, |access, store| stored::one(&call, body, &access, store)),
+        Route::BulkTraits => {
+            keyed(headers, store, |access, store| stored::traits(&call, body, &access, store))
+        }
+        Route::IncrementTrait => {
+            keyed(headers, store, |access, store| stored::increment(&call, body, &access, store))
+        }
+        Route::BulkIdentities => {
+            keyed(headers, store, |access, store| stored::identities(&call, body, &access, store))
         }
         Route::Counts => {
             keyed(headers, store, |access, store| analytics::counts(request, body, access, store))

@@ -4,7 +4,10 @@
 //! What this module never does: serve an older copy in place of a newer one, let a client that heard of a revision read
 //! less without a label that says so, or end a request with an error.
 
+mod change;
 mod environment;
+mod identities;
+mod identity;
 mod object;
 pub mod ports;
 mod refresh;
@@ -19,12 +22,14 @@ use engine::Compiled;
 use jiff::Timestamp;
 
 use crate::bundle::{FORMAT, Header, Section};
+use crate::identity::{Change, ChangeError, IdentityKey, IdentityName, IdentityRecord};
 use crate::key::{EnvironmentKey, ServerKeyHash};
 use crate::revision::Revision;
 use crate::server_key::ServerKey;
 use crate::settings::Settings;
-use crate::store::{Lookup, PopCopy, Source, Store, Unavailable};
+use crate::store::{ClientAddress, Lookup, PopCopy, Source, Store, Unavailable};
 use environment::{Environment, Memory};
+use identities::Unstored;
 use object::Opened;
 use ports::{Found, PortError, Ports};
 use server_key::Record;
@@ -43,6 +48,10 @@ pub struct Pop<P: Ports> {
     settings: Rc<Settings>,
     settings_read_at: Option<Duration>,
     memory: Memory,
+    /// The secret that identifiers are hashed with, once it was read.
+    identity_key: Option<IdentityKey>,
+    /// Changes of traits that are not stored and not logged yet.
+    unstored: Unstored,
     /// When a line about an answer was logged last.
     logged_at: Option<Duration>,
 }
@@ -81,8 +90,17 @@ impl<P: Ports> Pop<P> {
 
     /// As a build has it whose bundles are of another format.
     pub fn with_format(ports: P, keep_settings: Duration, format: u32) -> Pop<P> {
-        let (settings, memory) = (Rc::default(), Memory::default());
-        Pop { ports, format, keep_settings, settings, settings_read_at: None, memory, logged_at: None }
+        Pop {
+            ports,
+            format,
+            keep_settings,
+            settings: Rc::default(),
+            settings_read_at: None,
+            memory: Memory::default(),
+            identity_key: None,
+            unstored: Unstored::default(),
+            logged_at: None,
+        }
     }
 
     pub fn ports(&self) -> &P {
@@ -118,14 +136,16 @@ impl<P: Ports> Pop<P> {
         self.settings_read_at = Some(now);
     }
 
-    /// Logs a line about an answer, once in ten seconds at most: in an outage each answer has one.
-    pub(crate) fn log_seldom(&mut self, line: &str) {
+    /// Logs a line about an answer, once in ten seconds at most: in an outage each answer has one. Whether it was logged.
+    pub(crate) fn log_seldom(&mut self, line: &str) -> bool {
         const PAUSE: Duration = Duration::from_secs(10);
         let now = self.ports.elapsed();
-        if self.logged_at.is_none_or(|at| now.saturating_sub(at) >= PAUSE) {
+        let is_due = self.logged_at.is_none_or(|at| now.saturating_sub(at) >= PAUSE);
+        if is_due {
             self.logged_at = Some(now);
             self.ports.log(format_args!("{line}"));
         }
+        is_due
     }
 
     /// Writes a line of analytics to the log that the settings name; without one it is dropped. A log that fails costs lines
@@ -354,6 +374,31 @@ impl<P: Ports> Store for Pop<P> {
         let compiled = Rc::new(unsafe { Compiled::decode_checked(bytes) });
         self.memory.keep(key, copy.header.revision, &compiled);
         Ok(compiled)
+    }
+
+    fn identity_name(
+        &mut self,
+        environment: &EnvironmentKey,
+        identifier: &str,
+    ) -> Result<IdentityName, Unavailable> {
+        Ok(self.identity_key()?.name(environment, identifier))
+    }
+
+    fn identity(&mut self, name: &IdentityName) -> Lookup<IdentityRecord> {
+        self.read_identity(name)
+    }
+
+    fn change_identity(
+        &mut self,
+        name: &IdentityName,
+        change: &Change,
+        came_at: u64,
+    ) -> Result<IdentityRecord, ChangeError> {
+        self.write_identity(name, change, came_at)
+    }
+
+    fn is_over_write_limit(&mut self, client: ClientAddress) -> bool {
+        self.ports.is_over_limit(&client.0.to_string(), self.settings.trait_writes)
     }
 
     fn now(&self) -> Timestamp {

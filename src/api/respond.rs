@@ -20,7 +20,7 @@ pub fn respond<S: Store>(
     store: &mut S,
     settings: &Settings,
 ) -> Reply<S::Handle> {
-    let mut reply = decide(request, body, store);
+    let mut reply = decide(request, body, store, settings);
     decorate(&mut reply, request.headers(), settings);
     reply
 }
@@ -32,7 +32,12 @@ pub fn unavailable<H>(request: &HeaderMap, settings: &Settings) -> Reply<H> {
     reply
 }
 
-fn decide<S: Store>(request: &Request<()>, body: &mut dyn Body, store: &mut S) -> Reply<S::Handle> {
+fn decide<S: Store>(
+    request: &Request<()>,
+    body: &mut dyn Body,
+    store: &mut S,
+    settings: &Settings,
+) -> Reply<S::Handle> {
     let Some(route) = Route::of(request.uri().path()) else {
         return RequestError::NotFound.reply();
     };
@@ -45,7 +50,7 @@ fn decide<S: Store>(request: &Request<()>, body: &mut dyn Body, store: &mut S) -
     }
     match route {
         Route::Health => Reply::json(StatusCode::OK, br#"{"status":"ok"}"#.to_vec()),
-        Route::Flagsmith(route) => flagsmith::answer(route, request, body, store),
+        Route::Flagsmith(route) => flagsmith::answer(route, request, body, store, settings),
     }
 }
 

@@ -26,6 +26,8 @@ pub enum SecretError {
         "holds a space, a control character or a character outside of ASCII, so it cannot be sent in a header"
     )]
     NotAToken,
+    #[error("has fewer than {least} characters, so it could be found by trying")]
+    TooShort { least: usize },
     #[error("is not UTF-8")]
     NotUtf8,
     #[error("could not be read: {0}")]

@@ -34,8 +34,11 @@ pub fn serve<P: Ports>(request: &Request<()>, body: &mut dyn Body, pop: &mut Pop
 pub fn finish<P: Ports>(after: Vec<After>, pop: &mut Pop<P>) {
     for todo in after {
         match todo {
-            After::Log(line) => pop.log_seldom(&line),
+            After::Log(line) => {
+                pop.log_seldom(&line);
+            }
             After::Record(line) => pop.record(&line),
+            After::Store(write) => pop.store_traits(&write),
         }
     }
 }

@@ -1,10 +1,14 @@
 //! The settings of the edge: one JSON object in the config store. A bad value is complained of, and a safe one used.
 
+mod environments;
 mod origins;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+
+use crate::key::EnvironmentKey;
 
 /// What can be set, with the member's name, its default and its range.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +24,19 @@ pub struct Settings {
     pub allowed_origins: Option<Vec<String>>,
     /// `analytics_log`: the name of the platform's log endpoint that analytics are written to. Without one they are dropped.
     pub analytics_log: Option<String>,
+    /// `environments`: `{"<client-side key>": {"traits": "stored" or "request"}}`; here those whose traits are stored.
+    pub stored_traits: BTreeSet<EnvironmentKey>,
+    /// `identity_fresh`: seconds for which a POP's copy of an identity is read without a look at the KV store; 10, from 1 to 60.
+    pub identity_fresh: Duration,
+    /// `traits_days`: days for which stored traits are kept after they were written last; 90, from 1 to 3650.
+    pub traits_lifetime: Duration,
+    /// `trait_writes`: requests a second whose traits are written for one client address with a client-side key; 10, from 10 to
+    /// 1000. The platform counts no fewer.
+    pub trait_writes: u32,
 }
+
+/// Seconds.
+const DAY: u64 = 86_400;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -30,6 +46,10 @@ impl Default for Settings {
             join: Duration::from_secs(15),
             allowed_origins: None,
             analytics_log: None,
+            stored_traits: BTreeSet::new(),
+            identity_fresh: Duration::from_secs(10),
+            traits_lifetime: Duration::from_secs(90 * DAY),
+            trait_writes: 10,
         }
     }
 }
@@ -57,6 +77,17 @@ impl Settings {
                 "fresh" => integer(value, 1, 3600).map(|s| settings.fresh = Duration::from_secs(s)),
                 "stream_seconds" => integer(value, 5, 90).map(|s| settings.stream = Duration::from_secs(s)),
                 "join_seconds" => integer(value, 1, 89).map(|s| settings.join = Duration::from_secs(s)),
+                "identity_fresh" => {
+                    integer(value, 1, 60).map(|s| settings.identity_fresh = Duration::from_secs(s))
+                }
+                "traits_days" => integer(value, 1, 3650)
+                    .map(|days| settings.traits_lifetime = Duration::from_secs(days * DAY)),
+                "trait_writes" => integer(value, 10, 1000)
+                    .map(|writes| settings.trait_writes = u32::try_from(writes).unwrap_or(u32::MAX)),
+                "environments" => environments::parse(value).map(|(stored, wrong)| {
+                    settings.stored_traits = stored;
+                    complaints.extend(wrong.iter().map(|text| complaint(name, text)));
+                }),
                 "analytics_log" => log_name(value).map(|log| settings.analytics_log = log),
                 "allowed_origins" => match origins::parse(value) {
                     Ok((origins, hopeless)) => {

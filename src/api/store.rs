@@ -1,11 +1,13 @@
 //! The edge's view of its stores, in the words of this crate.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use engine::Compiled;
 use jiff::Timestamp;
 
 use crate::bundle::{Header, Section};
+use crate::identity::{Change, ChangeError, IdentityName, IdentityRecord};
 use crate::key::{EnvironmentKey, ServerKeyHash};
 use crate::server_key::ServerKey;
 
@@ -55,6 +57,10 @@ impl Source {
     }
 }
 
+/// Where a request came from: an extension of the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress(pub IpAddr);
+
 /// The body of a request, which is read only where a route wants one.
 pub trait Body {
     /// Reads the body, but no more than `limit` bytes and one: that one shows that it is too long. A body that breaks off is
@@ -92,6 +98,34 @@ pub trait Store {
     /// # Errors
     /// [`Unavailable`] if it cannot be read.
     fn compiled(&mut self, copy: &mut PopCopy<Self::Handle>) -> Result<Rc<Compiled>, Unavailable>;
+
+    /// The name under which the traits of an identity are stored.
+    ///
+    /// # Errors
+    /// [`Unavailable`] without the secret that names are made with.
+    fn identity_name(
+        &mut self,
+        environment: &EnvironmentKey,
+        identifier: &str,
+    ) -> Result<IdentityName, Unavailable>;
+
+    /// The stored traits of an identity, as the POP's copy shows them.
+    fn identity(&mut self, name: &IdentityName) -> Lookup<IdentityRecord>;
+
+    /// Changes the stored traits of an identity; the record with the change. `came_at`: when the request came, in
+    /// milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// A [`ChangeError`]. With any other than [`ChangeError::Failed`] nothing was stored.
+    fn change_identity(
+        &mut self,
+        name: &IdentityName,
+        change: &Change,
+        came_at: u64,
+    ) -> Result<IdentityRecord, ChangeError>;
+
+    /// Counts one more write of a client, and says whether it has too many.
+    fn is_over_write_limit(&mut self, client: ClientAddress) -> bool;
 
     fn now(&self) -> Timestamp;
 

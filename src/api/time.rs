@@ -19,6 +19,11 @@ pub fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1_000.0).round() / 1_000.0
 }
 
+/// Milliseconds since the epoch.
+pub fn milliseconds(time: Timestamp) -> u64 {
+    u64::try_from(time.as_millisecond()).unwrap_or_default()
+}
+
 /// A fraction of a second may have any number of digits, and jiff takes nine. What is cut off counts for one nanosecond
 /// if nothing else is left, so that a begun second stays one.
 fn with_nine_digits(text: &str) -> Cow<'_, str> {

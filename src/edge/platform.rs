@@ -6,6 +6,8 @@ mod found;
 mod kv;
 mod lock;
 mod origin;
+mod rate_limits;
+mod secrets;
 mod streams;
 
 use std::fmt;

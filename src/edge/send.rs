@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use api::{Answer, AnswerBody};
+use api::{Answer, AnswerBody, ClientAddress};
 use fastly::http::FramingHeadersMode;
 use fastly::{Body, Request, Response};
 use http::HeaderValue;
@@ -19,7 +19,11 @@ pub(crate) struct Unread {
 
 /// Takes a request over: its head, and its body unread.
 pub(crate) fn receive(request: Request) -> (http::Request<()>, Unread) {
-    let (parts, body) = http::Request::<Body>::from(request).into_parts();
+    let address = request.get_client_ip_addr();
+    let (mut parts, body) = http::Request::<Body>::from(request).into_parts();
+    if let Some(address) = address {
+        parts.extensions.insert(ClientAddress(address));
+    }
     let announced = parts.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     (http::Request::from_parts(parts, ()), Unread { body, announced })
 }

@@ -108,6 +108,7 @@ pub(crate) fn tombstone(removed: Option<&KnownBundle>, revision: Revision) -> Re
             hide_disabled_flags: true,
             composite_key: true,
             stop_serving_flags: true,
+            persist_traits: false,
         },
         tombstone: true,
         steps: None,

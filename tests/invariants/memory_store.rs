@@ -1,12 +1,15 @@
 //! A store in memory, with one environment.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use api::bundle::{self, Label, section_of};
+use api::identity::{Change, ChangeError, IdentityKey, IdentityName, IdentityRecord};
 use api::{
-    EnvironmentKey, Header, Lookup, PopCopy, Revision, Section, ServerKey, ServerKeyHash, Source, Store,
-    Unavailable,
+    ClientAddress, EnvironmentKey, Header, Lookup, PopCopy, Revision, Secret, Section, ServerKey,
+    ServerKeyHash, Source, Store, Unavailable,
 };
 use engine::{Compiled, Document, Options, PatternCache};
 use jiff::Timestamp;
@@ -64,6 +67,9 @@ static BUNDLE: LazyLock<(Header, Vec<u8>)> = LazyLock::new(|| {
     (composed.header, composed.bytes)
 });
 
+static IDENTITY_KEY: LazyLock<IdentityKey> =
+    LazyLock::new(|| IdentityKey::new(Secret::parse(&"k".repeat(32)).unwrap()).unwrap());
+
 /// A whole bundle.
 pub fn sound_bundle() -> &'static [u8] {
     &BUNDLE.1
@@ -73,6 +79,7 @@ pub fn sound_bundle() -> &'static [u8] {
 #[derive(Default)]
 pub(crate) struct MemoryStore {
     chance: u128,
+    identities: BTreeMap<IdentityName, IdentityRecord>,
 }
 
 impl MemoryStore {
@@ -105,6 +112,35 @@ impl Store for MemoryStore {
 
     fn compiled(&mut self, _: &mut PopCopy<()>) -> Result<Rc<Compiled>, Unavailable> {
         Compiled::decode(self.section_bytes(Section::Compiled)).map(Rc::new).map_err(|_| Unavailable)
+    }
+
+    fn identity_name(
+        &mut self,
+        environment: &EnvironmentKey,
+        identifier: &str,
+    ) -> Result<IdentityName, Unavailable> {
+        Ok(IDENTITY_KEY.name(environment, identifier))
+    }
+
+    fn identity(&mut self, name: &IdentityName) -> Lookup<IdentityRecord> {
+        self.identities.get(name).cloned().map_or(Lookup::Unknown, Lookup::Found)
+    }
+
+    fn change_identity(
+        &mut self,
+        name: &IdentityName,
+        change: &Change,
+        came_at: u64,
+    ) -> Result<IdentityRecord, ChangeError> {
+        let stored = self.identities.get(name);
+        let changed = change.apply(stored, came_at, Duration::from_secs(86_400))?;
+        let record = changed.or_else(|| stored.cloned()).unwrap_or_default();
+        self.identities.insert(name.clone(), record.clone());
+        Ok(record)
+    }
+
+    fn is_over_write_limit(&mut self, _: ClientAddress) -> bool {
+        false
     }
 
     fn now(&self) -> Timestamp {

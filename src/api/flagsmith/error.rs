@@ -1,13 +1,13 @@
 //! Answers to requests that cannot be served, in the words of Flagsmith's own API where it has some (`PROTOCOL.md`, 1.2
 //! and 5.4).
 
-use http::header::{ALLOW, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
 use super::limits::shortened;
 use crate::access::AccessError;
-use crate::reply::Reply;
+use crate::reply::{Reply, ReplyBody};
 
 /// Why a request is not served. No answer to one is longer than 16 KiB, whatever the request holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +31,16 @@ pub(crate) enum RequestError {
     MediaType(String),
     /// A body that is wrong, with what is wrong as JSON.
     Invalid(serde_json::Value),
+    /// A body that is wrong, in the words of the Edge API, which are no JSON.
+    Text(String),
+    /// No traits of this environment are stored.
+    NoTraits,
+    /// The client has written too often.
+    TooManyWrites,
+    /// Other writes to the same identity were first.
+    TooManyChanges,
+    /// The store failed, and nobody knows whether it has the traits.
+    NotStored,
     /// The stores do not answer, and there is no copy.
     Unavailable,
 }
@@ -65,6 +75,20 @@ impl RequestError {
                 detail(&format!("Unsupported media type \"{}\" in request.", shortened(found))),
             ),
             RequestError::Invalid(body) => (StatusCode::BAD_REQUEST, body.clone()),
+            RequestError::Text(text) => return plain(StatusCode::BAD_REQUEST, text),
+            RequestError::NoTraits => {
+                (StatusCode::FORBIDDEN, detail("Organisation is not authorised to store traits."))
+            }
+            RequestError::TooManyWrites => {
+                (StatusCode::TOO_MANY_REQUESTS, detail("Request was throttled: too many traits are written."))
+            }
+            RequestError::TooManyChanges => (
+                StatusCode::TOO_MANY_REQUESTS,
+                detail("Request was throttled: others are changing the identity."),
+            ),
+            RequestError::NotStored => {
+                (StatusCode::SERVICE_UNAVAILABLE, detail("Traits cannot be stored at the moment."))
+            }
             RequestError::Unavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, detail("Flags are not available at the moment."))
             }
@@ -74,8 +98,12 @@ impl RequestError {
             RequestError::MethodNotAllowed { allowed, .. } => {
                 reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
             }
-            RequestError::Unavailable => {
+            RequestError::Unavailable | RequestError::TooManyChanges | RequestError::NotStored => {
                 reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            // As long as the platform remembers a client with too many writes.
+            RequestError::TooManyWrites => {
+                reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
             }
             _ => {}
         }
@@ -92,6 +120,13 @@ impl From<AccessError> for RequestError {
             AccessError::Unavailable => RequestError::Unavailable,
         }
     }
+}
+
+fn plain<H>(status: StatusCode, text: &str) -> Reply<H> {
+    let mut reply = Reply::empty(status);
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    reply.body = ReplyBody::Full(text.as_bytes().to_vec());
+    reply
 }
 
 fn detail(text: &str) -> serde_json::Value {

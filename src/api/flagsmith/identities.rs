@@ -2,99 +2,170 @@
 
 use base16ct::lower;
 use engine::{Identity, Value};
-use http::{Method, Request, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
 use sha2::{Digest, Sha256};
 
+use super::Call;
 use super::error::RequestError;
 use super::feature::FeatureName;
 use super::fields::read_json;
-use super::traits::{self, Trait};
+use super::stored;
+use super::traits::{self, Sent, Trait};
 use crate::access::Access;
 use crate::flag_json::Writer;
+use crate::identity::{Change, StoredTrait};
 use crate::key::KeyKind;
 use crate::negotiate::parameter;
-use crate::reply::Reply;
-use crate::store::{Body, Store};
+use crate::reply::{After, Reply, TraitsWrite};
+use crate::store::{Body, Lookup, Store};
 use crate::visible::is_visible;
+
+/// Where the traits of the answer come from, and what becomes of those that were sent.
+const TRAITS: HeaderName = HeaderName::from_static("jackstaff-traits");
 
 /// What a request asks, and about which identity.
 struct IdentityRequest {
-    /// Empty for an identity without a name.
-    identifier: String,
-    traits: Vec<Trait>,
+    sent: Sent,
     /// One flag in place of all.
     feature: Option<FeatureName>,
-    /// The overrides of this identifier do not count: it was asked about by `GET` as transient.
-    ignore_own_overrides: bool,
+    /// A `GET` as transient: neither the overrides of this identifier count nor its stored traits.
+    is_stranger: bool,
+}
+
+/// The traits of an identity.
+struct Traits {
+    /// Those that count, and are answered.
+    traits: Vec<Trait>,
+    /// Those that count, and are not answered.
+    system: Vec<StoredTrait>,
+    /// For the header [`TRAITS`].
+    state: &'static str,
+    /// What is to be stored.
+    write: Option<TraitsWrite>,
 }
 
 pub(super) fn answer<S: Store>(
-    request: &Request<()>,
+    call: &Call<'_>,
     body: &mut dyn Body,
     mut access: Access<S::Handle>,
     store: &mut S,
 ) -> Result<Reply<S::Handle>, RequestError> {
-    let mut asked = read(request, body)?;
+    let IdentityRequest { mut sent, feature, is_stranger } = read(call.request, body)?;
     let switches = access.copy.header.switches;
     if access.kind == KeyKind::Client && !switches.allow_client_traits {
-        asked.traits.clear();
+        sent.traits.clear();
     }
-    if asked.identifier.is_empty() {
-        asked.identifier = transient_identifier(&asked.traits, || store.random());
+    let is_stored = !is_stranger
+        && !sent.identifier.is_empty()
+        && switches.persist_traits
+        && call.settings.stored_traits.contains(&access.environment);
+    let mut identifier = std::mem::take(&mut sent.identifier);
+    let Traits { traits, system, state, write } = if is_stored {
+        with_stored(call, &access, &identifier, sent, store)
+    } else {
+        Traits { traits: traits::counting(&[], sent.traits), system: Vec::new(), state: "off", write: None }
+    };
+    if identifier.is_empty() {
+        identifier = transient_identifier(&traits, || store.random());
     }
     let mut body = Vec::new();
     body.extend_from_slice(br#"{"identifier":"#);
-    body.extend_from_slice(json_string(&asked.identifier).as_bytes());
+    body.extend_from_slice(json_string(&identifier).as_bytes());
     body.extend_from_slice(br#","traits":["#);
     if !switches.hide_sensitive_data {
-        write_traits(&mut body, &asked.traits);
+        write_traits(&mut body, &traits);
     }
     body.extend_from_slice(br#"],"flags":["#);
     let compiled = store.compiled(&mut access.copy).map_err(|_| RequestError::Unavailable)?;
+    let traits = traits.into_iter().chain(system.iter().filter_map(traits::of_stored));
     let identity = Identity {
-        key: (!switches.composite_key).then(|| asked.identifier.clone()),
-        identifier: asked.identifier,
-        traits: asked.traits.into_iter().map(|sent| (sent.key, sent.value)).collect(),
+        key: (!switches.composite_key).then(|| identifier.clone()),
+        identifier,
+        traits: traits.map(|counts| (counts.key, counts.value)).collect(),
         // A client-side key is in every page: a trait that comes with it must not stand in for a flag.
         traits_answer_paths: access.kind == KeyKind::Server,
-        ignore_own_overrides: asked.ignore_own_overrides,
+        ignore_own_overrides: is_stranger,
     };
     let evaluation = compiled.evaluate(Some(&identity));
     let visible = evaluation.flags.iter();
     let visible = visible.filter(|flag| is_visible(flag, access.kind, switches.hide_disabled_flags));
-    if let Some(feature) = &asked.feature {
+    if let Some(feature) = &feature {
         let flag = feature.find(visible.map(|flag| (flag.name(), flag)))?;
         body.clear();
         let mut writer = Writer::new(evaluation.default_json, &mut body);
         writer.write(flag);
         writer.finish();
-        return Ok(Reply::json(StatusCode::OK, body));
+    } else {
+        // A flag takes about 130 bytes.
+        body.reserve(160 * evaluation.flags.len());
+        let mut writer = Writer::new(evaluation.default_json, &mut body);
+        for flag in visible {
+            writer.write(flag);
+        }
+        writer.finish();
+        body.extend_from_slice(b"]}");
     }
-
-    // A flag takes about 130 bytes.
-    body.reserve(160 * evaluation.flags.len());
-    let mut writer = Writer::new(evaluation.default_json, &mut body);
-    for flag in visible {
-        writer.write(flag);
-    }
-    writer.finish();
-    body.extend_from_slice(b"]}");
-    Ok(Reply::json(StatusCode::OK, body))
+    let mut reply = Reply::json(StatusCode::OK, body);
+    reply.headers_mut().insert(TRAITS, HeaderValue::from_static(state));
+    reply.after.extend(write.map(After::Store));
+    Ok(reply)
 }
 
 fn read(request: &Request<()>, body: &mut dyn Body) -> Result<IdentityRequest, RequestError> {
     if request.method() == Method::POST {
         let body = read_json(request.headers(), body)?;
-        let (identifier, traits) = traits::parse(&body)?;
+        let sent = traits::parse(&body)?;
         let feature = FeatureName::read(request)?;
-        return Ok(IdentityRequest { identifier, traits, feature, ignore_own_overrides: false });
+        return Ok(IdentityRequest { sent, feature, is_stranger: false });
     }
     let identifier = parameter(request, "identifier").ok_or(RequestError::MissingIdentifier)?;
     traits::check_identifier(&identifier)?;
     // Any text means yes, `false` too, as in Flagsmith's API.
-    let ignore_own_overrides = parameter(request, "transient").is_some();
+    let is_stranger = parameter(request, "transient").is_some();
     let feature = FeatureName::read(request)?;
-    Ok(IdentityRequest { identifier, traits: Vec::new(), feature, ignore_own_overrides })
+    let sent = Sent { identifier, traits: Vec::new(), transient: is_stranger };
+    Ok(IdentityRequest { sent, feature, is_stranger })
+}
+
+/// Puts what was sent over what is stored. Traits that cannot be read are missing in the answer; whatever was sent counts.
+fn with_stored<S: Store>(
+    call: &Call<'_>,
+    access: &Access<S::Handle>,
+    identifier: &str,
+    mut sent: Sent,
+    store: &mut S,
+) -> Traits {
+    let name = store.identity_name(&access.environment, identifier);
+    let found = name.as_ref().map_or(Lookup::Unavailable, |name| store.identity(name));
+    if sent.transient {
+        sent.traits.iter_mut().for_each(|sent| sent.transient = true);
+    }
+    let updates = sent.traits.iter().filter(|sent| !sent.transient).map(Trait::update).collect();
+    let change = Change::Merge(updates);
+    let (record, is_changed) = match found {
+        Lookup::Unavailable => (None, Err("unavailable")),
+        Lookup::Unknown => (None, Ok(())),
+        Lookup::Found(record) => (Some(record), Ok(())),
+    };
+    let applied = change.apply(record.as_ref(), call.came_at, call.settings.traits_lifetime);
+    let state = match (sent.transient, is_changed, applied) {
+        (true, Err(unavailable), _) => unavailable,
+        (true, Ok(()), _) => "off",
+        (false, Err(unavailable), Ok(None)) => unavailable,
+        (false, _, Ok(Some(_))) => "pending",
+        (false, Ok(()), Ok(None)) => "unchanged",
+        (false, _, Err(_)) => "refused",
+    };
+    let write = name.ok().filter(|_| state == "pending");
+    let limited = stored::limited(call.request, access.kind);
+    let write = write.map(|identity| TraitsWrite { identity, change, came_at: call.came_at, limited });
+    let record = record.unwrap_or_default();
+    Traits {
+        traits: traits::counting(&record.traits, sent.traits),
+        system: record.system_traits,
+        state,
+        write,
+    }
 }
 
 fn write_traits(body: &mut Vec<u8>, traits: &[Trait]) {

@@ -12,6 +12,9 @@ pub(super) const KEY_LIMIT: usize = 200;
 /// Items of a list of traits. Flagsmith has no such limit; an app sets some dozens.
 pub(super) const TRAITS_LIMIT: usize = 1_000;
 
+/// Identities of one request. The Edge API's own limit.
+pub(super) const IDENTITIES_LIMIT: usize = 100;
+
 /// Flags that a request of analytics counts. Flagsmith has no such limit, and 1,000 features in a project.
 pub(super) const COUNTS_LIMIT: usize = 5_000;
 

@@ -7,6 +7,12 @@ pub(crate) enum Route<'a> {
     EnvironmentDocument,
     /// Analytics: how often each flag was asked for.
     Counts,
+    /// One trait of an identity.
+    Trait,
+    /// Traits of several identities.
+    BulkTraits,
+    IncrementTrait,
+    BulkIdentities,
     /// Analytics: which flags were evaluated for whom.
     Evaluations,
     /// With the environment's key as it stands in the path, encoded.
@@ -22,6 +28,10 @@ impl<'a> Route<'a> {
             ["api", "v1", "flags"] => Some(Route::Flags),
             ["api", "v1", "identities"] => Some(Route::Identities),
             ["api", "v1", "environment-document"] => Some(Route::EnvironmentDocument),
+            ["api", "v1", "traits"] => Some(Route::Trait),
+            ["api", "v1", "traits", "bulk"] => Some(Route::BulkTraits),
+            ["api", "v1", "traits", "increment-value"] => Some(Route::IncrementTrait),
+            ["api", "v1", "bulk-identities"] => Some(Route::BulkIdentities),
             ["api", "v1", "analytics", "flags"] => Some(Route::Counts),
             ["api", "v2", "analytics", "flags"] => Some(Route::Evaluations),
             ["sse", "environments", key, "stream"] => Some(Route::Stream { key }),
@@ -33,7 +43,9 @@ impl<'a> Route<'a> {
     pub(crate) fn methods(self) -> &'static str {
         match self {
             Route::Identities => "GET, HEAD, POST, OPTIONS",
-            Route::Counts | Route::Evaluations => "POST, OPTIONS",
+            Route::Counts | Route::Evaluations | Route::Trait | Route::IncrementTrait => "POST, OPTIONS",
+            Route::BulkTraits => "PUT, OPTIONS",
+            Route::BulkIdentities => "POST, PUT, OPTIONS",
             Route::Stream { .. } => "GET, OPTIONS",
             Route::Flags | Route::EnvironmentDocument => "GET, HEAD, OPTIONS",
         }

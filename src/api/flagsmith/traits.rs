@@ -18,15 +18,36 @@ use super::fields::{
 };
 use super::limits::{KEY_LIMIT, TEXT_LIMIT, TRAITS_LIMIT, is_longer};
 use super::python::{self, TextError};
+use crate::identity::{StoredTrait, Update};
 
-/// A trait that is set. One that is deleted (`null`) leaves no trace.
+/// A trait, as it was sent or stored. A value of null deletes it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Trait {
     pub(super) key: String,
     pub(super) value: Value,
     /// The value as it was sent.
     pub(super) json: String,
+    /// It counts for this request, and is not stored.
     pub(super) transient: bool,
+}
+
+/// What the body of a request says of an identity.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Sent {
+    /// Empty if the body names none.
+    pub(super) identifier: String,
+    /// Each key once.
+    pub(super) traits: Vec<Trait>,
+    /// Nothing of it is to be stored.
+    pub(super) transient: bool,
+}
+
+impl Trait {
+    /// What it changes in what is stored.
+    pub(super) fn update(&self) -> Update {
+        let json = (self.value != Value::Null).then(|| self.json.clone());
+        Update { key: self.key.clone(), json }
+    }
 }
 
 /// Checks an identifier of a query.
@@ -34,14 +55,16 @@ pub(super) fn check_identifier(text: &str) -> Result<(), RequestError> {
     if is_longer(text, TEXT_LIMIT) { Err(identifier_error(&too_long(TEXT_LIMIT))) } else { Ok(()) }
 }
 
-/// Reads identifier and traits from the body of a request. The identifier is empty if the body names none.
-pub(super) fn parse(body: &[u8]) -> Result<(String, Vec<Trait>), RequestError> {
+/// Reads the body of a request.
+pub(super) fn parse(body: &[u8]) -> Result<Sent, RequestError> {
     #[derive(Deserialize)]
     struct Body<'a> {
         #[serde(borrow, default)]
         identifier: Option<&'a RawValue>,
         #[serde(borrow, default)]
         traits: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        transient: Option<&'a RawValue>,
     }
     let text = text(body)?;
     let no_json = |error: serde_json::Error| no_json(&error);
@@ -53,7 +76,10 @@ pub(super) fn parse(body: &[u8]) -> Result<(String, Vec<Trait>), RequestError> {
     let body: Body<'_> = serde_json::from_str(text).map_err(no_json)?;
     let identifier = body.identifier.map_or(Ok(None), |raw| name(raw, TEXT_LIMIT));
     let identifier = identifier.map_err(|message| identifier_error(&message))?;
-    Ok((identifier.unwrap_or_default(), body.traits.map_or(Ok(Vec::new()), traits)?))
+    // Flagsmith refuses other values than booleans.
+    let transient = body.transient.is_some_and(|raw| raw.get() == "true");
+    let traits = body.traits.map_or(Ok(Vec::new()), list)?;
+    Ok(Sent { identifier: identifier.unwrap_or_default(), traits, transient })
 }
 
 fn identifier_error(message: &str) -> RequestError {
@@ -61,7 +87,7 @@ fn identifier_error(message: &str) -> RequestError {
 }
 
 /// Reads the list of traits; of several with one key the last one counts.
-fn traits(raw: &RawValue) -> Result<Vec<Trait>, RequestError> {
+pub(super) fn list(raw: &RawValue) -> Result<Vec<Trait>, RequestError> {
     if raw.get() == "null" {
         return Ok(Vec::new());
     }
@@ -70,15 +96,20 @@ fn traits(raw: &RawValue) -> Result<Vec<Trait>, RequestError> {
     if !raw.get().starts_with('[') {
         return Err(wrong(format!("Expected a list of items but got type \"{}\".", kind(raw))));
     }
-    let list = first_items(raw, TRAITS_LIMIT);
-    if list.are_more {
+    let first = first_items(raw, TRAITS_LIMIT);
+    if first.are_more {
         return Err(wrong(format!("Ensure this field has no more than {TRAITS_LIMIT} elements.")));
     }
     let all =
-        each_item(list.items, one).map_err(|answers| RequestError::Invalid(json!({ "traits": answers })))?;
-    let mut traits: Vec<Trait> = Vec::with_capacity(all.len());
-    let mut places = BTreeMap::new();
-    for sent in all {
+        each_item(first.items, one).map_err(|answers| RequestError::Invalid(json!({ "traits": answers })))?;
+    Ok(put_over(Vec::with_capacity(all.len()), all))
+}
+
+/// Puts traits over others: of several with one key the last counts, in the place of the first.
+fn put_over(mut traits: Vec<Trait>, over: Vec<Trait>) -> Vec<Trait> {
+    let mut places: BTreeMap<String, usize> =
+        traits.iter().enumerate().map(|(place, stored)| (stored.key.clone(), place)).collect();
+    for sent in over {
         let place = *places.entry(sent.key.clone()).or_insert(traits.len());
         if place == traits.len() {
             traits.push(sent);
@@ -86,8 +117,22 @@ fn traits(raw: &RawValue) -> Result<Vec<Trait>, RequestError> {
             traits[place] = sent;
         }
     }
-    traits.retain(|sent| sent.value != Value::Null);
-    Ok(traits)
+    traits
+}
+
+/// The traits that count: what is stored, and over it what was sent.
+pub(super) fn counting(stored: &[StoredTrait], sent: Vec<Trait>) -> Vec<Trait> {
+    let stored = stored.iter().filter_map(of_stored).collect();
+    let mut traits = put_over(stored, sent);
+    traits.retain(|counts| counts.value != Value::Null);
+    traits
+}
+
+/// A stored trait; none if its value is not one.
+pub(super) fn of_stored(stored: &StoredTrait) -> Option<Trait> {
+    let json = stored.trait_value.get();
+    let value = Value::from_json(json)?;
+    Some(Trait { key: stored.trait_key.clone(), value, json: json.to_owned(), transient: false })
 }
 
 fn one(item: &RawValue) -> Result<Trait, Json> {
@@ -121,7 +166,7 @@ fn one(item: &RawValue) -> Result<Trait, Json> {
     Ok(Trait { key, value, json, transient })
 }
 
-fn trait_key(raw: &RawValue) -> Result<String, String> {
+pub(super) fn trait_key(raw: &RawValue) -> Result<String, String> {
     match name(raw, KEY_LIMIT)?.as_deref() {
         None => Err("This field may not be null.".to_owned()),
         Some("") => Err("This field may not be blank.".to_owned()),
@@ -131,7 +176,7 @@ fn trait_key(raw: &RawValue) -> Result<String, String> {
 
 /// A trait's value, and its JSON. A list or an object is a trait, too: its value is its text in Python's writing, as in
 /// Flagsmith's API.
-fn trait_value(raw: &RawValue) -> Result<(Value, String), String> {
+pub(super) fn trait_value(raw: &RawValue) -> Result<(Value, String), String> {
     let too_long = || format!("Value string is too long. Must be less than {TEXT_LIMIT} character");
     // Half of a surrogate pair has no text.
     let no_text = || NO_STRING.to_owned();

@@ -59,7 +59,7 @@ impl<'a> Environment<'a> {
     ) -> Environment<'a> {
         let store_name = key.store_key();
         let cache_name = cache_name(&store_name, format);
-        let rules = Rules { fresh: settings.fresh, absence: Absence::Failure };
+        let rules = Rules::looked_at_twice(settings.fresh);
         Environment { key, store_name, cache_name, rules, memory }
     }
 
@@ -95,6 +95,10 @@ impl Kind for Environment<'_> {
 
     fn rules(&self) -> Rules {
         self.rules
+    }
+
+    fn absence(&self, _: &Rc<Header>) -> Absence {
+        Absence::Failure
     }
 
     fn is_newer(first: &Rc<Header>, second: &Rc<Header>) -> bool {

@@ -12,13 +12,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::ports::{Cache, Found, KvItem, KvStore, LookedUp, Object, PortError, Ports};
-use super::refresh::{AFTER_PURGE, Absence, KvAnswer, Refresh, Rules, UNKNOWN, refresh};
+use super::refresh::{AFTER_PURGE, Absence, KvAnswer, Refresh, Rules, refresh};
 use super::seconds;
 use super::state::CopyState;
 use crate::store::{Lookup, Source};
-
-/// How long a copy is usable once it is no longer fresh.
-const USABLE_STALE: Duration = Duration::from_secs(86_400);
 
 /// How long a request waits for another one that reads the KV store for the first time.
 const WAIT_FOR_FIRST_READ: Duration = Duration::from_secs(5);
@@ -26,9 +23,6 @@ const WAIT_FOR_FIRST_READ: Duration = Duration::from_secs(5);
 /// How long a request waits for a lock, which is held for milliseconds. A request that has waited longer goes on without:
 /// what it may put back, the next look at the KV store replaces.
 const WAIT_FOR_LOCK: Duration = Duration::from_secs(1);
-
-/// How often the KV store is looked at after an insertion, at most. Once is the rule: a key is written once a second.
-const LOOKS_AFTERWARDS: usize = 3;
 
 /// A kind of object that a POP keeps copies of.
 pub(super) trait Kind {
@@ -38,6 +32,9 @@ pub(super) trait Kind {
     fn names(&self) -> Names<'_>;
 
     fn rules(&self) -> Rules;
+
+    /// What it means that the KV store does not have the key of this copy any more.
+    fn absence(&self, copy: &Self::Of) -> Absence;
 
     /// Whether the first is newer than the second. Never, for kinds without an order.
     fn is_newer(first: &Self::Of, second: &Self::Of) -> bool;
@@ -161,6 +158,9 @@ fn opened<P: Ports, K: Kind>(
     match kind.read_state(found.metadata()) {
         Some(CopyState::Copy { of, checked_at, stale }) => {
             let age = seconds(ports.now()).saturating_sub(checked_at);
+            if age > kind.rules().unconfirmed.as_secs() {
+                return Lookup::Unavailable;
+            }
             let source = if stale { Source::Stale } else { source };
             Lookup::Found(Opened { of, source, age, found })
         }
@@ -182,7 +182,8 @@ fn refresh_copy<P: Ports, K: Kind>(
     };
     let purged = found.is_some_and(|found| found.age() < found.lifetime());
     let (answer, value) = ask_kv(ports, kind, copy.as_ref().map(|(of, _)| of));
-    let decided = match (refresh(&kind.rules(), copy.is_some(), purged, answer), value, copy) {
+    let absence = copy.as_ref().map(|(of, _)| kind.absence(of));
+    let decided = match (refresh(&kind.rules(), absence, purged, answer), value, copy) {
         (Refresh::Insert { lifetime }, Some(value), _) => Change::Insert { value, lifetime },
         (Refresh::Renew { lifetime, confirmed }, _, Some((of, checked_at))) => {
             let checked_at = if confirmed { seconds(ports.now()) } else { checked_at };
@@ -202,15 +203,15 @@ fn refresh_copy<P: Ports, K: Kind>(
 
 /// Inserts what came into the KV store while the copy was refreshed.
 fn look_afterwards<P: Ports, K: Kind>(ports: &P, kind: &mut K) -> Result<(), PortError> {
-    for _ in 0..LOOKS_AFTERWARDS {
+    for _ in 0..kind.rules().looks_afterwards {
         let there = copy_there(ports, kind)?;
         let rules = kind.rules();
         let decided = match ask_kv(ports, kind, there.as_ref()) {
             (KvAnswer::Newer, Some(value)) => {
                 Change::Insert { value, lifetime: lifetime_without_look(rules) }
             }
-            (KvAnswer::Missing, _) if there.is_some() && rules.absence == Absence::Removal => {
-                Change::NoCopy { state: CopyState::Unknown, lifetime: UNKNOWN }
+            (KvAnswer::Missing, _) if there.is_some_and(|there| kind.absence(&there) == Absence::Removal) => {
+                Change::NoCopy { state: CopyState::Unknown, lifetime: rules.unknown }
             }
             _ => break,
         };
@@ -222,7 +223,7 @@ fn look_afterwards<P: Ports, K: Kind>(ports: &P, kind: &mut K) -> Result<(), Por
 /// How long a copy is fresh if the KV store is not looked at after its insertion: the object may have been written, and
 /// purged, between the read and the insertion.
 fn lifetime_without_look(rules: Rules) -> Duration {
-    AFTER_PURGE.min(rules.fresh)
+    if rules.looks_afterwards == 0 { rules.fresh } else { AFTER_PURGE.min(rules.fresh) }
 }
 
 /// Changes the cache object, unless a newer copy is there by now.
@@ -244,18 +245,22 @@ fn change_locked<P: Ports, K: Kind>(
     _lock: Option<&P::Lock>,
 ) -> Result<(), PortError> {
     let there = copy_there(ports, kind)?;
-    if there.is_some_and(|there| change.is_overtaken_by::<K>(&there, kind.rules().absence)) {
+    if there.is_some_and(|there| change.is_overtaken_by(kind, &there)) {
         return obligation.map_or(Ok(()), |obligation| ports.give_up(obligation));
     }
     match (change, obligation) {
         (Change::Insert { value, lifetime }, obligation) => {
             let state = CopyState::Copy { of: value.of, checked_at: seconds(ports.now()), stale: false };
             let metadata = kind.write_state(state);
-            ports.insert(obligation, &object(kind.names(), metadata, lifetime, USABLE_STALE), &value.body)
+            ports.insert(
+                obligation,
+                &object(kind.names(), metadata, lifetime, kind.rules().usable_stale),
+                &value.body,
+            )
         }
         (Change::Renew { state, lifetime }, Some(obligation)) => {
             let metadata = kind.write_state(state);
-            ports.renew(obligation, &object(kind.names(), metadata, lifetime, USABLE_STALE))
+            ports.renew(obligation, &object(kind.names(), metadata, lifetime, kind.rules().usable_stale))
         }
         (Change::NoCopy { state, lifetime }, obligation) => {
             let metadata = kind.write_state(state);
@@ -268,11 +273,11 @@ fn change_locked<P: Ports, K: Kind>(
 
 impl<T> Change<T> {
     /// Whether the copy that is there now is to stay.
-    fn is_overtaken_by<K: Kind<Of = T>>(&self, there: &T, absence: Absence) -> bool {
+    fn is_overtaken_by<K: Kind<Of = T>>(&self, kind: &K, there: &T) -> bool {
         match self {
             Change::Insert { value: Value { of, .. }, .. }
             | Change::Renew { state: CopyState::Copy { of, .. }, .. } => K::is_newer(there, of),
-            Change::NoCopy { state: CopyState::Unknown, .. } => absence == Absence::Failure,
+            Change::NoCopy { state: CopyState::Unknown, .. } => kind.absence(there) == Absence::Failure,
             Change::Renew { .. } | Change::NoCopy { .. } => true,
         }
     }

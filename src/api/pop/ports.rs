@@ -15,9 +15,15 @@ use thiserror::Error;
 pub struct PortError(pub String);
 
 /// All that a POP needs to serve environments.
-pub trait Ports: Cache + KvStore + Locks + Clock + Chance + Config + Log + Records {}
+pub trait Ports:
+    Cache + KvStore + Locks + Clock + Chance + Config + Secrets + RateLimits + Log + Records
+{
+}
 
-impl<P: Cache + KvStore + Locks + Clock + Chance + Config + Log + Records> Ports for P {}
+impl<P: Cache + KvStore + Locks + Clock + Chance + Config + Secrets + RateLimits + Log + Records> Ports
+    for P
+{
+}
 
 /// The cache of the POP: named objects with metadata, a lifetime and a body.
 pub trait Cache {
@@ -118,20 +124,61 @@ pub trait Found {
     fn stream(&self, range: Range<u64>) -> Result<Self::Stream, PortError>;
 }
 
-/// The KV store that publishers write to.
+/// The KV store. Publishers write environments and records of keys to it, and edges the traits of identities.
 pub trait KvStore {
     type Item: KvItem;
 
-    /// Looks a key up.
+    /// Looks a key up. What was written lately may not be seen yet.
     ///
     /// # Errors
     /// If the store fails.
     fn read(&self, key: &str) -> Result<Option<Self::Item>, PortError>;
+
+    /// Writes a value, if the store holds of this key what is expected.
+    ///
+    /// # Errors
+    /// A [`WriteError`], which says whether the value may have been written all the same.
+    fn put(&self, key: &str, value: &NewItem<'_>) -> Result<(), WriteError>;
+}
+
+/// A value to be written to the KV store.
+#[derive(Debug, Clone)]
+pub struct NewItem<'a> {
+    pub body: &'a [u8],
+    pub metadata: &'a str,
+    /// How long the store keeps it.
+    pub lifetime: Duration,
+    pub expected: Expected,
+}
+
+/// What the KV store holds of a key, as far as its writer knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    Nothing,
+    /// The item with this generation.
+    Generation(u64),
+}
+
+/// Why a value was not written, or perhaps not.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum WriteError {
+    /// The store holds something else than was expected: nothing was written.
+    #[error("another write was first")]
+    Conflict,
+    /// Too many writes, to this key or at all: nothing was written.
+    #[error("the store takes no more writes at the moment")]
+    TooMany,
+    /// Nobody knows whether it was written.
+    #[error(transparent)]
+    Failed(#[from] PortError),
 }
 
 /// An item of the KV store. Its body is read only when it is asked for.
 pub trait KvItem {
     fn metadata(&self) -> Option<Bytes>;
+
+    /// Which write of its key it is. Generations have no order.
+    fn generation(&self) -> u64;
 
     /// The whole body; quicker if it has the `expected` number of bytes. A body that breaks off is given as far as it came.
     fn into_body(self, expected: u64) -> Vec<u8>;
@@ -165,6 +212,20 @@ pub trait Config {
     /// # Errors
     /// If the store fails.
     fn settings(&self) -> Result<Option<String>, PortError>;
+}
+
+pub trait Secrets {
+    /// The secret that identifiers are hashed with, as it is stored; nothing if there is none.
+    ///
+    /// # Errors
+    /// If the secret store fails.
+    fn identity_key(&self) -> Result<Option<Vec<u8>>, PortError>;
+}
+
+pub trait RateLimits {
+    /// Counts one more write of this client, and says whether there were more than `limit` a second lately. A limiter that
+    /// fails limits nobody.
+    fn is_over_limit(&self, client: &str, limit: u32) -> bool;
 }
 
 pub trait Log {

@@ -7,8 +7,6 @@ pub(super) const AFTER_ERROR: Duration = Duration::from_secs(5);
 /// How long when something is about to arrive, or has just arrived: a purge was seen, or a write. A replica of the KV store
 /// may still show what was there before.
 pub(super) const AFTER_PURGE: Duration = Duration::from_secs(2);
-/// How long a key that the KV store does not have is taken to be unknown.
-pub(super) const UNKNOWN: Duration = Duration::from_secs(5);
 /// How long a KV store that failed is left alone while there is no copy at all.
 pub(super) const UNAVAILABLE: Duration = Duration::from_secs(1);
 
@@ -17,8 +15,28 @@ pub(super) const UNAVAILABLE: Duration = Duration::from_secs(1);
 pub(super) struct Rules {
     /// How long a copy is fresh.
     pub fresh: Duration,
-    /// What it means that the KV store does not have the key any more.
-    pub absence: Absence,
+    /// How long it is usable after that.
+    pub usable_stale: Duration,
+    /// How long it is served in all, while the KV store does not confirm it.
+    pub unconfirmed: Duration,
+    /// How long it is remembered that the KV store does not have the key.
+    pub unknown: Duration,
+    /// How often the KV store is looked at after an insertion, at most.
+    pub looks_afterwards: usize,
+}
+
+impl Rules {
+    /// The rules of what publishers write, and purge then: the KV store is looked at again after an insertion.
+    pub(super) fn looked_at_twice(fresh: Duration) -> Rules {
+        Rules {
+            fresh,
+            usable_stale: Duration::from_secs(86_400),
+            unconfirmed: Duration::MAX,
+            unknown: Duration::from_secs(5),
+            // Once is the rule: a key is written once a second.
+            looks_afterwards: 3,
+        }
+    }
 }
 
 /// What it means that the KV store does not have the key of a copy any more.
@@ -66,15 +84,14 @@ pub(super) enum Refresh {
 
 /// Decides on a copy that is due for a look at the KV store.
 ///
-/// `has_copy`: whether the POP has a copy; `purged`: whether a purge made it due before its time. Nothing goes backwards:
-/// an older value never replaces a newer copy.
-pub(super) fn refresh(rules: &Rules, has_copy: bool, purged: bool, kv: KvAnswer) -> Refresh {
+/// `copy`: what its absence would mean, if the POP has a copy; `purged`: whether a purge made it due before its time. Nothing
+/// goes backwards: an older value never replaces a newer copy.
+pub(super) fn refresh(rules: &Rules, copy: Option<Absence>, purged: bool, kv: KvAnswer) -> Refresh {
+    let has_copy = copy.is_some();
     let fresh = if purged { AFTER_PURGE.min(rules.fresh) } else { rules.fresh };
     match kv {
         KvAnswer::Newer => Refresh::Insert { lifetime: fresh },
-        KvAnswer::Missing if !has_copy || rules.absence == Absence::Removal => {
-            Refresh::Unknown { lifetime: UNKNOWN }
-        }
+        KvAnswer::Missing if copy != Some(Absence::Failure) => Refresh::Unknown { lifetime: rules.unknown },
         KvAnswer::Failed if !has_copy => Refresh::Unavailable { lifetime: UNAVAILABLE },
         KvAnswer::Same => Refresh::Renew { lifetime: fresh, confirmed: true },
         KvAnswer::Older => Refresh::Renew { lifetime: AFTER_PURGE, confirmed: false },
@@ -87,8 +104,6 @@ mod tests {
     use super::*;
 
     const FRESH: Duration = Duration::from_secs(60);
-    const ENVIRONMENT: Rules = Rules { fresh: FRESH, absence: Absence::Failure };
-    const RECORD: Rules = Rules { fresh: FRESH, absence: Absence::Removal };
 
     fn insert(seconds: u64) -> Refresh {
         Refresh::Insert { lifetime: Duration::from_secs(seconds) }
@@ -102,7 +117,13 @@ mod tests {
     fn what_becomes_of_an_environment() {
         for (situation, has_copy, purged, kv, expected) in [
             ("first read", false, false, KvAnswer::Newer, insert(60)),
-            ("an unknown key", false, false, KvAnswer::Missing, Refresh::Unknown { lifetime: UNKNOWN }),
+            (
+                "an unknown key",
+                false,
+                false,
+                KvAnswer::Missing,
+                Refresh::Unknown { lifetime: Duration::from_secs(5) },
+            ),
             (
                 "a store that fails",
                 false,
@@ -118,7 +139,8 @@ mod tests {
             ("vanished", true, false, KvAnswer::Missing, renew(5, false)),
             ("failing", true, true, KvAnswer::Failed, renew(5, false)),
         ] {
-            assert_eq!(refresh(&ENVIRONMENT, has_copy, purged, kv), expected, "{situation}");
+            let copy = has_copy.then_some(Absence::Failure);
+            assert_eq!(refresh(&Rules::looked_at_twice(FRESH), copy, purged, kv), expected, "{situation}");
         }
     }
 
@@ -128,10 +150,14 @@ mod tests {
             ("another value", false, KvAnswer::Newer, insert(60)),
             ("purged, and another value, which may be older", true, KvAnswer::Newer, insert(2)),
             ("purged, and not there yet", true, KvAnswer::Same, renew(2, true)),
-            ("removed", false, KvAnswer::Missing, Refresh::Unknown { lifetime: UNKNOWN }),
+            ("removed", false, KvAnswer::Missing, Refresh::Unknown { lifetime: Duration::from_secs(5) }),
             ("failing", false, KvAnswer::Failed, renew(5, false)),
         ] {
-            assert_eq!(refresh(&RECORD, true, purged, kv), expected, "{situation}");
+            assert_eq!(
+                refresh(&Rules::looked_at_twice(FRESH), Some(Absence::Removal), purged, kv),
+                expected,
+                "{situation}"
+            );
         }
     }
 }

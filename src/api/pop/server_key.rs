@@ -23,8 +23,7 @@ impl Record {
     pub(super) fn new(key: &ServerKeyHash, format: u32, settings: &Settings) -> Record {
         let store_name = key.store_key();
         let cache_name = cache_name(&store_name, format);
-        // A record that was removed is a key that was revoked.
-        let rules = Rules { fresh: settings.fresh, absence: Absence::Removal };
+        let rules = Rules::looked_at_twice(settings.fresh);
         Record { store_name, cache_name, rules }
     }
 }
@@ -38,6 +37,11 @@ impl Kind for Record {
 
     fn rules(&self) -> Rules {
         self.rules
+    }
+
+    /// A record that was removed is a key that was revoked.
+    fn absence(&self, _: &ServerKey) -> Absence {
+        Absence::Removal
     }
 
     fn is_newer(_: &ServerKey, _: &ServerKey) -> bool {

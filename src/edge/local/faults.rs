@@ -8,7 +8,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use api::pop::ports::{
-    Cache, Chance, Clock, Config, KvStore, Locks, Log, LookedUp, Object, PortError, Records,
+    Cache, Chance, Clock, Config, KvStore, Locks, Log, LookedUp, NewItem, Object, PortError, RateLimits,
+    Records, Secrets, WriteError,
 };
 use api::relay::ports::{ConnectError, Origin, PartState, Parts, Vcpu};
 use api::{EnvironmentKey, Secret};
@@ -28,8 +29,10 @@ pub(super) fn previous(key: &str) -> String {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Faults {
-    /// Reads of the KV store fail.
+    /// Reads and writes of the KV store fail.
     kv_error: bool,
+    /// Writes of the KV store are refused: there are too many.
+    kv_full: bool,
     /// Reads of the KV store give what was there before the last write.
     kv_older: bool,
     /// Reads of the KV store take so much longer.
@@ -53,6 +56,7 @@ impl Default for Faults {
     fn default() -> Self {
         Faults {
             kv_error: false,
+            kv_full: false,
             kv_older: false,
             kv_delay_ms: 0,
             hold_ms: 0,
@@ -168,6 +172,20 @@ impl KvStore for Faulty {
         }
         if faults.kv_older { self.host.read(&previous(key)) } else { self.host.read(key) }
     }
+
+    fn put(&self, key: &str, value: &NewItem<'_>) -> Result<(), WriteError> {
+        if !self.strikes() {
+            return self.host.put(key, value);
+        }
+        let faults = self.faults();
+        if faults.kv_full {
+            return Err(WriteError::TooMany);
+        }
+        if faults.kv_error {
+            return Err(PortError("fault on demand".to_owned()).into());
+        }
+        self.host.put(key, value)
+    }
 }
 
 impl Locks for Faulty {
@@ -207,6 +225,18 @@ impl Config for Faulty {
         let faults = faults.inspect_err(|error| self.log(format_args!("settings: `fault`: {error}")));
         self.faults.replace(faults.unwrap_or_default());
         Ok(Some(Value::Object(members).to_string()))
+    }
+}
+
+impl Secrets for Faulty {
+    fn identity_key(&self) -> Result<Option<Vec<u8>>, PortError> {
+        self.host.identity_key()
+    }
+}
+
+impl RateLimits for Faulty {
+    fn is_over_limit(&self, client: &str, limit: u32) -> bool {
+        self.host.is_over_limit(client, limit)
     }
 }
 

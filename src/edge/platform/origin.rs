@@ -8,11 +8,11 @@ use api::{EnvironmentKey, Secret};
 use fastly::handle::{BodyHandle, CacheOverride, RequestHandle};
 use fastly::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use fastly::http::{HeaderValue, Url};
-use fastly::secret_store::{OpenError, SecretStore};
 use fastly::{Backend, Body};
 
+use super::secrets::secret;
 use super::{Host, port_error};
-use crate::names::{EDGE_TOKEN, ORIGIN, SECRET_STORE};
+use crate::names::{EDGE_TOKEN, ORIGIN};
 
 const EVENT_STREAM: &str = "text/event-stream";
 
@@ -26,13 +26,7 @@ impl Origin for Host {
     type Upstream = Body;
 
     fn edge_token(&self) -> Result<Option<Vec<u8>>, PortError> {
-        let store = match SecretStore::open(SECRET_STORE) {
-            Ok(store) => store,
-            Err(OpenError::SecretStoreDoesNotExist(_)) => return Ok(None),
-            Err(error) => return Err(port_error(error)),
-        };
-        let Some(secret) = store.try_get(EDGE_TOKEN).map_err(port_error)? else { return Ok(None) };
-        Ok(Some(secret.try_plaintext().map_err(port_error)?.into()))
+        secret(EDGE_TOKEN)
     }
 
     /// By handles: the request type of the SDK brings all of its read-through cache, which is a tenth of the package and has

@@ -95,6 +95,8 @@ pub struct Switches {
     pub composite_key: bool,
     /// The organisation is blocked.
     pub stop_serving_flags: bool,
+    /// The organisation lets traits be stored.
+    pub persist_traits: bool,
 }
 
 impl Default for Switches {
@@ -106,6 +108,7 @@ impl Default for Switches {
             hide_disabled_flags: false,
             composite_key: true,
             stop_serving_flags: false,
+            persist_traits: true,
         }
     }
 }
@@ -146,6 +149,7 @@ impl Document {
             hide_disabled_flags: self.hide_disabled_flags.unwrap_or(self.project.hide_disabled_flags),
             composite_key: self.use_identity_composite_key_for_hashing,
             stop_serving_flags: self.project.organisation.stop_serving_flags,
+            persist_traits: self.project.organisation.persist_trait_data,
         }
     }
 

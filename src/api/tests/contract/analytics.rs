@@ -15,7 +15,7 @@ const EVALUATIONS: &str = "/api/v2/analytics/flags/";
 fn recorded(answer: &Answer, what: &str) -> Vec<Value> {
     let lines = answer.after.iter().filter_map(|after| match after {
         After::Record(line) => Some(line),
-        After::Log(_) => None,
+        After::Log(_) | After::Store(_) => None,
     });
     lines
         .map(|line| {

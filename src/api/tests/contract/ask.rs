@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::relay::Channel;
-use api::{After, Body, ReplyBody, Section, respond};
+use api::{After, Body, ClientAddress, ReplyBody, Section, respond};
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, Method, Request};
 use serde_json::{Value, json};
@@ -60,6 +60,19 @@ impl Ask<'_> {
         self
     }
 
+    /// From this address.
+    pub(crate) fn from(mut self, client: ClientAddress) -> Self {
+        self.request.extensions_mut().insert(client);
+        self
+    }
+
+    /// The answer, and afterwards what was left for that time.
+    pub(crate) fn settled(&self) -> Answer {
+        let answer = self.answer();
+        self.edge.finish(&answer.after);
+        answer
+    }
+
     pub(crate) fn without_header(mut self, name: &str) -> Self {
         self.request.headers_mut().remove(name);
         self
@@ -72,7 +85,8 @@ impl Ask<'_> {
     /// The answer to this request with another body.
     pub(crate) fn answer_with(&self, body: &mut dyn Body) -> Answer {
         let mut store = self.edge.memory_store();
-        let head = self.request.clone().map(drop);
+        let mut head = self.request.clone().map(drop);
+        head.extensions_mut().extend(self.request.extensions().clone());
         let reply = respond(&head, body, &mut store, &self.edge.settings);
         let (parts, ()) = reply.head.into_parts();
         let (body, section, channel) = match reply.body {

@@ -125,7 +125,7 @@ fn all_answers(edge: &dyn Fn() -> crate::edge::Edge, origin: &str) -> Vec<(&'sta
 }
 
 const EXPOSED: &str = "x-flagsmith-document-updated-at, retry-after, link, etag, last-modified, age, \
-    jackstaff-revision, jackstaff-source";
+    jackstaff-revision, jackstaff-source, jackstaff-traits";
 
 #[test]
 fn every_answer_may_be_read_from_everywhere() {

@@ -1,14 +1,17 @@
 //! An edge in memory: environments published from their documents, server-side keys, and a store that notes
 //! what is read from it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 
 use api::bundle::{self, Label};
+use api::identity::{Change, ChangeError, IdentityKey, IdentityName, IdentityRecord};
 use api::{
-    EnvironmentKey, Header, Lookup, PopCopy, Revision, Section, ServerKey, ServerKeyHash, Settings, Source,
-    Store, Unavailable,
+    After, ClientAddress, EnvironmentKey, Header, Lookup, PopCopy, Revision, Secret, Section, ServerKey,
+    ServerKeyHash, Settings, Source, Store, Unavailable, milliseconds,
 };
 use engine::{Compiled, Document, Options, PatternCache, WarningKind};
 use jiff::Timestamp;
@@ -20,6 +23,8 @@ pub(crate) const NOW: &str = "2026-03-02T12:00:00Z";
 /// Opens the environment of [`edge`], as `client` does for pages and apps.
 pub(crate) const SERVER: &str = "ser.shop";
 pub(crate) const CLIENT: &str = "client";
+/// A client with too many writes.
+pub(crate) const OVER_LIMIT: ClientAddress = ClientAddress(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)));
 /// The random bits.
 pub(crate) const RANDOM: u128 = 0x00c0_ffee;
 
@@ -38,6 +43,8 @@ fn new(document: &Value, with_warnings: bool) -> Edge {
         with_warnings,
         environments: BTreeMap::new(),
         server_keys: BTreeMap::new(),
+        identities: RefCell::default(),
+        write_error: None,
         settings: Settings::default(),
         source: Source::Pop,
         age: 0,
@@ -55,6 +62,9 @@ pub(crate) struct Edge {
     environments: BTreeMap<String, Rc<Published>>,
     /// By the names of their records in the KV store.
     server_keys: BTreeMap<String, ServerKey>,
+    /// By their names.
+    pub(crate) identities: RefCell<BTreeMap<IdentityName, IdentityRecord>>,
+    write_error: Option<ChangeError>,
     pub(crate) settings: Settings,
     source: Source,
     age: u64,
@@ -67,6 +77,9 @@ pub(crate) enum Broken {
     Environments,
     ServerKeys,
     Sections,
+    Identities,
+    /// There is no secret `identity_key`.
+    IdentityKey,
 }
 
 pub(crate) struct Published {
@@ -115,6 +128,38 @@ impl Edge {
         self
     }
 
+    /// Traits of the environment [`CLIENT`] are stored.
+    pub(crate) fn storing_traits(mut self) -> Edge {
+        self.settings.stored_traits.insert(EnvironmentKey::parse(CLIENT).unwrap());
+        self
+    }
+
+    /// Changes of traits fail so.
+    pub(crate) fn refusing_changes(mut self, error: ChangeError) -> Edge {
+        self.write_error = Some(error);
+        self
+    }
+
+    /// What is stored of an identity: its traits by their keys.
+    pub(crate) fn stored(&self, identifier: &str) -> Option<Value> {
+        let name = identity_key().name(&EnvironmentKey::parse(CLIENT).unwrap(), identifier);
+        let identities = self.identities.borrow();
+        let value = |json: &str| serde_json::from_str::<Value>(json).unwrap();
+        let traits = identities.get(&name)?.traits.iter();
+        Some(traits.map(|stored| (stored.trait_key.clone(), value(stored.trait_value.get()))).collect())
+    }
+
+    /// Does what was left for the time after an answer.
+    pub(crate) fn finish(&self, after: &[After]) {
+        for todo in after {
+            let After::Store(write) = todo else { continue };
+            let mut store = self.memory_store();
+            if !write.limited.is_some_and(|client| store.is_over_write_limit(client)) {
+                let _ = store.change_identity(&write.identity, &write.change, write.came_at);
+            }
+        }
+    }
+
     pub(crate) fn memory_store(&self) -> MemoryStore<'_> {
         MemoryStore { edge: self, read: Vec::new() }
     }
@@ -152,6 +197,10 @@ impl Published {
     }
 }
 
+fn identity_key() -> IdentityKey {
+    IdentityKey::new(Secret::parse(&"k".repeat(32)).unwrap()).unwrap()
+}
+
 /// In place of a compressor: a text that says what it is of.
 fn fake_gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
     Ok([b"gzip of ", bytes].concat())
@@ -165,6 +214,7 @@ pub(crate) enum Read {
     Section(Section),
     Compiled,
     Random,
+    Identity,
 }
 
 /// The store of one request.
@@ -219,6 +269,47 @@ impl Store for MemoryStore<'_> {
         self.read.push(Read::Compiled);
         self.check_readable()?;
         copy.handle.compiled.clone().ok_or(Unavailable)
+    }
+
+    fn identity_name(
+        &mut self,
+        environment: &EnvironmentKey,
+        identifier: &str,
+    ) -> Result<IdentityName, Unavailable> {
+        if self.edge.broken == Some(Broken::IdentityKey) {
+            return Err(Unavailable);
+        }
+        Ok(identity_key().name(environment, identifier))
+    }
+
+    fn identity(&mut self, name: &IdentityName) -> Lookup<IdentityRecord> {
+        self.read.push(Read::Identity);
+        if self.edge.broken == Some(Broken::Identities) {
+            return Lookup::Unavailable;
+        }
+        self.edge.identities.borrow().get(name).cloned().map_or(Lookup::Unknown, Lookup::Found)
+    }
+
+    fn change_identity(
+        &mut self,
+        name: &IdentityName,
+        change: &Change,
+        _: u64,
+    ) -> Result<IdentityRecord, ChangeError> {
+        if let Some(error) = self.edge.write_error {
+            return Err(error);
+        }
+        let mut identities = self.edge.identities.borrow_mut();
+        let stored = identities.get(name).cloned();
+        let changed =
+            change.apply(stored.as_ref(), milliseconds(self.now()), self.edge.settings.traits_lifetime)?;
+        let record = changed.or(stored).unwrap_or_default();
+        identities.insert(name.clone(), record.clone());
+        Ok(record)
+    }
+
+    fn is_over_write_limit(&mut self, client: ClientAddress) -> bool {
+        client == OVER_LIMIT
     }
 
     fn now(&self) -> Timestamp {

@@ -10,7 +10,7 @@ use crate::documents::{With, shop};
 use crate::edge::{Broken, CLIENT, SERVER, edge};
 
 const EXPOSED: &str = "x-flagsmith-document-updated-at, retry-after, link, etag, last-modified, age, \
-    jackstaff-revision, jackstaff-source";
+    jackstaff-revision, jackstaff-source, jackstaff-traits";
 
 /// The headers of every answer, and more.
 fn headers(more: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -50,13 +50,17 @@ fn all_headers_of_answers() {
         ),
         ("one flag", up.get("/api/v1/flags/?feature=banner").key(CLIENT), labelled(&[])),
         ("unknown flag", up.get("/api/v1/flags/?feature=x").key(CLIENT), labelled(&[])),
-        ("identity", up.get("/api/v1/identities/?identifier=ann").key(CLIENT), labelled(&[])),
+        (
+            "identity",
+            up.get("/api/v1/identities/?identifier=ann").key(CLIENT),
+            labelled(&[("jackstaff-traits", "off")]),
+        ),
         (
             "unknown flag of an identity",
             up.get("/api/v1/identities/?identifier=a&feature=x").key(CLIENT),
             labelled(&[]),
         ),
-        ("posted identity", up.post(IDENTITIES, "{}").key(CLIENT), labelled(&[])),
+        ("posted identity", up.post(IDENTITIES, "{}").key(CLIENT), labelled(&[("jackstaff-traits", "off")])),
         ("malformed body", up.post(IDENTITIES, "{").key(CLIENT), labelled(&[])),
         ("document", up.get(DOCUMENT).key(SERVER), labelled(&validators)),
         (

@@ -25,6 +25,8 @@ mod labels;
 mod paths;
 mod routes;
 mod secrecy;
+mod stored;
+mod stored_routes;
 mod streams;
 mod switches;
 mod traits;

@@ -97,7 +97,7 @@ fn a_client_side_key_gets_its_own_sections_only() {
         let read = answer.read.iter().all(|read| match read {
             Read::Section(section) => own(section),
             Read::Environment | Read::Compiled | Read::Random => true,
-            Read::ServerKey => false,
+            Read::ServerKey | Read::Identity => false,
         });
         let text = answer.text();
         let secrets: Vec<&str> =

@@ -58,7 +58,7 @@ fn the_head_of_a_stream() {
         (
             "access-control-expose-headers",
             "x-flagsmith-document-updated-at, retry-after, link, etag, last-modified, age, jackstaff-revision, \
-             jackstaff-source",
+             jackstaff-source, jackstaff-traits",
         ),
         ("cache-control", "no-cache, no-transform"),
         ("content-type", "text/event-stream; charset=utf-8"),

@@ -215,6 +215,10 @@ impl KvItem for KvRead {
         Some(self.0.0.clone().into())
     }
 
+    fn generation(&self) -> u64 {
+        0
+    }
+
     fn into_body(self, _: u64) -> Vec<u8> {
         self.0.1
     }
@@ -227,6 +231,11 @@ impl<D: Driver> port::KvStore for Sandbox<D> {
         let (item, takes) = self.step(|state| (state.read_kv(key), state.kv_read_takes))?;
         self.wait(takes, |_| None::<()>)?;
         item.map(|item| item.map(KvRead)).map_err(PortError)
+    }
+
+    /// Nothing here is about identities: `tests/identities` has a store of its own.
+    fn put(&self, _: &str, _: &port::NewItem<'_>) -> Result<(), port::WriteError> {
+        Err(port::WriteError::TooMany)
     }
 }
 
@@ -285,6 +294,18 @@ impl<D: Driver> port::Config for Sandbox<D> {
     fn settings(&self) -> Result<Option<String>, PortError> {
         let settings = self.step(|state| state.settings.clone())?;
         settings.map(Some).ok_or_else(|| PortError("the config store fails".to_owned()))
+    }
+}
+
+impl<D: Driver> port::Secrets for Sandbox<D> {
+    fn identity_key(&self) -> Result<Option<Vec<u8>>, PortError> {
+        Ok(None)
+    }
+}
+
+impl<D: Driver> port::RateLimits for Sandbox<D> {
+    fn is_over_limit(&self, _: &str, _: u32) -> bool {
+        false
     }
 }
 

@@ -1,0 +1,81 @@
+//! The routes that change stored traits and nothing else (`PROTOCOL.md`, 11). They answer once the change is stored.
+
+mod bulk;
+mod increment;
+mod one;
+
+use http::Request;
+use serde_json::{Value as Json, json};
+
+use super::Call;
+use super::error::RequestError;
+use crate::access::Access;
+use crate::identity::{Change, ChangeError, IdentityRecord};
+use crate::key::KeyKind;
+use crate::settings::Settings;
+use crate::store::{ClientAddress, Store};
+
+pub(super) use bulk::{identities, traits};
+pub(super) use increment::increment;
+pub(super) use one::one;
+
+/// The client whose writes are limited: nobody with a server-side key, whose requests all come from few addresses.
+pub(super) fn limited(request: &Request<()>, kind: KeyKind) -> Option<ClientAddress> {
+    if kind == KeyKind::Client { request.extensions().get().copied() } else { None }
+}
+
+/// Checks that the environment stores traits.
+fn check_stored<H>(access: &Access<H>, settings: &Settings) -> Result<(), RequestError> {
+    let persists = access.copy.header.switches.persist_traits;
+    if persists && settings.stored_traits.contains(&access.environment) {
+        Ok(())
+    } else {
+        Err(RequestError::NoTraits)
+    }
+}
+
+/// Whether traits of this key do not count.
+fn is_forbidden<H>(access: &Access<H>) -> bool {
+    access.kind == KeyKind::Client && !access.copy.header.switches.allow_client_traits
+}
+
+fn forbidden() -> RequestError {
+    RequestError::Invalid(json!({ "non_field_errors": ["Setting traits not allowed with client key."] }))
+}
+
+/// Changes of identities, which are all to be stored.
+struct Changes<'a, S: Store> {
+    store: &'a mut S,
+    access: &'a Access<S::Handle>,
+    came_at: u64,
+}
+
+impl<'a, S: Store> Changes<'a, S> {
+    /// # Errors
+    /// If the client has too many writes.
+    fn begin(
+        call: &Call<'_>,
+        access: &'a Access<S::Handle>,
+        store: &'a mut S,
+    ) -> Result<Changes<'a, S>, RequestError> {
+        match limited(call.request, access.kind) {
+            Some(client) if store.is_over_write_limit(client) => Err(RequestError::TooManyWrites),
+            _ => Ok(Changes { store, access, came_at: call.came_at }),
+        }
+    }
+
+    /// Stores one change.
+    fn store(&mut self, identifier: &str, change: &Change) -> Result<IdentityRecord, RequestError> {
+        let name = self.store.identity_name(&self.access.environment, identifier);
+        let name = name.map_err(|_| RequestError::NotStored)?;
+        self.store.change_identity(&name, change, self.came_at).map_err(|error| match error {
+            ChangeError::Refused(refused) => RequestError::Invalid(json!([refused.to_string()])),
+            ChangeError::NoTurn | ChangeError::Busy => RequestError::TooManyChanges,
+            ChangeError::Deleted | ChangeError::Failed => RequestError::NotStored,
+        })
+    }
+}
+
+fn required() -> Json {
+    json!(["This field is required."])
+}

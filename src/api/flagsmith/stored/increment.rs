@@ -1,0 +1,83 @@
+//! `POST /api/v1/traits/increment-value/`: adds to a trait that is an integer.
+
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value as Json, json};
+
+use super::super::Call;
+use super::super::error::RequestError;
+use super::super::fields::{no_json, present, read_json, text};
+use super::super::traits::trait_key;
+use super::one::{given_identifier, object};
+use super::{Changes, check_stored, forbidden, is_forbidden, required};
+use crate::access::Access;
+use crate::identity::Change;
+use crate::reply::Reply;
+use crate::store::{Body, Store};
+
+struct Increment {
+    identifier: String,
+    key: String,
+    by: i64,
+}
+
+pub(in super::super) fn increment<S: Store>(
+    call: &Call<'_>,
+    body: &mut dyn Body,
+    access: &Access<S::Handle>,
+    store: &mut S,
+) -> Result<Reply<S::Handle>, RequestError> {
+    check_stored(access, call.settings)?;
+    let body = read_json(call.request.headers(), body)?;
+    let raw: &RawValue = serde_json::from_str(text(&body)?.trim()).map_err(|error| no_json(&error))?;
+    let Increment { identifier, key, by } = read(raw).map_err(RequestError::Invalid)?;
+    if is_forbidden(access) {
+        return Err(forbidden());
+    }
+    let change = Change::Increment { key: key.clone(), by };
+    let record = Changes::begin(call, access, store)?.store(&identifier, &change)?;
+    let value = record.traits.iter().find(|stored| stored.trait_key == key);
+    let answer = json!({
+        "trait_key": key,
+        "trait_value": value.map(|stored| &stored.trait_value),
+        "identifier": identifier,
+    });
+    Ok(Reply::json(StatusCode::OK, answer.to_string().into_bytes()))
+}
+
+fn read(item: &RawValue) -> Result<Increment, Json> {
+    #[derive(Deserialize)]
+    struct Raw<'a> {
+        #[serde(borrow, default, deserialize_with = "present")]
+        identifier: Option<&'a RawValue>,
+        #[serde(borrow, default, deserialize_with = "present")]
+        trait_key: Option<&'a RawValue>,
+        #[serde(borrow, default, deserialize_with = "present")]
+        increment_by: Option<&'a RawValue>,
+    }
+    let raw: Raw<'_> = object(item)?;
+    let identifier = given_identifier(raw.identifier);
+    let key =
+        raw.trait_key.map_or_else(|| Err(required()), |raw| trait_key(raw).map_err(|error| json!([error])));
+    let by =
+        raw.increment_by.map_or_else(|| Err(required()), |raw| integer(raw).map_err(|error| json!([error])));
+    match (identifier, key, by) {
+        (Ok(identifier), Ok(key), Ok(by)) => Ok(Increment { identifier, key, by }),
+        (identifier, key, by) => {
+            let mut errors = Map::new();
+            for (member, error) in
+                [("trait_key", key.err()), ("increment_by", by.err()), ("identifier", identifier.err())]
+            {
+                errors.extend(error.map(|error| (member.to_owned(), error)));
+            }
+            Err(errors.into())
+        }
+    }
+}
+
+/// An integer, or a text that is one.
+fn integer(raw: &RawValue) -> Result<i64, &'static str> {
+    let text = raw.get().trim_matches('"');
+    text.parse().map_err(|_| "A valid integer is required.")
+}
