@@ -170,7 +170,17 @@ impl History {
         }
     }
 
-    /// An acknowledged change was stored by its request, or was part of what the store showed meanwhile.
+    /// The latest version that this POP had acknowledged to a client when a request began.
+    fn acknowledged_before(&self, done: &Done) -> Option<usize> {
+        self.of(done.identifier).iter().rposition(|version| {
+            let writer = &self.done[version.request];
+            let is_here = writer.pop == done.pop && matches!(writer.what, What::Update(_));
+            is_here && writer.answered.status == 202 && writer.answered.ended <= done.answered.began
+        })
+    }
+
+    /// An acknowledged change was stored by its request, or was part of what the store showed meanwhile, and not of what was
+    /// there before this POP acknowledged something else.
     fn check_acknowledged(&self, number: usize, done: &Done, change: &Traits, what: &str) {
         let versions = self.of(done.identifier);
         let holds = |traits: &Traits| {
@@ -181,9 +191,12 @@ impl History {
             let until = versions.get(place + 1).map_or(Duration::MAX, |next| next.at + LAG);
             since <= done.answered.ended && done.answered.began <= until
         };
-        let began_empty = versions.first().is_none_or(|first| done.answered.began <= first.at + LAG);
+        let known = self.acknowledged_before(done);
+        let began_empty =
+            known.is_none() && versions.first().is_none_or(|first| done.answered.began <= first.at + LAG);
         let is_stored = versions.iter().any(|version| version.request == number);
-        let was_there = (0..versions.len()).any(|place| shown(place) && holds(&traits_of(&versions[place])))
+        let was_there = (known.unwrap_or(0)..versions.len())
+            .any(|place| shown(place) && holds(&traits_of(&versions[place])))
             || (began_empty && holds(&Traits::new()));
         assert!(is_stored || was_there, "{what}: not stored");
     }
@@ -197,16 +210,11 @@ impl History {
             return false;
         }
         let versions = self.of(done.identifier);
-        let acknowledged_here = |version: &Version| {
-            let writer = &self.done[version.request];
-            let is_here = writer.pop == done.pop && matches!(writer.what, What::Update(_));
-            is_here && writer.answered.status == 202 && writer.answered.ended <= answered.began
-        };
         // While the store fails, or another request of the POP takes its time to look at it, a copy is read for longer.
         let is_quick = self.is_alone && self.faults.read == 0;
         let bound = if is_quick { FRESH + LAG } else { UNCONFIRMED + LAG + SLOW };
         let is_old = |version: &Version| version.at + bound <= answered.began;
-        let oldest = versions.iter().rposition(|version| acknowledged_here(version) || is_old(version));
+        let oldest = versions.iter().rposition(is_old).max(self.acknowledged_before(done));
         let from = oldest.unwrap_or(0);
         let sent = match &done.what {
             What::Identify(change) => change.clone(),
