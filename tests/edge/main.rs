@@ -20,6 +20,7 @@ mod shapes;
 mod signalled;
 mod status;
 mod stores;
+mod traits;
 mod watch;
 
 use std::time::Duration;

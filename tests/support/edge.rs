@@ -77,28 +77,39 @@ pub fn edge(tools: &Tools, settings: &Value) -> Edge {
 /// Starts an edge with these settings, whose backend `origin` is at this address, and waits until it answers.
 #[track_caller]
 pub fn edge_with_origin(tools: &Tools, settings: &Value, origin: &str) -> Edge {
-    start(tools, &Start { settings, origin, items: &[], store: None, health: 200 })
+    start(tools, &Start { settings, origin, items: &[], secrets: None, health: 200 })
 }
 
 /// As [`edge_with_origin`], with a secret store that holds this edge token; or with nothing in it.
 #[track_caller]
 pub fn edge_with_token(tools: &Tools, settings: &Value, origin: &str, edge_token: Option<&str>) -> Edge {
-    let store = Some(SecretStore { edge_token });
-    start(tools, &Start { settings, origin, items: &[], store, health: 200 })
+    let secrets: Vec<(&str, &str)> = edge_token.map(|token| ("edge_token", token)).into_iter().collect();
+    start(tools, &Start { settings, origin, items: &[], secrets: Some(&secrets), health: 200 })
 }
+
+/// Starts an edge without an origin, whose secret store has the [`IDENTITY_KEY`].
+#[track_caller]
+pub fn edge_with_identity_key(tools: &Tools, settings: &Value) -> Edge {
+    let origin = format!("http://{}", free_address());
+    let secrets = Some(&[("identity_key", IDENTITY_KEY)][..]);
+    start(tools, &Start { settings, origin: &origin, items: &[], secrets, health: 200 })
+}
+
+/// What tests hash identifiers with.
+pub const IDENTITY_KEY: &str = "identity-key-of-the-tests-0123456789";
 
 /// Starts an edge that answers `/health` with another status than 200, and waits until it does.
 #[track_caller]
 pub fn edge_with_health(tools: &Tools, status: u16) -> Edge {
     let origin = format!("http://{}", free_address());
-    start(tools, &Start { settings: &json!({}), origin: &origin, items: &[], store: None, health: status })
+    start(tools, &Start { settings: &json!({}), origin: &origin, items: &[], secrets: None, health: status })
 }
 
 /// Starts an edge whose KV store holds these items from the beginning: a release package, which nobody can write to, too.
 #[track_caller]
 pub fn edge_with_store(tools: &Tools, settings: &Value, items: &[Stored]) -> Edge {
     let origin = format!("http://{}", free_address());
-    start(tools, &Start { settings, origin: &origin, items, store: None, health: 200 })
+    start(tools, &Start { settings, origin: &origin, items, secrets: None, health: 200 })
 }
 
 /// How an edge is started.
@@ -107,28 +118,26 @@ struct Start<'a> {
     origin: &'a str,
     /// What its KV store holds.
     items: &'a [Stored],
-    /// Its secret store, if it has one.
-    store: Option<SecretStore<'a>>,
+    /// What its secret store holds, if it has one.
+    secrets: Option<&'a [(&'a str, &'a str)]>,
     /// The status that `/health` has to answer.
     health: u16,
 }
 
-struct SecretStore<'a> {
-    edge_token: Option<&'a str>,
-}
-
-impl SecretStore<'_> {
-    /// The lines of Viceroy's configuration that describe it.
-    fn lines(&self) -> String {
-        let entry = |token: &str| format!("{{ key = \"edge_token\", data = {} }}", Value::from(token));
-        let entry = self.edge_token.map(entry).unwrap_or_default();
-        format!("\n[local_server.secret_stores]\njackstaff = [{entry}]\n")
-    }
+/// Viceroy's configuration with a secret store that holds these secrets, or without one.
+fn with_secrets(template: &str, secrets: Option<&[(&str, &str)]>) -> String {
+    let (before, store) = template.split_once("[local_server.secret_stores]\n").unwrap();
+    let (_, after) = store.split_once('\n').unwrap();
+    let Some(secrets) = secrets else { return [before, after].concat() };
+    let entry =
+        |(name, text): &(&str, &str)| format!("{{ key = \"{name}\", data = {} }}", Value::from(*text));
+    let entries: Vec<String> = secrets.iter().map(entry).collect();
+    format!("{before}[local_server.secret_stores]\njackstaff = [{}]\n{after}", entries.join(", "))
 }
 
 #[track_caller]
 fn start(tools: &Tools, start: &Start<'_>) -> Edge {
-    let Start { settings, origin, items, store, health } = start;
+    let Start { settings, origin, items, secrets, health } = start;
     let folder = TempDir::new().unwrap();
     let edge_folder = folder.path();
     write_settings(&edge_folder.join("settings.json"), settings);
@@ -139,8 +148,7 @@ fn start(tools: &Tools, start: &Start<'_>) -> Edge {
     let kv_store = format!("jackstaff = [{}]", items.join(", "));
     let text = template.replace("@SETTINGS@", &settings_file).replace("@ORIGIN@", origin);
     let text = text.replace("jackstaff = []", &kv_store);
-    let secrets = store.as_ref().map(SecretStore::lines).unwrap_or_default();
-    fs::write(&config, text + &secrets).unwrap();
+    fs::write(&config, with_secrets(&text, *secrets)).unwrap();
     let address = free_address();
     let log = File::create(edge_folder.join("log")).unwrap();
     let process = Command::new(&tools.viceroy)

@@ -29,7 +29,8 @@ mod varnish;
 
 pub use clock::SimulatedClock;
 pub use edge::{
-    Answer, Edge, Stored, edge, edge_with_health, edge_with_origin, edge_with_store, edge_with_token,
+    Answer, Edge, IDENTITY_KEY, Stored, edge, edge_with_health, edge_with_identity_key, edge_with_origin,
+    edge_with_store, edge_with_token,
 };
 pub use files::{fixture, folder, workspace};
 pub use jackstaff::{Finished, jackstaff, watch};
