@@ -3,6 +3,7 @@
 mod columns;
 mod dear;
 mod evaluate;
+mod identity;
 mod keys;
 mod lint;
 mod log;
@@ -34,6 +35,8 @@ struct Arguments {
 enum Command {
     Evaluate(evaluate::Arguments),
     #[command(subcommand)]
+    Identity(identity::Action),
+    #[command(subcommand)]
     Keys(keys::Action),
     Lint(lint::Arguments),
     Origin(origin::Arguments),
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
     };
     match arguments.command {
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Identity(action) => identity::run(&action),
         Command::Keys(action) => keys::run(&action),
         Command::Lint(arguments) => lint::run(&arguments),
         Command::Origin(arguments) => origin::run(&arguments),

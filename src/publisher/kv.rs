@@ -1,6 +1,7 @@
 //! Fastly's KV store, by its REST API.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::Deserialize;
 use ureq::http::{Request, StatusCode};
@@ -86,12 +87,13 @@ pub(crate) fn list(calls: &Calls<'_>, prefix: &str) -> Result<Vec<String>, CallE
 }
 
 /// Writes a key, provided that the store still has the `replaced` generation of it, or none if there was none. There
-/// is no write without a condition.
+/// is no write without a condition. The store forgets the item after its `lifetime`, if it has one.
 pub(crate) fn put(
     calls: &Calls<'_>,
     key: &str,
     item: &Item,
     replaced: Option<&str>,
+    lifetime: Option<Duration>,
 ) -> Result<Write, CallError> {
     let what = format!("writing {key} to the KV store");
     let url = url(calls, key);
@@ -104,6 +106,9 @@ pub(crate) fn put(
         .header("Content-Type", "application/octet-stream");
     if let Some(metadata) = &item.metadata {
         request = request.header("metadata", metadata);
+    }
+    if let Some(lifetime) = lifetime {
+        request = request.header("time_to_live_sec", lifetime.as_secs().to_string());
     }
     // Fastly documents 412; 409 can hardly mean anything else.
     let mismatch = [StatusCode::PRECONDITION_FAILED, StatusCode::CONFLICT];

@@ -14,6 +14,7 @@ mod each;
 mod export;
 mod flagsmith;
 mod foreign;
+mod identities;
 mod kv;
 mod lint;
 mod members;
@@ -37,6 +38,9 @@ pub use clock::{Clock, SystemClock};
 pub use export::ExportError;
 pub use flagsmith::{CertificatesError, Connection, Flagsmith, FlagsmithError, FlagsmithUrlError, PageError};
 pub use foreign::on_one_line;
+pub use identities::{
+    Deletion, StoredIdentities, StoredIdentity, delete_identity, stored_identities, stored_identity,
+};
 pub use lint::{Finding, LINT_RULES, Lint, Severity, lint};
 pub use members::check_members;
 pub use options::PublishOptions;

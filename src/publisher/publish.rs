@@ -324,7 +324,7 @@ fn write<E: From<StoreError>>(
         })
     };
     let is_later = |stored: &StoredItem, item: &Item, _: Option<&str>| basis::is_later(stored, item);
-    let outcome = put_if_unchanged(calls, &key.store_key(), first, decide, is_later)?;
+    let outcome = put_if_unchanged(calls, &key.store_key(), None, first, decide, is_later)?;
     let remembered = match (outcome.about.done, outcome.written) {
         (Done::Written, Some(generation)) => {
             wanted.map(|known| Basis { generation: Some(generation), known: Some(known), is_own: true })

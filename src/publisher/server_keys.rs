@@ -154,7 +154,7 @@ fn write(
     // Records have no order. Ours replaced one generation; any other generation is ours, or was written later.
     let is_later =
         |stored: &StoredItem, _: &Item, replaced: Option<&str>| Some(&*stored.generation) != replaced;
-    let written = match put_if_unchanged(calls, &name, None, decide, is_later)?.about {
+    let written = match put_if_unchanged(calls, &name, None, None, decide, is_later)?.about {
         KeyDecision::OpensAnother(other) => return Ok(KeyWrite::OpensAnother(other)),
         KeyDecision::Same => false,
         KeyDecision::Written => true,

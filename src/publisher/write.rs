@@ -79,13 +79,14 @@ pub enum ReadBackError {
 /// Writes an item, provided that what is stored has not changed since it was decided. With a `first` write, which is based
 /// on what is known already, the store is not read before. `decide` gets what is stored: at once, or after a write that
 /// found something else there. `is_later` says whether a stored item was written after ours; it gets the generation that
-/// ours replaced.
+/// ours replaced. What is written has a `lifetime`, or stays.
 ///
 /// A write that seemed to fail, or that met a mismatch when it was tried again, may have taken place. So what is found is
 /// compared with what was attempted before anything is decided again.
 pub(crate) fn put_if_unchanged<T, E: From<StoreError>>(
     calls: &Calls<'_>,
     name: &str,
+    lifetime: Option<Duration>,
     mut first: Option<First<T>>,
     mut decide: impl FnMut(Option<&StoredItem>) -> Result<Decision<T>, E>,
     is_later: impl Fn(&StoredItem, &Item, Option<&str>) -> bool,
@@ -108,7 +109,7 @@ pub(crate) fn put_if_unchanged<T, E: From<StoreError>>(
                 Decision::Write(item, about) => (item, about, stored.map(|stored| stored.generation)),
             }
         };
-        match kv::put(calls, name, &item, replaced.as_deref()) {
+        match kv::put(calls, name, &item, replaced.as_deref(), lifetime) {
             Ok(Write::Done) => {
                 let shown =
                     |stored: &StoredItem| stored.item == item || is_later(stored, &item, replaced.as_deref());

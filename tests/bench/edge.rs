@@ -62,7 +62,7 @@ pub(crate) fn loads(key: &'static str) -> [Load; 4] {
     [
         get("health", "/health", key),
         get("flags", "/api/v1/flags/", key),
-        identities(key),
+        identities(key, IDENTITIES),
         get("environment_document", "/api/v1/environment-document/", SERVER_KEY),
     ]
 }
@@ -107,13 +107,13 @@ fn details(bytes: usize) -> Value {
 }
 
 /// As many different identities as there are requests, with traits.
-fn identities(key: &'static str) -> Load {
+pub(crate) fn identities(key: &'static str, count: usize) -> Load {
     let request = |(identifier, traits): (String, serde_json::Map<String, Value>)| {
         let traits: Vec<Value> =
             traits.iter().map(|(key, value)| json!({ "trait_key": key, "trait_value": value })).collect();
         ("/api/v1/identities/".to_owned(), json!({ "identifier": identifier, "traits": traits }).to_string())
     };
-    let requests = fixtures::identities(IDENTITIES).map(request).collect();
+    let requests = fixtures::identities(count).map(request).collect();
     Load { name: "identities", method: "POST", requests, key }
 }
 

@@ -13,6 +13,7 @@ mod origin;
 mod patterns;
 mod ratio;
 mod stream;
+mod traits;
 mod work;
 
 use std::env;
@@ -30,11 +31,12 @@ fn main() -> ExitCode {
     if let Some(("builds", arguments)) = named.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         return builds::run(arguments.iter().cloned());
     }
-    let parts: [Part; 11] = [
+    let parts: [Part; 12] = [
         ("engine", |_| engine::against_the_rust_crate()),
         ("patterns", |_| patterns::costs()),
         ("package", |_| edge::package()),
         ("edge", edge::routes),
+        ("traits", traits::stored),
         ("budget", budget::of_requests),
         ("leader", leader::vcpu),
         ("work", work::steps),

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use tests::{Answer, Edge, edge_with_identity_key, eventually, tools};
+use tests::{Answer, Edge, IDENTITY_KEY, edge_with_identity_key, eventually, tools};
 
 use crate::{CLIENT, IDENTITIES, PATIENCE, SERVER, contains};
 
@@ -163,4 +163,25 @@ fn without_a_secret_traits_are_not_stored_and_the_log_says_why() {
     assert_eq!((answer.status, answer.header("jackstaff-traits")), (200, "unavailable"));
     let log = edge.log();
     assert!(log.contains("traits are not stored: the secret store has no `identity_key`"), "{log}");
+}
+
+/// What a person does who has to answer a request for deletion.
+#[test]
+fn what_is_deleted_is_gone_at_the_edge_and_can_be_set_anew() {
+    let Some(edge) = storing_edge(&json!({})) else { return };
+    set(&edge, IDENTIFIER, "plan", "gold");
+    assert_eq!(seen(&edge, IDENTIFIER), json!([one("plan", "gold")]));
+    let key_file = edge.file("identity-key", IDENTITY_KEY).display().to_string();
+    let identity = ["--identity-key-file", &key_file, CLIENT, IDENTIFIER];
+    let shown = edge.run_identity("show", &identity);
+    let shown: Value =
+        serde_json::from_str(&shown.output).unwrap_or_else(|error| panic!("{error}: {shown:?}"));
+    assert_eq!(shown["traits"], json!({ "plan": "gold" }));
+    let deleted = edge.run_identity("delete", &[&["--service", "local"], &identity[..]].concat());
+    assert_eq!(deleted.code, 0, "{deleted:?}");
+    assert_eq!(seen(&edge, IDENTIFIER), json!([]));
+    let listed = edge.run_identity("list", &[CLIENT]);
+    assert!(listed.output.contains("deleted"), "{listed:?}");
+    assert_eq!(set(&edge, IDENTIFIER, "age", 7).status, 200);
+    assert_eq!(seen(&edge, IDENTIFIER), json!([one("age", 7)]));
 }

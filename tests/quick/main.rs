@@ -11,6 +11,7 @@ mod evaluate;
 mod flagsmith;
 mod foreign;
 mod hostile;
+mod identity;
 mod keys;
 mod lint;
 mod origin;

@@ -240,6 +240,14 @@ impl Edge {
         self.run("unpublish", arguments)
     }
 
+    /// Runs `jackstaff identity` against this edge.
+    #[track_caller]
+    pub fn run_identity(&self, action: &str, arguments: &[&str]) -> Finished {
+        let api = self.url("");
+        let base = ["identity", action, "--api", &api, "--store", "local"];
+        jackstaff(&self.tools, &[&base, arguments].concat(), "")
+    }
+
     #[track_caller]
     fn run(&self, command: &str, arguments: &[&str]) -> Finished {
         let api = self.url("");

@@ -1,6 +1,8 @@
 //! The calls of Fastly's REST API that a publisher makes, answered by the edge itself, since Viceroy's KV store cannot
 //! be written from outside. Only for requests whose `Fastly-Key` the local runtime holds valid.
 
+use std::time::Duration;
+
 use fastly::http::purge::{purge_surrogate_key, soft_purge_surrogate_key};
 use fastly::http::{Method, StatusCode};
 use fastly::kv_store::{InsertMode, KVStoreError, LookupResponse};
@@ -97,6 +99,9 @@ fn put(store: &KVStore, key: &str, request: &mut Request) -> Result<Response, KV
     let mut insert = store.build_insert();
     if let Some(metadata) = header("metadata") {
         insert = insert.metadata(&metadata);
+    }
+    if let Some(seconds) = header("time_to_live_sec").and_then(|text| text.parse().ok()) {
+        insert = insert.time_to_live(Duration::from_secs(seconds));
     }
     if request.get_query_parameter("add") == Some("true") {
         insert = insert.mode(InsertMode::Add);

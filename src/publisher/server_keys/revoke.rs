@@ -53,7 +53,7 @@ pub fn revoke_server_key(client: &Client<'_>, id: &str, dry_run: bool) -> Result
     };
     let is_later =
         |stored: &StoredItem, _: &Item, replaced: Option<&str>| Some(&*stored.generation) != replaced;
-    let done = put_if_unchanged(calls, &name, None, decide, is_later)?.about;
+    let done = put_if_unchanged(calls, &name, None, None, decide, is_later)?.about;
     let purged = match done {
         Revoked::Now | Revoked::Before if !dry_run => purge(calls, &name),
         _ => Ok(()),
