@@ -1,4 +1,4 @@
-//! The routes that change stored traits and nothing else (`PROTOCOL.md`, 11). They answer once the change is stored.
+//! The routes that change stored traits and nothing else (`PROTOCOL.md`, 12). They answer once the change is stored.
 
 mod bulk;
 mod increment;

@@ -1,4 +1,4 @@
-//! Identities whose traits are stored (`PROTOCOL.md`, 11).
+//! Identities whose traits are stored (`PROTOCOL.md`, 12).
 
 use serde_json::{Value, json};
 

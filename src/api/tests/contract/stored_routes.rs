@@ -1,4 +1,4 @@
-//! Routes that change stored traits, and answer once that is done (`PROTOCOL.md`, 11).
+//! Routes that change stored traits, and answer once that is done (`PROTOCOL.md`, 12).
 
 use api::identity::{ChangeError, RefusedChange};
 use serde_json::{Value, json};
