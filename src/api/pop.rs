@@ -12,6 +12,7 @@ mod server_key;
 mod signalled;
 mod state;
 
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -283,7 +284,12 @@ impl<P: Ports> Pop<P> {
     }
 
     fn read(&self, copy: &Copy<P>, section: Section) -> Option<Vec<u8>> {
-        let range = copy.header.span(section)?.range();
+        let length = copy.header.span(section)?.bytes();
+        self.read_part(copy, section, &(0..length))
+    }
+
+    fn read_part(&self, copy: &Copy<P>, section: Section, part: &Range<u64>) -> Option<Vec<u8>> {
+        let range = copy.header.span(section)?.part(part)?;
         if range.is_empty() {
             return Some(Vec::new());
         }
@@ -333,6 +339,19 @@ impl<P: Ports> Store for Pop<P> {
         }
         self.replace_unreadable(copy)?;
         self.read(copy, section).ok_or(Unavailable)
+    }
+
+    fn part(
+        &mut self,
+        copy: &mut Copy<P>,
+        section: Section,
+        part: Range<u64>,
+    ) -> Result<Vec<u8>, Unavailable> {
+        if let Some(bytes) = self.read_part(copy, section, &part) {
+            return Ok(bytes);
+        }
+        self.replace_unreadable(copy)?;
+        self.read_part(copy, section, &part).ok_or(Unavailable)
     }
 
     fn compiled(&mut self, copy: &mut Copy<P>) -> Result<Rc<Compiled>, Unavailable> {

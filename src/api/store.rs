@@ -1,5 +1,6 @@
 //! The edge's view of its stores, in the words of this crate.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use engine::Compiled;
@@ -86,6 +87,17 @@ pub trait Store {
     /// [`Unavailable`] if they cannot be read, or are not exactly the section.
     fn section(&mut self, copy: &mut PopCopy<Self::Handle>, section: Section)
     -> Result<Vec<u8>, Unavailable>;
+
+    /// The bytes of a part of a section; the range is from the section's start.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if they cannot be read, or are not within the section.
+    fn part(
+        &mut self,
+        copy: &mut PopCopy<Self::Handle>,
+        section: Section,
+        part: Range<u64>,
+    ) -> Result<Vec<u8>, Unavailable>;
 
     /// The compiled environment of a copy.
     ///

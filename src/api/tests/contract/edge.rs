@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::rc::Rc;
 
 use api::bundle::{self, Label};
 use api::{
-    EnvironmentKey, Header, Lookup, PopCopy, Revision, Section, ServerKey, ServerKeyHash, Settings, Source,
-    Store, Unavailable,
+    Coding, EnvironmentKey, Header, Lookup, PopCopy, Revision, Section, ServerKey, ServerKeyHash, Settings,
+    Source, Store, Unavailable,
 };
-use engine::{Compiled, Document, Options, PatternCache, WarningKind};
+use engine::{Compiled, Document, Options, PatternCache, Switches, WarningKind};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -74,6 +75,7 @@ pub(crate) struct Published {
     bytes: Vec<u8>,
     /// None of a tombstone.
     compiled: Option<Rc<Compiled>>,
+    switches: Switches,
 }
 
 impl Edge {
@@ -115,6 +117,14 @@ impl Edge {
         self
     }
 
+    /// With bundles as publishers of an earlier version wrote them: without brotli, and without pages.
+    pub(crate) fn as_of_version_3(mut self) -> Edge {
+        for published in self.environments.values_mut() {
+            *published = Rc::new(published.as_of_version_3());
+        }
+        self
+    }
+
     pub(crate) fn memory_store(&self) -> MemoryStore<'_> {
         MemoryStore { edge: self, read: Vec::new() }
     }
@@ -132,18 +142,32 @@ impl Published {
             bundle::write(&label, &[]).unwrap()
         } else {
             let composed =
-                bundle::compose(document, Options::default(), &mut PatternCache::default(), label, fake_gzip)
+                bundle::compose(document, Options::default(), &mut PatternCache::default(), label, fake)
                     .unwrap();
             let never = composed.warnings.iter().find(|warning| warning.kind != WarningKind::Switch);
             assert!(with_warnings || never.is_none(), "{never:?}");
             (composed.header, composed.bytes)
         };
         assert_eq!(bundle::check(&bytes), Ok(header.clone()));
-        let mut published = Published { header: Rc::new(header), bytes, compiled: None };
+        let switches = document.switches();
+        let mut published = Published { header: Rc::new(header), bytes, compiled: None, switches };
         let compiled =
             published.section(Section::Compiled).map(|bytes| Compiled::decode(bytes.to_vec()).unwrap());
         published.compiled = compiled.map(Rc::new);
         published
+    }
+
+    fn as_of_version_3(&self) -> Published {
+        let label = Label { switches: self.switches, ..Label::new(self.header.revision) };
+        let is_known =
+            |section: &Section| section.coding() != Coding::Brotli && *section != Section::DocumentPages;
+        let sections: Vec<(Section, Vec<u8>)> = Section::ALL
+            .into_iter()
+            .filter(is_known)
+            .map(|section| (section, self.section(section).unwrap().to_vec()))
+            .collect();
+        let (header, bytes) = bundle::write(&label, &sections).unwrap();
+        Published { header: Rc::new(header), bytes, compiled: self.compiled.clone(), switches: self.switches }
     }
 
     pub(crate) fn section(&self, section: Section) -> Option<&[u8]> {
@@ -153,8 +177,8 @@ impl Published {
 }
 
 /// In place of a compressor: a text that says what it is of.
-fn fake_gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    Ok([b"gzip of ", bytes].concat())
+fn fake(coding: Coding, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    Ok([coding.name().as_bytes(), b" of ", bytes].concat())
 }
 
 /// What was read while a request was answered.
@@ -213,6 +237,18 @@ impl Store for MemoryStore<'_> {
         self.read.push(Read::Section(section));
         self.check_readable()?;
         copy.handle.section(section).map(<[u8]>::to_vec).ok_or(Unavailable)
+    }
+
+    fn part(
+        &mut self,
+        copy: &mut PopCopy<Rc<Published>>,
+        section: Section,
+        part: Range<u64>,
+    ) -> Result<Vec<u8>, Unavailable> {
+        self.read.push(Read::Section(section));
+        self.check_readable()?;
+        let range = usize::try_from(part.start).unwrap()..usize::try_from(part.end).unwrap();
+        copy.handle.section(section).and_then(|bytes| bytes.get(range)).map(<[u8]>::to_vec).ok_or(Unavailable)
     }
 
     fn compiled(&mut self, copy: &mut PopCopy<Rc<Published>>) -> Result<Rc<Compiled>, Unavailable> {
