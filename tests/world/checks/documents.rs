@@ -42,7 +42,7 @@ fn check_18_a_condition_is_answered_with_304_until_something_changes() {
         let first = edge.get(path, key);
         let date = first.header("last-modified").to_owned();
         let (tag, with_zone) = (first.header("etag").to_owned(), date.replace("GMT", "+0000"));
-        assert!(date.ends_with(" GMT") && tag.starts_with('"'), "{path}: {first:?}");
+        assert!(date.ends_with(" GMT") && tag.ends_with('"'), "{path}: {first:?}");
         let situations = [
             ("if-none-match", tag.clone(), 304),
             ("if-modified-since", date.clone(), 304),
@@ -52,11 +52,11 @@ fn check_18_a_condition_is_answered_with_304_until_something_changes() {
         ];
         compare(situations.map(|(name, value, status)| {
             let answer = ask(&edge, path, key, (name, &value));
-            let labels = [answer.header("etag"), answer.header("last-modified"), answer.header("vary")]
-                .map(str::to_owned);
-            let expected = [tag.as_str(), &date, "x-environment-key, accept-encoding"].map(str::to_owned);
-            let found = (answer.status, answer.body.is_empty(), labels);
-            (format!("{path} with {key}, {name}: {value}"), found, (status, status == 304, expected))
+            let is_varied = answer.header("vary").ends_with("x-environment-key, accept-encoding");
+            let validators = [answer.header("etag"), answer.header("last-modified")].map(str::to_owned);
+            let found = (answer.status, answer.body.is_empty(), validators, is_varied);
+            let expected = (status, status == 304, [tag.clone(), date.clone()], true);
+            (format!("{path} with {key}, {name}: {value}"), found, expected)
         }));
         before.push((tag, date));
     }

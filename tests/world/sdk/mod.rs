@@ -6,6 +6,8 @@ pub(crate) mod matrix;
 mod models;
 mod ran;
 pub(crate) mod realtime;
+mod requests;
+mod shape;
 pub(crate) mod tap;
 
 use std::path::{Path, PathBuf};
