@@ -86,6 +86,10 @@ pub const REPLACED: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SwitchesOnTheWire {
     pub allow_client_traits: bool,
+    /// Whether traits that come with a client-side key count in an evaluation, if that is another than
+    /// `allow_client_traits`. None in bundles of earlier versions, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluate_client_traits: Option<bool>,
     pub hide_sensitive_data: bool,
     pub hide_disabled_flags: bool,
     pub composite_key: bool,
@@ -96,11 +100,21 @@ impl From<Switches> for SwitchesOnTheWire {
     fn from(switches: Switches) -> Self {
         SwitchesOnTheWire {
             allow_client_traits: switches.allow_client_traits,
+            evaluate_client_traits: (switches.evaluate_client_traits != switches.allow_client_traits)
+                .then_some(switches.evaluate_client_traits),
             hide_sensitive_data: switches.hide_sensitive_data,
             hide_disabled_flags: switches.hide_disabled_flags,
             composite_key: switches.composite_key,
             stop_serving_flags: switches.stop_serving_flags,
         }
+    }
+}
+
+impl SwitchesOnTheWire {
+    /// Whether traits that come with a client-side key count in an evaluation. `allow_client_traits` says whether they may be
+    /// stored.
+    pub fn evaluates_client_traits(&self) -> bool {
+        self.evaluate_client_traits.unwrap_or(self.allow_client_traits)
     }
 }
 

@@ -105,6 +105,7 @@ pub(crate) fn tombstone(removed: Option<&KnownBundle>, revision: Revision) -> Re
         settings: removed.map(|removed| removed.settings.clone()).unwrap_or_default(),
         switches: Switches {
             allow_client_traits: false,
+            evaluate_client_traits: false,
             hide_sensitive_data: true,
             hide_disabled_flags: true,
             composite_key: true,

@@ -36,7 +36,7 @@ pub(super) fn answer<S: Store>(
 ) -> Result<Reply<S::Handle>, RequestError> {
     let mut asked = read(request, body)?;
     let switches = access.copy.header.switches;
-    if access.kind == KeyKind::Client && !switches.allow_client_traits {
+    if access.kind == KeyKind::Client && !switches.evaluates_client_traits() {
         asked.traits.clear();
     }
     if asked.identifier.is_empty() {

@@ -85,6 +85,15 @@ fn check_13_traits_of_client_side_keys_and_sensitive_data_are_held_back_where_a_
     assert_eq!(asked(&client), (200, json!("hello"), json!([])));
     assert_eq!(asked(&server), (200, json!("for gold"), sent.clone()));
 
+    // The coming switch: they count, and are not stored.
+    let members = [
+        segments.clone(),
+        ("/allow_client_traits", json!(false)),
+        ("/allow_client_traits_in_evaluation", json!(true)),
+    ];
+    let [client, _] = publish(&edge, "client-traits-in-evaluation", &members);
+    assert_eq!(asked(&client), (200, json!("for gold"), sent));
+
     let [client, server] = publish(&edge, "sensitive", &[segments, ("/hide_sensitive_data", json!(true))]);
     for key in [client, server] {
         assert_eq!(asked(&key), (200, json!("for gold"), json!([])), "{key}");
