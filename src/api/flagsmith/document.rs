@@ -79,10 +79,11 @@ fn page<S: Store>(
         return if number == 0 { Ok(whole(request, access)) } else { Err(RequestError::PageGone) };
     };
     let ranges = pages.ranges(number, length).ok_or(RequestError::PageGone)?;
-    if ranges.iter().map(|range| range.end.saturating_sub(range.start)).sum::<u64>() > PAGE_LIMIT {
+    let bytes: u64 = ranges.iter().map(|range| range.end.saturating_sub(range.start)).sum();
+    if bytes > PAGE_LIMIT {
         return Err(RequestError::Unavailable);
     }
-    let mut body = Vec::new();
+    let mut body = Vec::with_capacity(usize::try_from(bytes).unwrap_or_default());
     for range in ranges {
         let part = store.part(&mut access.copy, Section::Document, range);
         body.extend_from_slice(&part.map_err(|_| RequestError::Unavailable)?);

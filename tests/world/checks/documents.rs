@@ -1,12 +1,13 @@
 //! Checks 17 to 19: the environment document, and caches that ask for it under conditions.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::machine::beside_others;
 use tests::{Answer, Edge, fixtures, tools};
 
 use super::{CLIENT, DOCUMENT, FLAGS, SERVER, compare, sdk_edge};
 use crate::sdk::Sdk;
 use crate::sdk::matrix::{self, the_pinned_versions_read};
+use crate::sdk::pages::pages_of_two_revisions_are_never_put_together;
 
 #[test]
 fn check_17_the_document_is_for_server_side_keys_and_sdks_evaluate_it_without_asking_more() {
@@ -74,21 +75,34 @@ fn check_18_a_condition_is_answered_with_304_until_something_changes() {
 }
 
 #[test]
-fn check_19_a_document_of_five_megabytes_is_one_answer_that_every_sdk_reads() {
+fn check_19_a_document_of_five_megabytes_is_one_answer_for_all_and_pages_of_one_revision_for_who_asks() {
     let _machine = beside_others();
     let Some(tools) = tools() else { return };
     let edge = tests::edge(&tools, &json!({}));
     let mut document = fixtures::great();
     // The last override is of an identity that is asked about.
     let overrides = document["identity_overrides"].as_array_mut().unwrap();
+    let count = overrides.len();
     overrides.last_mut().unwrap()["identifier"] = json!("carla");
-    let key = document["api_key"].as_str().unwrap();
-    let server = format!("ser.{key}");
-    edge.publish(&document, &server);
-    let plain = edge.get(DOCUMENT, &server);
+    let server = "ser.great-environment";
+    edge.publish(&document, server);
+    let plain = edge.get(DOCUMENT, server);
     assert!(plain.body.len() > 5_000_000, "{} bytes", plain.body.len());
     assert_eq!(plain.header("link"), "");
-    let overrides = document["identity_overrides"].as_array().unwrap().len();
-    assert_eq!(plain.json()["identity_overrides"].as_array().unwrap().len(), overrides);
+    assert_eq!(plain.json()["identity_overrides"].as_array().unwrap().len(), count);
     the_pinned_versions_read(&edge, &document);
+
+    let flags = || -> Value {
+        let answer = edge.get("/api/v1/identities/?identifier=carla", server);
+        let of = |flag: Value| {
+            (flag["feature"]["name"].as_str().unwrap().to_owned(), flag["feature_state_value"].clone())
+        };
+        super::flags(&answer).into_iter().map(of).collect()
+    };
+    let mut changed = document.clone();
+    changed["updated_at"] = json!("2026-03-03T00:00:00+00:00");
+    let of_carla = &mut changed["identity_overrides"][count - 1]["identity_features"][0];
+    of_carla["feature_state_value"] = json!("changed");
+    let change = || edge.publish(&changed, server);
+    pages_of_two_revisions_are_never_put_together(&edge, server, "carla", flags, change);
 }
