@@ -15,13 +15,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
+use tests::clients::{Access, ran_client};
 use tests::machine::beside_others;
-use tests::{Edge, Tools, edge, fixture, folder};
+use tests::{Edge, Tools, edge, fixture, folder, not_run, tools};
 
 pub(crate) use ran::Sdk;
 
 const NO_CHROMIUM: &str =
     "there is no Chromium (Debian's package chromium; JACKSTAFF_CHROMIUM names another)";
+const NO_JAVA: &str = "scripts/setup installs the Java SDK where there are Java and Maven";
 pub(crate) const CLIENT: &str = "sdk-environment-key";
 pub(crate) const SERVER: &str = "ser.sdk-check";
 /// The stream of its changes.
@@ -52,6 +54,21 @@ fn web_in_jsdom() {
 #[test]
 fn web_in_real_chromium() {
     passes(Sdk::Chromium);
+}
+
+/// Local evaluation and remote flags of the Java SDK, where there is Java.
+#[test]
+fn java() {
+    let _machine = beside_others();
+    let Some(tools) = tools() else { return };
+    let edge = edge(&tools, &json!({}));
+    let document = fixture("sdk.json");
+    let key = document["api_key"].as_str().unwrap();
+    edge.publish(&document, &format!("ser.{key}"));
+    match matrix::the_java_sdk_reads(&edge, &document) {
+        Some(version) => ran_client("Java", &version, Access::Unmodified),
+        None => not_run(NO_JAVA),
+    }
 }
 
 #[track_caller]

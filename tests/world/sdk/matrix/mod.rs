@@ -36,7 +36,21 @@ pub(crate) fn the_pinned_versions_read_documents_without_any_optional_member() {
 /// edge.
 #[track_caller]
 pub(crate) fn the_pinned_versions_read(edge: &Edge, document: &Value) {
-    let Some(versions) = pinned() else { return };
+    if let Some(versions) = pinned() {
+        read_one(edge, document, &versions);
+    }
+}
+
+/// The same with the Java SDK. Gives its version; none where it is not installed.
+#[track_caller]
+pub(crate) fn the_java_sdk_reads(edge: &Edge, document: &Value) -> Option<String> {
+    let (version, number) = versions::java()?;
+    read_one(edge, document, &[version]);
+    Some(number)
+}
+
+#[track_caller]
+fn read_one(edge: &Edge, document: &Value, versions: &[Version]) {
     let folder = TempDir::new().unwrap();
     let key = document["api_key"].as_str().unwrap();
     let variation = Variation { name: key.to_owned(), document: document.clone(), column: 0 };
@@ -44,7 +58,7 @@ pub(crate) fn the_pinned_versions_read(edge: &Edge, document: &Value) {
     let file = folder.path().join("questions.json");
     fs::write(&file, questions.json().to_string()).unwrap();
     let [document] = &questions.documents[..] else { panic!("one document") };
-    for version in &versions {
+    for version in versions {
         let readings = version.read(edge, &file);
         let reading = readings.get(&document.name).unwrap_or_else(|| panic!("{}: no reading", version.name));
         for side in ["local", "remote"] {
