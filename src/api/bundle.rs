@@ -1,7 +1,7 @@
 //! The bundle: everything that the edge serves of one environment revision, in one KV value, written whole.
 //!
 //! ```text
-//! byte 0      jackstaff-bundle 3\n      magic, and the version of the format
+//! byte 0      jackstaff-bundle 4\n      magic, and the version of the format
 //! then        {"revision":…}            the header, one line of JSON, spaces up to byte 2048
 //! byte 2048   section, section, …       each at its place in the header
 //! ```
@@ -10,6 +10,7 @@
 //! and offsets without touching the body.
 
 mod compose;
+pub(crate) mod pages;
 mod section;
 
 use std::collections::BTreeMap;
@@ -21,11 +22,15 @@ use thiserror::Error;
 use crate::revision::Revision;
 
 pub use compose::{ComposeError, Composed, compose};
-pub use section::{Section, Span};
+pub use section::{Coding, Section, Span};
 
 /// The version of the format, which includes that of the compiled form. Raised by any change that an older edge
 /// would misread.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
+
+/// The oldest version that is read as well, so that an edge can be deployed before anything is published anew: what a bundle
+/// of it lacks is done without. Its compiled form is the same. Version 3 has neither brotli nor pages.
+pub const OLDEST: u32 = 3;
 
 const MAGIC: &str = "jackstaff-bundle ";
 
@@ -81,6 +86,10 @@ pub const REPLACED: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SwitchesOnTheWire {
     pub allow_client_traits: bool,
+    /// Whether traits that come with a client-side key count in an evaluation, if that is another than
+    /// `allow_client_traits`. None in bundles of earlier versions, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluate_client_traits: Option<bool>,
     pub hide_sensitive_data: bool,
     pub hide_disabled_flags: bool,
     pub composite_key: bool,
@@ -98,12 +107,22 @@ impl From<Switches> for SwitchesOnTheWire {
     fn from(switches: Switches) -> Self {
         SwitchesOnTheWire {
             allow_client_traits: switches.allow_client_traits,
+            evaluate_client_traits: (switches.evaluate_client_traits != switches.allow_client_traits)
+                .then_some(switches.evaluate_client_traits),
             hide_sensitive_data: switches.hide_sensitive_data,
             hide_disabled_flags: switches.hide_disabled_flags,
             composite_key: switches.composite_key,
             stop_serving_flags: switches.stop_serving_flags,
             persist_traits: switches.persist_traits,
         }
+    }
+}
+
+impl SwitchesOnTheWire {
+    /// Whether traits that come with a client-side key count in an evaluation. `allow_client_traits` says whether they may be
+    /// stored.
+    pub fn evaluates_client_traits(&self) -> bool {
+        self.evaluate_client_traits.unwrap_or(self.allow_client_traits)
     }
 }
 
@@ -143,7 +162,7 @@ impl Label {
 pub enum BundleError {
     #[error("not a bundle")]
     Magic,
-    #[error("format version {0} is not known here, only version {FORMAT}")]
+    #[error("format version {0} is not known here, only versions {OLDEST} to {FORMAT}")]
     Format(u32),
     #[error("unreadable header: {0}")]
     Header(String),
@@ -257,7 +276,7 @@ pub fn check(bundle: &[u8]) -> Result<Header, BundleError> {
     let end = rest.iter().position(|byte| *byte == b'\n').ok_or(BundleError::Magic)?;
     let format = std::str::from_utf8(&rest[..end]).ok().and_then(|text| text.parse().ok());
     match format.ok_or(BundleError::Magic)? {
-        FORMAT => {}
+        OLDEST..=FORMAT => {}
         other => return Err(BundleError::Format(other)),
     }
     let header = Header::parse(rest[end + 1..].trim_ascii_end())?;
@@ -328,6 +347,15 @@ mod tests {
         assert_eq!(serde_json::from_str::<serde_json::Value>(&earlier.metadata()).unwrap(), written);
     }
 
+    /// An edge is deployed before publishers have written anything anew.
+    #[test]
+    fn a_bundle_of_the_version_before_is_read() {
+        let (header, bytes) = bundle();
+        let text = String::from_utf8(bytes).unwrap();
+        let before = text.replacen("bundle 4\n", "bundle 3\n", 1).into_bytes();
+        assert_eq!(check(&before), Ok(header));
+    }
+
     #[test]
     fn the_fullest_header_fits() {
         let sections = Section::ALL.map(|section| (section, vec![0; 1_000_000]));
@@ -344,8 +372,13 @@ mod tests {
             ("something else", vec![b'x'; 4096], BundleError::Magic),
             (
                 "of the future",
-                text.replacen("bundle 3\n", "bundle 4\n", 1).into_bytes(),
-                BundleError::Format(4),
+                text.replacen("bundle 4\n", "bundle 5\n", 1).into_bytes(),
+                BundleError::Format(5),
+            ),
+            (
+                "of the past",
+                text.replacen("bundle 4\n", "bundle 2\n", 1).into_bytes(),
+                BundleError::Format(2),
             ),
             (
                 "cut short",

@@ -70,7 +70,7 @@ pub(crate) fn flags_of(list: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)>
 }
 
 /// The length of the JSON object that a text begins with. Braces in strings do not count.
-fn end_of_object(text: &str) -> Option<usize> {
+pub(crate) fn end_of_object(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
     let mut in_string = false;
     let mut bytes = text.bytes().enumerate();

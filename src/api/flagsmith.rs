@@ -71,7 +71,9 @@ pub(crate) fn answer<S: Store>(
         Route::Evaluations => {
             keyed(headers, store, |access, store| analytics::evaluations(request, body, access, store))
         }
-        Route::EnvironmentDocument => keyed(headers, store, |access, _| document::answer(headers, access)),
+        Route::EnvironmentDocument => {
+            keyed(headers, store, |access, store| document::answer(request, access, store))
+        }
     }
 }
 

@@ -30,7 +30,7 @@ mod store;
 mod time;
 mod visible;
 
-pub use bundle::{BundleError, Header, Label, Provenance, Section};
+pub use bundle::{BundleError, Coding, Header, Label, Provenance, Section};
 pub use flag_json::flag_json;
 pub use flagsmith::BODY_LIMIT;
 pub use key::{EnvironmentKey, KeyError, ServerKeyHash};

@@ -3,6 +3,8 @@
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Request};
 
+use crate::bundle::{Coding, Header, Section};
+
 /// A parameter of the query, decoded; the last one of its name. An empty one counts as absent.
 pub(crate) fn parameter(request: &Request<()>, name: &str) -> Option<String> {
     let query = request.uri().query()?;
@@ -10,19 +12,51 @@ pub(crate) fn parameter(request: &Request<()>, name: &str) -> Option<String> {
     values.last().map(|(_, value)| value.into_owned()).filter(|value| !value.is_empty())
 }
 
-/// Whether the client wants gzip. A client that does not ask for it may not be able to read it.
-pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let codings = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    codings.flat_map(|value| value.split(',')).any(|coding| {
+/// Whether the query has a parameter, with a value or without.
+pub(crate) fn has_parameter(request: &Request<()>, name: &str) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes()).any(|(key, _)| key == name)
+}
+
+/// The coding of an answer: of those that there are, the one that the client likes best; of two that it likes as much, the one
+/// of fewer bytes. A client that does not ask for a coding may not be able to read it, so it gets none.
+pub(crate) fn coding(headers: &HeaderMap, there_is: impl Fn(Coding) -> bool) -> Coding {
+    let named = |coding: Coding| weight(headers, |name| is_of(coding, name));
+    let others = weight(headers, |name| name == "*");
+    let identity = named(Coding::Plain).unwrap_or_default();
+    let wanted = Coding::COMPRESSED.into_iter().filter(|coding| there_is(*coding)).filter_map(|coding| {
+        let weight = named(coding).or(others).filter(|weight| *weight > 0.0 && *weight >= identity)?;
+        Some((coding, weight))
+    });
+    // The last of equals: brotli.
+    wanted.max_by(|(_, one), (_, other)| one.total_cmp(other)).map_or(Coding::Plain, |(coding, _)| coding)
+}
+
+fn is_of(coding: Coding, name: &str) -> bool {
+    // `x-gzip` is an older name.
+    let older = if coding == Coding::Gzip { "x-gzip" } else { coding.name() };
+    name.eq_ignore_ascii_case(coding.name()) || name.eq_ignore_ascii_case(older)
+}
+
+/// The section that a client gets of a finished answer: in the coding that it likes best, of those that the bundle has.
+pub(crate) fn section_for(headers: &HeaderMap, bundle: &Header, plain: Section) -> Section {
+    let there_is = |coding| plain.coded(coding).is_some_and(|section| bundle.span(section).is_some());
+    plain.coded(coding(headers, there_is)).unwrap_or(plain)
+}
+
+/// How much a client likes the codings of some names, from 0 to 1. None if it names none of them.
+fn weight(headers: &HeaderMap, is_named: impl Fn(&str) -> bool) -> Option<f32> {
+    let lines = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok());
+    let weights = lines.flat_map(|line| line.split(',')).filter_map(|coding| {
         let mut parts = coding.split(';').map(str::trim);
-        let gzip = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
-        let refused = parts.any(|part| {
-            let weight = part.strip_prefix(['q', 'Q']).and_then(|rest| rest.strip_prefix('='));
-            let weight = weight.and_then(|weight| weight.parse::<f32>().ok());
-            weight.is_some_and(|weight| weight <= 0.0)
+        is_named(parts.next()?).then_some(())?;
+        let weight = parts.find_map(|part| {
+            let weight = part.strip_prefix(['q', 'Q']).and_then(|rest| rest.strip_prefix('='))?;
+            weight.parse::<f32>().ok()
         });
-        gzip && !refused
-    })
+        Some(weight.unwrap_or(1.0))
+    });
+    weights.max_by(f32::total_cmp)
 }
 
 /// Checks that a body is JSON, or does not say what it is, and is not compressed.

@@ -15,6 +15,7 @@ mod server_key;
 mod signalled;
 mod state;
 
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -303,7 +304,12 @@ impl<P: Ports> Pop<P> {
     }
 
     fn read(&self, copy: &Copy<P>, section: Section) -> Option<Vec<u8>> {
-        let range = copy.header.span(section)?.range();
+        let length = copy.header.span(section)?.bytes();
+        self.read_part(copy, section, &(0..length))
+    }
+
+    fn read_part(&self, copy: &Copy<P>, section: Section, part: &Range<u64>) -> Option<Vec<u8>> {
+        let range = copy.header.span(section)?.part(part)?;
         if range.is_empty() {
             return Some(Vec::new());
         }
@@ -355,6 +361,19 @@ impl<P: Ports> Store for Pop<P> {
         self.read(copy, section).ok_or(Unavailable)
     }
 
+    fn part(
+        &mut self,
+        copy: &mut Copy<P>,
+        section: Section,
+        part: Range<u64>,
+    ) -> Result<Vec<u8>, Unavailable> {
+        if let Some(bytes) = self.read_part(copy, section, &part) {
+            return Ok(bytes);
+        }
+        self.replace_unreadable(copy)?;
+        self.read_part(copy, section, &part).ok_or(Unavailable)
+    }
+
     fn compiled(&mut self, copy: &mut Copy<P>) -> Result<Rc<Compiled>, Unavailable> {
         if let Some(compiled) = self.memory.compiled(&copy.handle.key, copy.header.revision) {
             return Ok(compiled);
@@ -397,8 +416,9 @@ impl<P: Ports> Store for Pop<P> {
         self.write_identity(name, change, came_at)
     }
 
-    fn is_over_write_limit(&mut self, client: ClientAddress) -> bool {
-        self.ports.is_over_limit(&client.0.to_string(), self.settings.trait_writes)
+    fn is_over_write_limit(&mut self, client: ClientAddress, writes: usize) -> bool {
+        let writes = u32::try_from(writes).unwrap_or(u32::MAX);
+        self.ports.is_over_limit(&client.0.to_string(), writes, self.settings.trait_writes)
     }
 
     fn now(&self) -> Timestamp {

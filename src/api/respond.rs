@@ -3,9 +3,10 @@
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 
+use crate::bundle::Coding;
 use crate::cors;
 use crate::flagsmith::{self, RequestError};
-use crate::negotiate::accepts_gzip;
+use crate::negotiate::coding;
 use crate::reply::{Reply, ReplyBody};
 use crate::route::Route;
 use crate::settings::Settings;
@@ -59,7 +60,10 @@ const COMPRESS_HINT: HeaderName = HeaderName::from_static("x-compress-hint");
 
 /// What every answer carries.
 fn decorate<H>(reply: &mut Reply<H>, request: &HeaderMap, settings: &Settings) {
-    let is_gzip = matches!(&reply.body, ReplyBody::Section(_, section) if section.is_gzip());
+    let of_section = match &reply.body {
+        ReplyBody::Section(_, section) => section.coding(),
+        ReplyBody::Full(_) | ReplyBody::Stream(_) => Coding::Plain,
+    };
     let is_dynamic = matches!(&reply.body, ReplyBody::Full(body) if !body.is_empty());
     let is_stream = matches!(&reply.body, ReplyBody::Stream(_));
     if !is_stream {
@@ -67,10 +71,10 @@ fn decorate<H>(reply: &mut Reply<H>, request: &HeaderMap, settings: &Settings) {
         reply.vary_by(&ACCEPT_ENCODING);
     }
     let headers = reply.headers_mut();
-    if is_gzip {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    if of_section != Coding::Plain {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(of_section.name()));
     }
-    if is_dynamic && accepts_gzip(request) {
+    if is_dynamic && coding(request, |_| true) != Coding::Plain {
         headers.insert(COMPRESS_HINT, HeaderValue::from_static("on"));
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -1,6 +1,6 @@
 //! From a reply to what the platform sends: sections of a copy are read, or handed to the host as streams.
 
-use http::{Method, Request, Response};
+use http::{Request, Response};
 
 use crate::pop::ports::{Cache, Found, Ports};
 use crate::pop::{AnswerBody, Pop};
@@ -48,10 +48,8 @@ fn prepare<P: Ports>(
     request: &Request<()>,
     pop: &mut Pop<P>,
 ) -> Served<StreamOf<P>> {
-    let head_only = request.method() == Method::HEAD;
     let body = match reply.body {
         ReplyBody::Stream(channel) => return Served::Stream(reply.head, channel),
-        ReplyBody::Full(_) | ReplyBody::Section(..) if head_only => AnswerBody::Bytes(Vec::new()),
         ReplyBody::Full(bytes) => AnswerBody::Bytes(bytes),
         ReplyBody::Section(mut copy, section) => match pop.section_body(&mut copy, section) {
             Ok(body) => body,

@@ -1,6 +1,7 @@
 //! The edge's view of its stores, in the words of this crate.
 
 use std::net::IpAddr;
+use std::ops::Range;
 use std::rc::Rc;
 
 use engine::Compiled;
@@ -93,6 +94,17 @@ pub trait Store {
     fn section(&mut self, copy: &mut PopCopy<Self::Handle>, section: Section)
     -> Result<Vec<u8>, Unavailable>;
 
+    /// The bytes of a part of a section; the range is from the section's start.
+    ///
+    /// # Errors
+    /// [`Unavailable`] if they cannot be read, or are not within the section.
+    fn part(
+        &mut self,
+        copy: &mut PopCopy<Self::Handle>,
+        section: Section,
+        part: Range<u64>,
+    ) -> Result<Vec<u8>, Unavailable>;
+
     /// The compiled environment of a copy.
     ///
     /// # Errors
@@ -124,8 +136,8 @@ pub trait Store {
         came_at: u64,
     ) -> Result<IdentityRecord, ChangeError>;
 
-    /// Counts one more write of a client, and says whether it has too many.
-    fn is_over_write_limit(&mut self, client: ClientAddress) -> bool;
+    /// Counts so many more writes of a client, and says whether it has too many.
+    fn is_over_write_limit(&mut self, client: ClientAddress, writes: usize) -> bool;
 
     fn now(&self) -> Timestamp;
 

@@ -1,10 +1,11 @@
 //! From a document to the bundle that the edge serves.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use api::bundle::{self, ComposeError, Composed};
-use api::{Header, Label, Provenance, Revision, flag_json};
+use api::{Coding, Header, Label, Provenance, Revision, flag_json};
+use brotli::enc::BrotliEncoderParams;
 use engine::{Cost, PatternCache, Switches, Warning};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -67,7 +68,7 @@ pub(crate) fn build(
         tombstone: false,
         steps: None,
     };
-    let composed = bundle::compose(document, options.engine(), &mut patterns(), label, gzip)?;
+    let composed = bundle::compose(document, options.engine(), &mut patterns(), label, compress)?;
     if composed.bytes.len() > LIMIT {
         return Err(BundleError::TooLarge(composed.bytes.len()));
     }
@@ -104,6 +105,7 @@ pub(crate) fn tombstone(removed: Option<&KnownBundle>, revision: Revision) -> Re
         settings: removed.map(|removed| removed.settings.clone()).unwrap_or_default(),
         switches: Switches {
             allow_client_traits: false,
+            evaluate_client_traits: false,
             hide_sensitive_data: true,
             hide_disabled_flags: true,
             composite_key: true,
@@ -117,8 +119,24 @@ pub(crate) fn tombstone(removed: Option<&KnownBundle>, revision: Revision) -> Re
     Ok(Bundle { header, bytes, warnings: Vec::new(), cost: None })
 }
 
-fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(bytes)?;
-    encoder.finish()
+/// Brotli of 9 takes 30 ms for a megabyte, and is a third smaller than gzip. Of 11, it would take a second and a half, and 14 s
+/// for 8 MB, for a further sixth.
+const BROTLI_QUALITY: i32 = 9;
+
+fn compress(coding: Coding, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    match coding {
+        Coding::Plain => Ok(bytes.to_vec()),
+        Coding::Gzip => {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+            encoder.write_all(bytes)?;
+            encoder.finish()
+        }
+        Coding::Brotli => {
+            let quality =
+                BrotliEncoderParams { quality: BROTLI_QUALITY, size_hint: bytes.len(), ..Default::default() };
+            let mut compressed = Vec::new();
+            brotli::BrotliCompress(&mut &*bytes, &mut compressed, &quality)?;
+            Ok(compressed)
+        }
+    }
 }

@@ -109,7 +109,7 @@ fn bundles_that_are_cut_or_changed_or_of_another_format_are_refused() {
         Forged { bytes: [format!("jackstaff-bundle {version}").as_bytes(), rest].concat(), ..good.clone() }
     };
     let half = good.bytes.len() / 2;
-    let [older, newer] = [bundle::FORMAT - 1, bundle::FORMAT + 1].map(|version| version.to_string());
+    let [older, newer] = [bundle::OLDEST - 1, bundle::FORMAT + 1].map(|version| version.to_string());
     for (what, forged, complaint) in [
         ("empty", cut(0), "not a bundle"),
         ("one byte", cut(1), "not a bundle"),

@@ -137,14 +137,22 @@ fn the_last_good_copy_is_served_while_the_kv_store_fails() {
 fn compressed_answers_say_the_same() {
     let Some(edge) = demo_edge(&json!({})) else { return };
     for (path, key) in [(FLAGS, CLIENT), (FLAGS, SERVER), (DOCUMENT, SERVER)] {
-        let headers = |coding| [("x-environment-key", key), ("accept-encoding", coding)];
-        let plain = edge.call("GET", path, &headers("identity"), b"");
-        let gzip = edge.call("GET", path, &headers("gzip"), b"");
-        assert_eq!((plain.header("content-encoding"), gzip.header("content-encoding")), ("", "gzip"));
-        assert_eq!(gzip.header("vary"), "x-environment-key, accept-encoding");
-        let mut unpacked = Vec::new();
-        GzDecoder::new(gzip.body.as_slice()).read_to_end(&mut unpacked).unwrap();
-        assert_eq!(unpacked, plain.body, "{path}");
+        let ask =
+            |coding| edge.call("GET", path, &[("x-environment-key", key), ("accept-encoding", coding)], b"");
+        let plain = ask("identity");
+        assert_eq!(plain.header("content-encoding"), "");
+        for (accepted, coding) in [("gzip", "gzip"), ("br", "br"), ("gzip, deflate, br", "br")] {
+            let answer = ask(accepted);
+            assert_eq!(answer.header("content-encoding"), coding, "{path} {accepted}");
+            assert_eq!(answer.header("vary"), plain.header("vary"));
+            assert_eq!(answer.header("content-length"), answer.body.len().to_string());
+            let mut unpacked = Vec::new();
+            match coding {
+                "br" => brotli::BrotliDecompress(&mut answer.body.as_slice(), &mut unpacked).unwrap(),
+                _ => drop(GzDecoder::new(answer.body.as_slice()).read_to_end(&mut unpacked).unwrap()),
+            }
+            assert_eq!(unpacked, plain.body, "{path} {accepted}");
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::Edge;
+use tests::{Edge, fixtures};
 
 use crate::{CLIENT, SECRET, SERVER, assert_sound, contains, demo_edge};
 
@@ -44,6 +44,52 @@ fn all_are_answered(edge: &Edge, requests: &[(&str, Vec<u8>, &[u16])]) {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_sound(edge);
+}
+
+/// What `HEAD` is answered, byte by byte: the head of `GET`, and no body.
+#[test]
+fn head_is_the_head_of_get_with_its_length_and_nothing_more() {
+    let Some(edge) = demo_edge(&json!({})) else { return };
+    edge.publish(&fixtures::large(), "ser.large");
+    let ask = |method: &str, path: &str, further: &str| {
+        let (_, answer) = send(&edge, &request(&format!("{method} {path}"), further, b""));
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+        let head = String::from_utf8(answer[..end].to_vec()).unwrap().to_ascii_lowercase();
+        let varies = |line: &&str| !line.starts_with("date:") && !line.starts_with("age:");
+        let mut lines: Vec<String> = head.lines().filter(varies).map(str::to_owned).collect();
+        lines.sort();
+        (lines, answer.len() - end)
+    };
+    // From here on, all answers are from the copy.
+    assert_eq!(edge.get("/api/v1/flags/", CLIENT).status, 200);
+    let mut wrong = Vec::new();
+    for (path, further) in [
+        ("/api/v1/flags/", ""),
+        ("/api/v1/flags/", "accept-encoding: br\r\n"),
+        ("/api/v1/flags/", "if-none-match: *\r\n"),
+        ("/api/v1/flags/?feature=welcome_message", ""),
+        ("/api/v1/flags/?feature=unknown", ""),
+        ("/api/v1/identities/?identifier=user-7", ""),
+        ("/api/v1/identities/", ""),
+        ("/api/v1/environment-document/", ""),
+        ("/health", ""),
+        ("/nothing", ""),
+    ] {
+        let ((get, length), (head, nothing)) = (ask("GET", path, further), ask("HEAD", path, further));
+        let announced = format!("content-length: {length}");
+        if head != get || nothing != 0 || (!further.starts_with("if-") && !head.contains(&announced)) {
+            wrong.push(format!("{path} {further}: {head:?} and {nothing} bytes instead of {get:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // One that the host streams from the cache.
+    for method in ["GET", "HEAD"] {
+        let ask =
+            edge.call(method, "/api/v1/environment-document/", &[("x-environment-key", "ser.large")], b"");
+        let length: usize = ask.header("content-length").parse().unwrap();
+        assert!(length > 900_000, "{method}: {length}");
+        assert_eq!(ask.body.len(), if method == "GET" { length } else { 0 });
+    }
 }
 
 #[test]

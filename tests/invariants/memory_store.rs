@@ -1,6 +1,7 @@
 //! A store in memory, with one environment.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use api::bundle::{self, Label, section_of};
 use api::identity::{Change, ChangeError, IdentityKey, IdentityName, IdentityRecord};
 use api::{
-    ClientAddress, EnvironmentKey, Header, Lookup, PopCopy, Revision, Secret, Section, ServerKey,
+    ClientAddress, Coding, EnvironmentKey, Header, Lookup, PopCopy, Revision, Secret, Section, ServerKey,
     ServerKeyHash, Source, Store, Unavailable,
 };
 use engine::{Compiled, Document, Options, PatternCache};
@@ -60,10 +61,9 @@ const DOCUMENT: &str = r#"{
 static BUNDLE: LazyLock<(Header, Vec<u8>)> = LazyLock::new(|| {
     let document = Document::parse(DOCUMENT).unwrap();
     let label = Label::new(Revision(1_772_450_553));
-    let fake_gzip = |bytes: &[u8]| Ok([b"gzip ", bytes].concat());
+    let fake = |coding: Coding, bytes: &[u8]| Ok([coding.name().as_bytes(), b" ", bytes].concat());
     let composed =
-        bundle::compose(&document, Options::default(), &mut PatternCache::default(), label, fake_gzip)
-            .unwrap();
+        bundle::compose(&document, Options::default(), &mut PatternCache::default(), label, fake).unwrap();
     (composed.header, composed.bytes)
 });
 
@@ -110,6 +110,17 @@ impl Store for MemoryStore {
         Ok(self.section_bytes(section))
     }
 
+    fn part(
+        &mut self,
+        _: &mut PopCopy<()>,
+        section: Section,
+        part: Range<u64>,
+    ) -> Result<Vec<u8>, Unavailable> {
+        let range = usize::try_from(part.start).ok().zip(usize::try_from(part.end).ok());
+        let bytes = self.section_bytes(section);
+        range.and_then(|(start, end)| bytes.get(start..end)).map(<[u8]>::to_vec).ok_or(Unavailable)
+    }
+
     fn compiled(&mut self, _: &mut PopCopy<()>) -> Result<Rc<Compiled>, Unavailable> {
         Compiled::decode(self.section_bytes(Section::Compiled)).map(Rc::new).map_err(|_| Unavailable)
     }
@@ -139,7 +150,7 @@ impl Store for MemoryStore {
         Ok(record)
     }
 
-    fn is_over_write_limit(&mut self, _: ClientAddress) -> bool {
+    fn is_over_write_limit(&mut self, _: ClientAddress, _: usize) -> bool {
         false
     }
 

@@ -1,4 +1,4 @@
-use api::{ReplyBody, Settings, respond};
+use api::{Coding, ReplyBody, Settings, respond};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method, Request, Uri};
 
@@ -29,7 +29,7 @@ fn answer(request: &Request<Vec<u8>>) -> (u16, Vec<u8>) {
         ReplyBody::Full(body) => body,
         ReplyBody::Section(_, section) => {
             // Compressed sections are stand-ins, and not JSON.
-            if section.is_gzip() {
+            if section.coding() != Coding::Plain {
                 parts.headers.remove(CONTENT_TYPE);
             }
             store.section_bytes(section)

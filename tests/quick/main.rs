@@ -5,6 +5,7 @@
 
 mod agreement;
 mod byte_order_marks;
+mod clients;
 mod compare;
 mod edge_token;
 mod evaluate;

@@ -5,6 +5,7 @@
 pub mod fixtures;
 
 mod agent;
+pub mod clients;
 mod clock;
 pub mod deployment;
 mod edge;

@@ -6,7 +6,8 @@ use std::io;
 use engine::{Compiled, Cost, Document, EncodingError, InputError, Options, PatternCache, Warning};
 use thiserror::Error;
 
-use super::{BundleError, Header, Label, Section, write};
+use super::pages::Pages;
+use super::{BundleError, Coding, Header, Label, Section, write};
 use crate::flag_json::{finished_list, flag_json};
 use crate::key::KeyKind;
 
@@ -34,7 +35,7 @@ pub enum ComposeError {
 
 /// Compiles a document and lays all of its sections out, the stamped document with the label's revision. The label's
 /// switches and steps are replaced by those of the document, and the bundle is not a tombstone. `patterns` are kept from one
-/// call to the next. `gzip` compresses a section.
+/// call to the next. `compress` compresses a section.
 ///
 /// # Errors
 /// If the document is refused, a section cannot be made, or the header does not fit.
@@ -43,7 +44,7 @@ pub fn compose(
     options: Options,
     patterns: &mut PatternCache,
     label: Label,
-    gzip: impl Fn(&[u8]) -> io::Result<Vec<u8>>,
+    compress: impl Fn(Coding, &[u8]) -> io::Result<Vec<u8>>,
 ) -> Result<Composed, ComposeError> {
     let (environment, warnings) = document.compile_with(patterns, options, flag_json)?;
     let encoded = environment.encode()?;
@@ -53,16 +54,23 @@ pub fn compose(
     let compiled = Compiled::decode(encoded.clone())?;
     let client = finished_list(&compiled, KeyKind::Client, label.switches);
     let server = finished_list(&compiled, KeyKind::Server, label.switches);
-    let stamped = document.stamped(&label.revision.iso()).into_bytes();
-    let sections = [
-        (Section::Compiled, encoded),
-        (Section::FlagsClientGzip, gzip(&client)?),
+    let stamped = document.stamped(&label.revision.iso());
+    let pages = Pages::cut(&stamped).section();
+    let mut sections = vec![(Section::Compiled, encoded)];
+    let finished = [
         (Section::FlagsClient, client),
-        (Section::FlagsServerGzip, gzip(&server)?),
         (Section::FlagsServer, server),
-        (Section::DocumentGzip, gzip(&stamped)?),
-        (Section::Document, stamped),
+        (Section::Document, stamped.into_bytes()),
     ];
+    for (plain, bytes) in finished {
+        for coding in Coding::COMPRESSED {
+            if let Some(section) = plain.coded(coding) {
+                sections.push((section, compress(coding, &bytes)?));
+            }
+        }
+        sections.push((plain, bytes));
+    }
+    sections.push((Section::DocumentPages, pages));
     let (header, bytes) = write(&label, &sections)?;
     Ok(Composed { header, bytes, warnings, cost })
 }
@@ -90,9 +98,9 @@ mod tests {
         let mut label = label();
         label.switches.hide_sensitive_data = false;
         label.tombstone = true;
-        let fake_gzip = |bytes: &[u8]| Ok([b"gzip of ", bytes].concat());
+        let fake = |coding: Coding, bytes: &[u8]| Ok([coding.name().as_bytes(), b" of ", bytes].concat());
         let composed =
-            compose(&document(), Options::default(), &mut PatternCache::default(), label, fake_gzip).unwrap();
+            compose(&document(), Options::default(), &mut PatternCache::default(), label, fake).unwrap();
         assert_eq!(check(&composed.bytes), Ok(composed.header.clone()));
         assert!(composed.header.switches.hide_sensitive_data && !composed.header.tombstone);
         let text = |section| {
@@ -103,19 +111,18 @@ mod tests {
             r#"[{"feature":{"id":1,"name":"f","type":"STANDARD"},"enabled":true,"feature_state_value":7}]"#;
         assert_eq!([text(Section::FlagsClient), text(Section::FlagsServer)], [list, list]);
         assert!(text(Section::Document).contains("2026-03-02T11:22:33.000000+00:00"));
-        for (plain, gzip) in [
-            (Section::FlagsClient, Section::FlagsClientGzip),
-            (Section::FlagsServer, Section::FlagsServerGzip),
-            (Section::Document, Section::DocumentGzip),
-        ] {
-            assert_eq!(text(gzip), format!("gzip of {}", text(plain)));
+        for plain in [Section::FlagsClient, Section::FlagsServer, Section::Document] {
+            for coding in Coding::COMPRESSED {
+                let compressed = text(plain.coded(coding).unwrap());
+                assert_eq!(compressed, format!("{} of {}", coding.name(), text(plain)));
+            }
         }
         assert!(Section::ALL.iter().all(|section| composed.header.span(*section).is_some()));
     }
 
     #[test]
     fn a_compressor_that_fails_is_an_error() {
-        let failing = |_: &[u8]| Err(io::Error::other("no memory"));
+        let failing = |_: Coding, _: &[u8]| Err(io::Error::other("no memory"));
         let error = compose(&document(), Options::default(), &mut PatternCache::default(), label(), failing)
             .unwrap_err();
         assert_eq!(error.to_string(), "a section could not be compressed: no memory");

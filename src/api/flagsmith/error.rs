@@ -24,6 +24,8 @@ pub(crate) enum RequestError {
     UnknownKey,
     OrganisationBlocked,
     FeatureNotFound,
+    /// A page of another revision, or one that never was.
+    PageGone,
     MissingIdentifier,
     TooLarge {
         limit: usize,
@@ -66,6 +68,10 @@ impl RequestError {
                 (StatusCode::FORBIDDEN, detail("Organisation is disabled from serving flags."))
             }
             RequestError::FeatureNotFound => (StatusCode::NOT_FOUND, detail("Given feature not found")),
+            RequestError::PageGone => (
+                StatusCode::GONE,
+                detail("There is no such page of the current revision. Ask for the first page again."),
+            ),
             RequestError::MissingIdentifier => (StatusCode::BAD_REQUEST, detail("Missing identifier")),
             RequestError::TooLarge { limit } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, detail(&format!("Request body of more than {limit} bytes.")))

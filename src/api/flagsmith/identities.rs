@@ -52,7 +52,8 @@ pub(super) fn answer<S: Store>(
 ) -> Result<Reply<S::Handle>, RequestError> {
     let IdentityRequest { mut sent, feature, is_stranger } = read(call.request, body)?;
     let switches = access.copy.header.switches;
-    if access.kind == KeyKind::Client && !switches.allow_client_traits {
+    let may_count = access.kind == KeyKind::Server || switches.evaluates_client_traits();
+    if !may_count {
         sent.traits.clear();
     }
     let is_stored = !is_stranger
@@ -68,9 +69,35 @@ pub(super) fn answer<S: Store>(
     if identifier.is_empty() {
         identifier = transient_identifier(&traits, || store.random());
     }
+    let identity = Identity {
+        key: (!switches.composite_key).then(|| identifier.clone()),
+        identifier,
+        traits: Vec::new(),
+        // A client-side key is in every page: a trait that comes with it must not stand in for a flag.
+        traits_answer_paths: access.kind == KeyKind::Server,
+        ignore_own_overrides: is_stranger,
+    };
+    let answered = evaluated(identity, traits, &system, feature.as_ref(), &mut access, store);
+    // Traits are stored whatever becomes of the flags.
+    let mut reply = answered.map_or_else(|error| error.reply(), |body| Reply::json(StatusCode::OK, body));
+    reply.headers_mut().insert(TRAITS, HeaderValue::from_static(state));
+    reply.after.extend(write.map(After::Store));
+    Ok(reply)
+}
+
+/// The body of an answer: every flag for an identity, or one.
+fn evaluated<S: Store>(
+    mut identity: Identity,
+    traits: Vec<Trait>,
+    system: &[StoredTrait],
+    feature: Option<&FeatureName>,
+    access: &mut Access<S::Handle>,
+    store: &mut S,
+) -> Result<Vec<u8>, RequestError> {
+    let switches = access.copy.header.switches;
     let mut body = Vec::new();
     body.extend_from_slice(br#"{"identifier":"#);
-    body.extend_from_slice(json_string(&identifier).as_bytes());
+    body.extend_from_slice(json_string(&identity.identifier).as_bytes());
     body.extend_from_slice(br#","traits":["#);
     if !switches.hide_sensitive_data {
         write_traits(&mut body, &traits);
@@ -78,37 +105,27 @@ pub(super) fn answer<S: Store>(
     body.extend_from_slice(br#"],"flags":["#);
     let compiled = store.compiled(&mut access.copy).map_err(|_| RequestError::Unavailable)?;
     let traits = traits.into_iter().chain(system.iter().filter_map(traits::of_stored));
-    let identity = Identity {
-        key: (!switches.composite_key).then(|| identifier.clone()),
-        identifier,
-        traits: traits.map(|counts| (counts.key, counts.value)).collect(),
-        // A client-side key is in every page: a trait that comes with it must not stand in for a flag.
-        traits_answer_paths: access.kind == KeyKind::Server,
-        ignore_own_overrides: is_stranger,
-    };
+    identity.traits = traits.map(|counts| (counts.key, counts.value)).collect();
     let evaluation = compiled.evaluate(Some(&identity));
     let visible = evaluation.flags.iter();
     let visible = visible.filter(|flag| is_visible(flag, access.kind, switches.hide_disabled_flags));
-    if let Some(feature) = &feature {
+    if let Some(feature) = feature {
         let flag = feature.find(visible.map(|flag| (flag.name(), flag)))?;
         body.clear();
         let mut writer = Writer::new(evaluation.default_json, &mut body);
         writer.write(flag);
         writer.finish();
-    } else {
-        // A flag takes about 130 bytes.
-        body.reserve(160 * evaluation.flags.len());
-        let mut writer = Writer::new(evaluation.default_json, &mut body);
-        for flag in visible {
-            writer.write(flag);
-        }
-        writer.finish();
-        body.extend_from_slice(b"]}");
+        return Ok(body);
     }
-    let mut reply = Reply::json(StatusCode::OK, body);
-    reply.headers_mut().insert(TRAITS, HeaderValue::from_static(state));
-    reply.after.extend(write.map(After::Store));
-    Ok(reply)
+    // A flag takes about 130 bytes.
+    body.reserve(160 * evaluation.flags.len());
+    let mut writer = Writer::new(evaluation.default_json, &mut body);
+    for flag in visible {
+        writer.write(flag);
+    }
+    writer.finish();
+    body.extend_from_slice(b"]}");
+    Ok(body)
 }
 
 fn read(request: &Request<()>, body: &mut dyn Body) -> Result<IdentityRequest, RequestError> {
@@ -140,7 +157,10 @@ fn with_stored<S: Store>(
     if sent.transient {
         sent.traits.iter_mut().for_each(|sent| sent.transient = true);
     }
-    let updates = sent.traits.iter().filter(|sent| !sent.transient).map(Trait::update).collect();
+    // Those of a client-side key may count and not be stored.
+    let is_allowed = access.kind == KeyKind::Server || access.copy.header.switches.allow_client_traits;
+    let updates =
+        sent.traits.iter().filter(|sent| is_allowed && !sent.transient).map(Trait::update).collect();
     let change = Change::Merge(updates);
     let (record, is_changed) = match found {
         Lookup::Unavailable => (None, Err("unavailable")),

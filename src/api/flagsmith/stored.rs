@@ -51,15 +51,18 @@ struct Changes<'a, S: Store> {
 }
 
 impl<'a, S: Store> Changes<'a, S> {
+    /// `writes`: how many identities are to be changed.
+    ///
     /// # Errors
     /// If the client has too many writes.
     fn begin(
         call: &Call<'_>,
         access: &'a Access<S::Handle>,
         store: &'a mut S,
+        writes: usize,
     ) -> Result<Changes<'a, S>, RequestError> {
         match limited(call.request, access.kind) {
-            Some(client) if store.is_over_write_limit(client) => Err(RequestError::TooManyWrites),
+            Some(client) if store.is_over_write_limit(client, writes) => Err(RequestError::TooManyWrites),
             _ => Ok(Changes { store, access, came_at: call.came_at }),
         }
     }

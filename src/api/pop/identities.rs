@@ -80,7 +80,7 @@ impl<P: Ports> Pop<P> {
 
     /// Stores a change that nobody waits for. One that is not stored is counted, and logged.
     pub(crate) fn store_traits(&mut self, write: &TraitsWrite) {
-        if write.limited.is_some_and(|client| self.is_over_write_limit(client)) {
+        if write.limited.is_some_and(|client| self.is_over_write_limit(client, 1)) {
             self.unstored.limited += 1;
         } else {
             match self.write_identity(&write.identity, &write.change, write.came_at) {

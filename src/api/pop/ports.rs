@@ -223,9 +223,9 @@ pub trait Secrets {
 }
 
 pub trait RateLimits {
-    /// Counts one more write of this client, and says whether there were more than `limit` a second lately. A limiter that
-    /// fails limits nobody.
-    fn is_over_limit(&self, client: &str, limit: u32) -> bool;
+    /// Counts so many more writes of this client, and says whether there were more than `limit` a second lately. A limiter
+    /// that fails limits nobody.
+    fn is_over_limit(&self, client: &str, writes: u32, limit: u32) -> bool;
 }
 
 pub trait Log {

@@ -101,10 +101,13 @@ fn stored(row: &mut Row, header: &Header, now: Timestamp) {
     row[7] = bytes(&[
         Section::FlagsClient,
         Section::FlagsClientGzip,
+        Section::FlagsClientBrotli,
         Section::FlagsServer,
         Section::FlagsServerGzip,
+        Section::FlagsServerBrotli,
     ]);
-    row[8] = bytes(&[Section::Document, Section::DocumentGzip]);
+    row[8] =
+        bytes(&[Section::Document, Section::DocumentGzip, Section::DocumentBrotli, Section::DocumentPages]);
     row[9] = header.steps.map_or_else(|| "-".to_owned(), percent);
 }
 

@@ -235,8 +235,8 @@ impl Secrets for Faulty {
 }
 
 impl RateLimits for Faulty {
-    fn is_over_limit(&self, client: &str, limit: u32) -> bool {
-        self.host.is_over_limit(client, limit)
+    fn is_over_limit(&self, client: &str, writes: u32, limit: u32) -> bool {
+        self.host.is_over_limit(client, writes, limit)
     }
 }
 

@@ -12,8 +12,8 @@ use crate::names::{WRITERS, WRITES};
 const PENALTY: Duration = Duration::from_secs(60);
 
 impl RateLimits for Host {
-    fn is_over_limit(&self, client: &str, limit: u32) -> bool {
+    fn is_over_limit(&self, client: &str, writes: u32, limit: u32) -> bool {
         let limiter = ERL::open(RateCounter::open(WRITES), Penaltybox::open(WRITERS));
-        limiter.check_rate(client, 1, RateWindow::TenSecs, limit, PENALTY).unwrap_or(false)
+        limiter.check_rate(client, writes, RateWindow::TenSecs, limit, PENALTY).unwrap_or(false)
     }
 }

@@ -29,6 +29,7 @@ use crate::wire::json;
 /// |---|---|
 /// | `allow_client_traits`, `use_identity_composite_key_for_hashing`, `use_identity_overrides_in_local_eval`, `persist_trait_data` | `true` |
 /// | `hide_disabled_flags` of the environment | `null`: the project's |
+/// | `allow_client_traits_in_evaluation` | `null`: that of `allow_client_traits` |
 /// | every other switch | `false` |
 /// | `enabled`, `feature_state_value` | `false`, `null` |
 /// | `percentage_allocation`, the value of a variant | 0, `null` |
@@ -56,6 +57,8 @@ pub struct Document {
     pub(crate) updated_at: Option<String>,
     #[serde(default = "yes", deserialize_with = "or_yes")]
     pub(crate) allow_client_traits: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) allow_client_traits_in_evaluation: Option<bool>,
     #[serde(default, deserialize_with = "json::or_default")]
     pub(crate) hide_sensitive_data: bool,
     #[serde(default)]
@@ -88,6 +91,8 @@ pub struct DefaultFlag<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Switches {
     pub allow_client_traits: bool,
+    /// Whether traits that come with a client-side key count in an evaluation.
+    pub evaluate_client_traits: bool,
     pub hide_sensitive_data: bool,
     /// The environment's, or else the project's.
     pub hide_disabled_flags: bool,
@@ -104,6 +109,7 @@ impl Default for Switches {
     fn default() -> Self {
         Switches {
             allow_client_traits: true,
+            evaluate_client_traits: true,
             hide_sensitive_data: false,
             hide_disabled_flags: false,
             composite_key: true,
@@ -145,6 +151,9 @@ impl Document {
     pub fn switches(&self) -> Switches {
         Switches {
             allow_client_traits: self.allow_client_traits,
+            evaluate_client_traits: self
+                .allow_client_traits_in_evaluation
+                .unwrap_or(self.allow_client_traits),
             hide_sensitive_data: self.hide_sensitive_data,
             hide_disabled_flags: self.hide_disabled_flags.unwrap_or(self.project.hide_disabled_flags),
             composite_key: self.use_identity_composite_key_for_hashing,

@@ -6,14 +6,17 @@ export class Checks {
   passed = 0;
   failed = 0;
 
-  /** Runs the parts one after the other; one that breaks off is a failure, and the next one goes on. */
+  /** Runs the parts one after the other, and prints the counts of each; one that breaks off is a failure, and the next one goes on. */
   async run(parts) {
     for (const part of parts) {
+      const before = { ...this };
       try {
         await part();
       } catch (error) {
         this.fail(`${part.name}: broken off`, `${error?.stack ?? error}`, `because of ${error?.cause}`);
       }
+      const name = part.name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+      console.log(`PART ${name}: ${this.passed - before.passed} passed, ${this.failed - before.failed} failed`);
     }
   }
 

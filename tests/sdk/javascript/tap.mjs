@@ -9,10 +9,11 @@ import https from "node:https";
  * Gives `use` a tap for as long as it takes, and returns what it returns.
  *
  * `edge` is where requests are passed on to; `only` the one path that is let through, any other being answered 418.
- * A tap is `{ url, requests }`; `requests` is what came, each as `GET /path`, refused or not.
+ * A tap is `{ url, requests, statuses }`; `requests` is what came, each as `GET /path`, refused or not; `statuses` is how the
+ * edge answered.
  */
 export async function withTap({ edge, only }, use) {
-  const requests = [];
+  const [requests, statuses] = [[], []];
   const server = http.createServer((request, response) => {
     requests.push(`${request.method} ${request.url}`);
     if (only !== undefined && request.url !== only) {
@@ -23,6 +24,7 @@ export async function withTap({ edge, only }, use) {
     const target = new URL(request.url, edge);
     const { request: open } = target.protocol === "https:" ? https : http;
     const onward = open(target, { method: request.method, headers }, (answer) => {
+      statuses.push(answer.statusCode);
       response.writeHead(answer.statusCode, answer.headers);
       answer.pipe(response);
     });
@@ -31,7 +33,7 @@ export async function withTap({ edge, only }, use) {
   });
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
   try {
-    return await use({ url: `http://127.0.0.1:${server.address().port}`, requests });
+    return await use({ url: `http://127.0.0.1:${server.address().port}`, requests, statuses });
   } finally {
     server.closeAllConnections();
     await new Promise((closed) => server.close(closed));

@@ -18,6 +18,7 @@ import { withTap } from "../javascript/tap.mjs";
 const MODULES = fileURLToPath(new URL("../../../target/sdk/node", import.meta.url));
 const FLAGS = "/api/v1/flags/";
 const IDENTITIES = "/api/v1/identities/";
+const ANALYTICS = "/api/v1/analytics/flags/";
 const ENVIRONMENT_DOCUMENT = "/api/v1/environment-document/";
 const WRONG_KEYS = ["no-such-environment", "ser.no-such-key"];
 
@@ -33,6 +34,7 @@ await checks.run([
   situationsEvaluatedLocally,
   remoteEqualsLocal,
   wrongKeys,
+  analytics,
 ]);
 // The timer of a client that evaluates locally would keep this process alive.
 await Promise.all(clients.map((sdk) => sdk.close()));
@@ -82,7 +84,7 @@ async function situationsEvaluatedRemotely() {
 
 async function situationsEvaluatedLocally() {
   const { sdk, requests } = await withTap({ edge: options.edge, only: ENVIRONMENT_DOCUMENT }, async (tap) => {
-    const sdk = client(tap, options["server-key"], true);
+    const sdk = client(tap, options["server-key"], { enableLocalEvaluation: true });
     checks.equal("environment flags, locally", outcomes(await sdk.getEnvironmentFlags()), DEFAULTS);
     for (const { situation, identifier, traits, differs } of CASES.situations) {
       const flags = await sdk.getIdentityFlags(identifier, traits);
@@ -104,7 +106,7 @@ async function remoteEqualsLocal() {
   const identities = [...population()];
   await withTap({ edge }, (line) =>
     withTap({ edge, only: ENVIRONMENT_DOCUMENT }, async (localLine) => {
-      const local = client(localLine, serverKey, true);
+      const local = client(localLine, serverKey, { enableLocalEvaluation: true });
       const withServerKey = client(line, serverKey);
       const withClientKey = client(line, clientKey);
       for (const [identifier, traits] of identities) {
@@ -143,7 +145,7 @@ async function wrongKeys() {
       [WRONG_KEYS[1], false],
       [WRONG_KEYS[1], true],
     ]) {
-      const sdk = client(tap, key, local);
+      const sdk = client(tap, key, { enableLocalEvaluation: local });
       for (const [call, ask] of [
         ["getEnvironmentFlags", () => sdk.getEnvironmentFlags()],
         ["getIdentityFlags", () => sdk.getIdentityFlags("anna", { plan: "gold" })],
@@ -160,12 +162,24 @@ async function wrongKeys() {
   });
 }
 
+async function analytics() {
+  await withTap(options, async (tap) => {
+    const sdk = client(tap, options["client-key"], { enableAnalytics: true });
+    const flags = await sdk.getEnvironmentFlags();
+    checks.equal("a flag, counted", flags.getFeatureValue("page_size"), 25);
+    // What the SDK does by itself when ten seconds have passed.
+    await sdk.analyticsProcessor.flush();
+    checks.equal("requests with analytics", tap.requests, [`GET ${FLAGS}`, `POST ${ANALYTICS}`]);
+    checks.equal("their statuses", tap.statuses, [200, 200]);
+  });
+}
+
 /** One that evaluates locally keeps the traits of identities with overrides from call to call: ask it once about each. */
-function client(tap, environmentKey, enableLocalEvaluation = false) {
+function client(tap, environmentKey, further = {}) {
   // One hour: a check is over before the document is asked for again.
   const environmentRefreshIntervalSeconds = 3600;
   const apiUrl = `${tap.url}/api/v1/`;
-  const sdk = new Flagsmith({ environmentKey, apiUrl, enableLocalEvaluation, environmentRefreshIntervalSeconds });
+  const sdk = new Flagsmith({ environmentKey, apiUrl, environmentRefreshIntervalSeconds, ...further });
   clients.push(sdk);
   return sdk;
 }

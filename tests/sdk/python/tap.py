@@ -21,6 +21,8 @@ class Tap:
         self.only = only
         self.requests: list[str] = []
         """What came, each as `GET /path`, refused or not."""
+        self.statuses: list[int] = []
+        """How each was answered."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("TappedHandler", (Handler,), {"tap": self}))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -58,6 +60,7 @@ class Handler(BaseHTTPRequestHandler):
     do_POST = do_GET
 
     def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.tap.statuses.append(status)
         self.send_response_only(status)
         for name, value in headers.items():
             self.send_header(name, value)

@@ -26,6 +26,13 @@ impl Checks {
         println!("FAIL {what}\n     got {got}\n     expected {expected}");
     }
 
+    /// Runs a part, and prints its counts.
+    pub fn part(&mut self, name: &str, part: impl FnOnce(&mut Checks)) {
+        let (passed, failed) = (self.passed, self.failed);
+        part(self);
+        println!("PART {name}: {} passed, {} failed", self.passed - passed, self.failed - failed);
+    }
+
     /// Prints the last line.
     pub fn finish(&self) -> ExitCode {
         println!("{} passed, {} failed", self.passed, self.failed);

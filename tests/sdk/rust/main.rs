@@ -52,13 +52,18 @@ fn main() -> ExitCode {
         }
     };
     let mut checks = Checks::default();
-    parts::environment_flags(&mut checks, &options);
-    parts::situations_evaluated_remotely(&mut checks, &options);
-    parts::situations_evaluated_locally(&mut checks, &options);
-    parts::remote_equals_local(&mut checks, &options);
-    parts::disabled_flags_are_hidden(&mut checks, &options);
-    parts::wrong_keys(&mut checks, &options);
-    parts::analytics(&mut checks, &options);
+    let parts: [(&str, fn(&mut Checks, &Options)); 7] = [
+        ("environment_flags", parts::environment_flags),
+        ("situations_evaluated_remotely", parts::situations_evaluated_remotely),
+        ("situations_evaluated_locally", parts::situations_evaluated_locally),
+        ("remote_equals_local", parts::remote_equals_local),
+        ("disabled_flags_are_hidden", parts::disabled_flags_are_hidden),
+        ("wrong_keys", parts::wrong_keys),
+        ("analytics", parts::analytics),
+    ];
+    for (name, part) in parts {
+        checks.part(name, |checks| part(checks, &options));
+    }
     checks.finish()
 }
 

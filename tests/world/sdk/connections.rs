@@ -4,7 +4,6 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tests::machine::beside_others;
 use tests::{Edge, edge, eventually, installed, say, tools};
 
 use super::listener::start;
@@ -16,10 +15,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Time in addition to the minute, for the start and for a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Parts have their default length.
-#[test]
-fn an_sdk_that_cannot_be_served_connects_less_than_five_times_a_minute() {
-    let _machine = beside_others();
+/// The second half of check 23. Parts have their default length.
+#[track_caller]
+pub(crate) fn an_sdk_that_cannot_be_served_connects_less_than_five_times_a_minute() {
     let Some(tools) = tools() else { return };
     let Some(python) = installed("sdk/python/bin/python") else { return };
     let without_origin = checked_edge(&tools, &json!({}));

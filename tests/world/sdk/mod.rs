@@ -1,24 +1,31 @@
 //! Real SDKs, unmodified, as clients of a running edge.
 
-mod connections;
+pub(crate) mod connections;
 mod listener;
-mod matrix;
+pub(crate) mod matrix;
 mod models;
-mod realtime;
-mod tap;
+pub(crate) mod pages;
+mod ran;
+pub(crate) mod realtime;
+mod requests;
+mod shape;
+pub(crate) mod tap;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use serde_json::{Value, json};
+use tests::clients::{Access, ran_client};
 use tests::machine::beside_others;
-use tests::{Edge, Tools, edge, fixture, folder, installed, not_run, say, tools};
+use tests::{Edge, Tools, edge, fixture, folder, not_run, tools};
+
+pub(crate) use ran::Sdk;
 
 const NO_CHROMIUM: &str =
     "there is no Chromium (Debian's package chromium; JACKSTAFF_CHROMIUM names another)";
-const CLIENT: &str = "sdk-environment-key";
-const SERVER: &str = "ser.sdk-check";
+const NO_JAVA: &str = "scripts/setup installs the Java SDK where there are Java and Maven";
+pub(crate) const CLIENT: &str = "sdk-environment-key";
+pub(crate) const SERVER: &str = "ser.sdk-check";
 /// The stream of its changes.
 const STREAM: &str = "/sse/environments/sdk-environment-key/stream";
 /// A feature whose value is plain text for everybody.
@@ -26,63 +33,54 @@ const FEATURE: &str = "welcome_text";
 
 #[test]
 fn python() {
-    let _machine = beside_others();
-    let Some(tools) = tools() else { return };
-    let Some(python) = installed("sdk/python/bin/python") else { return };
-    let edge = checked_edge(&tools, &json!({}));
-    let mut check = script(&python, "sdk/python/check.py");
-    run("Python", check.args(addresses(&edge)).args(["--server-key", SERVER]));
+    passes(Sdk::Python);
 }
 
 #[test]
 fn node() {
-    let _machine = beside_others();
-    let Some(tools) = tools() else { return };
-    let Some(modules) = installed("sdk/node") else { return };
-    let edge = checked_edge(&tools, &json!({}));
-    let mut check = script(Path::new("node"), "sdk/node/check.mjs");
-    run("Node", check.arg("--modules").arg(modules).args(addresses(&edge)).args(["--server-key", SERVER]));
+    passes(Sdk::Node);
 }
 
 #[test]
 fn rust() {
-    let _machine = beside_others();
-    let Some(tools) = tools() else { return };
-    let Some(program) = installed("sdk/rust/debug/sdk-check") else { return };
-    let edge = checked_edge(&tools, &json!({}));
-    let mut check = Command::new(program);
-    check.args(addresses(&edge)).args(["--server-key", SERVER, "--hiding-key", &hiding(&edge)]);
-    run("Rust", &mut check);
+    passes(Sdk::Rust);
 }
 
 #[test]
 fn web_in_jsdom() {
-    let _machine = beside_others();
-    check_browser("jsdom", Path::new("jsdom"));
+    passes(Sdk::Jsdom);
 }
 
-/// Chromium is a package of the operating system, so `scripts/setup` does not install it.
 #[test]
 fn web_in_real_chromium() {
+    passes(Sdk::Chromium);
+}
+
+/// Local evaluation and remote flags of the Java SDK, where there is Java.
+#[test]
+fn java() {
     let _machine = beside_others();
-    match chromium() {
-        Some(program) => check_browser("Chromium", &program),
-        None => not_run(NO_CHROMIUM),
+    let Some(tools) = tools() else { return };
+    let edge = edge(&tools, &json!({}));
+    let document = fixture("sdk.json");
+    let key = document["api_key"].as_str().unwrap();
+    edge.publish(&document, &format!("ser.{key}"));
+    match matrix::the_java_sdk_reads(&edge, &document) {
+        Some(version) => ran_client("Java", &version, Access::Unmodified),
+        None => not_run(NO_JAVA),
     }
 }
 
-fn check_browser(name: &str, browser: &Path) {
-    let Some(tools) = tools() else { return };
-    let Some(modules) = installed("sdk/browser") else { return };
-    let edge = checked_edge(&tools, &json!({}));
-    let restricted = checked_edge(&tools, &json!({ "allowed_origins": ["http://app.example"] }));
-    let mut check = script(Path::new("node"), "sdk/browser/check.mjs");
-    check.arg("--browser").arg(browser).arg("--modules").arg(modules).args(addresses(&edge));
-    run(name, check.args(["--hiding-key", &hiding(&edge)]).args(["--restricted-edge", &restricted.url("")]));
+#[track_caller]
+fn passes(sdk: Sdk) {
+    let _machine = beside_others();
+    if let Some(ran) = sdk.ran() {
+        ran.assert_passed();
+    }
 }
 
 /// An edge that serves the environment of the checks.
-fn checked_edge(tools: &Tools, settings: &Value) -> Edge {
+pub(crate) fn checked_edge(tools: &Tools, settings: &Value) -> Edge {
     let edge = edge(tools, settings);
     edge.publish_fixture("sdk.json", SERVER);
     edge
@@ -105,19 +103,6 @@ fn script(interpreter: &Path, file: &str) -> Command {
     let mut command = Command::new(interpreter);
     command.arg(folder(file));
     command
-}
-
-/// Runs a check, and prints how many of its comparisons passed. All failed ones are shown.
-fn run(name: &str, check: &mut Command) {
-    let start = Instant::now();
-    // Some SDKs heed the environment's proxy, which knows nothing of this machine.
-    let output =
-        check.env("NO_PROXY", "127.0.0.1").output().unwrap_or_else(|error| panic!("{check:?}: {error}"));
-    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    let counts = text.lines().rfind(|line| line.ends_with(" failed")).unwrap_or("no counts");
-    say(&format!("SDK, {name}: {counts}, in {:.1} s", start.elapsed().as_secs_f64()));
-    println!("{text}");
-    assert!(output.status.success(), "{name}: {}", output.status);
 }
 
 fn chromium() -> Option<PathBuf> {

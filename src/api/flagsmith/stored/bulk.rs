@@ -54,7 +54,7 @@ pub(in super::super) fn traits<S: Store>(
         gathered.of(&one.identifier).push(one.update());
     }
     gathered.check()?;
-    let mut changes = Changes::begin(call, access, store)?;
+    let mut changes = Changes::begin(call, access, store, gathered.all.len())?;
     for (identifier, updates) in gathered.all {
         changes.store(&identifier, &Change::Merge(updates))?;
     }
@@ -80,7 +80,7 @@ pub(in super::super) fn identities<S: Store>(
     for (identifier, updates) in sent {
         gathered.of(&identifier).extend(updates);
     }
-    let mut changes = Changes::begin(call, access, store)?;
+    let mut changes = Changes::begin(call, access, store, gathered.all.len())?;
     for (identifier, updates) in gathered.all {
         let is_merge = call.request.method() == Method::PUT;
         let change = if is_merge { Change::Merge(updates) } else { Change::Replace(updates) };

@@ -36,7 +36,7 @@ pub(in super::super) fn increment<S: Store>(
         return Err(forbidden());
     }
     let change = Change::Increment { key: key.clone(), by };
-    let record = Changes::begin(call, access, store)?.store(&identifier, &change)?;
+    let record = Changes::begin(call, access, store, 1)?.store(&identifier, &change)?;
     let value = record.traits.iter().find(|stored| stored.trait_key == key);
     let answer = json!({
         "trait_key": key,

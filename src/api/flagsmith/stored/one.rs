@@ -37,7 +37,7 @@ pub(in super::super) fn one<S: Store>(
     if is_forbidden(access) {
         return Err(forbidden());
     }
-    Changes::begin(call, access, store)?.store(&sent.identifier, &Change::Merge(vec![sent.update()]))?;
+    Changes::begin(call, access, store, 1)?.store(&sent.identifier, &Change::Merge(vec![sent.update()]))?;
     Ok(Reply::json(StatusCode::OK, sent.json().into_bytes()))
 }
 

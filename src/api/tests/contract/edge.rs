@@ -5,15 +5,16 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::Range;
 use std::rc::Rc;
 
 use api::bundle::{self, Label};
 use api::identity::{Change, ChangeError, IdentityKey, IdentityName, IdentityRecord};
 use api::{
-    After, ClientAddress, EnvironmentKey, Header, Lookup, PopCopy, Revision, Secret, Section, ServerKey,
-    ServerKeyHash, Settings, Source, Store, Unavailable, milliseconds,
+    After, ClientAddress, Coding, EnvironmentKey, Header, Lookup, PopCopy, Revision, Secret, Section,
+    ServerKey, ServerKeyHash, Settings, Source, Store, Unavailable, milliseconds,
 };
-use engine::{Compiled, Document, Options, PatternCache, WarningKind};
+use engine::{Compiled, Document, Options, PatternCache, Switches, WarningKind};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -87,6 +88,7 @@ pub(crate) struct Published {
     bytes: Vec<u8>,
     /// None of a tombstone.
     compiled: Option<Rc<Compiled>>,
+    switches: Switches,
 }
 
 impl Edge {
@@ -154,10 +156,18 @@ impl Edge {
         for todo in after {
             let After::Store(write) = todo else { continue };
             let mut store = self.memory_store();
-            if !write.limited.is_some_and(|client| store.is_over_write_limit(client)) {
+            if !write.limited.is_some_and(|client| store.is_over_write_limit(client, 1)) {
                 let _ = store.change_identity(&write.identity, &write.change, write.came_at);
             }
         }
+    }
+
+    /// With bundles as publishers of an earlier version wrote them: without brotli, and without pages.
+    pub(crate) fn as_of_version_3(mut self) -> Edge {
+        for published in self.environments.values_mut() {
+            *published = Rc::new(published.as_of_version_3());
+        }
+        self
     }
 
     pub(crate) fn memory_store(&self) -> MemoryStore<'_> {
@@ -177,18 +187,32 @@ impl Published {
             bundle::write(&label, &[]).unwrap()
         } else {
             let composed =
-                bundle::compose(document, Options::default(), &mut PatternCache::default(), label, fake_gzip)
+                bundle::compose(document, Options::default(), &mut PatternCache::default(), label, fake)
                     .unwrap();
             let never = composed.warnings.iter().find(|warning| warning.kind != WarningKind::Switch);
             assert!(with_warnings || never.is_none(), "{never:?}");
             (composed.header, composed.bytes)
         };
         assert_eq!(bundle::check(&bytes), Ok(header.clone()));
-        let mut published = Published { header: Rc::new(header), bytes, compiled: None };
+        let switches = document.switches();
+        let mut published = Published { header: Rc::new(header), bytes, compiled: None, switches };
         let compiled =
             published.section(Section::Compiled).map(|bytes| Compiled::decode(bytes.to_vec()).unwrap());
         published.compiled = compiled.map(Rc::new);
         published
+    }
+
+    fn as_of_version_3(&self) -> Published {
+        let label = Label { switches: self.switches, ..Label::new(self.header.revision) };
+        let is_known =
+            |section: &Section| section.coding() != Coding::Brotli && *section != Section::DocumentPages;
+        let sections: Vec<(Section, Vec<u8>)> = Section::ALL
+            .into_iter()
+            .filter(is_known)
+            .map(|section| (section, self.section(section).unwrap().to_vec()))
+            .collect();
+        let (header, bytes) = bundle::write(&label, &sections).unwrap();
+        Published { header: Rc::new(header), bytes, compiled: self.compiled.clone(), switches: self.switches }
     }
 
     pub(crate) fn section(&self, section: Section) -> Option<&[u8]> {
@@ -202,8 +226,8 @@ fn identity_key() -> IdentityKey {
 }
 
 /// In place of a compressor: a text that says what it is of.
-fn fake_gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    Ok([b"gzip of ", bytes].concat())
+fn fake(coding: Coding, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    Ok([coding.name().as_bytes(), b" of ", bytes].concat())
 }
 
 /// What was read while a request was answered.
@@ -265,6 +289,18 @@ impl Store for MemoryStore<'_> {
         copy.handle.section(section).map(<[u8]>::to_vec).ok_or(Unavailable)
     }
 
+    fn part(
+        &mut self,
+        copy: &mut PopCopy<Rc<Published>>,
+        section: Section,
+        part: Range<u64>,
+    ) -> Result<Vec<u8>, Unavailable> {
+        self.read.push(Read::Section(section));
+        self.check_readable()?;
+        let range = usize::try_from(part.start).unwrap()..usize::try_from(part.end).unwrap();
+        copy.handle.section(section).and_then(|bytes| bytes.get(range)).map(<[u8]>::to_vec).ok_or(Unavailable)
+    }
+
     fn compiled(&mut self, copy: &mut PopCopy<Rc<Published>>) -> Result<Rc<Compiled>, Unavailable> {
         self.read.push(Read::Compiled);
         self.check_readable()?;
@@ -308,7 +344,7 @@ impl Store for MemoryStore<'_> {
         Ok(record)
     }
 
-    fn is_over_write_limit(&mut self, client: ClientAddress) -> bool {
+    fn is_over_write_limit(&mut self, client: ClientAddress, _: usize) -> bool {
         client == OVER_LIMIT
     }
 

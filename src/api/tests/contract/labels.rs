@@ -25,6 +25,7 @@ fn headers(more: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 const KEYED: (&str, &str) = ("vary", "x-environment-key, accept-encoding");
+const PAGED: (&str, &str) = ("vary", "jackstaff-pages, x-environment-key, accept-encoding");
 const JSON: (&str, &str) = ("content-type", "application/json");
 const LABELS: [(&str, &str); 4] = [
     ("x-flagsmith-document-updated-at", "1772450553.0"),
@@ -39,16 +40,27 @@ fn all_headers_of_answers() {
     let down = edge(&shop()).without(Broken::Environments);
     let labelled = |more: &[(&str, &str)]| headers(&[&LABELS[..], &[JSON, KEYED], more].concat());
     let unlabelled = |more: &[(&str, &str)]| headers(&[&[JSON], more].concat());
-    let tag = up.get(DOCUMENT).key(SERVER).answer().header("etag");
-    let validators = [("etag", tag.as_str()), ("last-modified", "Mon, 02 Mar 2026 11:22:33 GMT")];
+    let one_flag = "/api/v1/flags/?feature=banner";
+    let tag = |path: &str, key: &str, coding: &str| {
+        up.get(path).key(key).header("accept-encoding", coding).answer().header("etag")
+    };
+    let tags = [
+        tag(DOCUMENT, SERVER, "identity"),
+        tag(FLAGS, CLIENT, "identity"),
+        tag(FLAGS, CLIENT, "gzip"),
+        tag(one_flag, CLIENT, "identity"),
+    ];
+    let [validators, of_flags, of_gzip, of_one] = tags
+        .each_ref()
+        .map(|tag| [("etag", tag.as_str()), ("last-modified", "Mon, 02 Mar 2026 11:22:33 GMT")]);
     let situations = [
-        ("flags", up.get(FLAGS).key(CLIENT), labelled(&[])),
+        ("flags", up.get(FLAGS).key(CLIENT), labelled(&of_flags)),
         (
             "flags, gzip",
             up.get(FLAGS).key(CLIENT).header("accept-encoding", "gzip"),
-            labelled(&[("content-encoding", "gzip")]),
+            labelled(&[&of_gzip[..], &[("content-encoding", "gzip")]].concat()),
         ),
-        ("one flag", up.get("/api/v1/flags/?feature=banner").key(CLIENT), labelled(&[])),
+        ("one flag", up.get(one_flag).key(CLIENT), labelled(&of_one)),
         ("unknown flag", up.get("/api/v1/flags/?feature=x").key(CLIENT), labelled(&[])),
         (
             "identity",
@@ -58,15 +70,20 @@ fn all_headers_of_answers() {
         (
             "unknown flag of an identity",
             up.get("/api/v1/identities/?identifier=a&feature=x").key(CLIENT),
-            labelled(&[]),
+            labelled(&[("jackstaff-traits", "off")]),
         ),
         ("posted identity", up.post(IDENTITIES, "{}").key(CLIENT), labelled(&[("jackstaff-traits", "off")])),
         ("malformed body", up.post(IDENTITIES, "{").key(CLIENT), labelled(&[])),
-        ("document", up.get(DOCUMENT).key(SERVER), labelled(&validators)),
+        ("document", up.get(DOCUMENT).key(SERVER), labelled(&[&[PAGED], &validators[..]].concat())),
         (
             "known document",
             up.get(DOCUMENT).key(SERVER).header("if-none-match", "*"),
-            headers(&[&LABELS[..], &[KEYED], &validators].concat()),
+            headers(&[&LABELS[..], &[PAGED], &validators].concat()),
+        ),
+        (
+            "known flags",
+            up.get(FLAGS).key(CLIENT).header("if-none-match", "*"),
+            headers(&[&LABELS[..], &[KEYED], &of_flags].concat()),
         ),
         ("no key", up.get(FLAGS), unlabelled(&[KEYED])),
         ("unknown key", up.get(FLAGS).key("unknown"), unlabelled(&[KEYED])),

@@ -22,6 +22,7 @@ mod gzip;
 mod identifiers;
 mod keys;
 mod labels;
+mod pages;
 mod paths;
 mod routes;
 mod secrecy;

@@ -210,6 +210,37 @@ fn a_store_that_fails_costs_no_flag() {
 }
 
 #[test]
+fn traits_are_stored_whatever_becomes_of_the_flags() {
+    let body = json!({ "identifier": "bob", "traits": traits(&json!({ "plan": "gold" })) }).to_string();
+    for (edge, path, status) in [
+        (storing(), "/api/v1/identities/?feature=banner", 200),
+        (storing(), "/api/v1/identities/?feature=unknown", 404),
+        (storing().without(Broken::Sections), IDENTITIES, 503),
+    ] {
+        let answer = edge.post(path, body.as_str()).key(CLIENT).settled();
+        assert_eq!(
+            (answer.status, answer.header("jackstaff-traits").as_str()),
+            (status, "pending"),
+            "{path}"
+        );
+        assert_eq!(edge.stored("bob"), Some(json!({ "plan": "gold" })), "{path}");
+    }
+}
+
+/// The coming switch of Flagsmith: they count, and are not stored.
+#[test]
+fn traits_of_a_client_side_key_that_count_and_may_not_be_stored() {
+    let mut document = shop().with("/allow_client_traits", false.into());
+    document["allow_client_traits_in_evaluation"] = true.into();
+    let edge = edge(&document).storing_traits();
+    assert_eq!(
+        outline(&edge.set("bob", &json!({ "plan": "gold" }))),
+        outlined("unchanged", &json!({ "plan": "gold" }), "gold")
+    );
+    assert_eq!(edge.stored("bob"), None);
+}
+
+#[test]
 fn more_than_an_identity_may_have_counts_and_is_not_stored() {
     let edge = storing();
     let many = |from: usize| -> Value { (from..from + 600).map(|n| (format!("t{n}"), json!(n))).collect() };

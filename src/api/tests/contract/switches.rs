@@ -151,6 +151,43 @@ fn traits_that_clients_may_not_set_are_ignored() {
     ]);
 }
 
+/// A switch that Flagsmith is about to add (its issue 6823): traits of client-side keys may count without being stored. Without
+/// it, or with null, `allow_client_traits` decides. Flagsmith refuses to store what may not count; here it does not count.
+#[test]
+fn a_switch_of_its_own_decides_whether_traits_of_clients_count() {
+    let body = json!({ "identifier": "user-0", "traits": [{ "trait_key": "plan", "trait_value": "gold" }] });
+    let sent = body["traits"].clone();
+    let mut situations = Vec::new();
+    for (allowed, in_evaluation, counts) in [
+        (true, None, true),
+        (false, None, false),
+        (true, Some(Value::Null), true),
+        (false, Some(Value::Null), false),
+        (true, Some(json!(true)), true),
+        (false, Some(json!(true)), true),
+        (true, Some(json!(false)), false),
+        (false, Some(json!(false)), false),
+    ] {
+        let mut document = shop().with("/allow_client_traits", json!(allowed));
+        if let Some(value) = &in_evaluation {
+            document["allow_client_traits_in_evaluation"] = value.clone();
+        }
+        let edge = edge(&document);
+        for (key, counts) in [(CLIENT, counts), (SERVER, true)] {
+            let answer = edge.post(IDENTITIES, body.to_string()).key(key).answer();
+            let found = (answer.json().1["traits"].clone(), answer.flag("banner"));
+            let traits = if counts { sent.clone() } else { json!([]) };
+            let banner = if counts { "gold" } else { "blue" };
+            let what = format!("{key}, {allowed}, {in_evaluation:?}");
+            situations.push((what, found, (traits, json!([true, banner]))));
+        }
+        let served = edge.get(crate::ask::DOCUMENT).key(SERVER).json().1;
+        let member = served.get("allow_client_traits_in_evaluation").cloned();
+        assert_eq!(member, in_evaluation.filter(Value::is_boolean), "left out where it has no value");
+    }
+    compare(situations);
+}
+
 #[test]
 fn ignored_traits_are_still_checked() {
     let edge = edge(&shop().with("/allow_client_traits", json!(false)));

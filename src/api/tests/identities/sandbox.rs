@@ -233,7 +233,7 @@ impl<D: Driver> port::Secrets for Sandbox<D> {
 }
 
 impl<D: Driver> port::RateLimits for Sandbox<D> {
-    fn is_over_limit(&self, _: &str, _: u32) -> bool {
+    fn is_over_limit(&self, _: &str, _: u32, _: u32) -> bool {
         false
     }
 }

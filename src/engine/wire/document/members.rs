@@ -59,6 +59,7 @@ pub static DOCUMENT: ObjectMembers = ObjectMembers {
         value("name"),
         value("updated_at"),
         value("allow_client_traits"),
+        value("allow_client_traits_in_evaluation"),
         value("hide_sensitive_data"),
         value("hide_disabled_flags"),
         value("use_identity_composite_key_for_hashing"),

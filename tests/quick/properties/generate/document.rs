@@ -38,7 +38,12 @@ pub(crate) fn document() -> BoxedStrategy<Json> {
 }
 
 fn switches() -> BoxedStrategy<Vec<(&'static str, Option<Value>)>> {
-    let members = ["allow_client_traits", "hide_disabled_flags", "use_identity_composite_key_for_hashing"];
+    let members = [
+        "allow_client_traits",
+        "allow_client_traits_in_evaluation",
+        "hide_disabled_flags",
+        "use_identity_composite_key_for_hashing",
+    ];
     let value = || maybe(prop_oneof![any::<bool>().prop_map(Value::from), Just(Value::Null)]);
     members
         .map(|member| value().prop_map(move |value| (member, value)))

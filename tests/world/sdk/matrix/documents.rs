@@ -59,11 +59,12 @@ pub(super) fn members() -> Vec<(String, Vec<String>)> {
     members
 }
 
-const DOCUMENT: [&str; 20] = [
+const DOCUMENT: [&str; 21] = [
     "id",
     "name",
     "updated_at",
     "allow_client_traits",
+    "allow_client_traits_in_evaluation",
     "hide_sensitive_data",
     "hide_disabled_flags",
     "use_identity_composite_key_for_hashing",

@@ -19,9 +19,9 @@ use self::documents::{Variation, variations};
 use self::table::{Table, judge};
 use self::versions::{Version, all, pinned};
 
-#[test]
-fn the_pinned_versions_read_documents_without_any_optional_member() {
-    let _machine = beside_others();
+/// The second half of check 17.
+#[track_caller]
+pub(crate) fn the_pinned_versions_read_documents_without_any_optional_member() {
     let Some(tools) = tools() else { return };
     let Some(versions) = pinned() else { return };
     let questions = read_all(&tools, &versions);
@@ -29,6 +29,45 @@ fn the_pinned_versions_read_documents_without_any_optional_member() {
     for document in &questions.documents {
         let parsed = serde_json::from_str::<Environment>(&document.served);
         assert!(parsed.is_ok(), "{}: {parsed:?} in {}", document.name, document.served);
+    }
+}
+
+/// Publishes one document, lets each pinned version read it, and fails if one of them refuses it or has other flags than the
+/// edge.
+#[track_caller]
+pub(crate) fn the_pinned_versions_read(edge: &Edge, document: &Value) {
+    if let Some(versions) = pinned() {
+        read_one(edge, document, &versions);
+    }
+}
+
+/// The same with the Java SDK. Gives its version; none where it is not installed.
+#[track_caller]
+pub(crate) fn the_java_sdk_reads(edge: &Edge, document: &Value) -> Option<String> {
+    let (version, number) = versions::java()?;
+    read_one(edge, document, &[version]);
+    Some(number)
+}
+
+#[track_caller]
+fn read_one(edge: &Edge, document: &Value, versions: &[Version]) {
+    let folder = TempDir::new().unwrap();
+    let key = document["api_key"].as_str().unwrap();
+    let variation = Variation { name: key.to_owned(), document: document.clone(), column: 0 };
+    let questions = Questions::ask(edge, std::slice::from_ref(&variation));
+    let file = folder.path().join("questions.json");
+    fs::write(&file, questions.json().to_string()).unwrap();
+    let [document] = &questions.documents[..] else { panic!("one document") };
+    for version in versions {
+        let readings = version.read(edge, &file);
+        let reading = readings.get(&document.name).unwrap_or_else(|| panic!("{}: no reading", version.name));
+        for side in ["local", "remote"] {
+            // For nobody, SDKs look at no segment.
+            assert_eq!(reading[side][0], document.own, "{}, {side}, nobody", version.name);
+            for (place, expected) in document.answers.iter().enumerate().skip(1) {
+                assert_eq!(&reading[side][place], expected, "{}, {side}, {place}", version.name);
+            }
+        }
     }
 }
 

@@ -35,6 +35,18 @@ pub(super) fn pinned() -> Option<Vec<Version>> {
     ])
 }
 
+/// The newest Java SDK, with its version. None where `scripts/setup` could not install it.
+pub(super) fn java() -> Option<(Version, String)> {
+    let jars = workspace().join("target/sdk/java");
+    let number = fs::read_to_string(jars.join("installed.txt")).ok()?.trim().to_owned();
+    Some((java_reader("Java, pinned", &jars), number))
+}
+
+fn java_reader(name: &str, jars: &Path) -> Version {
+    let class_path = format!("{}/*", jars.display());
+    version(name, ["java".to_owned(), "-cp".to_owned(), class_path, read("java/Read.java")])
+}
+
 /// All versions that `scripts/sdk-versions` installed, and those that are missing, each with the reason.
 pub(super) fn all() -> (Vec<Version>, Vec<(String, String)>) {
     let root = workspace().join("target/sdk/versions");
@@ -56,9 +68,7 @@ pub(super) fn all() -> (Vec<Version>, Vec<(String, String)>) {
     }
     for number in pins("java/versions.txt") {
         let packages = root.join("java").join(&number);
-        let class_path = format!("{}/*", packages.display());
-        let command = ["java".to_owned(), "-cp".to_owned(), class_path, read("java/Read.java")];
-        wanted.push((version(&format!("Java {number}"), command), packages));
+        wanted.push((java_reader(&format!("Java {number}"), &packages), packages));
     }
     let rust = root.join("rust/debug/sdk-matrix");
     for name in RUST {
