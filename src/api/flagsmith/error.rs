@@ -31,6 +31,8 @@ pub(crate) enum RequestError {
     MediaType(String),
     /// A body that is wrong, with what is wrong as JSON.
     Invalid(serde_json::Value),
+    /// A body that is sound JSON, and not what the route takes.
+    Unprocessable(String),
     /// The stores do not answer, and there is no copy.
     Unavailable,
 }
@@ -65,6 +67,7 @@ impl RequestError {
                 detail(&format!("Unsupported media type \"{}\" in request.", shortened(found))),
             ),
             RequestError::Invalid(body) => (StatusCode::BAD_REQUEST, body.clone()),
+            RequestError::Unprocessable(text) => (StatusCode::UNPROCESSABLE_ENTITY, detail(text)),
             RequestError::Unavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, detail("Flags are not available at the moment."))
             }

@@ -9,6 +9,8 @@ pub(crate) enum Route<'a> {
     Counts,
     /// Analytics: which flags were evaluated for whom.
     Evaluations,
+    /// What users did, for experiments.
+    Events,
     /// With the environment's key as it stands in the path, encoded.
     Stream {
         key: &'a str,
@@ -24,6 +26,7 @@ impl<'a> Route<'a> {
             ["api", "v1", "environment-document"] => Some(Route::EnvironmentDocument),
             ["api", "v1", "analytics", "flags"] => Some(Route::Counts),
             ["api", "v2", "analytics", "flags"] => Some(Route::Evaluations),
+            ["v1", "events"] => Some(Route::Events),
             ["sse", "environments", key, "stream"] => Some(Route::Stream { key }),
             _ => None,
         }
@@ -33,7 +36,7 @@ impl<'a> Route<'a> {
     pub(crate) fn methods(self) -> &'static str {
         match self {
             Route::Identities => "GET, HEAD, POST, OPTIONS",
-            Route::Counts | Route::Evaluations => "POST, OPTIONS",
+            Route::Counts | Route::Evaluations | Route::Events => "POST, OPTIONS",
             Route::Stream { .. } => "GET, OPTIONS",
             Route::Flags | Route::EnvironmentDocument => "GET, HEAD, OPTIONS",
         }
