@@ -1,5 +1,6 @@
 //! The `jackstaff` command-line program: arguments to calls.
 
+mod collect;
 mod columns;
 mod dear;
 mod evaluate;
@@ -32,6 +33,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Collect(collect::Arguments),
     Evaluate(evaluate::Arguments),
     #[command(subcommand)]
     Keys(keys::Action),
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         }
     };
     match arguments.command {
+        Command::Collect(arguments) => collect::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Keys(action) => keys::run(&action),
         Command::Lint(arguments) => lint::run(&arguments),

@@ -5,6 +5,7 @@
 
 mod agreement;
 mod byte_order_marks;
+mod collect;
 mod compare;
 mod edge_token;
 mod evaluate;
