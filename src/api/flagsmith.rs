@@ -4,11 +4,13 @@
 mod analytics;
 mod document;
 mod error;
+mod events;
 mod feature;
 mod fields;
 mod flags;
 mod identities;
 mod limits;
+mod lines;
 mod python;
 mod route;
 mod stored;
@@ -71,6 +73,7 @@ pub(crate) fn answer<S: Store>(
         Route::Evaluations => {
             keyed(headers, store, |access, store| analytics::evaluations(request, body, access, store))
         }
+        Route::Events => keyed(headers, store, |access, store| events::answer(request, body, &access, store)),
         Route::EnvironmentDocument => {
             keyed(headers, store, |access, store| document::answer(request, access, store))
         }

@@ -10,6 +10,7 @@ mod cors;
 mod etag;
 mod flag_json;
 mod flagsmith;
+mod gunzip;
 pub mod identity;
 mod key;
 mod labels;

@@ -59,19 +59,44 @@ fn weight(headers: &HeaderMap, is_named: impl Fn(&str) -> bool) -> Option<f32> {
     weights.max_by(f32::total_cmp)
 }
 
+/// How a body is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coding {
+    Plain,
+    Gzip,
+}
+
+/// The coding of a body that is JSON, or does not say what it is.
+///
+/// # Errors
+/// The media type or the coding that it has instead.
+pub(crate) fn json_coding(headers: &HeaderMap) -> Result<Coding, String> {
+    let text = |name| headers.get(name).map(|value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()));
+    let coding = match text(CONTENT_ENCODING) {
+        None => Coding::Plain,
+        Some(coding) if coding == "identity" => Coding::Plain,
+        Some(coding) if coding.eq_ignore_ascii_case("gzip") => Coding::Gzip,
+        Some(coding) => return Err(named(&coding)),
+    };
+    match text(CONTENT_TYPE) {
+        Some(kind) if !is_json(&kind) => Err(kind.into_owned()),
+        _ => Ok(coding),
+    }
+}
+
 /// Checks that a body is JSON, or does not say what it is, and is not compressed.
 ///
 /// # Errors
 /// The media type or the coding that it has instead.
 pub(crate) fn check_json(headers: &HeaderMap) -> Result<(), String> {
-    let text = |name| headers.get(name).map(|value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()));
-    if let Some(coding) = text(CONTENT_ENCODING).filter(|coding| coding != "identity") {
-        return Err(format!("content-encoding: {coding}"));
+    match json_coding(headers)? {
+        Coding::Plain => Ok(()),
+        Coding::Gzip => Err(named("gzip")),
     }
-    match text(CONTENT_TYPE) {
-        Some(kind) if !is_json(&kind) => Err(kind.into_owned()),
-        _ => Ok(()),
-    }
+}
+
+fn named(coding: &str) -> String {
+    format!("content-encoding: {coding}")
 }
 
 fn is_json(media_type: &str) -> bool {

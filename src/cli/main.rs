@@ -1,5 +1,6 @@
 //! The `jackstaff` command-line program: arguments to calls.
 
+mod collect;
 mod columns;
 mod dear;
 mod evaluate;
@@ -33,6 +34,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Collect(collect::Arguments),
     Evaluate(evaluate::Arguments),
     #[command(subcommand)]
     Identity(identity::Action),
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         }
     };
     match arguments.command {
+        Command::Collect(arguments) => collect::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Identity(action) => identity::run(&action),
         Command::Keys(action) => keys::run(&action),

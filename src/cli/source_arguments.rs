@@ -115,12 +115,27 @@ fn text(name: &str, value: Option<OsString>) -> Result<Option<String>> {
 fn flagsmith(url: &str) -> Result<NamedFlagsmith> {
     // What is wrong with it may be a password, so it is not shown.
     let mut api = Flagsmith::new(url).context("--flagsmith")?;
-    if let Some(file) = env::var_os(CERTIFICATES).filter(|file| !file.is_empty()) {
-        let place = || format!("{CERTIFICATES}: {}", file.display());
-        let pem = fs::read(&file).with_context(place)?;
-        api = api.trusting(&pem).with_context(place)?;
+    if let Some(Certificates { place, pem }) = certificates()? {
+        api = api.trusting(&pem).context(place)?;
     }
     Ok(NamedFlagsmith { name: url.trim_end_matches('/').to_owned(), api })
+}
+
+/// Certificates (PEM) to trust in place of the usual ones, and where they are from.
+pub(crate) struct Certificates {
+    pub(crate) place: String,
+    pub(crate) pem: Vec<u8>,
+}
+
+/// The certificates of the file that is named, if one is.
+///
+/// # Errors
+/// If the file cannot be read.
+pub(crate) fn certificates() -> Result<Option<Certificates>> {
+    let Some(file) = env::var_os(CERTIFICATES).filter(|file| !file.is_empty()) else { return Ok(None) };
+    let place = format!("{CERTIFICATES}: {}", file.display());
+    let pem = fs::read(&file).with_context(|| place.clone())?;
+    Ok(Some(Certificates { place, pem }))
 }
 
 /// Reads a manifest of server-side keys.

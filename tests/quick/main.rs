@@ -6,6 +6,7 @@
 mod agreement;
 mod byte_order_marks;
 mod clients;
+mod collect;
 mod compare;
 mod edge_token;
 mod evaluate;

@@ -2,8 +2,6 @@
 //! a flag of the environment is added up, and becomes lines of the analytics log once the client has its answer. Other names
 //! are left out, as Flagsmith does: anybody may make some up.
 
-mod line;
-
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,12 +13,12 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 
 use super::error::RequestError;
-use super::fields::{each_item, first_items, kind, name, no_json, present, read_json, text};
+use super::fields::{each_item, first_items, kind, name, no_json, no_object, present, read_json, text};
 use super::limits::{COUNTS_LIMIT, EVALUATIONS_LIMIT, TEXT_LIMIT};
+use super::lines::{Kind, Lines};
 use crate::access::Access;
 use crate::reply::{After, Reply};
 use crate::store::{Body, Store};
-use line::Lines;
 
 /// Flagsmith's words for `null`, and for members that are missing.
 const NO_DATA: &str = "No data provided";
@@ -40,7 +38,7 @@ pub(super) fn counts<S: Store>(
     let text = text(&body)?;
     let counts = parse_counts(text)?;
     let compiled = store.compiled(&mut access.copy).map_err(|_| RequestError::Unavailable)?;
-    let mut lines = Lines::new(&access.environment, store.now(), "counts", '{', '}');
+    let mut lines = Lines::new(&access.environment, store.now(), store.random(), Kind::Counts);
     for name in compiled.feature_names() {
         if let Some(count) = counts.get(name) {
             lines.add(&format!("{}:{count}", Json::from(name)));
@@ -68,7 +66,7 @@ pub(super) fn evaluations<S: Store>(
         let sum = sums.entry(evaluated).or_default();
         *sum = sum.saturating_add(count);
     }
-    let mut lines = Lines::new(&access.environment, store.now(), "evaluations", '[', ']');
+    let mut lines = Lines::new(&access.environment, store.now(), store.random(), Kind::Evaluations);
     for (Evaluated { feature, identifier, enabled }, count) in sums {
         let item = json!({
             "feature_name": feature, "identity_identifier": identifier, "enabled_when_evaluated": enabled, "count": count
@@ -82,17 +80,6 @@ fn recorded<H>(status: StatusCode, lines: Lines) -> Reply<H> {
     let mut reply = Reply::empty(status);
     reply.after = lines.finish().into_iter().map(After::Record).collect();
     reply
-}
-
-/// What a body is that is no object.
-///
-/// # Errors
-/// If it is no JSON.
-fn no_object(text: &str) -> Result<Option<&RawValue>, RequestError> {
-    if text.trim_start().starts_with('{') {
-        return Ok(None);
-    }
-    serde_json::from_str(text).map(Some).map_err(|error| no_json(&error))
 }
 
 /// Reads counts, and stops behind the limit.

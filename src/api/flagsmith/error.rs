@@ -43,6 +43,8 @@ pub(crate) enum RequestError {
     TooManyChanges,
     /// The store failed, and nobody knows whether it has the traits.
     NotStored,
+    /// A body that is sound JSON, and not what the route takes.
+    Unprocessable(String),
     /// The stores do not answer, and there is no copy.
     Unavailable,
 }
@@ -95,6 +97,7 @@ impl RequestError {
             RequestError::NotStored => {
                 (StatusCode::SERVICE_UNAVAILABLE, detail("Traits cannot be stored at the moment."))
             }
+            RequestError::Unprocessable(text) => (StatusCode::UNPROCESSABLE_ENTITY, detail(text)),
             RequestError::Unavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, detail("Flags are not available at the moment."))
             }

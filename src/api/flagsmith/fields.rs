@@ -10,9 +10,10 @@ use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 
 use super::error::RequestError;
-use super::limits::{BODY_LIMIT, ERRORS_LIMIT, is_longer};
+use super::limits::{BODY_LIMIT, ERRORS_LIMIT, GZIP_LIMIT, is_longer};
 use super::python;
-use crate::negotiate::check_json;
+use crate::gunzip::{GunzipError, gunzip};
+use crate::negotiate::{Coding, check_json, json_coding};
 use crate::store::Body;
 
 /// Flagsmith's words for a character that its database refuses.
@@ -29,6 +30,24 @@ pub(super) fn read_json(headers: &HeaderMap, body: &mut dyn Body) -> Result<Vec<
     if body.len() > BODY_LIMIT { Err(RequestError::TooLarge { limit: BODY_LIMIT }) } else { Ok(body) }
 }
 
+/// Reads the body of a request, if it is JSON by its headers, compressed or not.
+///
+/// # Errors
+/// Another media type or coding, a body that is too large, and one that cannot be decompressed.
+pub(super) fn read_json_or_gzip(headers: &HeaderMap, body: &mut dyn Body) -> Result<Vec<u8>, RequestError> {
+    if json_coding(headers).map_err(RequestError::MediaType)? == Coding::Plain {
+        return read_json(headers, body);
+    }
+    let compressed = body.read(GZIP_LIMIT);
+    if compressed.len() > GZIP_LIMIT {
+        return Err(RequestError::TooLarge { limit: GZIP_LIMIT });
+    }
+    gunzip(&compressed, BODY_LIMIT).map_err(|error| match error {
+        GunzipError::TooLarge => RequestError::TooLarge { limit: BODY_LIMIT },
+        GunzipError::Broken => RequestError::detail("The body is not gzip, or breaks off."),
+    })
+}
+
 /// The text of a body that may be JSON.
 ///
 /// # Errors
@@ -39,6 +58,17 @@ pub(super) fn text(body: &[u8]) -> Result<&str, RequestError> {
 
 pub(super) fn no_json(error: &dyn fmt::Display) -> RequestError {
     RequestError::detail(format!("JSON parse error - {error}"))
+}
+
+/// What a body is that is no object.
+///
+/// # Errors
+/// If it is no JSON.
+pub(super) fn no_object(text: &str) -> Result<Option<&RawValue>, RequestError> {
+    if text.trim_start().starts_with('{') {
+        return Ok(None);
+    }
+    serde_json::from_str(text).map(Some).map_err(|error| no_json(&error))
 }
 
 /// The first items of a list.

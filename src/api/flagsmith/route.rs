@@ -15,6 +15,8 @@ pub(crate) enum Route<'a> {
     BulkIdentities,
     /// Analytics: which flags were evaluated for whom.
     Evaluations,
+    /// What users did, for experiments.
+    Events,
     /// With the environment's key as it stands in the path, encoded.
     Stream {
         key: &'a str,
@@ -34,6 +36,7 @@ impl<'a> Route<'a> {
             ["api", "v1", "bulk-identities"] => Some(Route::BulkIdentities),
             ["api", "v1", "analytics", "flags"] => Some(Route::Counts),
             ["api", "v2", "analytics", "flags"] => Some(Route::Evaluations),
+            ["v1", "events"] => Some(Route::Events),
             ["sse", "environments", key, "stream"] => Some(Route::Stream { key }),
             _ => None,
         }
@@ -43,7 +46,9 @@ impl<'a> Route<'a> {
     pub(crate) fn methods(self) -> &'static str {
         match self {
             Route::Identities => "GET, HEAD, POST, OPTIONS",
-            Route::Counts | Route::Evaluations | Route::Trait | Route::IncrementTrait => "POST, OPTIONS",
+            Route::Counts | Route::Evaluations | Route::Events | Route::Trait | Route::IncrementTrait => {
+                "POST, OPTIONS"
+            }
             Route::BulkTraits => "PUT, OPTIONS",
             Route::BulkIdentities => "POST, PUT, OPTIONS",
             Route::Stream { .. } => "GET, OPTIONS",

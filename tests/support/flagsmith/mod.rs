@@ -1,7 +1,8 @@
-//! A stand-in for Flagsmith: its API as far as environment documents go, its environments' webhooks and the
-//! `queue-change` calls of its core. A server on a port of its own that tests edit as people edit flags in Flagsmith.
+//! A stand-in for Flagsmith: its API as far as environment documents and analytics go, its server for events, its environments'
+//! webhooks and the `queue-change` calls of its core. A server on a port of its own that tests edit as people edit flags in Flagsmith.
 //! It fails by a script or at random, and counts its requests.
 
+mod analytics;
 mod answer;
 mod edits;
 mod environment;
@@ -10,6 +11,7 @@ mod notify;
 mod quirks;
 mod serve;
 
+pub use analytics::{Analytics, Evaluated, Trouble};
 pub use edits::{Edit, editable, last_edit};
 pub use fault::Fault;
 pub use notify::{Notify, SignalCalls};
@@ -62,6 +64,7 @@ struct State {
     quirks: Option<Quirks>,
     notify: Notify,
     counts: Counts,
+    analytics: Analytics,
 }
 
 /// Starts a stand-in without environments.
@@ -180,6 +183,16 @@ impl Flagsmith {
 
     pub fn counts(&self) -> Counts {
         self.state().counts
+    }
+
+    /// What was counted, so far.
+    pub fn analytics(&self) -> Analytics {
+        self.state().analytics.clone()
+    }
+
+    /// What is wrong with requests that bring analytics, from now on.
+    pub fn trouble(&self, trouble: Option<Trouble>) {
+        self.state().analytics.trouble = trouble;
     }
 
     /// An environment's document as it is now.

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
@@ -15,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use super::notify::{Change, signal};
-use super::{Fault, State, answer, lock};
+use super::{Fault, State, analytics, answer, lock};
 use crate::server::{Cut, serve};
 
 pub(super) async fn accept(
@@ -36,7 +37,12 @@ pub(super) async fn accept(
 }
 
 async fn reply(request: Request<Incoming>, state: Arc<Mutex<State>>) -> Result<Response<Reply>, Cut> {
-    let (parts, _) = request.into_parts();
+    let (parts, body) = request.into_parts();
+    if let Some(route) = analytics::Route::of(parts.uri.path()) {
+        // One that breaks off was not sent whole.
+        let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
+        return analytics::answer(route, &parts, &body, &state).map(|answer| answer.map(Reply::whole));
+    }
     let (key, cached, fault) = {
         let mut state = lock(&state);
         match answer::environment(&mut state, &parts) {

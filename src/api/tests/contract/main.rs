@@ -16,6 +16,7 @@ mod bounds;
 mod conditional;
 mod cors;
 mod evaluation;
+mod events;
 mod feature;
 mod flags;
 mod gzip;
