@@ -61,7 +61,7 @@ fn weight(headers: &HeaderMap, is_named: impl Fn(&str) -> bool) -> Option<f32> {
 
 /// How a body is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Coding {
+pub(crate) enum BodyCoding {
     Plain,
     Gzip,
 }
@@ -70,12 +70,12 @@ pub(crate) enum Coding {
 ///
 /// # Errors
 /// The media type or the coding that it has instead.
-pub(crate) fn json_coding(headers: &HeaderMap) -> Result<Coding, String> {
+pub(crate) fn json_coding(headers: &HeaderMap) -> Result<BodyCoding, String> {
     let text = |name| headers.get(name).map(|value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()));
     let coding = match text(CONTENT_ENCODING) {
-        None => Coding::Plain,
-        Some(coding) if coding == "identity" => Coding::Plain,
-        Some(coding) if coding.eq_ignore_ascii_case("gzip") => Coding::Gzip,
+        None => BodyCoding::Plain,
+        Some(coding) if coding == "identity" => BodyCoding::Plain,
+        Some(coding) if coding.eq_ignore_ascii_case("gzip") => BodyCoding::Gzip,
         Some(coding) => return Err(named(&coding)),
     };
     match text(CONTENT_TYPE) {
@@ -90,8 +90,8 @@ pub(crate) fn json_coding(headers: &HeaderMap) -> Result<Coding, String> {
 /// The media type or the coding that it has instead.
 pub(crate) fn check_json(headers: &HeaderMap) -> Result<(), String> {
     match json_coding(headers)? {
-        Coding::Plain => Ok(()),
-        Coding::Gzip => Err(named("gzip")),
+        BodyCoding::Plain => Ok(()),
+        BodyCoding::Gzip => Err(named("gzip")),
     }
 }
 

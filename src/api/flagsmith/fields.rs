@@ -13,7 +13,7 @@ use super::error::RequestError;
 use super::limits::{BODY_LIMIT, ERRORS_LIMIT, GZIP_LIMIT, is_longer};
 use super::python;
 use crate::gunzip::{GunzipError, gunzip};
-use crate::negotiate::{Coding, check_json, json_coding};
+use crate::negotiate::{BodyCoding, check_json, json_coding};
 use crate::store::Body;
 
 /// Flagsmith's words for a character that its database refuses.
@@ -35,7 +35,7 @@ pub(super) fn read_json(headers: &HeaderMap, body: &mut dyn Body) -> Result<Vec<
 /// # Errors
 /// Another media type or coding, a body that is too large, and one that cannot be decompressed.
 pub(super) fn read_json_or_gzip(headers: &HeaderMap, body: &mut dyn Body) -> Result<Vec<u8>, RequestError> {
-    if json_coding(headers).map_err(RequestError::MediaType)? == Coding::Plain {
+    if json_coding(headers).map_err(RequestError::MediaType)? == BodyCoding::Plain {
         return read_json(headers, body);
     }
     let compressed = body.read(GZIP_LIMIT);
