@@ -11,6 +11,7 @@ mod keys;
 mod requests;
 mod streams;
 mod switches;
+mod traits;
 
 use serde_json::{Value, json};
 use tests::{Answer, Edge, Origin, edge, edge_with_origin, fixture, origin, tools};

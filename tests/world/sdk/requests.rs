@@ -10,10 +10,10 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 use tests::clients::{Access, clients, ran_client};
 use tests::machine::beside_others;
-use tests::{Edge, folder, say};
+use tests::{Edge, edge_with_identity_key, folder, say};
 
 use super::shape::differences;
-use super::{CLIENT, SERVER, checked_edge};
+use super::{CLIENT, SERVER};
 
 /// A member that every client reads, and its value for everybody.
 const FEATURE: (&str, i64) = ("page_size", 25);
@@ -22,7 +22,9 @@ const FEATURE: (&str, i64) = ("page_size", 25);
 fn every_request_of_a_client_that_does_not_run_here_is_answered_as_it_insists() {
     let _machine = beside_others();
     let Some(tools) = tests::tools() else { return };
-    let edge = checked_edge(&tools, &serde_json::json!({}));
+    let settings = serde_json::json!({ "environments": { CLIENT: { "traits": "stored" } } });
+    let edge = edge_with_identity_key(&tools, &settings);
+    edge.publish_fixture("sdk.json", SERVER);
     let mut wrong = Vec::new();
     let mut names = Vec::new();
     let mut files: Vec<_> =
