@@ -39,6 +39,10 @@ pub(crate) enum RequestError {
     NoTraits,
     /// The client has written too often.
     TooManyWrites,
+    /// The identities of the request have too many bytes of traits in all. Those before are stored.
+    LargeIdentities {
+        limit: usize,
+    },
     /// Other writes to the same identity were first.
     TooManyChanges,
     /// The store failed, and nobody knows whether it has the traits.
@@ -90,6 +94,12 @@ impl RequestError {
             RequestError::TooManyWrites => {
                 (StatusCode::TOO_MANY_REQUESTS, detail("Request was throttled: too many traits are written."))
             }
+            RequestError::LargeIdentities { limit } => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                detail(&format!(
+                    "Identities with more than {limit} bytes of traits in all. Send fewer of them."
+                )),
+            ),
             RequestError::TooManyChanges => (
                 StatusCode::TOO_MANY_REQUESTS,
                 detail("Request was throttled: others are changing the identity."),

@@ -15,6 +15,9 @@ pub(super) const TRAITS_LIMIT: usize = 1_000;
 /// Identities of one request. The Edge API's own limit.
 pub(super) const IDENTITIES_LIMIT: usize = 100;
 
+/// Bytes of stored traits that one request changes, and one identity more: a change of 400,000 bytes takes 4 ms of vCPU.
+pub(super) const RECORDS_LIMIT: usize = 1 << 20;
+
 /// Flags that a request of analytics counts. Flagsmith has no such limit, and 1,000 features in a project.
 pub(super) const COUNTS_LIMIT: usize = 5_000;
 

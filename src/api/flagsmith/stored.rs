@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::Call;
 use super::error::RequestError;
+use super::limits::RECORDS_LIMIT;
 use crate::access::Access;
 use crate::identity::{Change, ChangeError, IdentityRecord};
 use crate::key::KeyKind;
@@ -48,6 +49,8 @@ struct Changes<'a, S: Store> {
     store: &'a mut S,
     access: &'a Access<S::Handle>,
     came_at: u64,
+    /// Bytes of the records so far.
+    bytes: usize,
 }
 
 impl<'a, S: Store> Changes<'a, S> {
@@ -63,19 +66,25 @@ impl<'a, S: Store> Changes<'a, S> {
     ) -> Result<Changes<'a, S>, RequestError> {
         match limited(call.request, access.kind) {
             Some(client) if store.is_over_write_limit(client, writes) => Err(RequestError::TooManyWrites),
-            _ => Ok(Changes { store, access, came_at: call.came_at }),
+            _ => Ok(Changes { store, access, came_at: call.came_at, bytes: 0 }),
         }
     }
 
-    /// Stores one change.
+    /// Stores one change. Large records are read and written for their whole length, so there is a limit for all together.
     fn store(&mut self, identifier: &str, change: &Change) -> Result<IdentityRecord, RequestError> {
+        if self.bytes > RECORDS_LIMIT {
+            return Err(RequestError::LargeIdentities { limit: RECORDS_LIMIT });
+        }
         let name = self.store.identity_name(&self.access.environment, identifier);
         let name = name.map_err(|_| RequestError::NotStored)?;
-        self.store.change_identity(&name, change, self.came_at).map_err(|error| match error {
-            ChangeError::Refused(refused) => RequestError::Invalid(json!([refused.to_string()])),
-            ChangeError::NoTurn | ChangeError::Busy => RequestError::TooManyChanges,
-            ChangeError::Deleted | ChangeError::Failed => RequestError::NotStored,
-        })
+        let record =
+            self.store.change_identity(&name, change, self.came_at).map_err(|error| match error {
+                ChangeError::Refused(refused) => RequestError::Invalid(json!([refused.to_string()])),
+                ChangeError::NoTurn | ChangeError::Busy => RequestError::TooManyChanges,
+                ChangeError::Deleted | ChangeError::Failed => RequestError::NotStored,
+            })?;
+        self.bytes += record.bytes();
+        Ok(record)
     }
 }
 

@@ -66,6 +66,12 @@ impl IdentityRecord {
         }
     }
 
+    /// Bytes of keys and values.
+    pub(crate) fn bytes(&self) -> usize {
+        let traits = self.traits.iter().chain(&self.system_traits);
+        traits.map(|stored| stored.trait_key.len() + stored.trait_value.get().len()).sum()
+    }
+
     /// The counter in the metadata of an item.
     pub fn counter_of(metadata: &[u8]) -> Option<u64> {
         serde_json::from_slice(metadata).ok().map(|metadata: Metadata| metadata.counter)

@@ -30,8 +30,9 @@ pub(super) fn answer(request: &mut Request, pop: &mut Pop<Ports>) -> Option<Resp
         if cold {
             pop.forget();
         }
-        if let Served::Answer(answer, _) = api::serve(&head, &mut body.as_slice(), pop) {
+        if let Served::Answer(answer, after) = api::serve(&head, &mut body.as_slice(), pop) {
             drop(send::response(answer));
+            api::finish(after, pop);
         }
     }
     let nanoseconds = elapsed_vcpu_ms().ok()?.saturating_sub(before) * 1_000_000;

@@ -213,6 +213,26 @@ fn several_identities_are_replaced_or_merged() {
     }
 }
 
+/// Each change reads and writes its whole record.
+#[test]
+fn identities_with_too_many_bytes_in_all_are_to_be_sent_in_parts() {
+    let edge = storing();
+    let text = "x".repeat(1_990);
+    for user in 0..5 {
+        let traits: Vec<(String, Value)> = (0..190).map(|n| (format!("t{n}"), json!(text))).collect();
+        let traits: Vec<(&str, Value)> = traits.iter().map(|(key, value)| (&**key, value.clone())).collect();
+        let body = json!({ "data": [identity(&format!("user{user}"), &traits)] });
+        assert_eq!(edge.change("PUT", IDENTITIES, &body).status, 202);
+    }
+    let some = |count: usize| -> Value {
+        (0..count).map(|n| identity(&format!("user{n}"), &[("new", json!(count))])).collect()
+    };
+    assert_eq!(edge.change("PUT", IDENTITIES, &json!({ "data": some(3) })).status, 202);
+    let answer = edge.change("PUT", IDENTITIES, &json!({ "data": some(5) }));
+    let text = "Identities with more than 1048576 bytes of traits in all. Send fewer of them.";
+    assert_eq!(answer.json(), (413, detail(text)));
+}
+
 #[test]
 fn where_nothing_is_stored() {
     let mut document = shop();
