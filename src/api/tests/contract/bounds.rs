@@ -279,6 +279,28 @@ fn a_mebibyte_of_any_shape_is_bounded() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What is stored counts beside what is sent, and all of it is written.
+#[test]
+fn a_mebibyte_over_the_largest_stored_identity_is_bounded() {
+    let (mut longest, mut largest) = (0, 0);
+    for (shape, body) in hostile().into_iter().filter(|(shape, _)| shape.starts_with("a thousand")) {
+        let edge = edge(&shop()).storing_traits();
+        let traits: Vec<Value> = (0..190)
+            .map(|n| json!({ "trait_key": format!("s{n}"), "trait_value": "x".repeat(2_000) }))
+            .collect();
+        let first = json!({ "identifier": "big", "traits": traits });
+        edge.post(IDENTITIES, first.to_string()).key(CLIENT).settled();
+        let body = [&br#"{"identifier":"big","#[..], &body[1..]].concat();
+        let (answer, memory) = most_held(|| edge.post(IDENTITIES, body).key(CLIENT).settled());
+        println!("{:7} {:8} {memory:9} {shape}", answer.status, answer.body.len());
+        assert!(matches!(answer.status, 200 | 400 | 413), "{shape}: {}", answer.status);
+        (longest, largest) = (longest.max(answer.body.len()), largest.max(memory));
+    }
+    println!("at most {longest} bytes of answer, {largest} held");
+    let record = api::identity::IdentityRecord::LIMIT;
+    assert!(longest <= ECHO + 2 * record && largest <= MEMORY + 8 * record, "{longest}, {largest}");
+}
+
 /// Texts of JSON that stand for a value, an item or a member, drawn by chance and put into each other.
 fn any_json(rng: &mut fastrand::Rng, depth: usize) -> String {
     let pieces = |rng: &mut fastrand::Rng, of: &[&str]| {
