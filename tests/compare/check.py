@@ -19,6 +19,7 @@ from questions import document, questions
 from raw import raw_requests
 from report import Findings
 from seeding import manifest, seed, settle, write
+from stories import stories
 from values import Place
 from wire import Request, Unreachable, ask
 
@@ -110,6 +111,9 @@ def of_environment(options: argparse.Namespace, name: str, keys: dict, edge: str
     if name == RAW:
         requests += raw_requests(keys["client"], keys["server"], run=f"{time.time_ns():x}")
     for request in requests:
+        yield request, compare(ask(options.url, request), ask(edge, request))
+    # Each is asked once the one before it was answered.
+    for request in stories(keys, run=f"{time.time_ns():x}") if name == RAW else ():
         yield request, compare(ask(options.url, request), ask(edge, request))
 
 

@@ -53,7 +53,9 @@ class Edge:
 
     def start(self) -> None:
         files = Path(self.files.name)
-        (files / "settings.json").write_text(json.dumps({"settings": "{}"}))
+        stored = {keys["client"]: {"traits": "stored"} for keys in self.seeded["environments"].values()}
+        settings = json.dumps({"environments": stored})
+        (files / "settings.json").write_text(json.dumps({"settings": settings}))
         template = (ROOT / "scripts/viceroy.toml").read_text()
         configuration = template.replace("@SETTINGS@", str(files / "settings.json"))
         (files / "viceroy.toml").write_text(configuration.replace("@ORIGIN@", f"http://{self.origin}"))

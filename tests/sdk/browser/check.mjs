@@ -1,7 +1,7 @@
 // The browser SDK of Flagsmith, as published, in pages of other origins than the edge, which serves
 // `tests/fixtures/sdk.json`.
 //
-//     node tests/sdk/browser/check.mjs --browser jsdom|/usr/bin/chromium --client-key K [--hiding-key K]
+//     node tests/sdk/browser/check.mjs --browser jsdom|/usr/bin/chromium --client-key K [--hiding-key K] [--storing-key K]
 //          [--edge URL] [--restricted-edge URL] [--modules DIR]
 //
 // Needs the packages of `package-lock.json`, looked for in DIR, the directory where `npm ci` was run. Pages do what
@@ -55,6 +55,7 @@ await checks.run([
   aVisit,
   visitorsWithoutIdentifier,
   disabledFlagsAreHidden,
+  traitsAreRemembered,
   wrongKeys,
   analytics,
   withoutAnEdge,
@@ -187,6 +188,24 @@ async function disabledFlagsAreHidden() {
   });
 }
 
+/** Where traits are stored, a page that knows a visitor's name alone has them; the edge writes them after its answer. */
+async function traitsAreRemembered() {
+  const storingKey = options["storing-key"];
+  if (!storingKey) return;
+  await withTap(options, async (tap) => {
+    const storing = { ...init(tap), environmentID: storingKey, identity: "page-remembered" };
+    const first = await (await browser.open(OWN))("start", { ...storing, traits: { plan: "gold" } });
+    checks.equal("a visitor with a trait", [first.traits, first.rejected], [{ plan: "gold" }, null]);
+    const deadline = Date.now() + 10_000;
+    const later = await browser.open(OWN);
+    let again = await later("start", storing);
+    while (again.traits.plan !== "gold" && Date.now() < deadline) again = await later("start", storing);
+    checks.equal("a page that does not know it", [again.traits, again.flags], [{ plan: "gold" }, first.flags]);
+    const set = await later("call", "setTrait", "country", "AT");
+    checks.equal("one more trait", set.traits, { plan: "gold", country: "AT" });
+  });
+}
+
 async function wrongKeys() {
   await withTap(options, async (tap) => {
     const page = await browser.open(OWN);
@@ -299,13 +318,14 @@ async function evaluated(identifier, traits) {
 }
 
 function readOptions() {
-  const help = `usage: check.mjs --browser jsdom|FILE --client-key K [--hiding-key K] [--edge URL] [--restricted-edge URL]
+  const help = `usage: check.mjs --browser jsdom|FILE --client-key K [--hiding-key K] [--storing-key K] [--edge URL] [--restricted-edge URL]
 
 Check an edge that serves tests/fixtures/sdk.json with the browser SDK.
 
   --browser B            jsdom, or the path of a Chromium
   --edge URL             where the edge answers (http://127.0.0.1:7676)
   --client-key K         the environment's client-side key
+  --storing-key K        that of a copy of the environment whose traits are stored
   --hiding-key K         that of a copy of the environment that hides disabled flags
   --restricted-edge URL  an edge that allows the origin ${OWN} alone
   --modules DIR          where \`npm ci\` was run (target/sdk/browser)`;
@@ -321,6 +341,7 @@ Check an edge that serves tests/fixtures/sdk.json with the browser SDK.
         "restricted-edge": { type: "string" },
         "client-key": { type: "string" },
         "hiding-key": { type: "string" },
+        "storing-key": { type: "string" },
         modules: { type: "string", default: MODULES },
         help: { type: "boolean", short: "h" },
       },

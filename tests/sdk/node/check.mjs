@@ -1,6 +1,6 @@
 // The Node SDK of Flagsmith, as published, against an edge that serves `tests/fixtures/sdk.json`.
 //
-//     node tests/sdk/node/check.mjs --client-key K --server-key ser.S [--edge URL] [--modules DIR]
+//     node tests/sdk/node/check.mjs --client-key K --server-key ser.S [--storing-key K] [--edge URL] [--modules DIR]
 //
 // Needs the packages of `package-lock.json`. They are looked for in DIR, the directory where `npm ci` was run
 // (`target/sdk/node` if not said), since a module's own imports are looked for only beside and above its file.
@@ -35,6 +35,7 @@ await checks.run([
   remoteEqualsLocal,
   wrongKeys,
   analytics,
+  traitsAreRemembered,
 ]);
 // The timer of a client that evaluates locally would keep this process alive.
 await Promise.all(clients.map((sdk) => sdk.close()));
@@ -174,6 +175,24 @@ async function analytics() {
   });
 }
 
+/** Where traits are stored, an identity needs them once; the edge writes them after its answer. */
+async function traitsAreRemembered() {
+  const key = options["storing-key"];
+  if (!key) return;
+  await withTap(options, async (tap) => {
+    const sdk = client(tap, key);
+    const flags = async (traits) => outcomes(await sdk.getIdentityFlags("node-remembered", traits));
+    const before = await flags({});
+    const first = await flags({ plan: "gold", country: "AT" });
+    const deadline = Date.now() + 10_000;
+    let again = await flags({});
+    while (JSON.stringify(again) !== JSON.stringify(first) && Date.now() < deadline) again = await flags({});
+    checks.equal("flags by traits of an earlier request", again, first);
+    checks.equal("traits matter", JSON.stringify(first) === JSON.stringify(before), false);
+    checks.equal("flags by traits that are deleted", await flags({ plan: null, country: null }), before);
+  });
+}
+
 /** One that evaluates locally keeps the traits of identities with overrides from call to call: ask it once about each. */
 function client(tap, environmentKey, further = {}) {
   // One hour: a check is over before the document is asked for again.
@@ -204,13 +223,14 @@ function loadSdk(directory) {
 }
 
 function readOptions() {
-  const help = `usage: check.mjs --client-key K --server-key ser.S [--edge URL] [--modules DIR]
+  const help = `usage: check.mjs --client-key K --server-key ser.S [--storing-key K] [--edge URL] [--modules DIR]
 
 Check an edge that serves tests/fixtures/sdk.json with the Node SDK.
 
   --edge URL        where the edge answers (http://127.0.0.1:7676)
   --client-key K    the environment's client-side key
   --server-key S    a server-side key of it, ser.…
+  --storing-key K   the client-side key of a copy whose traits are stored
   --modules DIR     where \`npm ci\` was run (target/sdk/node)`;
   const leave = (code, ...lines) => {
     (code ? console.error : console.log)([...lines, help].join("\n"));
@@ -222,6 +242,7 @@ Check an edge that serves tests/fixtures/sdk.json with the Node SDK.
         edge: { type: "string", default: "http://127.0.0.1:7676" },
         "client-key": { type: "string" },
         "server-key": { type: "string" },
+        "storing-key": { type: "string" },
         modules: { type: "string", default: MODULES },
         help: { type: "boolean", short: "h" },
       },

@@ -1,6 +1,6 @@
 """The Python SDK of Flagsmith, as published, against an edge that serves `tests/fixtures/sdk.json`.
 
-    target/sdk/python/bin/python tests/sdk/python/check.py --client-key K --server-key ser.S [--edge URL]
+    target/sdk/python/bin/python tests/sdk/python/check.py --client-key K --server-key ser.S [--storing-key K] [--edge URL]
 
 Needs the packages of `requirements.txt`. Uses the SDK's public interface alone; every request passes a tap (`tap.py`).
 Prints every failure; the last line says how many checks passed and failed, and the exit code is 1 if any failed.
@@ -169,6 +169,26 @@ def a_thousand_identities(checks: Checks, options: argparse.Namespace) -> None:
         checks.equal("identities asked about", line.requests, [f"POST {IDENTITIES}"] * 1_000)
 
 
+def traits_are_remembered(checks: Checks, options: argparse.Namespace) -> None:
+    """Where traits are stored, an identity needs them once; the edge writes them after its answer."""
+    if not options.storing_key:
+        return
+    times = Counter(case["identifier"] for case in CASES["situations"])
+    cases = [case for case in CASES["situations"] if case["traits"] and times[case["identifier"]] == 1]
+    with Tap(options.edge) as tap:
+        sdk = client(tap, options.storing_key)
+        for case in cases:
+            traits = {name: value["value"] if isinstance(value, dict) else value for name, value in case["traits"].items()}
+            first = outcomes(sdk.get_identity_flags(case["identifier"], traits))
+            deadline = time.monotonic() + 10
+            while (again := outcomes(sdk.get_identity_flags(case["identifier"]))) != first and time.monotonic() < deadline:
+                time.sleep(0.05)
+            checks.equal(f"{case['situation']}, remembered", again, first)
+            gone = outcomes(sdk.get_identity_flags(case["identifier"], dict.fromkeys(traits)))
+            bare = outcomes(sdk.get_identity_flags(case["identifier"], dict.fromkeys(traits), transient=True))
+            checks.equal(f"{case['situation']}, deleted", gone, bare)
+
+
 def client(tap: Tap, key: str, local: bool = False, analytics: bool = False) -> Flagsmith:
     # One hour: a check is over before the document is asked for again.
     return Flagsmith(
@@ -209,6 +229,7 @@ def main() -> int:
     parser.add_argument("--edge", default="http://127.0.0.1:7676", help="where the edge answers (%(default)s)")
     parser.add_argument("--client-key", required=True, help="the environment's client-side key")
     parser.add_argument("--server-key", required=True, help="a server-side key of it, ser.…")
+    parser.add_argument("--storing-key", help="the client-side key of a copy whose traits are stored")
     options = parser.parse_args()
 
     checks = Checks()
@@ -219,6 +240,7 @@ def main() -> int:
         remote_equals_local,
         wrong_keys,
         analytics,
+        traits_are_remembered,
         a_thousand_identities,
     ):
         passed, failed = checks.passed, checks.failed

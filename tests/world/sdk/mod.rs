@@ -17,7 +17,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tests::clients::{Access, ran_client};
 use tests::machine::beside_others;
-use tests::{Edge, Tools, edge, fixture, folder, not_run, tools};
+use tests::{Edge, Tools, edge, edge_with_identity_key, fixture, folder, not_run, tools};
 
 pub(crate) use ran::Sdk;
 
@@ -81,18 +81,18 @@ fn passes(sdk: Sdk) {
 
 /// An edge that serves the environment of the checks.
 pub(crate) fn checked_edge(tools: &Tools, settings: &Value) -> Edge {
-    let edge = edge(tools, settings);
+    let edge = edge_with_identity_key(tools, settings);
     edge.publish_fixture("sdk.json", SERVER);
     edge
 }
 
-/// Publishes a copy of the environment that hides disabled flags, and returns its client-side key.
-fn hiding(edge: &Edge) -> String {
+/// Publishes a copy of the environment with another client-side key, which is returned.
+fn copy(edge: &Edge, key: &str, hides_disabled_flags: bool) -> String {
     let mut document = fixture("sdk.json");
-    document["api_key"] = json!("sdk-hiding-key");
-    document["hide_disabled_flags"] = json!(true);
-    edge.publish(&document, "ser.sdk-hiding");
-    "sdk-hiding-key".to_owned()
+    document["api_key"] = json!(key);
+    document["hide_disabled_flags"] = json!(hides_disabled_flags);
+    edge.publish(&document, &format!("ser.{key}"));
+    key.to_owned()
 }
 
 fn addresses(edge: &Edge) -> [String; 4] {

@@ -11,7 +11,11 @@ use serde_json::json;
 use tests::clients::{Access, ran_client};
 use tests::{Tools, folder, installed, not_run, say, tools};
 
-use super::{NO_CHROMIUM, SERVER, addresses, checked_edge, chromium, hiding, script};
+use super::{NO_CHROMIUM, SERVER, addresses, checked_edge, chromium, copy, script};
+
+/// The client-side keys of copies of the environment: one hides disabled flags, the traits of the other are stored.
+const HIDING: &str = "sdk-hiding-key";
+const STORING: &str = "sdk-storing-key";
 
 /// An SDK with a check program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,15 +99,23 @@ impl Sdk {
     /// Runs a check, and prints how many of its comparisons passed. All failed ones are shown.
     fn run(self, tools: &Tools, check: &mut Command) -> Ran {
         let start = Instant::now();
-        let edge = checked_edge(tools, &json!({}));
+        let edge = checked_edge(tools, &json!({ "environments": { STORING: { "traits": "stored" } } }));
+        let storing = ["--storing-key", &copy(&edge, STORING, false)];
         let restricted;
         check.args(addresses(&edge));
         match self {
-            Sdk::Python | Sdk::Node => check.args(["--server-key", SERVER]),
-            Sdk::Rust => check.args(["--server-key", SERVER, "--hiding-key", &hiding(&edge)]),
+            Sdk::Python | Sdk::Node => check.args(["--server-key", SERVER]).args(storing),
+            Sdk::Rust => check.args(["--server-key", SERVER, "--hiding-key", &copy(&edge, HIDING, true)]),
             Sdk::Jsdom | Sdk::Chromium => {
                 restricted = checked_edge(tools, &json!({ "allowed_origins": ["http://app.example"] }));
-                check.args(["--hiding-key", &hiding(&edge), "--restricted-edge", &restricted.url("")])
+                check
+                    .args([
+                        "--hiding-key",
+                        &copy(&edge, HIDING, true),
+                        "--restricted-edge",
+                        &restricted.url(""),
+                    ])
+                    .args(storing)
             }
         };
         // Some SDKs heed the environment's proxy, which knows nothing of this machine.
