@@ -1,7 +1,7 @@
 //! Which environment a key opens, and as whom. This module knows no protocol: a protocol takes the key from
 //! where its requests carry it, and has its own words for a key that opens nothing.
 
-use http::HeaderValue;
+use engine::{Identity, Value};
 
 use crate::key::{EnvironmentKey, KeyKind, ServerKeyHash};
 use crate::store::PopCopy;
@@ -18,8 +18,10 @@ pub(crate) struct Access<H> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AccessError {
     NoKey,
-    /// Not shaped like a key, in no store, revoked, expired, or of an environment that was removed.
+    /// Not shaped like a key, in no store, revoked, or expired.
     UnknownKey,
+    /// The environment was removed.
+    Removed,
     /// The organisation of the environment is blocked.
     Blocked,
     /// The stores do not answer, and there is no copy.
@@ -27,16 +29,13 @@ pub(crate) enum AccessError {
 }
 
 /// Opens the environment of the key that a request carries.
-pub(crate) fn open<S: Store>(
-    key: Option<&HeaderValue>,
-    store: &mut S,
-) -> Result<Access<S::Handle>, AccessError> {
+pub(crate) fn open<S: Store>(key: Option<&[u8]>, store: &mut S) -> Result<Access<S::Handle>, AccessError> {
     let key = key.filter(|key| !key.is_empty()).ok_or(AccessError::NoKey)?;
-    let key = key.to_str().map_err(|_| AccessError::UnknownKey)?;
+    let key = std::str::from_utf8(key).map_err(|_| AccessError::UnknownKey)?;
     let (kind, environment) = environment_of(key, store)?;
     let copy = found(store.environment(&environment))?;
     if copy.header.tombstone {
-        return Err(AccessError::UnknownKey);
+        return Err(AccessError::Removed);
     }
     Ok(Access { environment, kind, copy })
 }
@@ -56,6 +55,18 @@ pub(crate) fn environment_of<S: Store>(
 }
 
 impl<H> Access<H> {
+    /// Who is asked about, for the engine.
+    pub(crate) fn identity(&self, identifier: String, traits: Vec<(String, Value)>) -> Identity {
+        Identity {
+            key: (!self.copy.header.switches.composite_key).then(|| identifier.clone()),
+            identifier,
+            traits,
+            // A client-side key is in every page: a trait that comes with it must not stand in for a flag.
+            traits_answer_paths: self.kind == KeyKind::Server,
+            ignore_own_overrides: false,
+        }
+    }
+
     /// # Errors
     /// [`AccessError::Blocked`] if nothing of the environment may be served.
     pub(crate) fn check_not_blocked(&self) -> Result<(), AccessError> {

@@ -78,7 +78,7 @@ fn hash(parts: &[&str]) -> u64 {
 
 /// Whether a client has what `tag` names; none if it did not ask by tags. They are compared weakly, as RFC 9110, 13.1.2,
 /// wants it: a proxy that changes the coding makes tags weak.
-fn is_known(request: &HeaderMap, tag: &HeaderValue) -> Option<bool> {
+pub(crate) fn is_known(request: &HeaderMap, tag: &HeaderValue) -> Option<bool> {
     let lines = request.get_all(IF_NONE_MATCH);
     lines.iter().next()?;
     let tag = opaque(tag.as_bytes());

@@ -17,7 +17,7 @@ mod stored;
 mod stream;
 mod traits;
 
-use http::{HeaderMap, HeaderName, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
 use crate::access::{self, Access};
 use crate::labels::Labels;
@@ -28,7 +28,9 @@ use crate::time;
 
 pub(crate) use error::RequestError;
 pub use limits::BODY_LIMIT;
+pub(crate) use limits::{KEY_LIMIT, TEXT_LIMIT, TRAITS_LIMIT, is_longer};
 pub(crate) use route::Route;
+pub(crate) use traits::trait_value;
 
 /// Carries the key, on every route but the stream.
 const ENVIRONMENT_KEY: HeaderName = HeaderName::from_static("x-environment-key");
@@ -86,7 +88,7 @@ fn keyed<S: Store>(
     store: &mut S,
     answer: impl FnOnce(Access<S::Handle>, &mut S) -> Result<Reply<S::Handle>, RequestError>,
 ) -> Reply<S::Handle> {
-    let mut reply = match access::open(headers.get(ENVIRONMENT_KEY), store) {
+    let mut reply = match access::open(headers.get(ENVIRONMENT_KEY).map(HeaderValue::as_bytes), store) {
         Ok(access) => {
             let labels = Labels::of(&access);
             let served = access.check_not_blocked().map_err(RequestError::from);

@@ -7,6 +7,7 @@ use crate::bundle::Coding;
 use crate::cors;
 use crate::flagsmith::{self, RequestError};
 use crate::negotiate::coding;
+use crate::ofrep;
 use crate::reply::{Reply, ReplyBody};
 use crate::route::Route;
 use crate::settings::Settings;
@@ -52,6 +53,7 @@ fn decide<S: Store>(
     match route {
         Route::Health => Reply::json(StatusCode::OK, br#"{"status":"ok"}"#.to_vec()),
         Route::Flagsmith(route) => flagsmith::answer(route, request, body, store, settings),
+        Route::Ofrep(route) => ofrep::answer(route, request, body, store, settings),
     }
 }
 

@@ -2,21 +2,23 @@
 
 use http::Method;
 
-use crate::flagsmith;
+use crate::{flagsmith, ofrep};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
     Health,
     Flagsmith(flagsmith::Route<'a>),
+    Ofrep(ofrep::Route<'a>),
 }
 
 impl<'a> Route<'a> {
     /// With and without a slash at the end, and with any number of slashes in between.
     pub(crate) fn of(path: &'a str) -> Option<Route<'a>> {
-        // No path has more parts than four; a fifth one is enough to see that.
-        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).take(5).collect();
+        // No path has more parts than five; a sixth one is enough to see that.
+        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).take(6).collect();
         match parts.as_slice() {
             ["health"] | ["health", "liveness" | "readiness"] => Some(Route::Health),
+            ["ofrep", ..] => ofrep::Route::of(&parts).map(Route::Ofrep),
             parts => flagsmith::Route::of(parts).map(Route::Flagsmith),
         }
     }
@@ -26,6 +28,7 @@ impl<'a> Route<'a> {
         match self {
             Route::Health => "GET, HEAD, OPTIONS",
             Route::Flagsmith(route) => route.methods(),
+            Route::Ofrep(route) => route.methods(),
         }
     }
 

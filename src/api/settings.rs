@@ -33,6 +33,16 @@ pub struct Settings {
     /// `trait_writes`: requests a second whose traits are written for one client address with a client-side key; 10, from 10 to
     /// 1000. The platform counts no fewer.
     pub trait_writes: u32,
+    /// `ofrep_json_values`: what a text that holds a JSON object is for OpenFeature's clients; `object`, or `string`.
+    pub ofrep_json_values: JsonValues,
+}
+
+/// What a text that holds a JSON object is for OpenFeature's clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum JsonValues {
+    #[default]
+    Object,
+    String,
 }
 
 /// Seconds.
@@ -50,6 +60,7 @@ impl Default for Settings {
             identity_fresh: Duration::from_secs(10),
             traits_lifetime: Duration::from_secs(90 * DAY),
             trait_writes: 10,
+            ofrep_json_values: JsonValues::Object,
         }
     }
 }
@@ -84,6 +95,7 @@ impl Settings {
                     .map(|days| settings.traits_lifetime = Duration::from_secs(days * DAY)),
                 "trait_writes" => integer(value, 10, 1000)
                     .map(|writes| settings.trait_writes = u32::try_from(writes).unwrap_or(u32::MAX)),
+                "ofrep_json_values" => json_values(value).map(|values| settings.ofrep_json_values = values),
                 "environments" => environments::parse(value).map(|(stored, wrong)| {
                     settings.stored_traits = stored;
                     complaints.extend(wrong.iter().map(|text| complaint(name, text)));
@@ -127,6 +139,14 @@ fn integer(value: &Value, from: u64, to: u64) -> Result<u64, &'static str> {
         .as_u64()
         .filter(|n| (from..=to).contains(n))
         .ok_or("not an integer in its range, so the default is used")
+}
+
+fn json_values(value: &Value) -> Result<JsonValues, &'static str> {
+    match value.as_str() {
+        Some("object") => Ok(JsonValues::Object),
+        Some("string") => Ok(JsonValues::String),
+        _ => Err("neither \"object\" nor \"string\", so \"object\" is used"),
+    }
 }
 
 fn log_name(value: &Value) -> Result<Option<String>, &'static str> {

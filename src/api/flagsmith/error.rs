@@ -134,7 +134,7 @@ impl From<AccessError> for RequestError {
     fn from(error: AccessError) -> RequestError {
         match error {
             AccessError::NoKey => RequestError::NoKey,
-            AccessError::UnknownKey => RequestError::UnknownKey,
+            AccessError::UnknownKey | AccessError::Removed => RequestError::UnknownKey,
             AccessError::Blocked => RequestError::OrganisationBlocked,
             AccessError::Unavailable => RequestError::Unavailable,
         }

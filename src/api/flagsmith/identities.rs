@@ -69,14 +69,7 @@ pub(super) fn answer<S: Store>(
     if identifier.is_empty() {
         identifier = transient_identifier(&traits, || store.random());
     }
-    let identity = Identity {
-        key: (!switches.composite_key).then(|| identifier.clone()),
-        identifier,
-        traits: Vec::new(),
-        // A client-side key is in every page: a trait that comes with it must not stand in for a flag.
-        traits_answer_paths: access.kind == KeyKind::Server,
-        ignore_own_overrides: is_stranger,
-    };
+    let identity = Identity { ignore_own_overrides: is_stranger, ..access.identity(identifier, Vec::new()) };
     let answered = evaluated(identity, traits, &system, feature.as_ref(), &mut access, store);
     // Traits are stored whatever becomes of the flags.
     let mut reply = answered.map_or_else(|error| error.reply(), |body| Reply::json(StatusCode::OK, body));

@@ -4,13 +4,13 @@
 pub const BODY_LIMIT: usize = 1 << 20;
 
 /// Characters of an identifier, of a trait's value and of a feature's name. Flagsmith's own limits for the three.
-pub(super) const TEXT_LIMIT: usize = 2_000;
+pub(crate) const TEXT_LIMIT: usize = 2_000;
 
 /// Characters of a trait's key. Flagsmith's own limit.
-pub(super) const KEY_LIMIT: usize = 200;
+pub(crate) const KEY_LIMIT: usize = 200;
 
 /// Items of a list of traits. Flagsmith has no such limit; an app sets some dozens.
-pub(super) const TRAITS_LIMIT: usize = 1_000;
+pub(crate) const TRAITS_LIMIT: usize = 1_000;
 
 /// Identities of one request. The Edge API's own limit.
 pub(super) const IDENTITIES_LIMIT: usize = 100;
@@ -65,7 +65,7 @@ const ECHO_LIMIT: usize = 200;
 /// Bytes of JSON that one character takes at most: a pair of surrogates, `\ud83d\ude00`.
 pub(super) const JSON_BYTES: usize = 12;
 
-pub(super) fn is_longer(text: &str, limit: usize) -> bool {
+pub(crate) fn is_longer(text: &str, limit: usize) -> bool {
     text.len() > limit && text.chars().nth(limit).is_some()
 }
 

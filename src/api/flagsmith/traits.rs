@@ -176,7 +176,7 @@ pub(super) fn trait_key(raw: &RawValue) -> Result<String, String> {
 
 /// A trait's value, and its JSON. A list or an object is a trait, too: its value is its text in Python's writing, as in
 /// Flagsmith's API.
-pub(super) fn trait_value(raw: &RawValue) -> Result<(Value, String), String> {
+pub(crate) fn trait_value(raw: &RawValue) -> Result<(Value, String), String> {
     let too_long = || format!("Value string is too long. Must be less than {TEXT_LIMIT} character");
     // Half of a surrogate pair has no text.
     let no_text = || NO_STRING.to_owned();

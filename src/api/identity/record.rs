@@ -1,5 +1,6 @@
 //! What the KV store holds of an identity.
 
+use engine::Value;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -64,6 +65,11 @@ impl IdentityRecord {
             body: serde_json::to_vec(self).unwrap_or_default(),
             metadata: serde_json::to_string(&metadata).unwrap_or_default(),
         }
+    }
+
+    /// A stored trait as the engine takes it; none if its value is not one.
+    pub(crate) fn value(stored: &StoredTrait) -> Option<(String, Value)> {
+        Some((stored.trait_key.clone(), Value::from_json(stored.trait_value.get())?))
     }
 
     /// Bytes of keys and values.

@@ -23,6 +23,7 @@ mod gzip;
 mod identifiers;
 mod keys;
 mod labels;
+mod ofrep;
 mod pages;
 mod paths;
 mod routes;

@@ -1,0 +1,148 @@
+//! Evaluations of one flag and of all flags.
+
+use engine::Identity;
+use http::header::ETAG;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::context::Context;
+use super::error::EvaluationError;
+use super::flag;
+use crate::access::Access;
+use crate::etag;
+use crate::identity::IdentityRecord;
+use crate::key::KeyKind;
+use crate::reply::Reply;
+use crate::settings::Settings;
+use crate::store::{Lookup, Source, Store};
+use crate::visible::is_visible;
+
+/// What is asked, about whom, and with which key.
+pub(super) struct Asked<'a, H> {
+    pub(super) context: Context,
+    pub(super) settings: &'a Settings,
+    pub(super) access: Access<H>,
+}
+
+/// Stored traits, as they count for an evaluation.
+enum Stored {
+    /// None are stored, or nobody is asked about.
+    Off,
+    /// They could not be read.
+    Unavailable,
+    Nothing,
+    Found(IdentityRecord),
+}
+
+impl<H> Asked<'_, H> {
+    /// One flag, by its name as it stands in the path.
+    pub(super) fn one<S: Store<Handle = H>>(
+        mut self,
+        key: &str,
+        store: &mut S,
+    ) -> Result<Reply<H>, EvaluationError> {
+        let name = percent_decode_str(key).decode_utf8().map_err(|_| EvaluationError::FlagNotFound)?;
+        let stored = self.stored(store);
+        let flags = self.flags(&stored, store)?;
+        let flag = flags.into_iter().find(|flag| flag["key"] == *name);
+        let mut flag = flag.ok_or(EvaluationError::FlagNotFound)?;
+        if self.access.copy.source == Source::Stale {
+            flag["metadata"]["stale"] = true.into();
+        }
+        Ok(Reply::json(StatusCode::OK, flag.to_string().into_bytes()))
+    }
+
+    /// All flags; or that the client has them already.
+    pub(super) fn bulk<S: Store<Handle = H>>(
+        mut self,
+        headers: &HeaderMap,
+        store: &mut S,
+    ) -> Result<Reply<H>, EvaluationError> {
+        let stored = self.stored(store);
+        let tag = self.tag(&stored);
+        let mut reply = if tag.as_ref().is_some_and(|tag| etag::is_known(headers, tag) == Some(true)) {
+            Reply::empty(StatusCode::NOT_MODIFIED)
+        } else {
+            let flags = self.flags(&stored, store)?;
+            let mut metadata = json!({ "revision": self.access.copy.header.revision.0 });
+            if self.access.copy.source == Source::Stale {
+                metadata["stale"] = true.into();
+            }
+            let body = json!({ "flags": flags, "metadata": metadata });
+            Reply::json(StatusCode::OK, body.to_string().into_bytes())
+        };
+        if let Some(tag) = tag {
+            reply.headers_mut().insert(ETAG, tag);
+        }
+        Ok(reply)
+    }
+
+    fn flags<S: Store<Handle = H>>(
+        &mut self,
+        stored: &Stored,
+        store: &mut S,
+    ) -> Result<Vec<Value>, EvaluationError> {
+        let compiled = store.compiled(&mut self.access.copy).map_err(|_| EvaluationError::Unavailable)?;
+        let identity = self.identity(stored);
+        let evaluation = compiled.evaluate(identity.as_ref());
+        let (kind, switches) = (self.access.kind, self.access.copy.header.switches);
+        let visible = evaluation.flags.iter();
+        let visible = visible.filter(|flag| is_visible(flag, kind, switches.hide_disabled_flags));
+        Ok(visible.map(|flag| flag::json(flag, self.settings.ofrep_json_values)).collect())
+    }
+
+    /// Who is asked about; nobody without a targeting key. Stored traits count below those of the context, and those of the
+    /// control plane above them. Nothing of a context is ever stored.
+    fn identity(&self, stored: &Stored) -> Option<Identity> {
+        let identifier = self.context.targeting_key.clone()?;
+        let mut traits = Vec::new();
+        if let Stored::Found(record) = stored {
+            traits.extend(record.traits.iter().filter_map(IdentityRecord::value));
+        }
+        let switches = self.access.copy.header.switches;
+        if self.access.kind == KeyKind::Server || switches.evaluates_client_traits() {
+            traits.extend(self.context.traits.iter().cloned());
+        }
+        if let Stored::Found(record) = stored {
+            traits.extend(record.system_traits.iter().filter_map(IdentityRecord::value));
+        }
+        Some(self.access.identity(identifier, traits))
+    }
+
+    fn stored<S: Store<Handle = H>>(&self, store: &mut S) -> Stored {
+        let Access { environment, copy, .. } = &self.access;
+        let is_stored =
+            copy.header.switches.persist_traits && self.settings.stored_traits.contains(environment);
+        let Some(identifier) = self.context.targeting_key.as_ref().filter(|_| is_stored) else {
+            return Stored::Off;
+        };
+        let name = store.identity_name(environment, identifier);
+        match name.map_or(Lookup::Unavailable, |name| store.identity(&name)) {
+            Lookup::Found(record) => Stored::Found(record),
+            Lookup::Unknown => Stored::Nothing,
+            Lookup::Unavailable => Stored::Unavailable,
+        }
+    }
+
+    /// The tag of the answer to all flags: of everything that decides about it. Two contexts never share one.
+    fn tag(&self, stored: &Stored) -> Option<HeaderValue> {
+        let Access { environment, kind, copy } = &self.access;
+        let stored = match stored {
+            Stored::Off => "off".to_owned(),
+            Stored::Unavailable => "unavailable".to_owned(),
+            Stored::Nothing => "nothing".to_owned(),
+            Stored::Found(record) => record.counter.to_string(),
+        };
+        let all = format!(
+            "{environment} {kind:?} {} {} {:032x} {stored} {:?}",
+            copy.header.revision,
+            copy.source == Source::Stale,
+            self.context.hash,
+            self.settings.ofrep_json_values,
+        );
+        let revision = copy.header.revision;
+        HeaderValue::try_from(format!("W/\"{revision}-{:032x}\"", xxh3_128(all.as_bytes()))).ok()
+    }
+}
