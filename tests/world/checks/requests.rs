@@ -52,7 +52,7 @@ fn check_21_a_slash_more_or_less_is_never_redirected() {
 }
 
 #[test]
-fn check_22_answers_are_compressed_for_who_asks_and_bad_requests_are_refused_in_json() {
+fn check_22_answers_are_compressed_on_request_and_bad_requests_are_refused_in_json() {
     let _machine = beside_others();
     let Some(edge) = sdk_edge() else { return };
     let mut situations = Vec::new();

@@ -8,7 +8,7 @@ use crate::documents::shop;
 use crate::edge::{CLIENT, SERVER, edge};
 
 #[test]
-fn answers_are_compressed_as_the_client_likes_it_best_and_only_if_it_asks() {
+fn answers_are_in_the_coding_that_the_client_prefers_and_plain_unless_it_asks() {
     let edge = edge(&shop());
     let situations: [(&[&str], Coding); 45] = [
         (&[], Coding::Plain),
