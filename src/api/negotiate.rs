@@ -18,8 +18,8 @@ pub(crate) fn has_parameter(request: &Request<()>, name: &str) -> bool {
     form_urlencoded::parse(query.as_bytes()).any(|(key, _)| key == name)
 }
 
-/// The coding of an answer: of those that there are, the one that the client likes best; of two that it likes as much, the one
-/// of fewer bytes. A client that does not ask for a coding may not be able to read it, so it gets none.
+/// The coding of an answer: of those that there are, the one of the greatest weight; of two with the same weight, the one of
+/// fewer bytes. A client that does not ask for a coding may not be able to read it, so its answer is plain.
 pub(crate) fn coding(headers: &HeaderMap, there_is: impl Fn(Coding) -> bool) -> Coding {
     let named = |coding: Coding| weight(headers, |name| is_of(coding, name));
     let others = weight(headers, |name| name == "*");
@@ -38,13 +38,13 @@ fn is_of(coding: Coding, name: &str) -> bool {
     name.eq_ignore_ascii_case(coding.name()) || name.eq_ignore_ascii_case(older)
 }
 
-/// The section that a client gets of a finished answer: in the coding that it likes best, of those that the bundle has.
+/// The section that a client gets of a finished answer: in the coding that it prefers, of those that the bundle has.
 pub(crate) fn section_for(headers: &HeaderMap, bundle: &Header, plain: Section) -> Section {
     let there_is = |coding| plain.coded(coding).is_some_and(|section| bundle.span(section).is_some());
     plain.coded(coding(headers, there_is)).unwrap_or(plain)
 }
 
-/// How much a client likes the codings of some names, from 0 to 1. None if it names none of them.
+/// The weight that a client gives the codings of some names, from 0 to 1. None if it names none of them.
 fn weight(headers: &HeaderMap, is_named: impl Fn(&str) -> bool) -> Option<f32> {
     let lines = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok());
     let weights = lines.flat_map(|line| line.split(',')).filter_map(|coding| {

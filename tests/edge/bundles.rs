@@ -1,11 +1,13 @@
 //! Bundles that are damaged, cut, of another format, or forged.
 
-use api::bundle;
+use api::{Label, Revision, Section, bundle};
 use serde_json::{Value, json};
 use tests::Edge;
 
 use crate::forged::Forged;
-use crate::{CLIENT, DOCUMENT, FLAGS, IDENTITIES, IDENTITY, NAME, SECRET, assert_sound, contains, demo_edge};
+use crate::{
+    CLIENT, DOCUMENT, FLAGS, IDENTITIES, IDENTITY, NAME, SECRET, SERVER, assert_sound, contains, demo_edge,
+};
 
 /// Every way by which a client-side key may ask for flags.
 fn answers_of_a_client_side_key(edge: &Edge) -> Vec<(String, u16, Vec<u8>)> {
@@ -131,6 +133,85 @@ fn bundles_that_are_cut_or_changed_or_of_another_format_are_refused() {
     ] {
         for with_metadata in [true, false] {
             is_refused(&edge, what, &forged, with_metadata, complaint);
+        }
+    }
+    assert_sound(&edge);
+}
+
+/// An upgrade deploys the edge before anything is published anew: the bundles that there are lack brotli and pages.
+#[test]
+fn a_bundle_of_the_version_before_is_served_without_what_it_lacks() {
+    let Some(edge) = demo_edge(&json!({})) else { return };
+    let stored = edge.stored(NAME).unwrap().body;
+    let mut older = next(&stored, |header| {
+        let sections = header["sections"].as_object_mut().unwrap();
+        sections.retain(|name, _| !name.ends_with("-brotli") && name != "document-pages");
+    });
+    let [magic, former] =
+        [bundle::FORMAT, bundle::OLDEST].map(|version| format!("jackstaff-bundle {version}\n"));
+    assert!(older.bytes.starts_with(magic.as_bytes()));
+    older.bytes[..magic.len()].copy_from_slice(former.as_bytes());
+    let before = edge.get(FLAGS, CLIENT);
+    edge.store(NAME, &older.bytes, Some(&older.metadata));
+    edge.soft_purge(NAME);
+    let after = edge.get(FLAGS, CLIENT);
+    assert_ne!(after.header("jackstaff-revision"), before.header("jackstaff-revision"));
+    assert_eq!((after.status, after.header("jackstaff-source"), &after.body), (200, "kv", &before.body));
+    for (path, key) in [
+        (FLAGS, CLIENT),
+        (FLAGS, SERVER),
+        (DOCUMENT, SERVER),
+        ("/api/v1/environment-document/?page_id=", SERVER),
+    ] {
+        for (accepted, coding) in [("gzip, br", "gzip"), ("br", ""), ("gzip", "gzip")] {
+            let headers = [("x-environment-key", key), ("accept-encoding", accepted)];
+            let answer = edge.call("GET", path, &headers, b"");
+            assert_eq!(
+                (answer.status, answer.header("content-encoding")),
+                (200, coding),
+                "{path} {accepted}"
+            );
+        }
+    }
+    assert_eq!(edge.get(IDENTITY, CLIENT).status, 200);
+    assert_sound(&edge);
+}
+
+/// The places where a document is cut are read as data. Whatever they say, a page is of the document, and of nothing else.
+#[test]
+fn cuts_beyond_the_document_or_backwards_give_no_page() {
+    let Some(edge) = demo_edge(&json!({})) else { return };
+    let document = br#"{"name":"of the document","identity_overrides":[{"a":1},{"b":2}]}"#;
+    let server = br#"[{"feature":{"id":1,"name":"of the flags"},"enabled":true,"feature_state_value":1}]"#;
+    for (n, (cuts, status)) in [
+        ("[48,56,63]", 200),
+        ("[48,56,99999999]", 503),
+        ("[0,18446744073709551615,18446744073709551615]", 503),
+        ("[56,48,63]", 503),
+        ("[-1,5,63]", 503),
+        ("[]", 503),
+        ("no JSON", 503),
+        ("[0,0,0]", 200),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let sections = [
+            (Section::Document, document.to_vec()),
+            (Section::FlagsServer, server.to_vec()),
+            (Section::FlagsClient, server.to_vec()),
+            (Section::DocumentPages, cuts.as_bytes().to_vec()),
+        ];
+        let label = Label { source_hash: "0".repeat(64), ..Label::new(Revision(4_000_000_000 + n as u64)) };
+        let (header, bytes) = bundle::write(&label, &sections).unwrap();
+        edge.store(NAME, &bytes, Some(&header.metadata()));
+        edge.soft_purge(NAME);
+        let page = edge.get("/api/v1/environment-document/?page_id=", SERVER);
+        assert_eq!(page.status, status, "{cuts}: {:?}", String::from_utf8_lossy(&page.body));
+        assert!(!contains(&page.body, "of the flags"), "{cuts}");
+        assert_eq!(edge.get(DOCUMENT, SERVER).body, document, "{cuts}");
+        if n == 0 {
+            assert_eq!(page.json()["identity_overrides"], json!([{ "a": 1 }]));
         }
     }
     assert_sound(&edge);

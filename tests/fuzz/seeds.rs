@@ -72,7 +72,9 @@ fn document(context: &Value) -> Value {
     })
 }
 
-const REQUESTS: [&str; 10] = [
+const REQUESTS: [&str; 12] = [
+    "GET /api/v1/environment-document/?page_id=1772450553.0\nx-environment-key: ser.shop",
+    "GET /api/v1/environment-document/\nx-environment-key: ser.shop\njackstaff-pages: 1",
     "GET /health",
     "GET /api/v1/flags/\nx-environment-key: client\naccept-encoding: gzip;q=0.5, br",
     "GET /api/v1/flags?feature=banner\nx-environment-key: ser.shop",

@@ -32,9 +32,9 @@ proptest! {
     fn any_request(
         method in select(vec!["GET", "POST", "HEAD", "OPTIONS", "PUT", "x"]),
         path in select(vec!["flags/", "identities/", "identities", "environment-document/", "traits/"]),
-        query in "(\\?(identifier|feature|transient|x)=[a-z%0-9+&]{0,9}){0,1}(&identifier=[ -~]{0,3}){0,1}",
+        query in "(\\?(identifier|feature|transient|page_id|x)=[a-z%0-9+.&]{0,9}){0,1}(&identifier=[ -~]{0,3}){0,1}",
         key in select(vec!["client", "ser.shop", "ser.", "", "other", "client, client"]),
-        header in "(accept-encoding|if-none-match|if-modified-since|origin|content-type|content-encoding): [ -~é]{0,20}",
+        header in "(accept-encoding|if-none-match|if-modified-since|jackstaff-pages|origin|content-type|content-encoding): [ -~é]{0,20}",
         body in prop_oneof![any::<String>(), identity()],
     ) {
         let head = format!("{method} /api/v1/{path}{query}\nx-environment-key: {key}\n{header}");

@@ -75,7 +75,7 @@ fn check_18_a_condition_is_answered_with_304_until_something_changes() {
 }
 
 #[test]
-fn check_19_a_document_of_five_megabytes_is_one_answer_for_all_and_pages_of_one_revision_for_who_asks() {
+fn check_19_a_document_of_five_megabytes_is_one_answer_and_its_pages_are_of_one_revision() {
     let _machine = beside_others();
     let Some(tools) = tools() else { return };
     let edge = tests::edge(&tools, &json!({}));

@@ -163,9 +163,9 @@ impl Edge {
     }
 
     /// With bundles as publishers of an earlier version wrote them: without brotli, and without pages.
-    pub(crate) fn as_of_version_3(mut self) -> Edge {
+    pub(crate) fn of_version_3(mut self) -> Edge {
         for published in self.environments.values_mut() {
-            *published = Rc::new(published.as_of_version_3());
+            *published = Rc::new(published.of_version_3());
         }
         self
     }
@@ -202,7 +202,7 @@ impl Published {
         published
     }
 
-    fn as_of_version_3(&self) -> Published {
+    fn of_version_3(&self) -> Published {
         let label = Label { switches: self.switches, ..Label::new(self.header.revision) };
         let is_known =
             |section: &Section| section.coding() != Coding::Brotli && *section != Section::DocumentPages;

@@ -8,7 +8,7 @@ use crate::documents::shop;
 use crate::edge::{CLIENT, SERVER, edge};
 
 #[test]
-fn answers_are_compressed_as_the_client_likes_it_best_and_only_if_it_asks() {
+fn answers_are_in_the_coding_that_the_client_prefers_and_plain_unless_it_asks() {
     let edge = edge(&shop());
     let situations: [(&[&str], Coding); 45] = [
         (&[], Coding::Plain),
@@ -85,7 +85,7 @@ fn answers_are_compressed_as_the_client_likes_it_best_and_only_if_it_asks() {
 /// A bundle that an earlier publisher wrote.
 #[test]
 fn without_brotli_in_the_bundle_a_client_gets_gzip() {
-    let edge = edge(&shop()).as_of_version_3();
+    let edge = edge(&shop()).of_version_3();
     let coding = |path: &str, key: &str, accepted: &str| {
         let answer = edge.get(path).key(key).header("accept-encoding", accepted).answer();
         (answer.status, answer.header("content-encoding"))

@@ -15,6 +15,7 @@ mod bodies;
 mod bounds;
 mod conditional;
 mod cors;
+mod differences;
 mod evaluation;
 mod events;
 mod feature;

@@ -106,7 +106,7 @@ fn a_page_of_another_revision_is_gone() {
 #[test]
 fn a_small_document_is_one_page_and_so_is_any_of_a_bundle_without_pages() {
     let situations =
-        [("small", edge(&shop())), ("of an earlier version", edge(&great_shop()).as_of_version_3())];
+        [("small", edge(&shop())), ("of an earlier version", edge(&great_shop()).of_version_3())];
     for (what, edge) in situations {
         let whole = edge.get(DOCUMENT).key(SERVER).answer();
         let first = edge.get(&format!("{DOCUMENT}?page_id=")).key(SERVER).answer();
