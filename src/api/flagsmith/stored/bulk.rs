@@ -47,6 +47,9 @@ pub(in super::super) fn traits<S: Store>(
         let message = format!("Ensure this field has no more than {TRAITS_LIMIT} elements.");
         return Err(RequestError::Invalid(json!({ "non_field_errors": [message] })));
     }
+    if items.items.iter().any(|item| !item.get().starts_with('{')) {
+        return Err(RequestError::detail("Invalid request data"));
+    }
     let sent = each_item(items.items, |item| one::read(item, true));
     let sent = sent.map_err(|errors| RequestError::Invalid(errors.into()))?;
     let mut gathered = Gathered::default();

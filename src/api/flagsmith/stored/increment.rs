@@ -78,6 +78,8 @@ fn read(item: &RawValue) -> Result<Increment, Json> {
 
 /// An integer, or a text that is one.
 fn integer(raw: &RawValue) -> Result<i64, &'static str> {
-    let text = raw.get().trim_matches('"');
-    text.parse().map_err(|_| "A valid integer is required.")
+    match raw.get() {
+        "null" => Err("This field may not be null."),
+        text => text.trim_matches('"').parse().map_err(|_| "A valid integer is required."),
+    }
 }

@@ -133,6 +133,7 @@ fn traits_of_several_identities() {
     assert_eq!(edge.change("PUT", BULK, &many(100)).status, 200);
     for (body, expected) in [
         (json!({}), (400, detail("Invalid request data"))),
+        (json!(["a"]), (400, detail("Invalid request data"))),
         (
             json!([{}]),
             (
