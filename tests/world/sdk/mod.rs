@@ -1,5 +1,6 @@
 //! Real SDKs, unmodified, as clients of a running edge.
 
+mod analytics;
 mod connections;
 mod listener;
 mod matrix;
