@@ -169,7 +169,7 @@ fn simulate(edge: &Edge, time: Duration, number: usize, features: &[String]) -> 
         for _ in 0..random.usize(1..20) {
             *counts.entry(random.choice(features).unwrap().clone()).or_default() += random.u64(1..100);
         }
-        let key = if number % 2 == 0 { CLIENT } else { SERVER };
+        let key = if number.is_multiple_of(2) { CLIENT } else { SERVER };
         let answer = edge.post("/api/v1/analytics/flags/", key, &json!(counts));
         assert_eq!(answer.status, 200, "{answer:?}");
         for (feature, count) in counts {

@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
-use crate::ask::{Answer, detail};
+use crate::ask::{Answer, Ask, detail};
 use crate::compare::compare;
 use crate::documents::shop;
 use crate::edge::{CLIENT, SERVER, edge};
@@ -27,7 +27,7 @@ fn recorded(answer: &Answer) -> Vec<Value> {
         let mut line: Value = serde_json::from_str(line).unwrap();
         assert_eq!((&line["environment"], line["id"].as_str().unwrap().len()), (&json!("client"), 16));
         assert!(line["time"].is_u64(), "{line}");
-        events.extend(line["events"].as_array_mut().unwrap().drain(..));
+        events.append(line["events"].as_array_mut().unwrap());
     }
     events
 }
@@ -296,7 +296,7 @@ fn a_key_that_opens_nothing_records_nothing() {
         (Some("ser.unknown"), "Invalid or missing Environment Key"),
     ] {
         let ask = edge.post(EVENTS, body.clone());
-        let ask = key.into_iter().fold(ask, |ask, key| ask.key(key));
+        let ask = key.into_iter().fold(ask, Ask::key);
         let answer = ask.answer();
         assert_eq!(answer.json(), (403, detail(expected)), "{key:?}");
         assert!(answer.after.is_empty());
