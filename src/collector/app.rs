@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use base16ct::lower;
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::json;
@@ -19,9 +19,10 @@ use tokio::time::timeout;
 
 use api::Secret;
 
-use crate::intake::{GunzipError, Intake, gunzip};
+use crate::intake::{Intake, gunzip};
 use crate::metrics;
-use crate::spool::SpoolError;
+use crate::request_error::{RequestError, detail};
+use crate::spool::Taken;
 
 /// Bytes of the lines of a request. Fastly sends up to 100 MB, unless the endpoint says how much (`README.md`).
 pub const BODY_LIMIT: usize = 16 << 20;
@@ -30,8 +31,6 @@ const BODIES: usize = 8;
 /// How long a request waits for its turn, and its body for its end.
 const TURN: Duration = Duration::from_secs(5);
 const BODY_TIME: Duration = Duration::from_secs(30);
-/// Seconds after which what found no room is to be sent again.
-const RETRY: HeaderValue = HeaderValue::from_static("10");
 
 /// What requests share.
 pub(crate) struct Shared {
@@ -80,82 +79,58 @@ async fn lines(State(shared): State<Arc<Shared>>, request: Request) -> Response 
     let metrics = &shared.intake.metrics;
     metrics.requests.inc();
     match take(&shared, request).await {
-        Ok(response) => response,
-        Err(refusal) => {
-            if refusal.status() != StatusCode::SERVICE_UNAVAILABLE {
+        Ok(taken) => {
+            let text = format!(r#"{{"lines":{},"duplicates":{}}}"#, taken.lines, taken.duplicates);
+            ([(CONTENT_TYPE, "application/json")], text).into_response()
+        }
+        Err(error) => {
+            if !error.may_pass() {
                 metrics.requests_refused.inc();
             }
-            refusal
+            error.into_response()
         }
     }
 }
 
-async fn take(shared: &Arc<Shared>, request: Request) -> Result<Response, Response> {
-    authorize(shared.token.as_ref(), request.headers())?;
-    let is_gzip = is_gzip(request.headers())?;
+/// The token is checked first: without it, a body is not waited for.
+async fn take(shared: &Arc<Shared>, request: Request) -> Result<Taken, RequestError> {
+    if shared.token.as_ref().is_some_and(|token| !carries(request.headers(), token)) {
+        return Err(RequestError::Unauthorized);
+    }
+    let is_gzip = match request.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        None | Some(b"identity") => false,
+        Some(coding) if coding.eq_ignore_ascii_case(b"gzip") => true,
+        Some(_) => return Err(RequestError::Coding),
+    };
     let Ok(Ok(_turn)) = timeout(TURN, shared.turns.acquire()).await else {
-        return Err(busy("too many requests at a time"));
+        return Err(RequestError::NoTurn);
     };
     let body = timeout(BODY_TIME, Limited::new(request.into_body(), BODY_LIMIT).collect()).await;
-    let body = body.map_err(|_| detail(StatusCode::REQUEST_TIMEOUT, "the body took too long"))?;
+    let body = body.map_err(|_| RequestError::TooSlow)?;
     let body = body.map_err(|error| match error.is::<LengthLimitError>() {
-        true => too_large(),
-        false => detail(StatusCode::BAD_REQUEST, "the body could not be read to its end"),
+        true => RequestError::TooLarge,
+        false => RequestError::BrokenOff,
     })?;
     let body = body.to_bytes();
     let intake = Arc::clone(&shared.intake);
     let taken = spawn_blocking(move || {
-        if !is_gzip {
-            return Ok(intake.take(&body, None));
+        if is_gzip {
+            Ok(intake.take(&gunzip(&body, BODY_LIMIT)?, None)?)
+        } else {
+            Ok(intake.take(&body, None)?)
         }
-        gunzip(&body, BODY_LIMIT).map(|lines| intake.take(&lines, None))
     });
-    match taken.await {
-        Ok(Ok(Ok(taken))) => {
-            let text = format!(r#"{{"lines":{},"duplicates":{}}}"#, taken.lines, taken.duplicates);
-            Ok(([(CONTENT_TYPE, "application/json")], text).into_response())
-        }
-        Ok(Ok(Err(SpoolError::Full { .. }))) => Err(busy("the spool is full")),
-        Ok(Ok(Err(SpoolError::Io { .. } | SpoolError::Locked(_)))) => {
-            Err(busy("the spool could not be written"))
-        }
-        Ok(Err(GunzipError::TooLarge)) => Err(too_large()),
-        Ok(Err(GunzipError::Broken)) => Err(detail(StatusCode::BAD_REQUEST, "the body is not gzip")),
-        Err(_) => Err(busy("the lines could not be taken")),
-    }
+    // It fails if it panics.
+    taken.await.unwrap_or(Err(RequestError::Spool))
 }
 
-fn authorize(token: Option<&Secret>, headers: &HeaderMap) -> Result<(), Response> {
-    let Some(token) = token else { return Ok(()) };
+/// Whether the header `Authorization` is `Token <token>` or `Bearer <token>`.
+fn carries(headers: &HeaderMap, token: &Secret) -> bool {
     let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
-    let space = given.iter().position(|&byte| byte == b' ').unwrap_or_default();
+    let Some(space) = given.iter().position(|&byte| byte == b' ') else { return false };
     let (scheme, given) = given.split_at(space);
     let is_known = [&b"token"[..], b"bearer"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
-    if is_known && token.equals(given.trim_ascii()) {
-        return Ok(());
-    }
-    let mut refusal = detail(StatusCode::UNAUTHORIZED, "Invalid authorization header");
-    refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Token"));
-    Err(refusal)
-}
-
-fn is_gzip(headers: &HeaderMap) -> Result<bool, Response> {
-    match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
-        None | Some(b"identity") => Ok(false),
-        Some(coding) if coding.eq_ignore_ascii_case(b"gzip") => Ok(true),
-        Some(_) => Err(detail(StatusCode::UNSUPPORTED_MEDIA_TYPE, "only gzip is known")),
-    }
-}
-
-fn too_large() -> Response {
-    detail(StatusCode::PAYLOAD_TOO_LARGE, &format!("the lines have more than {BODY_LIMIT} bytes"))
-}
-
-/// Nothing was taken: log streaming sends it again.
-fn busy(why: &str) -> Response {
-    let mut response = detail(StatusCode::SERVICE_UNAVAILABLE, why);
-    response.headers_mut().insert(RETRY_AFTER, RETRY);
-    response
+    is_known && token.equals(given.trim_ascii())
 }
 
 async fn health(State(shared): State<Arc<Shared>>) -> Response {
@@ -176,7 +151,7 @@ async fn health(State(shared): State<Arc<Shared>>) -> Response {
 /// Not ready while nothing can be taken.
 async fn readiness(State(shared): State<Arc<Shared>>) -> Response {
     if shared.intake.spool.is_full() {
-        return busy("the spool is full");
+        return RequestError::Full.into_response();
     }
     health(State(shared)).await
 }
@@ -188,8 +163,4 @@ async fn show_metrics(State(shared): State<Arc<Shared>>) -> Response {
         Ok(text) => ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
         Err(error) => detail(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
     }
-}
-
-fn detail(status: StatusCode, text: &str) -> Response {
-    (status, Json(json!({ "detail": text }))).into_response()
 }

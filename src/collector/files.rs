@@ -106,7 +106,7 @@ fn read_to_end(intake: &Intake, path: &Path, file: &File, reading: Reading) -> i
         }
         if chunk.end > at {
             let position = known.clone().map(|name| (name, chunk.end));
-            if !take(intake, &chunk.lines, position) {
+            if !take(intake, &chunk.lines, position.as_ref()) {
                 return Ok(false);
             }
             at = chunk.end;
@@ -191,9 +191,9 @@ fn is_read(file: &File, at: u64) -> io::Result<bool> {
 }
 
 /// Takes a chunk, however long it takes until there is room. Returns false if the process ends.
-fn take(intake: &Intake, chunk: &[u8], position: Option<(String, u64)>) -> bool {
+fn take(intake: &Intake, chunk: &[u8], position: Option<&(String, u64)>) -> bool {
     loop {
-        match intake.take(chunk, position.clone()) {
+        match intake.take(chunk, position.cloned()) {
             Ok(_) => return true,
             Err(SpoolError::Full { .. } | SpoolError::Io { .. } | SpoolError::Locked(_)) => {
                 if !intake.spool.pause(FULL) {

@@ -1,7 +1,7 @@
 //! Forwards segments: a thread for each kind of batch, and one for batches that were refused. Each batch is sent until it is
 //! accepted, or set aside.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -52,6 +52,28 @@ pub(crate) struct Forwarder {
     /// Bytes of refused batches that are kept, at most.
     pub(crate) refused_limit: u64,
     pub(crate) log: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+/// What was refused in one round. An environment that Flagsmith does not know has a batch more every ten seconds, and they are
+/// not all tried in vain.
+#[derive(Default)]
+struct Refusals {
+    of: BTreeMap<(Kind, String), u32>,
+    away: BTreeSet<Kind>,
+}
+
+impl Refusals {
+    /// Of one kind and environment, in a round.
+    const MOST: u32 = 3;
+
+    fn are_enough(&self, batch: &Batch) -> bool {
+        let of = self.of.get(&(batch.kind, batch.environment.clone()));
+        self.away.contains(&batch.kind) || of.is_some_and(|count| *count >= Refusals::MOST)
+    }
+
+    fn count(&mut self, batch: &Batch) {
+        *self.of.entry((batch.kind, batch.environment.clone())).or_default() += 1;
+    }
 }
 
 /// How a lane goes on.
@@ -207,30 +229,50 @@ impl Forwarder {
     }
 
     fn refused(&self) -> Result<(), SpoolError> {
-        let all = self.spool.refused()?;
+        let mut all = self.spool.refused()?;
         let mut bytes: u64 = all.iter().map(|(_, bytes)| bytes).sum();
+        let mut refusals = Refusals::default();
+        // The oldest first, if one has to go; in any order, if they are tried.
+        for (name, _) in &all {
+            let Some(refused) = self.spool.read_refused(name)? else { continue };
+            if refused.age > self.pauses.refused_age || bytes > self.refused_limit {
+                bytes = bytes.saturating_sub(refused.bytes);
+                let is_accepted = self.try_refused(&refused, &mut refusals)?;
+                if !is_accepted {
+                    self.drop_refused(&refused)?;
+                }
+            }
+        }
+        fastrand::shuffle(&mut all);
         for (name, _) in all {
             if self.spool.has_ended() {
                 return Ok(());
             }
-            let Some(refused) = self.spool.read_refused(&name)? else { continue };
-            if self.servers.url(refused.batch.kind).is_some() {
-                match self.servers.send(&refused.batch) {
-                    Outcome::Accepted { rejected } => {
-                        self.accepted(&refused.batch, rejected);
-                        self.spool.remove_refused(&name)?;
-                        bytes = bytes.saturating_sub(refused.bytes);
-                        continue;
-                    }
-                    Outcome::Refused(_) | Outcome::Away { .. } => {}
-                }
-            }
-            if refused.age > self.pauses.refused_age || bytes > self.refused_limit {
-                bytes = bytes.saturating_sub(refused.bytes);
-                self.drop_refused(&refused)?;
+            if let Some(refused) = self.spool.read_refused(&name)? {
+                self.try_refused(&refused, &mut refusals)?;
             }
         }
         Ok(())
+    }
+
+    /// Tries a batch once, unless it would be refused. Returns whether it was accepted.
+    fn try_refused(&self, refused: &Refused, refusals: &mut Refusals) -> Result<bool, SpoolError> {
+        let batch = &refused.batch;
+        if self.servers.url(batch.kind).is_none() || refusals.are_enough(batch) {
+            return Ok(false);
+        }
+        match self.servers.send(batch) {
+            Outcome::Accepted { rejected } => {
+                self.accepted(batch, rejected);
+                self.spool.remove_refused(&refused.name)?;
+                return Ok(true);
+            }
+            Outcome::Refused(_) => refusals.count(batch),
+            Outcome::Away { .. } => {
+                refusals.away.insert(batch.kind);
+            }
+        }
+        Ok(false)
     }
 
     fn drop_refused(&self, refused: &Refused) -> Result<(), SpoolError> {
@@ -246,3 +288,6 @@ impl Forwarder {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ mod forward;
 mod intake;
 mod line;
 mod metrics;
+mod request_error;
 mod send;
 mod serve;
 mod spool;

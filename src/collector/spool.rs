@@ -79,7 +79,7 @@ struct State {
     next: u64,
     seen: Seen,
     positions: BTreeMap<String, u64>,
-    /// Bytes of all files.
+    /// Bytes that count for the limit.
     held: u64,
     is_ending: bool,
 }
@@ -125,6 +125,7 @@ impl Spool {
                 Place::Done => {}
             }
         }
+        refused::settle(&directory, &mut state.sealed)?;
         state.held = directory.bytes()?;
         let spool =
             Spool { directory, limit, state: Mutex::new(state), changed: Condvar::new(), _lock: lock };
@@ -370,7 +371,7 @@ fn recover(
         let lost = bytes.len() - sound;
         directory.cut(number, sound as u64)?;
         complaints.push(format!(
-            "segment {number} ended in {lost} bytes of an input that was not acknowledged: they were cut off"
+            "segment {number}: its last {lost} bytes were not written whole, so not acknowledged, or are damaged: they were cut off"
         ));
     }
     state.seen.add(&ids);

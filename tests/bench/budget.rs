@@ -2,6 +2,7 @@
 //! None may take more than 25 ms of vCPU or 48 MB in the guest, and none may trap: then the bench fails.
 
 use engine::{Cost, Document, Options, PatternCache};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tests::{Edge, Tools, fixtures};
 
@@ -152,6 +153,11 @@ fn requests() -> Vec<Request> {
     // Some documents have a part of these features.
     let counts: Vec<String> =
         (0..5_000).map(|n| format!(r#""{}feature {n}":1"#, " ".repeat(n % 200))).collect();
+    let now = Timestamp::now().as_millisecond();
+    let events = |item: &str| {
+        let count = (MEBIBYTE - 100) / (item.len() + 1);
+        format!(r#"{{"events":[{}]}}"#, vec![item; count.min(5_000)].join(","))
+    };
     let deep = "[".repeat(400_000) + &"]".repeat(400_000);
     vec![
         identities("the longest texts", sent(std::slice::from_ref(&longest))),
@@ -163,6 +169,33 @@ fn requests() -> Vec<Request> {
         identities("digits", format!(r#"{{"identifier":{}}}"#, "9".repeat(MEBIBYTE - 100))),
         identities("unknown members", format!("{{{}}}", fill(r#""x":0"#).join(","))),
         post("counts", "/api/v1/analytics/flags/", format!("{{{}}}", counts.join(","))),
+        post(
+            "events",
+            "/v1/events",
+            events(&format!(r#"{{"event":"e","timestamp":{now},"value":"{}"}}"#, "v".repeat(130))),
+        ),
+        post(
+            "events of texts",
+            "/v1/events",
+            events(&format!(r#"{{"event":"e","timestamp":{now},"value":"{}"}}"#, r"\u00e9".repeat(2_600))),
+        ),
+        post(
+            "events of numbers",
+            "/v1/events",
+            events(&format!(
+                r#"{{"event":"e","timestamp":{now},"value":[{}]}}"#,
+                vec!["0.1"; 3_900].join(",")
+            )),
+        ),
+        post(
+            "events of objects",
+            "/v1/events",
+            events(&format!(
+                r#"{{"event":"e","timestamp":{now},"metadata":[{}]}}"#,
+                vec![r#"{"":{}}"#; 1_000].join(",")
+            )),
+        ),
+        post("events that are rejected", "/v1/events", events("{}")),
         post(
             "evaluations",
             "/api/v2/analytics/flags/",

@@ -66,7 +66,7 @@ pub(super) fn text(raw: &RawValue, limit: usize) -> Result<String, TextError> {
 }
 
 /// The length of the JSON string that a text begins with.
-fn end_of_string(text: &str) -> usize {
+pub(super) fn end_of_string(text: &str) -> usize {
     let mut is_escaped = false;
     let end = text.bytes().skip(1).position(|byte| {
         let is_end = byte == b'"' && !is_escaped;

@@ -70,10 +70,11 @@ impl Directory {
         Ok(numbers)
     }
 
-    /// Bytes of all files.
+    /// Bytes of all files but those with identifiers, whose number has a limit of its own: they must not fill the spool.
     pub(super) fn bytes(&self) -> Result<u64, SpoolError> {
         let all = [entries(&self.0)?, entries(&self.refused())?].concat();
-        Ok(all.iter().map(|(_, bytes)| bytes).sum())
+        let counts = all.iter().filter(|(name, _)| !name.starts_with(Place::Seen.name()));
+        Ok(counts.map(|(_, bytes)| bytes).sum())
     }
 
     pub(super) fn read(&self, place: Place, number: u64) -> Result<Vec<u8>, SpoolError> {

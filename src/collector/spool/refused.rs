@@ -1,13 +1,14 @@
 //! Batches that were refused. They wait beside the others, and are tried again now and then.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::directory::{at, entries, remove, sync};
-use super::{Spool, SpoolError};
+use super::directory::{Directory, Place, at, entries, remove, sync};
+use super::{Sealed, Spool, SpoolError};
 use crate::batch::{Batch, Kind};
 
 /// A batch that was refused.
@@ -99,6 +100,28 @@ impl Spool {
     }
 }
 
+/// A batch that was set aside is settled, also if the process ended before it recorded that.
+///
+/// # Errors
+/// If it cannot be recorded.
+pub(super) fn settle(directory: &Directory, sealed: &mut BTreeMap<u64, Sealed>) -> Result<(), SpoolError> {
+    for (name, _) in entries(&directory.refused())? {
+        let Some((number, digest)) = numbers(&name) else { continue };
+        if let Some(sealed) = sealed.get_mut(&number)
+            && sealed.done.insert(digest)
+        {
+            directory.append(Place::Done, number, &digest.to_be_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+/// The segment and the digest of a file.
+fn numbers(name: &str) -> Option<(u64, u128)> {
+    let (segment, digest) = name.split_once('-')?;
+    Some((segment.parse().ok()?, u128::from_str_radix(digest, 16).ok()?))
+}
+
 fn file_name(segment: u64, batch: &Batch) -> String {
     format!("{segment:020}-{:032x}", batch.digest)
 }
@@ -107,7 +130,7 @@ fn parse(name: &str, text: &str, age: Duration) -> Option<Refused> {
     let (head, body) = text.split_once('\n')?;
     let Head { kind, environment, sdk, sum } = serde_json::from_str(head).ok()?;
     let kind = Kind::of_name(&kind)?;
-    let digest = u128::from_str_radix(name.split_once('-')?.1, 16).ok()?;
+    let (_, digest) = numbers(name)?;
     let batch = Batch { kind, environment, sdk, body: body.to_owned(), sum, digest };
     Some(Refused { name: name.to_owned(), batch, age, bytes: text.len() as u64 })
 }

@@ -1,5 +1,6 @@
 //! Real SDKs, unmodified, as clients of a running edge.
 
+mod analytics;
 pub(crate) mod connections;
 mod listener;
 pub(crate) mod matrix;

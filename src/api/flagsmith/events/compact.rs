@@ -1,11 +1,9 @@
 //! JSON on one line: a log endpoint would escape a line break, and the line would be no JSON any more.
 
-use std::fmt;
-
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::flagsmith::limits::EVENT_DEPTH_LIMIT;
+use crate::flagsmith::python::end_of_string;
 
 /// Why a value cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,129 +15,95 @@ pub(super) enum CompactError {
     Unreadable,
 }
 
-/// The value without blanks, of so many bytes at most. Nothing is held but the text that is made: as a tree, values of a
-/// mebibyte would take a hundred.
+/// Numbers with fewer characters, and without an exponent, are never too large.
+const SAFE_DIGITS: usize = 300;
+
+/// The value without blanks, of so many bytes at most. In one pass, however deep it is: as a tree, values of a mebibyte would
+/// take a hundred.
 pub(super) fn compact(raw: &RawValue, limit: usize) -> Result<String, CompactError> {
-    let mut writer = Writer { text: String::new(), limit, error: None };
-    let mut json = serde_json::Deserializer::from_str(raw.get());
-    let written = Value { writer: &mut writer, depth: 0 }.deserialize(&mut json);
-    match (written, writer.error) {
-        (Ok(()), None) => Ok(writer.text),
-        (_, Some(error)) => Err(error),
-        (Err(_), None) => Err(CompactError::Unreadable),
-    }
-}
-
-struct Writer {
-    text: String,
-    limit: usize,
-    error: Option<CompactError>,
-}
-
-impl Writer {
-    fn write<E: Error>(&mut self, text: &str) -> Result<(), E> {
-        if self.text.len() + text.len() > self.limit {
-            return self.fail(CompactError::TooLong);
-        }
-        self.text.push_str(text);
-        Ok(())
-    }
-
-    fn fail<E: Error>(&mut self, error: CompactError) -> Result<(), E> {
-        self.error = Some(error);
-        Err(E::custom("it is not written"))
-    }
-
-    fn scalar<E: Error>(&mut self, value: impl Into<serde_json::Value>) -> Result<(), E> {
-        self.write(&value.into().to_string())
-    }
-}
-
-/// A value that is read and written, so deep in others.
-struct Value<'w> {
-    writer: &'w mut Writer,
-    depth: usize,
-}
-
-impl<'de> DeserializeSeed<'de> for Value<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Value<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.writer.write("null")
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<(), E> {
-        self.writer.scalar(value)
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.writer.scalar(value)
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.writer.scalar(value)
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
-        self.writer.scalar(value)
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
-        self.writer.scalar(value)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        let Value { writer, depth } = self;
-        if depth == EVENT_DEPTH_LIMIT {
-            return writer.fail(CompactError::TooDeep);
-        }
-        writer.write("[")?;
-        let start = writer.text.len();
-        loop {
-            // The comma is taken back behind the last item.
-            let before = writer.text.len();
-            if before > start {
-                writer.write(",")?;
+    let mut text = String::new();
+    let mut rest = raw.get();
+    let mut depth = 0;
+    while let Some(first) = rest.bytes().next() {
+        let length = match first {
+            b'"' => end_of_string(rest),
+            b'[' | b']' | b'{' | b'}' | b',' | b':' => 1,
+            first if first.is_ascii_whitespace() => {
+                rest = rest.trim_ascii_start();
+                continue;
             }
-            if list.next_element_seed(Value { writer: &mut *writer, depth: depth + 1 })?.is_none() {
-                writer.text.truncate(before);
-                return writer.write("]");
-            }
+            _ => rest.bytes().position(ends_scalar).unwrap_or(rest.len()),
+        };
+        let (token, after) = rest.split_at(length);
+        rest = after;
+        match first {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth -= 1,
+            _ => {}
+        }
+        if depth > EVENT_DEPTH_LIMIT {
+            return Err(CompactError::TooDeep);
+        }
+        // Escapes only become shorter, and a long text is not read in vain.
+        if text.len() + token.len() > limit + escapes(token, first) {
+            return Err(CompactError::TooLong);
+        }
+        match first {
+            b'"' if token.contains('\\') => push_string(token, &mut text)?,
+            b'-' | b'0'..=b'9' if !is_finite(token) => return Err(CompactError::Unreadable),
+            _ => text.push_str(token),
+        }
+        if text.len() > limit {
+            return Err(CompactError::TooLong);
         }
     }
+    Ok(text)
+}
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Value { writer, depth } = self;
-        if depth == EVENT_DEPTH_LIMIT {
-            return writer.fail(CompactError::TooDeep);
-        }
-        writer.write("{")?;
-        let start = writer.text.len();
-        loop {
-            let before = writer.text.len();
-            if before > start {
-                writer.write(",")?;
+/// Writes a JSON string, whose characters beyond ASCII may be escaped, with these characters themselves.
+fn push_string(token: &str, text: &mut String) -> Result<(), CompactError> {
+    let mut rest = token;
+    while let Some(at) = rest.find('\\') {
+        text.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let (length, character) = match unit(rest) {
+            None => (2, None),
+            Some(high @ 0xd800..=0xdbff) => {
+                let low = unit(&rest[6..]).filter(|low| (0xdc00..=0xdfff).contains(low));
+                let pair = low.map(|low| 0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00));
+                (12, Some(pair.ok_or(CompactError::Unreadable)?))
             }
-            if map.next_key_seed(Value { writer: &mut *writer, depth: depth + 1 })?.is_none() {
-                writer.text.truncate(before);
-                return writer.write("}");
-            }
-            writer.write(":")?;
-            map.next_value_seed(Value { writer: &mut *writer, depth: depth + 1 })?;
+            Some(0xdc00..=0xdfff) => return Err(CompactError::Unreadable),
+            Some(unit) => (6, Some(unit)),
+        };
+        match character.filter(|code| *code > 0x7f).and_then(char::from_u32) {
+            Some(character) => text.push(character),
+            None => text.push_str(&rest[..length]),
         }
+        rest = &rest[length..];
     }
+    text.push_str(rest);
+    Ok(())
+}
+
+/// What a text begins with, if that is `\u` and four digits.
+fn unit(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix("\\u")?.get(..4)?;
+    u32::from_str_radix(digits, 16).ok()
+}
+
+/// By how many bytes a token may be longer than what is written of it.
+fn escapes(token: &str, first: u8) -> usize {
+    if first == b'"' { token.len() - token.len() / 6 } else { 0 }
+}
+
+fn ends_scalar(byte: u8) -> bool {
+    matches!(byte, b',' | b':' | b']' | b'}') || byte.is_ascii_whitespace()
+}
+
+fn is_finite(number: &str) -> bool {
+    let is_safe = number.len() < SAFE_DIGITS && !number.contains(['e', 'E']);
+    is_safe || number.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 #[cfg(test)]
@@ -156,9 +120,9 @@ mod tests {
             ("null", "null"),
             ("[ ]", "[]"),
             ("{\n}", "{}"),
-            ("[1,\r\n 2.50 , -3, 1e3, true]", "[1,2.5,-3,1000.0,true]"),
+            ("[1,\r\n 2.50 , -3, 1e3, true]", "[1,2.50,-3,1e3,true]"),
             ("{ \"a\" : { \"b\" :\t[ { } , [ ] ] } , \"\" : null }", r#"{"a":{"b":[{},[]]},"":null}"#),
-            (r#""a\nb\u0000\u00e9\ud83d\ude00\/""#, r#""a\nb\u0000é😀/""#),
+            (r#""a\nb\u0000\u00e9\ud83d\ude00\/""#, r#""a\nb\u0000é😀\/""#),
             ("18446744073709551615", "18446744073709551615"),
         ] {
             assert_eq!(of(json, 100), Ok(expected.to_owned()), "{json}");
@@ -169,8 +133,9 @@ mod tests {
 
     #[test]
     fn what_parsers_refuse_is_refused() {
-        for json in [r#""\ud800""#, r#"{"\udc00": 1}"#, "1e999", "[1, [-1e999]]"] {
-            assert_eq!(of(json, 100), Err(CompactError::Unreadable), "{json}");
+        let digits = "9".repeat(400);
+        for json in [r#""\ud800""#, r#"{"\udc00": 1}"#, "1e999", "[1, [-1e999]]", &digits] {
+            assert_eq!(of(json, 1_000), Err(CompactError::Unreadable), "{json}");
         }
         let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         assert_eq!(of(&deep(64), 1_000), Ok(deep(64)));

@@ -139,10 +139,12 @@ fn string<'a>(member: &str, raw: &'a RawValue) -> Result<Cow<'a, str>, EventErro
 
 /// A JSON string; none if it holds half of a surrogate pair.
 fn read_string(json: &str) -> Option<Cow<'_, str>> {
-    #[derive(Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
     serde_json::from_str::<Text<'_>>(json).ok().map(|text| text.0)
 }
+
+/// A text that is borrowed where it holds no escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 fn optional_string<'a>(member: &str, raw: Option<&'a RawValue>) -> Result<Option<Cow<'a, str>>, EventError> {
     raw.filter(|raw| raw.get() != "null").map(|raw| string(member, raw)).transpose()
@@ -179,12 +181,12 @@ fn check_traits(json: &str) -> Result<(), EventError> {
 
         fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut verdict = Ok(());
-            while let Some((key, value)) = map.next_entry::<Cow<'de, str>, &'de RawValue>()? {
-                if is_longer(&key, KEY_LIMIT) {
+            while let Some((key, value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
+                if is_longer(&key.0, KEY_LIMIT) {
                     verdict = rejected(format!("traits: keys must be at most {KEY_LIMIT} characters"));
                 }
                 let is_long = |text: Cow<'_, str>| is_longer(&text, TEXT_LIMIT);
-                if read_string(value.get()).is_some_and(is_long) {
+                if value.get().len() > TEXT_LIMIT && read_string(value.get()).is_some_and(is_long) {
                     verdict =
                         rejected(format!("traits: string values must be at most {TEXT_LIMIT} characters"));
                 }
