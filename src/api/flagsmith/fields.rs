@@ -56,6 +56,14 @@ pub(super) fn text(body: &[u8]) -> Result<&str, RequestError> {
     std::str::from_utf8(body).map_err(|error| no_json(&error))
 }
 
+/// The one JSON value that a body is.
+///
+/// # Errors
+/// If it is none.
+pub(super) fn whole(body: &[u8]) -> Result<&RawValue, RequestError> {
+    serde_json::from_str(text(body)?.trim()).map_err(|error| no_json(&error))
+}
+
 pub(super) fn no_json(error: &dyn fmt::Display) -> RequestError {
     RequestError::detail(format!("JSON parse error - {error}"))
 }

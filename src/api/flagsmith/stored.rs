@@ -5,7 +5,7 @@ mod increment;
 mod one;
 
 use http::Request;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::Call;
 use super::error::RequestError;
@@ -90,4 +90,10 @@ impl<'a, S: Store> Changes<'a, S> {
 
 fn required() -> Json {
     json!(["This field is required."])
+}
+
+/// The errors of members, each under its name.
+fn member_errors<const N: usize>(errors: [(&str, Option<Json>); N]) -> Json {
+    let wrong = errors.into_iter().filter_map(|(member, error)| Some((member.to_owned(), error?)));
+    wrong.collect::<Map<String, Json>>().into()
 }

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::Call;
 use super::super::error::RequestError;
-use super::super::fields::{each_item, first_items, no_json, present, read_json, text};
+use super::super::fields::{each_item, first_items, present, read_json, whole};
 use super::super::limits::{IDENTITIES_LIMIT, TRAITS_LIMIT};
 use super::super::traits;
 use super::one::{self, given_identifier, object};
@@ -35,7 +35,7 @@ pub(in super::super) fn traits<S: Store>(
 ) -> Result<Reply<S::Handle>, RequestError> {
     check_stored(access, call.settings)?;
     let body = read_json(call.request.headers(), body)?;
-    let list: &RawValue = serde_json::from_str(text(&body)?.trim()).map_err(|error| no_json(&error))?;
+    let list = whole(&body)?;
     if is_forbidden(access) {
         return Err(RequestError::detail("Unable to set traits with client key."));
     }
@@ -74,7 +74,7 @@ pub(in super::super) fn identities<S: Store>(
     // For the Go SDK, 404 is a server without this route.
     check_stored(access, call.settings).map_err(|_| RequestError::NotFound)?;
     let body = read_json(call.request.headers(), body)?;
-    let whole: &RawValue = serde_json::from_str(text(&body)?.trim()).map_err(|error| no_json(&error))?;
+    let whole = whole(&body)?;
     let sent = read(whole)?;
     if is_forbidden(access) {
         return Err(super::forbidden());

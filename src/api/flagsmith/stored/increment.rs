@@ -3,14 +3,14 @@
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use super::super::Call;
 use super::super::error::RequestError;
-use super::super::fields::{no_json, present, read_json, text};
+use super::super::fields::{present, read_json, whole};
 use super::super::traits::trait_key;
 use super::one::{given_identifier, object};
-use super::{Changes, check_stored, forbidden, is_forbidden, required};
+use super::{Changes, check_stored, forbidden, is_forbidden, member_errors, required};
 use crate::access::Access;
 use crate::identity::Change;
 use crate::reply::Reply;
@@ -30,7 +30,7 @@ pub(in super::super) fn increment<S: Store>(
 ) -> Result<Reply<S::Handle>, RequestError> {
     check_stored(access, call.settings)?;
     let body = read_json(call.request.headers(), body)?;
-    let raw: &RawValue = serde_json::from_str(text(&body)?.trim()).map_err(|error| no_json(&error))?;
+    let raw = whole(&body)?;
     let Increment { identifier, key, by } = read(raw).map_err(RequestError::Invalid)?;
     if is_forbidden(access) {
         return Err(forbidden());
@@ -64,15 +64,11 @@ fn read(item: &RawValue) -> Result<Increment, Json> {
         raw.increment_by.map_or_else(|| Err(required()), |raw| integer(raw).map_err(|error| json!([error])));
     match (identifier, key, by) {
         (Ok(identifier), Ok(key), Ok(by)) => Ok(Increment { identifier, key, by }),
-        (identifier, key, by) => {
-            let mut errors = Map::new();
-            for (member, error) in
-                [("trait_key", key.err()), ("increment_by", by.err()), ("identifier", identifier.err())]
-            {
-                errors.extend(error.map(|error| (member.to_owned(), error)));
-            }
-            Err(errors.into())
-        }
+        (identifier, key, by) => Err(member_errors([
+            ("trait_key", key.err()),
+            ("increment_by", by.err()),
+            ("identifier", identifier.err()),
+        ])),
     }
 }
 

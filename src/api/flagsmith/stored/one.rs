@@ -3,14 +3,14 @@
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use super::super::Call;
 use super::super::error::RequestError;
-use super::super::fields::{kind, name, no_json, present, read_json, text};
+use super::super::fields::{kind, name, present, read_json, whole};
 use super::super::limits::TEXT_LIMIT;
 use super::super::traits::{trait_key, trait_value};
-use super::{Changes, check_stored, forbidden, is_forbidden, required};
+use super::{Changes, check_stored, forbidden, is_forbidden, member_errors, required};
 use crate::access::Access;
 use crate::identity::{Change, Update};
 use crate::reply::Reply;
@@ -32,7 +32,7 @@ pub(in super::super) fn one<S: Store>(
 ) -> Result<Reply<S::Handle>, RequestError> {
     check_stored(access, call.settings)?;
     let body = read_json(call.request.headers(), body)?;
-    let raw: &RawValue = serde_json::from_str(text(&body)?.trim()).map_err(|error| no_json(&error))?;
+    let raw = whole(&body)?;
     let sent = read(raw, false).map_err(RequestError::Invalid)?;
     if is_forbidden(access) {
         return Err(forbidden());
@@ -80,15 +80,11 @@ pub(super) fn read(item: &RawValue, may_be_null: bool) -> Result<OneTrait, Json>
     };
     match (identifier, key, value) {
         (Ok(identifier), Ok(key), Ok(json)) => Ok(OneTrait { identifier, key, json }),
-        (identifier, key, value) => {
-            let mut errors = Map::new();
-            for (member, error) in
-                [("identity", identifier.err()), ("trait_value", value.err()), ("trait_key", key.err())]
-            {
-                errors.extend(error.map(|error| (member.to_owned(), error)));
-            }
-            Err(errors.into())
-        }
+        (identifier, key, value) => Err(member_errors([
+            ("identity", identifier.err()),
+            ("trait_value", value.err()),
+            ("trait_key", key.err()),
+        ])),
     }
 }
 
