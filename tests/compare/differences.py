@@ -505,8 +505,13 @@ KNOWN = [
     ),
     Known(
         "odd: routes of other servers of Flagsmith's",
-        "events and identities in bulk are taken here; with Flagsmith, other servers do that",
-        odd("route: (events|bulk identities)|story: of several 0", "status", head(404), lambda side: side[0] in (202, 400)),
+        "events, identities in bulk and OpenFeature's protocol are taken here; with Flagsmith, other servers do that, or none",
+        odd(
+            "route: (events|bulk identities|/ofrep/v1/evaluate/flags)|story: of several 0",
+            "status",
+            head(404),
+            lambda side: side[0] in (202, 400, 405),
+        ),
     ),
     Known(
         "story: one trait twice",
