@@ -6,7 +6,9 @@
 mod change;
 mod name;
 mod record;
+mod write;
 
 pub use change::{Change, ChangeError, RefusedChange, Update};
 pub use name::{IdentityKey, IdentityName};
 pub use record::{IdentityRecord, Item, StoredTrait};
+pub use write::{ClientAddress, TraitsWrite};

@@ -23,12 +23,12 @@ use engine::Compiled;
 use jiff::Timestamp;
 
 use crate::bundle::{FORMAT, Header, Section};
-use crate::identity::{Change, ChangeError, IdentityKey, IdentityName, IdentityRecord};
+use crate::identity::{Change, ChangeError, ClientAddress, IdentityKey, IdentityName, IdentityRecord};
 use crate::key::{EnvironmentKey, ServerKeyHash};
 use crate::revision::Revision;
 use crate::server_key::ServerKey;
 use crate::settings::Settings;
-use crate::store::{ClientAddress, Lookup, PopCopy, Source, Store, Unavailable};
+use crate::store::{Lookup, PopCopy, Source, Store, Unavailable};
 use environment::{Environment, Memory};
 use identities::Unstored;
 use object::Opened;

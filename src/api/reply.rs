@@ -4,9 +4,9 @@ use http::header::{CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::bundle::Section;
-use crate::identity::{Change, IdentityName};
+use crate::identity::TraitsWrite;
 use crate::relay::Channel;
-use crate::store::{ClientAddress, PopCopy};
+use crate::store::PopCopy;
 
 /// An answer, decided but not sent.
 #[derive(Debug)]
@@ -38,17 +38,6 @@ pub enum After {
     Record(String),
     /// Traits that are to be stored.
     Store(TraitsWrite),
-}
-
-/// Traits that are to be stored, without anybody who waits for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TraitsWrite {
-    pub identity: IdentityName,
-    pub change: Change,
-    /// When the request came, in milliseconds since the epoch.
-    pub came_at: u64,
-    /// Whose writes are limited; nobody's with a server-side key.
-    pub limited: Option<ClientAddress>,
 }
 
 /// Room for the headers of any answer, so that their map need not grow.

@@ -1,6 +1,5 @@
 //! The edge's view of its stores, in the words of this crate.
 
-use std::net::IpAddr;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -8,7 +7,7 @@ use engine::Compiled;
 use jiff::Timestamp;
 
 use crate::bundle::{Header, Section};
-use crate::identity::{Change, ChangeError, IdentityName, IdentityRecord};
+use crate::identity::{Change, ChangeError, ClientAddress, IdentityName, IdentityRecord};
 use crate::key::{EnvironmentKey, ServerKeyHash};
 use crate::server_key::ServerKey;
 
@@ -57,10 +56,6 @@ impl Source {
         }
     }
 }
-
-/// Where a request came from: an extension of the request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientAddress(pub IpAddr);
 
 /// The body of a request, which is read only where a route wants one.
 pub trait Body {

@@ -13,10 +13,10 @@ use super::stored;
 use super::traits::{self, Sent, Trait};
 use crate::access::Access;
 use crate::flag_json::Writer;
-use crate::identity::{Change, StoredTrait};
+use crate::identity::{Change, StoredTrait, TraitsWrite};
 use crate::key::KeyKind;
 use crate::negotiate::parameter;
-use crate::reply::{After, Reply, TraitsWrite};
+use crate::reply::{After, Reply};
 use crate::store::{Body, Lookup, Store};
 use crate::visible::is_visible;
 

@@ -11,10 +11,10 @@ use super::Call;
 use super::error::RequestError;
 use super::limits::RECORDS_LIMIT;
 use crate::access::Access;
-use crate::identity::{Change, ChangeError, IdentityRecord};
+use crate::identity::{Change, ChangeError, ClientAddress, IdentityRecord};
 use crate::key::KeyKind;
 use crate::settings::Settings;
-use crate::store::{ClientAddress, Store};
+use crate::store::Store;
 
 pub(super) use bulk::{identities, traits};
 pub(super) use increment::increment;

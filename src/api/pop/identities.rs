@@ -7,8 +7,7 @@ use super::change::Writer;
 use super::identity::{Copied, Identity};
 use super::object::{self, Opened};
 use super::ports::{Found, PortError, Ports};
-use crate::identity::{Change, ChangeError, IdentityKey, IdentityName, IdentityRecord};
-use crate::reply::TraitsWrite;
+use crate::identity::{Change, ChangeError, IdentityKey, IdentityName, IdentityRecord, TraitsWrite};
 use crate::secret::Secret;
 use crate::store::{Lookup, Store as _, Unavailable};
 
