@@ -249,8 +249,9 @@ impl Spool {
     /// # Errors
     /// If it could not be written.
     pub(crate) fn record_done(&self, number: u64, batch: &Batch) -> Result<(), SpoolError> {
-        let mut state = self.state();
+        // Not behind an input that is being written: if the process is killed before this is on disk, the batch counts twice.
         let added = self.directory.append(Place::Done, number, &batch.digest.to_be_bytes())?;
+        let mut state = self.state();
         state.held += added;
         if let Some(sealed) = state.sealed.get_mut(&number) {
             sealed.done.insert(batch.digest);
