@@ -14,8 +14,10 @@ mod directory;
 mod record;
 mod refused;
 mod seen;
+mod state;
+mod waits;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -28,7 +30,7 @@ use crate::batch::{Batch, Kind};
 use directory::{Directory, Place};
 use record::Record;
 pub(crate) use refused::Refused;
-use seen::Seen;
+use state::{Open, Sealed, State, recover};
 
 /// Bytes of a segment, more or less. It is read whole when it is forwarded.
 const SEGMENT: u64 = 8 << 20;
@@ -68,36 +70,6 @@ pub(crate) struct Spool {
     changed: Condvar,
     /// Holds the lock.
     _lock: File,
-}
-
-#[derive(Default)]
-struct State {
-    /// The segment that is written.
-    open: Option<Open>,
-    /// Those that wait to be forwarded.
-    sealed: BTreeMap<u64, Sealed>,
-    next: u64,
-    seen: Seen,
-    positions: BTreeMap<String, u64>,
-    /// Bytes that count for the limit.
-    held: u64,
-    is_ending: bool,
-}
-
-struct Open {
-    number: u64,
-    file: File,
-    bytes: u64,
-    since: Instant,
-    ids: Vec<u64>,
-}
-
-struct Sealed {
-    since: Instant,
-    ids: Vec<u64>,
-    done: HashSet<u128>,
-    /// The kinds all of whose batches are settled.
-    finished: BTreeSet<Kind>,
 }
 
 impl Spool {
@@ -215,22 +187,6 @@ impl Spool {
         self.changed.notify_all();
     }
 
-    /// The number of the next segment behind that one in which this kind is not finished. Waits for it; none once the process
-    /// ends.
-    pub(crate) fn next_segment(&self, kind: Kind) -> Option<u64> {
-        let mut state = self.state();
-        loop {
-            if state.is_ending {
-                return None;
-            }
-            let next = state.sealed.iter().find(|(_, sealed)| !sealed.finished.contains(&kind));
-            if let Some((number, _)) = next {
-                return Some(*number);
-            }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
     /// The lines of a segment.
     ///
     /// # Errors
@@ -249,8 +205,9 @@ impl Spool {
     /// # Errors
     /// If it could not be written.
     pub(crate) fn record_done(&self, number: u64, batch: &Batch) -> Result<(), SpoolError> {
-        let mut state = self.state();
+        // Not behind an input that is being written: if the process is killed before this is on disk, the batch counts twice.
         let added = self.directory.append(Place::Done, number, &batch.digest.to_be_bytes())?;
+        let mut state = self.state();
         state.held += added;
         if let Some(sealed) = state.sealed.get_mut(&number) {
             sealed.done.insert(batch.digest);
@@ -285,40 +242,6 @@ impl Spool {
         Ok(())
     }
 
-    /// Waits until everything is forwarded, or the process ends. Returns whether it is.
-    pub(crate) fn wait_until_empty(&self) -> bool {
-        self.seal_if_older(Duration::ZERO);
-        let mut state = self.state();
-        while !state.sealed.is_empty() && !state.is_ending {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        state.sealed.is_empty()
-    }
-
-    /// Ends all waits, those to come too.
-    pub(crate) fn end(&self) {
-        self.state().is_ending = true;
-        self.changed.notify_all();
-    }
-
-    pub(crate) fn has_ended(&self) -> bool {
-        self.state().is_ending
-    }
-
-    /// Waits so long, or until the process ends. Returns whether it goes on.
-    pub(crate) fn pause(&self, pause: Duration) -> bool {
-        let until = Instant::now() + pause;
-        let mut state = self.state();
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            if state.is_ending || left.is_zero() {
-                return !state.is_ending;
-            }
-            let waited = self.changed.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
     /// Writes to the segment that is open, or to a new one.
     fn append(&self, state: &mut State, bytes: &[u8]) -> Result<(), SpoolError> {
         if state.open.is_none() {
@@ -348,35 +271,6 @@ impl Spool {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Reads a segment that an earlier process left, and cuts off what it was writing when it ended.
-fn recover(
-    directory: &Directory,
-    number: u64,
-    state: &mut State,
-    complaints: &mut Vec<String>,
-) -> Result<Sealed, SpoolError> {
-    let bytes = directory.read(Place::Segment, number)?;
-    let (records, sound) = record::read(&bytes);
-    let mut ids = Vec::new();
-    for record in records {
-        let lines = record.lines.lines().filter_map(crate::line::Line::parse);
-        ids.extend(lines.filter_map(|line| line.id));
-        if let Some((file, end)) = record.position {
-            state.positions.insert(file, end);
-        }
-    }
-    if sound < bytes.len() {
-        let lost = bytes.len() - sound;
-        directory.cut(number, sound as u64)?;
-        complaints.push(format!(
-            "segment {number}: its last {lost} bytes were not written whole, so not acknowledged, or are damaged: they were cut off"
-        ));
-    }
-    state.seen.add(&ids);
-    let done = directory.read_done(number)?;
-    Ok(Sealed { since: Instant::now(), ids, done, finished: BTreeSet::new() })
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::directory::{Directory, Place, at, entries, remove, sync};
-use super::{Sealed, Spool, SpoolError};
+use super::state::Sealed;
+use super::{Spool, SpoolError};
 use crate::batch::{Batch, Kind};
 
 /// A batch that was refused.

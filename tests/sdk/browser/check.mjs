@@ -16,6 +16,7 @@ import { withTap } from "../javascript/tap.mjs";
 import { launch } from "./browsers.mjs";
 import {
   ANALYTICS,
+  EVENTS,
   FLAGS,
   IDENTITIES,
   IDS,
@@ -58,6 +59,7 @@ await checks.run([
   traitsAreRemembered,
   wrongKeys,
   analytics,
+  events,
   withoutAnEdge,
   whatAPageMayRead,
   allowedOrigins,
@@ -235,6 +237,21 @@ async function analytics() {
     checks.equal("requests beside analytics", asked, [`GET ${FLAGS}`, `GET ${FLAGS}`]);
     checks.equal("analytics were sent", tap.requests.some((request) => request === `POST ${ANALYTICS}`), true);
     checks.equal("and accepted", tap.statuses.every((status) => status === 200), true);
+  });
+}
+
+/** Events go to the edge, after a preflight; what the edge accepts is not sent again. */
+async function events() {
+  await withTap(options, async (tap) => {
+    const page = await browser.open(OWN);
+    const eventProcessorConfig = { eventsApiUrl: tap.url };
+    await page("start", { ...init(tap), identity: "events", enableEvents: true, eventProcessorConfig });
+    await page("call", "trackEvent", "purchase", { value: 3, metadata: { page: "cart" } });
+    await page("call", "trackExposureEvent", "page_size", { value: "control" });
+    await page("call", "flushEvents");
+    await page("call", "flushEvents");
+    const asked = tap.requests.filter((request) => request.endsWith(EVENTS));
+    checks.equal("requests for events", asked, [`OPTIONS ${EVENTS}`, `POST ${EVENTS}`]);
   });
 }
 

@@ -5,6 +5,7 @@ import { CASES, DEFAULTS, DOCUMENT, SERVER_ONLY, without } from "../javascript/c
 export const FLAGS = "/api/v1/flags/";
 export const IDENTITIES = "/api/v1/identities/";
 export const ANALYTICS = "/api/v1/analytics/flags/";
+export const EVENTS = "/v1/events";
 
 /** The id of each feature. */
 export const IDS = Object.fromEntries(DOCUMENT.feature_states.map((state) => [state.feature.name, state.feature.id]));
