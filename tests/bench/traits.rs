@@ -1,6 +1,6 @@
 //! What stored traits cost: identities with and without them, in turns; and how many requests of a usual mix write.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tests::{Edge, Tools, edge_with_identity_key, eventually, fixtures};
@@ -10,6 +10,7 @@ use crate::load::{Load, requests_per_second, send};
 use crate::ratio::Ratios;
 
 const KEY: &str = "large-environment";
+const IDENTITIES_PATH: &str = "/api/v1/identities/";
 const CONNECTIONS: usize = 16;
 const ROUND: Duration = Duration::from_secs(2);
 const ROUNDS: usize = 5;
@@ -46,11 +47,31 @@ pub(crate) fn stored(tools: &Tools) {
         figure(&format!("edge_identities_{name}_stored_to_request"), ratio, "ratio", &details);
     }
     writes(&edges[1], &posted);
+    read_after(&edges[1]);
+}
+
+/// How long after the answer to a `POST` the POP answers with its traits.
+fn read_after(edge: &Edge) {
+    const TIMES: usize = 50;
+    let mut times = Vec::with_capacity(TIMES);
+    for number in 0..TIMES {
+        let traits = json!([{ "trait_key": "last visit", "trait_value": number }]);
+        let body = json!({ "identifier": "somebody", "traits": traits }).to_string();
+        assert_eq!(state(edge, IDENTITIES_PATH, &body), "pending");
+        let began = Instant::now();
+        while state(edge, IDENTITIES_PATH, &body) != "unchanged" {
+            assert!(began.elapsed() < Duration::from_secs(10), "never stored");
+        }
+        times.push(began.elapsed().as_secs_f64() * 1_000.0);
+    }
+    let longest = times.iter().copied().fold(0.0, f64::max);
+    let details = json!({ "longest": longest, "times": TIMES, "measured": "from the answer to a POST of a changed trait until the POP has it stored; median" });
+    figure("edge_trait_read_after", crate::engine::median(times), "milliseconds", &details);
 }
 
 /// `GET` of the same identities.
 fn read() -> Load {
-    let request = |(identifier, _)| (format!("/api/v1/identities/?identifier={identifier}"), String::new());
+    let request = |(identifier, _)| (format!("{IDENTITIES_PATH}?identifier={identifier}"), String::new());
     let requests = fixtures::identities(IDENTITIES).map(request).collect();
     Load { name: "identities_read", method: "GET", requests, key: KEY }
 }
