@@ -50,7 +50,7 @@ fn lines_that_are_posted_count_once_however_often_they_are_delivered() {
     assert_eq!(call("POST", &url, &[], b""), taken(0, 0));
     eventually("all counted", PATIENCE, || (setup.counted_f("a") == 4).then_some(()));
     // What was forwarded is known, also after a restart.
-    collect.kill();
+    assert!(collect.terminate().success());
     let collect = setup.listen(&[]);
     assert_eq!(call("POST", &collect.url(), &[], lines.join("\n").as_bytes()), taken(0, 4));
     assert!(collect.terminate().success());
