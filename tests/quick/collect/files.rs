@@ -85,7 +85,8 @@ fn a_file_that_is_followed_is_read_as_it_grows_and_as_another_takes_its_name() {
     append(&old, &one(3));
     append(&file, &one(4));
     counted(4);
-    collect.kill();
+    // An orderly end: one that is killed may not have recorded yet what was counted.
+    assert!(collect.terminate().success());
     append(&file, &one(5));
     let collect = following();
     counted(5);
@@ -123,8 +124,9 @@ fn a_flagsmith_that_is_away_is_waited_for() {
             (setup.flagsmith.analytics().requests > before + 1).then_some(())
         });
         assert!(!collect.terminate().success(), "{trouble:?}");
+        // What it said last may still be on its way.
+        collect.says("are left in the spool, for the next time");
         assert_eq!(collect.count("kept in the spool, and tried again"), 1, "{:?}", collect.said());
-        assert_eq!(collect.count("are left in the spool, for the next time"), 1, "{:?}", collect.said());
     }
     assert_eq!(setup.counted_f("a"), 0);
     setup.flagsmith.trouble(None);

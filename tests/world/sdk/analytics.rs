@@ -118,7 +118,7 @@ fn what_sdks_count_is_counted_at_flagsmith_while_the_collector_is_killed_and_fla
         assert_eq!(*counted, counts);
     }
     let of = |sdk: &str| analytics.events[CLIENT].iter().filter(|(by, _)| by.starts_with(sdk)).count();
-    assert!(of("flagsmith-python-sdk/") > 10 && of("flagsmith-js-sdk/") > 10, "{arrived} events");
+    assert!(of("flagsmith-python-sdk/") > 3 && of("flagsmith-js-sdk/") > 3, "{arrived} events");
 }
 
 struct Over<'a>(&'a AtomicBool);
