@@ -137,7 +137,7 @@ fn read(request: &Request<()>, body: &mut dyn Body) -> Result<IdentityRequest, R
     Ok(IdentityRequest { sent, feature, is_stranger })
 }
 
-/// Puts what was sent over what is stored. Traits that cannot be read are missing in the answer; whatever was sent counts.
+/// Puts what was sent over what is stored. Stored traits that cannot be read are missing in the answer; those that were sent count.
 fn with_stored<S: Store>(
     call: &Call<'_>,
     access: &Access<S::Handle>,

@@ -73,7 +73,10 @@ impl<P: Ports> Writer<'_, '_, P> {
                     self.log(&error);
                     last = ChangeError::Failed;
                 }
-                Err(Stop::For(error)) => return Err(error),
+                // An earlier try may have stored it.
+                Err(Stop::For(error)) => {
+                    return Err(if unsure.is_some() { ChangeError::Failed } else { error });
+                }
             }
         }
         Err(last)

@@ -83,7 +83,7 @@ impl<P: Ports> Pop<P> {
             self.unstored.limited += 1;
         } else {
             match self.write_identity(&write.identity, &write.change, write.came_at) {
-                // Who asked for the deletion does not want it stored.
+                // The identity was deleted since: nothing is lost.
                 Ok(_) | Err(ChangeError::Deleted) => return,
                 Err(ChangeError::NoTurn | ChangeError::Busy) => self.unstored.dropped += 1,
                 Err(ChangeError::Refused(_) | ChangeError::Failed) => self.unstored.failed += 1,

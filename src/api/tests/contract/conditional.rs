@@ -148,7 +148,7 @@ fn a_tag_is_bound_to_environment_kind_of_key_coding_and_content() {
     compare(situations);
 }
 
-/// A client-side key is in every page. Whoever has it learns nothing by conditions about what only server-side keys see.
+/// A client-side key is in every page. Conditions show its holder nothing of what only server-side keys see.
 #[test]
 fn a_condition_tells_nothing_of_what_is_hidden() {
     let before = edge(&shop());
