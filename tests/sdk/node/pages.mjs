@@ -22,6 +22,8 @@ const sdk = new Flagsmith({
   apiUrl: `${edge}/api/v1/`,
   enableLocalEvaluation: true,
   environmentRefreshIntervalSeconds: 3600,
+  // The environment is published anew before the SDK gets an answer.
+  requestTimeoutSeconds: 60,
   customHeaders: { "jackstaff-pages": "yes" },
   logger: { ...silent, child: () => silent },
   onEnvironmentChange: (error) => (failure = error ?? null),
