@@ -98,7 +98,7 @@ const STREAMS: [&str; 3] = [
     "\u{feff}id: 1\revent:environment_updated\rdata:{\"updated_at\":\rdata:5}\r\r",
 ];
 
-const WORDS: [&str; 60] = [
+const WORDS: [&str; 64] = [
     "EQUAL",
     "NOT_EQUAL",
     "GREATER_THAN",
