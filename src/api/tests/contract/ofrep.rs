@@ -48,7 +48,7 @@ fn a_flag_with_its_value_reason_and_variant() {
         let id = if key == "banner" { 1 } else { 2 };
         (
             200,
-            json!({ "key": key, "value": value, "reason": reason, "metadata": { "enabled": true, "id": id } }),
+            json!({ "key": key, "value": value, "reason": reason, "variant": "", "metadata": { "enabled": true, "id": id } }),
         )
     };
     compare([
@@ -69,7 +69,7 @@ fn a_flag_with_its_value_reason_and_variant() {
             of("old%20search", &json!({ "targetingKey": "bob", "age": 18 })),
             (
                 200,
-                json!({ "key": "old search", "value": true, "reason": "TARGETING_MATCH", "metadata": { "enabled": true, "id": 3 } }),
+                json!({ "key": "old search", "value": true, "reason": "TARGETING_MATCH", "variant": "", "metadata": { "enabled": true, "id": 3 } }),
             ),
         ),
         (
@@ -77,7 +77,7 @@ fn a_flag_with_its_value_reason_and_variant() {
             of("old%20search", &json!({ "targetingKey": "bob" })),
             (
                 200,
-                json!({ "key": "old search", "value": false, "reason": "UNKNOWN", "metadata": { "enabled": false, "id": 3 } }),
+                json!({ "key": "old search", "value": false, "reason": "UNKNOWN", "variant": "", "metadata": { "enabled": false, "id": 3 } }),
             ),
         ),
         (
@@ -85,7 +85,7 @@ fn a_flag_with_its_value_reason_and_variant() {
             of("banner", &json!({ "targetingKey": "bob", "left": 1 })),
             (
                 200,
-                json!({ "key": "banner", "reason": "DISABLED", "metadata": { "enabled": false, "id": 1 } }),
+                json!({ "key": "banner", "reason": "DISABLED", "variant": "", "metadata": { "enabled": false, "id": 1 } }),
             ),
         ),
     ]);
