@@ -7,6 +7,8 @@ use crate::ask::{Answer, Ask};
 use crate::compare::compare;
 use crate::documents::{With, shop};
 use crate::edge::{Broken, CLIENT, Edge, Read, SERVER, edge};
+use crate::not_run::not_run;
+use crate::ofrep_schema;
 
 const BULK: &str = "/ofrep/v1/evaluate/flags";
 
@@ -37,6 +39,39 @@ fn with_feature(name: &str, enabled: bool, value: &Value) -> Value {
     (state["enabled"], state["feature_state_value"]) = (enabled.into(), value.clone());
     document["feature_states"].as_array_mut().unwrap().push(state);
     document
+}
+
+/// Every answer that a test gets is held against the schema ([`crate::ask`]), where it is present.
+#[test]
+fn answers_are_valid_by_the_published_schema() {
+    if !ofrep_schema::is_present() {
+        return not_run(&format!("there is no {}", ofrep_schema::schema_file().display()));
+    }
+    let refuses = |path: &str, status, body: &Value| {
+        let body = body.to_string();
+        std::panic::catch_unwind(|| ofrep_schema::assert_valid(path, status, body.as_bytes())).is_err()
+    };
+    let one = format!("{BULK}/f");
+    let value = |value: Value| json!({ "key": "f", "reason": "STATIC", "value": value });
+    compare([
+        ("a whole number", refuses(&one, 200, &value(json!(1))), false),
+        ("an object", refuses(&one, 200, &value(json!({ "a": 1 }))), false),
+        ("no value", refuses(&one, 200, &json!({ "key": "f", "reason": "DISABLED" })), false),
+        ("a list", refuses(&one, 200, &value(json!([1]))), true),
+        ("null", refuses(&one, 200, &value(Value::Null)), true),
+        ("another reason", refuses(&one, 200, &json!({ "key": "f", "reason": "DEFAULT", "value": 1 })), true),
+        ("no key", refuses(&one, 200, &json!({ "reason": "STATIC", "value": 1 })), true),
+        ("no list of flags", refuses(BULK, 200, &json!({})), true),
+        ("a flag of the list", refuses(BULK, 200, &json!({ "flags": [value(json!([1]))] })), true),
+        ("an error without its code", refuses(BULK, 400, &json!({ "errorDetails": "x" })), true),
+        ("an error without its flag", refuses(&one, 400, &json!({ "errorCode": "PARSE_ERROR" })), true),
+        ("details that are no text", refuses(BULK, 503, &json!({ "errorDetails": 1 })), true),
+        (
+            "a flag that is not found, in a 400",
+            refuses(&one, 400, &json!({ "key": "f", "errorCode": "FLAG_NOT_FOUND" })),
+            true,
+        ),
+    ]);
 }
 
 #[test]
