@@ -11,7 +11,7 @@ use crate::figure;
 use crate::load::{Load, requests_per_second};
 
 pub(crate) const CONNECTIONS: usize = 16;
-pub(crate) const ROUND: Duration = Duration::from_secs(3);
+const ROUND: Duration = Duration::from_secs(3);
 const ROUNDS: usize = 5;
 const IDENTITIES: usize = 500;
 pub(crate) const SERVER_KEY: &str = "ser.bench";

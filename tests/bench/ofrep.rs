@@ -1,16 +1,20 @@
 //! OpenFeature's bulk evaluation beside Flagsmith's answer for identities: the same environment, the same identities.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 use tests::{Edge, Tools, fixtures};
 
-use crate::edge::{CONNECTIONS, ROUND, measured};
+use crate::edge::{CONNECTIONS, measured};
 use crate::figure;
 use crate::load::{Load, requests_per_second};
 use crate::ratio::Ratios;
 
 const KEY: &str = "large-environment";
 const IDENTITIES: usize = 500;
-const ROUNDS: usize = 5;
+/// Short and many: the median has a narrow interval.
+const ROUND: Duration = Duration::from_secs(1);
+const ROUNDS: usize = 15;
 /// No slower than this share of the requests for identities.
 const LIMIT: f64 = 0.85;
 
@@ -29,11 +33,21 @@ pub(crate) fn bulk(tools: &Tools) {
         "environment": "large", "identities": IDENTITIES, "connections": CONNECTIONS,
         "identities_requests": identities.round(), "ofrep_requests": ofrep.round(),
         "identities_bytes": bytes[0], "ofrep_bytes": bytes[1],
-        "interval": [low, high], "limit": LIMIT, "verdict": if low >= LIMIT { "fast enough" } else { "slower" },
+        "interval": [low, high], "limit": LIMIT, "verdict": verdict(low, high),
         "measured": "requests per second of OFREP's bulk evaluation to those of /identities/; rounds take turns",
     });
     figure("edge_ofrep_to_identities", ratio, "ratio", &details);
     vcpu(&edge, &loads);
+}
+
+fn verdict(low: f64, high: f64) -> &'static str {
+    if low >= LIMIT {
+        "fast enough"
+    } else if high < LIMIT {
+        "slower"
+    } else {
+        "open"
+    }
 }
 
 /// Guest time of one request, in a sandbox that has answered its like before.

@@ -18,6 +18,9 @@ use crate::settings::Settings;
 use crate::store::{Lookup, Source, Store};
 use crate::visible::is_visible;
 
+/// About what a flag takes.
+const FLAG_BYTES: usize = 128;
+
 /// What is asked, about whom, and with which key.
 pub(super) struct Asked<'a, H> {
     pub(super) context: Context,
@@ -47,7 +50,7 @@ impl<H> Asked<'_, H> {
         let is_stale = self.is_stale();
         let json_values = self.settings.ofrep_json_values;
         let mut body = Vec::new();
-        self.each_visible_flag(&stored, store, |flag| {
+        self.each_visible_flag(&stored, store, |flag, _| {
             if body.is_empty() && flag.name() == name {
                 flag::write(flag, json_values, is_stale, &mut body);
             }
@@ -86,9 +89,11 @@ impl<H> Asked<'_, H> {
         let json_values = self.settings.ofrep_json_values;
         let mut body = br#"{"flags":["#.to_vec();
         let start = body.len();
-        self.each_visible_flag(stored, store, |flag| {
+        self.each_visible_flag(stored, store, |flag, count| {
             if body.len() > start {
                 body.push(b',');
+            } else {
+                body.reserve(FLAG_BYTES * count);
             }
             flag::write(flag, json_values, false, &mut body);
         })?;
@@ -98,19 +103,22 @@ impl<H> Asked<'_, H> {
         Ok(body)
     }
 
-    /// Evaluates all flags, and gives each that the key may see to `write`.
+    /// Evaluates all flags, and gives each that the key may see to `write`, with the number of all.
     fn each_visible_flag<S: Store<Handle = H>>(
         &mut self,
         stored: &Stored,
         store: &mut S,
-        write: impl FnMut(&Flag<'_>),
+        mut write: impl FnMut(&Flag<'_>, usize),
     ) -> Result<(), EvaluationError> {
         let compiled = store.compiled(&mut self.access.copy).map_err(|_| EvaluationError::Unavailable)?;
         let identity = self.identity(stored);
         let evaluation = compiled.evaluate(identity.as_ref());
         let (kind, switches) = (self.access.kind, self.access.copy.header.switches);
         let flags = evaluation.flags.iter();
-        flags.filter(|flag| is_visible(flag, kind, switches.hide_disabled_flags)).for_each(write);
+        let count = evaluation.flags.len();
+        for flag in flags.filter(|flag| is_visible(flag, kind, switches.hide_disabled_flags)) {
+            write(flag, count);
+        }
         Ok(())
     }
 

@@ -17,32 +17,44 @@ const ENABLED: &str = "enabled";
 const STALE: &str = "stale";
 
 /// Writes a flag's JSON. Only the answer to one flag says by itself whether it is stale.
+///
+/// Few and long pieces: each costs a call, and there are as many as flags.
 pub(super) fn write(flag: &Flag<'_>, json_values: JsonValues, is_stale: bool, out: &mut Vec<u8>) {
-    let is_off = !flag.enabled() && !is_without_value(flag.value());
+    let value = flag.value();
+    let is_without_value = is_without_value(value);
     out.extend_from_slice(br#"{"key":"#);
     write_text(flag.name(), out);
-    out.extend_from_slice(br#","reason":""#);
-    out.extend_from_slice(if is_off { b"DISABLED" } else { reason(&flag.reason) });
-    out.push(b'"');
-    if !is_off {
-        out.extend_from_slice(br#","value":"#);
-        write_value(flag, json_values, out);
+    if !flag.enabled() && !is_without_value {
+        // The getter takes the default of its code.
+        out.extend_from_slice(br#","reason":"DISABLED""#);
+    } else {
+        out.extend_from_slice(reason(&flag.reason));
+        if is_without_value {
+            out.extend_from_slice(if flag.enabled() { b"true" } else { b"false" });
+        } else {
+            write_value(value, json_values, out);
+        }
     }
-    // Python's provider reads the member whether it is there or not, and takes an answer without it for an error. To the
+    // Python's provider reads the variant whether it is there or not, and takes an answer without it for an error. To the
     // hooks of OpenFeature, an empty text is no variant.
     out.extend_from_slice(br#","variant":"#);
     write_text(flag.variant().unwrap_or_default(), out);
-    write_metadata(flag, is_stale, out);
-    out.push(b'}');
+    out.extend_from_slice(if flag.enabled() {
+        br#","metadata":{"enabled":true"#
+    } else {
+        br#","metadata":{"enabled":false"#
+    });
+    if is_stale {
+        out.extend_from_slice(br#","stale":true"#);
+    }
+    if let Some(metadata) = flag.metadata() {
+        write_metadata(metadata, is_stale, out);
+    }
+    out.extend_from_slice(b"}}");
 }
 
-/// The value that a getter gets. A flag that is off has none: then the getter takes the default of its code.
-fn write_value(flag: &Flag<'_>, json_values: JsonValues, out: &mut Vec<u8>) {
-    let value = flag.value();
-    if is_without_value(value) {
-        write_bool(flag.enabled(), out);
-        return;
-    }
+/// The value that a getter gets.
+fn write_value(value: &str, json_values: JsonValues, out: &mut Vec<u8>) {
     let object = (json_values == JsonValues::Object).then(|| object(value)).flatten();
     match object {
         Some(object) => write_json(&object, out),
@@ -69,33 +81,25 @@ fn is_without_value(value: &str) -> bool {
     matches!(value, "null" | "\"\"")
 }
 
-/// In the words of the protocol. It has none for a default beside overrides that did not match, and `STATIC` would let a
-/// client keep it for other contexts.
+/// The reason in the words of the protocol, and what stands before a value. The protocol has no word for a default beside
+/// overrides that did not match, and `STATIC` would let a client keep it for other contexts.
 fn reason(reason: &Reason<'_>) -> &'static [u8] {
     match reason {
-        Reason::Static => b"STATIC",
-        Reason::TargetingMatch { .. } => b"TARGETING_MATCH",
-        Reason::Split { .. } => b"SPLIT",
-        Reason::Default | Reason::CircularDependency => b"UNKNOWN",
+        Reason::Static => br#","reason":"STATIC","value":"#,
+        Reason::TargetingMatch { .. } => br#","reason":"TARGETING_MATCH","value":"#,
+        Reason::Split { .. } => br#","reason":"SPLIT","value":"#,
+        Reason::Default | Reason::CircularDependency => br#","reason":"UNKNOWN","value":"#,
     }
 }
 
-/// What the feature's state says of itself, as far as the protocol takes it, and whether the flag is on.
-fn write_metadata(flag: &Flag<'_>, is_stale: bool, out: &mut Vec<u8>) {
-    out.extend_from_slice(br#","metadata":{"enabled":"#);
-    write_bool(flag.enabled(), out);
-    if is_stale {
-        out.extend_from_slice(br#","stale":true"#);
+/// Writes what the feature's state says of itself, as far as the protocol takes it. Metadata that cannot be read are left
+/// out.
+fn write_metadata(metadata: &str, is_stale: bool, out: &mut Vec<u8>) {
+    let written = out.len();
+    let members = Members { out, is_stale };
+    if serde_json::Deserializer::from_str(metadata).deserialize_map(members).is_err() {
+        out.truncate(written);
     }
-    if let Some(metadata) = flag.metadata() {
-        let written = out.len();
-        let members = Members { out, is_stale };
-        // Metadata that cannot be read are left out.
-        if serde_json::Deserializer::from_str(metadata).deserialize_map(members).is_err() {
-            out.truncate(written);
-        }
-    }
-    out.push(b'}');
 }
 
 /// Writes the members of metadata that are texts, numbers or booleans, each after a comma.
@@ -134,11 +138,14 @@ impl<'de> Visitor<'de> for Members<'_> {
 #[derive(serde::Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-fn write_bool(value: bool, out: &mut Vec<u8>) {
-    out.extend_from_slice(if value { b"true" } else { b"false" });
-}
-
 fn write_text(text: &str, out: &mut Vec<u8>) {
+    let is_plain = text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+    if is_plain {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
     // Nothing can fail: a text is JSON, and memory takes it.
     drop(serde_json::to_writer(out, text));
 }
