@@ -153,3 +153,38 @@ fn write_text(text: &str, out: &mut Vec<u8>) {
 fn write_json(value: &Value, out: &mut Vec<u8>) {
     drop(serde_json::to_writer(out, value));
 }
+
+#[cfg(test)]
+mod tests {
+    use engine::{Compiled, Context, Options};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn metadata_that_the_protocol_has_no_place_for_are_left_out() {
+        let of = |metadata: &str, is_stale| {
+            let context = format!(
+                r#"{{"environment": {{"key": "e", "name": "E"}}, "features": {{"f":
+                {{"key": "1", "name": "f", "enabled": true, "value": 1, "metadata": {metadata}}}}}}}"#
+            );
+            let (environment, _) = Context::parse(&context).unwrap().compile(Options::default()).unwrap();
+            let compiled = Compiled::decode(environment.encode().unwrap()).unwrap();
+            let mut out = Vec::new();
+            write(&compiled.evaluate(None).flags[0], JsonValues::Object, is_stale, &mut out);
+            let flag: Value = serde_json::from_slice(&out).unwrap();
+            flag["metadata"].clone()
+        };
+        let own = r#"{"text": "é\"", "a \"name\"": 1.5, "yes": false, "enabled": "no", "stale": "no",
+            "null": null, "list": [1, {}], "object": {"a": "}"}, "minus": -1}"#;
+        let mut expected = json!({
+            "enabled": true, "stale": "no", "text": "é\"", "a \"name\"": 1.5, "yes": false, "minus": -1,
+        });
+        assert_eq!(of(own, false), expected);
+        expected["stale"] = json!(true);
+        assert_eq!(of(own, true), expected);
+        for other in ["null", "[1]", "{}"] {
+            assert_eq!(of(other, false), json!({ "enabled": true }), "{other}");
+        }
+    }
+}

@@ -152,8 +152,69 @@ fn values_of_every_kind() {
         ("an object in a text", of(&object, true, false), (Some(json!({ "a": [1] })), json!("STATIC"))),
         ("an object in a text, as it is", of(&object, true, true), (Some(object.clone()), json!("STATIC"))),
         ("a list in a text", of(&json!("[1]"), true, false), (Some(json!("[1]")), json!("STATIC"))),
+        (
+            "an object behind spaces",
+            of(&json!(" \n{\"a\": 1} "), true, false),
+            (Some(json!({ "a": 1 })), json!("STATIC")),
+        ),
+        ("an object and more", of(&json!("{} {}"), true, false), (Some(json!("{} {}")), json!("STATIC"))),
+        (
+            "an object of a number beyond all",
+            of(&json!("{\"a\": 1e999}"), true, false),
+            (Some(json!("{\"a\": 1e999}")), json!("STATIC")),
+        ),
+        ("a list", of(&json!([1, "a"]), true, false), (Some(json!("[1,\"a\"]")), json!("STATIC"))),
+        ("an object", of(&json!({ "a": 1 }), true, false), (Some(json!({ "a": 1 })), json!("STATIC"))),
+        (
+            "a text of quotes",
+            of(&json!("a\"\\b\u{1}"), true, false),
+            (Some(json!("a\"\\b\u{1}")), json!("STATIC")),
+        ),
         ("no object in a text", of(&json!("{a}"), true, false), (Some(json!("{a}")), json!("STATIC"))),
     ]);
+}
+
+/// Python's provider takes an answer without the member for an error.
+#[test]
+fn every_flag_has_a_variant() {
+    let edge = edge(&shop());
+    for context in [json!({}), json!({ "targetingKey": "bob", "left": 1 }), json!({ "targetingKey": "ann" })]
+    {
+        let (_, all) = bulk(&edge, SERVER, &context).json();
+        for flag in all["flags"].as_array().unwrap() {
+            assert!(flag["variant"].is_string(), "{flag}");
+        }
+    }
+}
+
+/// Some providers put names into the path as they are, others encode them.
+#[test]
+fn names_of_flags_encoded_and_as_they_are() {
+    for (name, as_it_is) in [
+        ("plain", Some("plain")),
+        ("a/b", Some("a/b")),
+        ("a//b/c", Some("a//b/c")),
+        ("/a/", None),
+        ("a b", None),
+        ("a+b", Some("a+b")),
+        ("100%", Some("100%")),
+        ("%41", None),
+        ("é", Some("é")),
+        ("a\"b\\c", None),
+        ("a?b#c", None),
+        ("line\nbreak", None),
+        ("..", None),
+    ] {
+        let edge = edge(&with_feature(name, true, &json!("x")));
+        let encoded: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        for path in [Some(&*encoded), as_it_is].into_iter().flatten() {
+            let (status, flag) = one(&edge, path, &json!({})).json();
+            assert_eq!((status, &flag["key"], &flag["value"]), (200, &json!(name), &json!("x")), "{path}");
+        }
+        assert_eq!(flag(&bulk(&edge, CLIENT, &json!({})), name)["value"], "x");
+        let missing = one(&edge, &format!("{encoded}%00"), &json!({})).json();
+        assert_eq!((missing.0, &missing.1["key"]), (404, &json!(format!("{name}\0"))));
+    }
 }
 
 #[test]
