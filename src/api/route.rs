@@ -14,11 +14,11 @@ pub(crate) enum Route<'a> {
 impl<'a> Route<'a> {
     /// With and without a slash at the end, and with any number of slashes in between.
     pub(crate) fn of(path: &'a str) -> Option<Route<'a>> {
-        // No path has more parts than five; a sixth one is enough to see that.
+        // No path but those of OFREP has more parts than five; a sixth one is enough to see that.
         let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).take(6).collect();
         match parts.as_slice() {
             ["health"] | ["health", "liveness" | "readiness"] => Some(Route::Health),
-            ["ofrep", ..] => ofrep::Route::of(&parts).map(Route::Ofrep),
+            ["ofrep", ..] => ofrep::Route::of(path).map(Route::Ofrep),
             parts => flagsmith::Route::of(parts).map(Route::Flagsmith),
         }
     }
@@ -41,6 +41,7 @@ impl<'a> Route<'a> {
 mod tests {
     use super::*;
     use flagsmith::Route::{EnvironmentDocument, Flags, Identities, Stream};
+    use ofrep::Route::{Bulk, One};
 
     #[test]
     fn slashes_do_not_matter() {
@@ -55,6 +56,13 @@ mod tests {
             ("//sse/environments/demo/stream/", stream),
             ("/sse/environments/stream", None),
             ("/health/readiness/", Some(Route::Health)),
+            ("/ofrep/v1/evaluate/flags", Some(Route::Ofrep(Bulk))),
+            ("//ofrep/v1//evaluate/flags/", Some(Route::Ofrep(Bulk))),
+            ("/ofrep/v1/evaluate/flags/a", Some(Route::Ofrep(One { key: "a" }))),
+            ("/ofrep/v1/evaluate/flags//a//b/c/", Some(Route::Ofrep(One { key: "a//b/c" }))),
+            ("/ofrep/v1/evaluate/flagsx", None),
+            ("/ofrep/v1/evaluate", None),
+            ("/ofrep/v1/configuration", None),
             ("/api/v1/flags/x", None),
             ("/sse/environments/demo/stream/x", None),
             ("/api/v2/flags/", None),

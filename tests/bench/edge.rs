@@ -10,7 +10,7 @@ use crate::engine::median;
 use crate::figure;
 use crate::load::{Load, requests_per_second};
 
-const CONNECTIONS: usize = 16;
+pub(crate) const CONNECTIONS: usize = 16;
 const ROUND: Duration = Duration::from_secs(3);
 const ROUNDS: usize = 5;
 const IDENTITIES: usize = 500;

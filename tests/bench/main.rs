@@ -9,6 +9,7 @@ mod engine;
 mod leader;
 mod load;
 mod memory;
+mod ofrep;
 mod origin;
 mod patterns;
 mod ratio;
@@ -31,12 +32,13 @@ fn main() -> ExitCode {
     if let Some(("builds", arguments)) = named.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         return builds::run(arguments.iter().cloned());
     }
-    let parts: [Part; 12] = [
+    let parts: [Part; 13] = [
         ("engine", |_| engine::against_the_rust_crate()),
         ("patterns", |_| patterns::costs()),
         ("package", |_| edge::package()),
         ("edge", edge::routes),
         ("traits", traits::stored),
+        ("ofrep", ofrep::bulk),
         ("budget", budget::of_requests),
         ("leader", leader::vcpu),
         ("work", work::steps),

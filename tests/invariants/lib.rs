@@ -10,6 +10,7 @@ mod memory_store;
 mod outcome;
 mod request;
 mod stream;
+mod tags;
 mod work;
 
 pub use bundle::bundle;
@@ -20,6 +21,7 @@ pub use memory_store::sound_bundle;
 pub use outcome::Outcome;
 pub use request::request;
 pub use stream::stream;
+pub use tags::tags;
 pub use work::work;
 
 use engine::{Compiled, Identity, Value};

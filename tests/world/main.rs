@@ -8,6 +8,9 @@ mod bus;
 mod checks;
 mod control;
 mod differential;
+#[path = "../support/ofrep_schema.rs"]
+#[allow(unreachable_pub, reason = "written for another crate, too")]
+mod ofrep_schema;
 mod races;
 mod sdk;
 mod stream;

@@ -1,10 +1,9 @@
 //! Evaluations of one flag and of all flags.
 
-use engine::Identity;
+use engine::{Flag, Identity};
 use http::header::ETAG;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use percent_encoding::percent_decode_str;
-use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::context::Context;
@@ -18,6 +17,9 @@ use crate::reply::Reply;
 use crate::settings::Settings;
 use crate::store::{Lookup, Source, Store};
 use crate::visible::is_visible;
+
+/// About what a flag takes.
+const FLAG_BYTES: usize = 128;
 
 /// What is asked, about whom, and with which key.
 pub(super) struct Asked<'a, H> {
@@ -45,13 +47,18 @@ impl<H> Asked<'_, H> {
     ) -> Result<Reply<H>, EvaluationError> {
         let name = percent_decode_str(key).decode_utf8().map_err(|_| EvaluationError::FlagNotFound)?;
         let stored = self.stored(store);
-        let flags = self.flags(&stored, store)?;
-        let flag = flags.into_iter().find(|flag| flag["key"] == *name);
-        let mut flag = flag.ok_or(EvaluationError::FlagNotFound)?;
-        if self.access.copy.source == Source::Stale {
-            flag["metadata"]["stale"] = true.into();
+        let is_stale = self.is_stale();
+        let json_values = self.settings.ofrep_json_values;
+        let mut body = Vec::new();
+        self.each_visible_flag(&stored, store, |flag, _| {
+            if body.is_empty() && flag.name() == name {
+                flag::write(flag, json_values, is_stale, &mut body);
+            }
+        })?;
+        if body.is_empty() {
+            return Err(EvaluationError::FlagNotFound);
         }
-        Ok(Reply::json(StatusCode::OK, flag.to_string().into_bytes()))
+        Ok(Reply::json(StatusCode::OK, body))
     }
 
     /// All flags; or that the client has them already.
@@ -65,13 +72,7 @@ impl<H> Asked<'_, H> {
         let mut reply = if tag.as_ref().is_some_and(|tag| etag::is_known(headers, tag) == Some(true)) {
             Reply::empty(StatusCode::NOT_MODIFIED)
         } else {
-            let flags = self.flags(&stored, store)?;
-            let mut metadata = json!({ "revision": self.access.copy.header.revision.0 });
-            if self.access.copy.source == Source::Stale {
-                metadata["stale"] = true.into();
-            }
-            let body = json!({ "flags": flags, "metadata": metadata });
-            Reply::json(StatusCode::OK, body.to_string().into_bytes())
+            Reply::json(StatusCode::OK, self.all(&stored, store)?)
         };
         if let Some(tag) = tag {
             reply.headers_mut().insert(ETAG, tag);
@@ -79,18 +80,50 @@ impl<H> Asked<'_, H> {
         Ok(reply)
     }
 
-    fn flags<S: Store<Handle = H>>(
+    /// The body of the answer to all flags.
+    fn all<S: Store<Handle = H>>(
         &mut self,
         stored: &Stored,
         store: &mut S,
-    ) -> Result<Vec<Value>, EvaluationError> {
+    ) -> Result<Vec<u8>, EvaluationError> {
+        let json_values = self.settings.ofrep_json_values;
+        let mut body = br#"{"flags":["#.to_vec();
+        let start = body.len();
+        self.each_visible_flag(stored, store, |flag, count| {
+            if body.len() > start {
+                body.push(b',');
+            } else {
+                body.reserve(FLAG_BYTES * count);
+            }
+            flag::write(flag, json_values, false, &mut body);
+        })?;
+        let revision = self.access.copy.header.revision.0;
+        let stale = if self.is_stale() { r#","stale":true"# } else { "" };
+        body.extend_from_slice(format!(r#"],"metadata":{{"revision":{revision}{stale}}}}}"#).as_bytes());
+        Ok(body)
+    }
+
+    /// Evaluates all flags, and gives each that the key may see to `write`, with the number of all.
+    fn each_visible_flag<S: Store<Handle = H>>(
+        &mut self,
+        stored: &Stored,
+        store: &mut S,
+        mut write: impl FnMut(&Flag<'_>, usize),
+    ) -> Result<(), EvaluationError> {
         let compiled = store.compiled(&mut self.access.copy).map_err(|_| EvaluationError::Unavailable)?;
         let identity = self.identity(stored);
         let evaluation = compiled.evaluate(identity.as_ref());
         let (kind, switches) = (self.access.kind, self.access.copy.header.switches);
-        let visible = evaluation.flags.iter();
-        let visible = visible.filter(|flag| is_visible(flag, kind, switches.hide_disabled_flags));
-        Ok(visible.map(|flag| flag::json(flag, self.settings.ofrep_json_values)).collect())
+        let flags = evaluation.flags.iter();
+        let count = evaluation.flags.len();
+        for flag in flags.filter(|flag| is_visible(flag, kind, switches.hide_disabled_flags)) {
+            write(flag, count);
+        }
+        Ok(())
+    }
+
+    fn is_stale(&self) -> bool {
+        self.access.copy.source == Source::Stale
     }
 
     /// Who is asked about; nobody without a targeting key. Stored traits count below those of the context, and those of the
@@ -138,7 +171,7 @@ impl<H> Asked<'_, H> {
         let all = format!(
             "{environment} {kind:?} {} {} {:032x} {stored} {:?}",
             copy.header.revision,
-            copy.source == Source::Stale,
+            self.is_stale(),
             self.context.hash,
             self.settings.ofrep_json_values,
         );

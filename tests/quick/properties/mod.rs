@@ -10,6 +10,7 @@ mod documents;
 mod never_matching;
 mod shares;
 mod streams;
+mod tags;
 mod unmatched_segment;
 
 use proptest::test_runner::{Config, RngSeed};

@@ -44,6 +44,21 @@ class Checks:
         self.failed += 1
         print("\n     ".join([f"FAIL {what}", *why]))
 
+    def run(self, options: argparse.Namespace, *parts: "Part") -> int:
+        """Runs the parts one after the other, and prints the counts of each; one that breaks off is a failure."""
+        for part in parts:
+            passed, failed = self.passed, self.failed
+            try:
+                part(self, options)
+            except Exception as error:
+                self.fail(f"{part.__name__}: broken off", repr(error), f"because of {error.__cause__!r}")
+            print(f"PART {part.__name__}: {self.passed - passed} passed, {self.failed - failed} failed")
+        print(f"{self.passed} passed, {self.failed} failed")
+        return 1 if self.failed else 0
+
+
+Part = Callable[[Checks, argparse.Namespace], None]
+
 
 def environment_flags(checks: Checks, options: argparse.Namespace) -> None:
     own = {state["feature"]["name"]: state for state in DOCUMENT["feature_states"]}
@@ -232,8 +247,8 @@ def main() -> int:
     parser.add_argument("--storing-key", help="the client-side key of a copy whose traits are stored")
     options = parser.parse_args()
 
-    checks = Checks()
-    for part in (
+    return Checks().run(
+        options,
         environment_flags,
         situations_evaluated_remotely,
         situations_evaluated_locally,
@@ -242,15 +257,7 @@ def main() -> int:
         analytics,
         traits_are_remembered,
         a_thousand_identities,
-    ):
-        passed, failed = checks.passed, checks.failed
-        try:
-            part(checks, options)
-        except Exception as error:
-            checks.fail(f"{part.__name__}: broken off", repr(error), f"because of {error.__cause__!r}")
-        print(f"PART {part.__name__}: {checks.passed - passed} passed, {checks.failed - failed} failed")
-    print(f"{checks.passed} passed, {checks.failed} failed")
-    return 1 if checks.failed else 0
+    )
 
 
 if __name__ == "__main__":

@@ -15,15 +15,18 @@ OF_ONE_CONNECTION = {"connection", "content-length", "host", "keep-alive", "tran
 class Tap:
     """Open as long as the `with` block lasts: `with Tap(edge) as tap`."""
 
-    def __init__(self, edge: str, only: str | None = None) -> None:
-        """`edge`: where to pass requests on to. `only`: the one path that is let through; any other is answered 418."""
+    def __init__(self, edge: str, only: str | None = None, port: int = 0) -> None:
+        """`edge`: where to pass requests on to. `only`: the one path that is let through; any other is answered 418.
+
+        It listens on `port`, or on any.
+        """
         self.edge = urlsplit(edge)
         self.only = only
         self.requests: list[str] = []
         """What came, each as `GET /path`, refused or not."""
         self.statuses: list[int] = []
         """How each was answered."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("TappedHandler", (Handler,), {"tap": self}))
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), type("TappedHandler", (Handler,), {"tap": self}))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 

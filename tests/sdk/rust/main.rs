@@ -2,6 +2,7 @@
 //!
 //!     sdk-check --client-key K --server-key ser.S [--hiding-key K] [--edge URL]
 //!
+//! With `--ofrep [--removed-key K]` behind these, OpenFeature's OFREP provider is checked in its place (`ofrep.rs`).
 //! With `--matrix QUESTIONS EDGE DOCUMENTS`, reads the documents of `tests/sdk/matrix` instead.
 //!
 //! Uses the SDK's public interface alone; every request passes a tap. Prints every failure; the last line says how
@@ -9,6 +10,7 @@
 
 mod cases;
 mod checks;
+mod ofrep;
 mod parts;
 #[path = "../matrix/rust/reading.rs"]
 mod reading;
@@ -25,7 +27,14 @@ pub struct Options {
     pub server_key: String,
     /// The client-side key of a copy of the environment that hides disabled flags.
     pub hiding_key: Option<String>,
+    /// The client-side key of an environment that was removed.
+    pub removed_key: Option<String>,
+    /// Whether OpenFeature's provider is checked.
+    is_ofrep: bool,
 }
+
+/// A part of the checks, by its name.
+type Part = (&'static str, fn(&mut Checks, &Options));
 
 reading::sdk!(answers, flagsmith, flagsmith_flag_engine, |identifier, traits, client| {
     use flagsmith::flagsmith::models::SDKTrait;
@@ -46,13 +55,19 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(wrong) => {
             eprintln!(
-                "{wrong}\nusage: sdk-check --client-key K --server-key ser.S [--hiding-key K] [--edge URL]"
+                "{wrong}\nusage: sdk-check --client-key K --server-key ser.S [--hiding-key K] [--removed-key K] [--ofrep] [--edge URL]"
             );
             return ExitCode::from(2);
         }
     };
     let mut checks = Checks::default();
-    let parts: [(&str, fn(&mut Checks, &Options)); 7] = [
+    let ofrep: &[Part] = &[
+        ("every_situation", ofrep::every_situation),
+        ("getters_of_other_types", ofrep::getters_of_other_types),
+        ("keys", ofrep::keys),
+        ("an_edge_that_is_away", ofrep::an_edge_that_is_away),
+    ];
+    let flagsmith: &[Part] = &[
         ("environment_flags", parts::environment_flags),
         ("situations_evaluated_remotely", parts::situations_evaluated_remotely),
         ("situations_evaluated_locally", parts::situations_evaluated_locally),
@@ -61,7 +76,7 @@ fn main() -> ExitCode {
         ("wrong_keys", parts::wrong_keys),
         ("analytics", parts::analytics),
     ];
-    for (name, part) in parts {
+    for (name, part) in if options.is_ofrep { ofrep } else { flagsmith } {
         checks.part(name, |checks| part(checks, &options));
     }
     checks.finish()
@@ -73,15 +88,22 @@ fn read_options() -> Result<Options, String> {
         client_key: String::new(),
         server_key: String::new(),
         hiding_key: None,
+        removed_key: None,
+        is_ofrep: false,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
+        if name == "--ofrep" {
+            options.is_ofrep = true;
+            continue;
+        }
         let value = arguments.next().ok_or(format!("{name}: no value"))?;
         match name.as_str() {
             "--edge" => options.edge = value,
             "--client-key" => options.client_key = value,
             "--server-key" => options.server_key = value,
             "--hiding-key" => options.hiding_key = Some(value),
+            "--removed-key" => options.removed_key = Some(value),
             _ => return Err(format!("{name}: unknown")),
         }
     }

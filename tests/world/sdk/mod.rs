@@ -5,6 +5,7 @@ pub(crate) mod connections;
 mod listener;
 pub(crate) mod matrix;
 mod models;
+mod openfeature;
 pub(crate) mod pages;
 mod ran;
 pub(crate) mod realtime;

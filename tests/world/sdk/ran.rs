@@ -58,15 +58,12 @@ impl Sdk {
 
     /// The version that `scripts/setup` installs.
     fn version(self) -> String {
-        let (file, before) = match self {
-            Sdk::Python => ("python/requirements.txt", "flagsmith=="),
-            Sdk::Node => ("node/package.json", "\"flagsmith-nodejs\": \""),
-            Sdk::Rust => ("rust/Cargo.toml", "flagsmith = \"="),
-            Sdk::Jsdom | Sdk::Chromium => ("browser/package.json", "\"@flagsmith/flagsmith\": \""),
-        };
-        let text = fs::read_to_string(folder("sdk").join(file)).unwrap();
-        let (_, version) = text.split_once(before).unwrap_or_else(|| panic!("{file}: no {before}"));
-        version.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect()
+        match self {
+            Sdk::Python => pinned("python/requirements.txt", "flagsmith=="),
+            Sdk::Node => pinned("node/package.json", "\"flagsmith-nodejs\": \""),
+            Sdk::Rust => pinned("rust/Cargo.toml", "flagsmith = \"="),
+            Sdk::Jsdom | Sdk::Chromium => pinned("browser/package.json", "\"@flagsmith/flagsmith\": \""),
+        }
     }
 
     #[track_caller]
@@ -98,7 +95,6 @@ impl Sdk {
 
     /// Runs a check, and prints how many of its comparisons passed. All failed ones are shown.
     fn run(self, tools: &Tools, check: &mut Command) -> Ran {
-        let start = Instant::now();
         let edge = checked_edge(tools, &json!({ "environments": { STORING: { "traits": "stored" } } }));
         let storing = ["--storing-key", &copy(&edge, STORING, false)];
         let restricted;
@@ -118,20 +114,34 @@ impl Sdk {
                     .args(storing)
             }
         };
+        Ran::of(check, self.name(), &self.version())
+    }
+}
+
+/// The version in a file of `tests/sdk`, behind this text.
+pub(super) fn pinned(file: &str, before: &str) -> String {
+    let text = fs::read_to_string(folder("sdk").join(file)).unwrap();
+    let (_, version) = text.split_once(before).unwrap_or_else(|| panic!("{file}: no {before}"));
+    version.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect()
+}
+
+impl Ran {
+    /// Runs a check program, and records the client if all comparisons passed.
+    #[track_caller]
+    pub(super) fn of(check: &mut Command, client: &str, version: &str) -> Ran {
+        let start = Instant::now();
         // Some SDKs heed the environment's proxy, which knows nothing of this machine.
         let output =
             check.env("NO_PROXY", "127.0.0.1").output().unwrap_or_else(|error| panic!("{check:?}: {error}"));
         let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
         let counts = text.lines().rfind(|line| line.ends_with(" failed")).unwrap_or("no counts");
-        say(&format!("SDK, {}: {counts}, in {:.1} s", self.name(), start.elapsed().as_secs_f64()));
+        say(&format!("SDK, {client}: {counts}, in {:.1} s", start.elapsed().as_secs_f64()));
         if output.status.success() {
-            ran_client(self.name(), &self.version(), Access::Unmodified);
+            ran_client(client, version, Access::Unmodified);
         }
         Ran { parts: parts(&text), is_success: output.status.success(), text: text.into_owned() }
     }
-}
 
-impl Ran {
     /// Checks that all comparisons passed.
     #[track_caller]
     pub(crate) fn assert_passed(&self) {

@@ -97,6 +97,9 @@ impl Ask<'_> {
                 (body, Some(section), None)
             }
         };
+        if head.method() == Method::POST {
+            crate::ofrep_schema::assert_valid(head.uri().path(), parts.status.as_u16(), &body);
+        }
         Answer {
             status: parts.status.as_u16(),
             headers: parts.headers,

@@ -8,6 +8,12 @@ mod compare;
 mod documents;
 mod edge;
 mod memory;
+#[path = "../../../../tests/support/not_run.rs"]
+#[allow(dead_code, unreachable_pub, reason = "written for another crate, which needs more of it")]
+mod not_run;
+#[path = "../../../../tests/support/ofrep_schema.rs"]
+#[allow(unreachable_pub, reason = "written for another crate, too")]
+mod ofrep_schema;
 
 mod agreement;
 mod analytics;

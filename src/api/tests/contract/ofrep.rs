@@ -7,6 +7,8 @@ use crate::ask::{Answer, Ask};
 use crate::compare::compare;
 use crate::documents::{With, shop};
 use crate::edge::{Broken, CLIENT, Edge, Read, SERVER, edge};
+use crate::not_run::not_run;
+use crate::ofrep_schema;
 
 const BULK: &str = "/ofrep/v1/evaluate/flags";
 
@@ -39,6 +41,39 @@ fn with_feature(name: &str, enabled: bool, value: &Value) -> Value {
     document
 }
 
+/// Every answer that a test gets is held against the schema ([`crate::ask`]), where it is present.
+#[test]
+fn answers_are_valid_by_the_published_schema() {
+    if !ofrep_schema::is_present() {
+        return not_run(&format!("there is no {}", ofrep_schema::schema_file().display()));
+    }
+    let refuses = |path: &str, status, body: &Value| {
+        let body = body.to_string();
+        std::panic::catch_unwind(|| ofrep_schema::assert_valid(path, status, body.as_bytes())).is_err()
+    };
+    let one = format!("{BULK}/f");
+    let value = |value: Value| json!({ "key": "f", "reason": "STATIC", "value": value });
+    compare([
+        ("a whole number", refuses(&one, 200, &value(json!(1))), false),
+        ("an object", refuses(&one, 200, &value(json!({ "a": 1 }))), false),
+        ("no value", refuses(&one, 200, &json!({ "key": "f", "reason": "DISABLED" })), false),
+        ("a list", refuses(&one, 200, &value(json!([1]))), true),
+        ("null", refuses(&one, 200, &value(Value::Null)), true),
+        ("another reason", refuses(&one, 200, &json!({ "key": "f", "reason": "DEFAULT", "value": 1 })), true),
+        ("no key", refuses(&one, 200, &json!({ "reason": "STATIC", "value": 1 })), true),
+        ("no list of flags", refuses(BULK, 200, &json!({})), true),
+        ("a flag of the list", refuses(BULK, 200, &json!({ "flags": [value(json!([1]))] })), true),
+        ("an error without its code", refuses(BULK, 400, &json!({ "errorDetails": "x" })), true),
+        ("an error without its flag", refuses(&one, 400, &json!({ "errorCode": "PARSE_ERROR" })), true),
+        ("details that are no text", refuses(BULK, 503, &json!({ "errorDetails": 1 })), true),
+        (
+            "a flag that is not found, in a 400",
+            refuses(&one, 400, &json!({ "key": "f", "errorCode": "FLAG_NOT_FOUND" })),
+            true,
+        ),
+    ]);
+}
+
 #[test]
 fn a_flag_with_its_value_reason_and_variant() {
     let edge = edge(&shop());
@@ -48,7 +83,7 @@ fn a_flag_with_its_value_reason_and_variant() {
         let id = if key == "banner" { 1 } else { 2 };
         (
             200,
-            json!({ "key": key, "value": value, "reason": reason, "metadata": { "enabled": true, "id": id } }),
+            json!({ "key": key, "value": value, "reason": reason, "variant": "", "metadata": { "enabled": true, "id": id } }),
         )
     };
     compare([
@@ -69,7 +104,7 @@ fn a_flag_with_its_value_reason_and_variant() {
             of("old%20search", &json!({ "targetingKey": "bob", "age": 18 })),
             (
                 200,
-                json!({ "key": "old search", "value": true, "reason": "TARGETING_MATCH", "metadata": { "enabled": true, "id": 3 } }),
+                json!({ "key": "old search", "value": true, "reason": "TARGETING_MATCH", "variant": "", "metadata": { "enabled": true, "id": 3 } }),
             ),
         ),
         (
@@ -77,7 +112,7 @@ fn a_flag_with_its_value_reason_and_variant() {
             of("old%20search", &json!({ "targetingKey": "bob" })),
             (
                 200,
-                json!({ "key": "old search", "value": false, "reason": "UNKNOWN", "metadata": { "enabled": false, "id": 3 } }),
+                json!({ "key": "old search", "value": false, "reason": "UNKNOWN", "variant": "", "metadata": { "enabled": false, "id": 3 } }),
             ),
         ),
         (
@@ -85,7 +120,7 @@ fn a_flag_with_its_value_reason_and_variant() {
             of("banner", &json!({ "targetingKey": "bob", "left": 1 })),
             (
                 200,
-                json!({ "key": "banner", "reason": "DISABLED", "metadata": { "enabled": false, "id": 1 } }),
+                json!({ "key": "banner", "reason": "DISABLED", "variant": "", "metadata": { "enabled": false, "id": 1 } }),
             ),
         ),
     ]);
@@ -117,8 +152,69 @@ fn values_of_every_kind() {
         ("an object in a text", of(&object, true, false), (Some(json!({ "a": [1] })), json!("STATIC"))),
         ("an object in a text, as it is", of(&object, true, true), (Some(object.clone()), json!("STATIC"))),
         ("a list in a text", of(&json!("[1]"), true, false), (Some(json!("[1]")), json!("STATIC"))),
+        (
+            "an object behind spaces",
+            of(&json!(" \n{\"a\": 1} "), true, false),
+            (Some(json!({ "a": 1 })), json!("STATIC")),
+        ),
+        ("an object and more", of(&json!("{} {}"), true, false), (Some(json!("{} {}")), json!("STATIC"))),
+        (
+            "an object of a number beyond all",
+            of(&json!("{\"a\": 1e999}"), true, false),
+            (Some(json!("{\"a\": 1e999}")), json!("STATIC")),
+        ),
+        ("a list", of(&json!([1, "a"]), true, false), (Some(json!("[1,\"a\"]")), json!("STATIC"))),
+        ("an object", of(&json!({ "a": 1 }), true, false), (Some(json!({ "a": 1 })), json!("STATIC"))),
+        (
+            "a text of quotes",
+            of(&json!("a\"\\b\u{1}"), true, false),
+            (Some(json!("a\"\\b\u{1}")), json!("STATIC")),
+        ),
         ("no object in a text", of(&json!("{a}"), true, false), (Some(json!("{a}")), json!("STATIC"))),
     ]);
+}
+
+/// Python's provider takes an answer without the member for an error.
+#[test]
+fn every_flag_has_a_variant() {
+    let edge = edge(&shop());
+    for context in [json!({}), json!({ "targetingKey": "bob", "left": 1 }), json!({ "targetingKey": "ann" })]
+    {
+        let (_, all) = bulk(&edge, SERVER, &context).json();
+        for flag in all["flags"].as_array().unwrap() {
+            assert!(flag["variant"].is_string(), "{flag}");
+        }
+    }
+}
+
+/// Some providers put names into the path as they are, others encode them.
+#[test]
+fn names_of_flags_encoded_and_as_they_are() {
+    for (name, as_it_is) in [
+        ("plain", Some("plain")),
+        ("a/b", Some("a/b")),
+        ("a//b/c", Some("a//b/c")),
+        ("/a/", None),
+        ("a b", None),
+        ("a+b", Some("a+b")),
+        ("100%", Some("100%")),
+        ("%41", None),
+        ("é", Some("é")),
+        ("a\"b\\c", None),
+        ("a?b#c", None),
+        ("line\nbreak", None),
+        ("..", None),
+    ] {
+        let edge = edge(&with_feature(name, true, &json!("x")));
+        let encoded: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        for path in [Some(&*encoded), as_it_is].into_iter().flatten() {
+            let (status, flag) = one(&edge, path, &json!({})).json();
+            assert_eq!((status, &flag["key"], &flag["value"]), (200, &json!(name), &json!("x")), "{path}");
+        }
+        assert_eq!(flag(&bulk(&edge, CLIENT, &json!({})), name)["value"], "x");
+        let missing = one(&edge, &format!("{encoded}%00"), &json!({})).json();
+        assert_eq!((missing.0, &missing.1["key"]), (404, &json!(format!("{name}\0"))));
+    }
 }
 
 #[test]
