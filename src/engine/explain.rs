@@ -1,0 +1,99 @@
+//! Why each flag has its value: an evaluation with a visitor that records every step, and the texts of the environment beside
+//! the record. The flags of an explanation are those of the evaluation that was recorded.
+
+mod explanation;
+mod flag;
+mod record;
+mod segment;
+
+use alloc::collections::BTreeSet;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use serde_json::Value as Json;
+
+pub use self::explanation::{
+    Candidate, CandidateOutcome, ExplainedCondition, ExplainedFlag, ExplainedHash, ExplainedRule,
+    ExplainedSegment, ExplainedSplit, Explanation, Origin, Share,
+};
+use self::record::Record;
+use crate::compiled::decode::Compiled;
+use crate::compiled::environment::ArchivedEnvironment;
+use crate::compiled::texts::Texts;
+use crate::evaluate::{Flag, Identity, OwnOverrides};
+use crate::python::number::{Integer, float_text};
+use crate::python::value::Value;
+
+/// How many characters of a value, and of what is hashed, an explanation repeats: the same long trait may be read by every
+/// condition.
+const SHOWN: usize = 200;
+
+/// The evaluation, with what is known of it.
+struct Explained<'e> {
+    environment: &'e ArchivedEnvironment,
+    texts: &'e Texts,
+    record: Record<'e>,
+    flags: Vec<Flag<'e>>,
+}
+
+impl Compiled {
+    /// Evaluates for an identity, or without one, and says why each flag has its value. For the feature of this name alone,
+    /// and the flags that its segments read, in turn; or for all features. The texts are those of the same environment, or the
+    /// default. A feature that is not there has no flags.
+    pub fn explain(&self, identity: Option<&Identity>, feature: Option<&str>, texts: &Texts) -> Explanation {
+        let environment = self.environment();
+        let mut record = Record::new(environment);
+        let evaluation = self.evaluate_with(identity, OwnOverrides::Embedded, &mut record);
+        let explained = Explained { environment, texts, record, flags: evaluation.flags };
+        let (features, segments) = match feature {
+            Some(name) => explained.around(name),
+            None => ((0..environment.features.len()).collect(), (0..environment.segments.len()).collect()),
+        };
+        Explanation {
+            flags: features.into_iter().filter_map(|at| explained.flag(at)).collect(),
+            segments: segments.into_iter().filter_map(|at| explained.segment(at)).collect(),
+        }
+    }
+}
+
+impl Explained<'_> {
+    /// A feature, the features that its segments read, theirs in turn, and the segments of all these.
+    fn around(&self, name: &str) -> (Vec<usize>, BTreeSet<usize>) {
+        let named = self.environment.features.iter().position(|feature| feature.name.as_str() == name);
+        let mut features: Vec<usize> = named.into_iter().collect();
+        let mut known: BTreeSet<usize> = features.iter().copied().collect();
+        let mut segments = BTreeSet::new();
+        let mut at = 0;
+        while let Some(feature) = features.get(at).and_then(|at| self.environment.features.get(*at)) {
+            for segment in feature.overriding.iter().map(|segment| segment.to_native() as usize) {
+                if segments.insert(segment) {
+                    let read = self.read_by(segment).into_iter().filter(|read| known.insert(*read));
+                    features.extend(read);
+                }
+            }
+            at += 1;
+        }
+        (features, segments)
+    }
+}
+
+/// A text that is no longer than an explanation shows.
+fn shown(text: &str) -> alloc::string::String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => alloc::format!("{}…", &text[..end]),
+        None => text.to_string(),
+    }
+}
+
+/// A value as JSON, shortened.
+fn shown_value(value: &Value) -> Json {
+    match value {
+        Value::Null => Json::Null,
+        Value::Bool(bool) => (*bool).into(),
+        Value::Int(Integer::Small(small)) => (*small).into(),
+        Value::Int(big) => shown(&big.to_string()).into(),
+        Value::Float(float) if float.is_finite() => (*float).into(),
+        Value::Float(float) => float_text(*float).into(),
+        Value::Str(text) => shown(text).into(),
+    }
+}
