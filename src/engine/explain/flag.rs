@@ -111,14 +111,15 @@ impl<'e> Explained<'e> {
             let to = variant.weight.to_native() + from;
             let chosen = matches!(flag.choice, VariantChoice::Variant(chosen) if ptr::eq(chosen, variant));
             let name = variant.key.as_deref().map(ToOwned::to_owned);
-            shares.push(Share { variant: name, value: raw(&variant.value), from, to, chosen });
+            let value = raw(&variant.value);
+            shares.push(Share { variant: name, value, from: finite(from), to: finite(to), chosen });
             from = to;
         }
         shares.push(Share {
             variant: Some("control".to_owned()),
             value: raw(&flag.state.value),
-            from,
-            to: 100.0_f64.max(from),
+            from: finite(from),
+            to: finite(from.max(100.0)),
             chosen: matches!(flag.choice, VariantChoice::Control),
         });
         let ExplainedHash { hash_input, percent } = hash;
@@ -159,6 +160,11 @@ fn candidate(
         value: raw(&state.value),
         outcome,
     }
+}
+
+/// JSON has no infinite number. A weight may be one.
+fn finite(percent: f64) -> f64 {
+    if percent.is_nan() { 0.0 } else { percent.clamp(f64::MIN, f64::MAX) }
 }
 
 /// JSON that is written unchanged.
