@@ -8,6 +8,7 @@ mod compare;
 mod documents;
 mod edge;
 mod memory;
+mod schema;
 
 mod agreement;
 mod analytics;
@@ -18,6 +19,7 @@ mod cors;
 mod differences;
 mod evaluation;
 mod events;
+mod explain;
 mod feature;
 mod flags;
 mod gzip;
