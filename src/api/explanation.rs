@@ -33,7 +33,8 @@ pub struct ExplainedEnvironment {
     pub hides_disabled_flags: bool,
     /// Whether what was read of the identity is left out of the explanation, as of all answers.
     pub hides_sensitive_data: bool,
-    /// Whether the texts of conditions and the priorities are known. Bundles of earlier versions lack them.
+    /// Whether the texts of conditions and the priorities are known. Bundles of earlier versions lack them, and those of
+    /// more than 2 MiB are not read.
     pub has_texts: bool,
 }
 

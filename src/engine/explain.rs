@@ -4,9 +4,9 @@
 mod explanation;
 mod flag;
 mod record;
+mod scope;
 mod segment;
 
-use alloc::collections::BTreeSet;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -17,6 +17,7 @@ pub use self::explanation::{
     ExplainedSegment, ExplainedSplit, Explanation, Origin, Share,
 };
 use self::record::Record;
+use self::scope::Scope;
 use crate::compiled::decode::Compiled;
 use crate::compiled::environment::ArchivedEnvironment;
 use crate::compiled::texts::Texts;
@@ -42,38 +43,21 @@ impl Compiled {
     /// default. A feature that is not there has no flags.
     pub fn explain(&self, identity: Option<&Identity>, feature: Option<&str>, texts: &Texts) -> Explanation {
         let environment = self.environment();
-        let mut record = Record::new(environment);
+        let scope = Scope::new(environment, feature);
+        let mut record = Record::new(environment, &scope);
         let evaluation = self.evaluate_with(identity, OwnOverrides::Embedded, &mut record);
         let explained = Explained { environment, texts, record, flags: evaluation.flags };
-        let (features, segments) = match feature {
-            Some(name) => explained.around(name),
-            None => ((0..environment.features.len()).collect(), (0..environment.segments.len()).collect()),
-        };
         Explanation {
-            flags: features.into_iter().filter_map(|at| explained.flag(at)).collect(),
-            segments: segments.into_iter().filter_map(|at| explained.segment(at)).collect(),
+            flags: scope.features.iter().filter_map(|at| explained.flag(*at)).collect(),
+            segments: scope.segments.iter().filter_map(|at| explained.segment(*at)).collect(),
         }
     }
-}
 
-impl Explained<'_> {
-    /// A feature, the features that its segments read, theirs in turn, and the segments of all these.
-    fn around(&self, name: &str) -> (Vec<usize>, BTreeSet<usize>) {
-        let named = self.environment.features.iter().position(|feature| feature.name.as_str() == name);
-        let mut features: Vec<usize> = named.into_iter().collect();
-        let mut known: BTreeSet<usize> = features.iter().copied().collect();
-        let mut segments = BTreeSet::new();
-        let mut at = 0;
-        while let Some(feature) = features.get(at).and_then(|at| self.environment.features.get(*at)) {
-            for segment in feature.overriding.iter().map(|segment| segment.to_native() as usize) {
-                if segments.insert(segment) {
-                    let read = self.read_by(segment).into_iter().filter(|read| known.insert(*read));
-                    features.extend(read);
-                }
-            }
-            at += 1;
-        }
-        (features, segments)
+    /// How much an explanation of one feature, or of all, has to say: one for each flag, candidate, variant, segment, rule and
+    /// condition, and for each 128 bytes of values.
+    pub fn explanation_size(&self, feature: Option<&str>) -> usize {
+        let environment = self.environment();
+        Scope::new(environment, feature).size(environment)
     }
 }
 

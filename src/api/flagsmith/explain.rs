@@ -19,6 +19,11 @@ use crate::key::KeyKind;
 use crate::reply::Reply;
 use crate::store::{Body, Store};
 
+/// How much an answer says at most, so that no request takes more than 50 ms of vCPU: see [`engine::Compiled::explanation_size`].
+const SIZE_LIMIT: usize = 20_000;
+/// Bytes of texts that are read.
+const TEXTS_LIMIT: u64 = 2 << 20;
+
 pub(super) fn answer<S: Store>(
     call: &Call<'_>,
     body: &mut dyn Body,
@@ -40,12 +45,13 @@ pub(super) fn answer<S: Store>(
     let identifier = identity.identifier.clone();
     identity.traits = traits.into_iter().chain(system).map(|counts| (counts.key, counts.value)).collect();
 
-    let texts = texts(&mut access, store)?;
-    let has_texts = texts.is_some();
-    let texts = texts.unwrap_or_default();
     let compiled = store.compiled(&mut access.copy).map_err(|_| RequestError::Unavailable)?;
     let names = || compiled.feature_names().map(|name| (name, name));
     let feature = feature.map(|feature| feature.find(names())).transpose()?;
+    check_size(compiled.explanation_size(feature), feature)?;
+    let texts = texts(&mut access, store)?;
+    let has_texts = texts.is_some();
+    let texts = texts.unwrap_or_default();
     let mut explanation = compiled.explain(Some(&identity), feature, &texts);
     let may_hold_system = |property: &str| {
         let is_named = system_keys.iter().any(|key| key == property);
@@ -73,9 +79,20 @@ pub(super) fn answer<S: Store>(
     Ok(Reply::json(StatusCode::OK, body))
 }
 
-/// The texts of an environment. None in bundles of earlier versions.
+fn check_size(size: usize, feature: Option<&str>) -> Result<(), RequestError> {
+    let what = match feature {
+        _ if size <= SIZE_LIMIT => return Ok(()),
+        None => "The environment is too large to be explained whole. Name a ?feature=.",
+        Some(_) => {
+            "The segments of the feature are too large. `jackstaff explain` explains a document of any size."
+        }
+    };
+    Err(RequestError::detail(what))
+}
+
+/// The texts of an environment. None in bundles of earlier versions, and if they are too many to be read.
 fn texts<S: Store>(access: &mut Access<S::Handle>, store: &mut S) -> Result<Option<Texts>, RequestError> {
-    if access.copy.header.span(Section::Texts).is_none() {
+    if access.copy.header.span(Section::Texts).is_none_or(|span| span.bytes() > TEXTS_LIMIT) {
         return Ok(None);
     }
     let bytes = store.section(&mut access.copy, Section::Texts).map_err(|_| RequestError::Unavailable)?;

@@ -40,9 +40,7 @@ fn environment(environment: &ExplainedEnvironment) -> String {
         line.push_str(&format!(", confirmed {age} s ago"));
     }
     if !environment.has_texts {
-        line.push_str(
-            "; published by an earlier version, so texts of conditions and priorities are not known",
-        );
+        line.push_str("; texts of conditions and priorities are not known");
     }
     line
 }

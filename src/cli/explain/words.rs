@@ -128,6 +128,9 @@ fn comparison(condition: &ExplainedCondition) -> String {
             found => format!("found {found}, a type that the operator does not take"),
         };
     };
+    if found.is_null() {
+        return "found a value that is not shown".to_owned();
+    }
     match (compared_as, compared_with) {
         ("presence", _) => format!("found {found}"),
         ("member", _) => format!("found {found}, compared as a member of the list"),

@@ -2,6 +2,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,6 +15,7 @@ use super::Explained;
 use super::explanation::{
     Candidate, CandidateOutcome, ExplainedFlag, ExplainedHash, ExplainedSplit, Origin, Share,
 };
+use super::scope::read_by;
 use crate::compiled::environment::{ArchivedFeatureState, ArchivedOverride, ArchivedSegment};
 use crate::evaluate::{Flag, SegmentOutcome, VariantChoice};
 
@@ -127,15 +129,9 @@ impl<'e> Explained<'e> {
     }
 
     fn read_for(&self, of_segments: &[OfSegment<'_>]) -> Vec<String> {
-        let mut names = Vec::new();
-        for one in of_segments {
-            for name in self.names(self.read_by(one.index)) {
-                if !names.contains(&name) {
-                    names.push(name);
-                }
-            }
-        }
-        names
+        let mut known = BTreeSet::new();
+        let read = of_segments.iter().flat_map(|one| read_by(self.environment, one.index));
+        self.names(read.filter(|feature| known.insert(*feature)))
     }
 
     /// The names of features.

@@ -5,10 +5,12 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use serde_json::Value as Json;
 
 use super::explanation::ExplainedHash;
+use super::scope::Scope;
 use super::{shown, shown_value};
 use crate::compiled::environment::ArchivedEnvironment;
 use crate::evaluate::{Offer, OverrideSource, Read, SegmentOutcome, Split, Visitor};
@@ -16,6 +18,8 @@ use crate::evaluate::{Offer, OverrideSource, Read, SegmentOutcome, Split, Visito
 /// What happened. Where a segment was evaluated several times, on a cycle of flags, the last time counts.
 pub(super) struct Record<'e> {
     environment: &'e ArchivedEnvironment,
+    /// Of the segments that are explained; the others stay as they are here.
+    is_explained: Vec<bool>,
     pub(super) conditions: Vec<Option<Tested>>,
     pub(super) rules: Vec<Option<bool>>,
     pub(super) segments: Vec<Option<SegmentOutcome>>,
@@ -34,9 +38,14 @@ pub(super) struct Tested {
 }
 
 impl<'e> Record<'e> {
-    pub(super) fn new(environment: &'e ArchivedEnvironment) -> Record<'e> {
+    pub(super) fn new(environment: &'e ArchivedEnvironment, scope: &Scope) -> Record<'e> {
+        let mut is_explained = vec![false; environment.conditions.len()];
+        for segment in scope.segments.iter().filter_map(|at| environment.segments.get(*at)) {
+            mark(environment, segment.rules.range(), &mut is_explained);
+        }
         Record {
             environment,
+            is_explained,
             conditions: environment.conditions.iter().map(|_| None).collect(),
             rules: vec![None; environment.rules.len()],
             segments: vec![None; environment.segments.len()],
@@ -47,8 +56,21 @@ impl<'e> Record<'e> {
     }
 }
 
+/// Marks the conditions of rules.
+fn mark(environment: &ArchivedEnvironment, rules: Range<usize>, is_explained: &mut [bool]) {
+    for rule in environment.rules.get(rules).unwrap_or_default() {
+        if let Some(conditions) = is_explained.get_mut(rule.conditions.range()) {
+            conditions.fill(true);
+        }
+        mark(environment, rule.rules.range(), is_explained);
+    }
+}
+
 impl Visitor for Record<'_> {
     fn condition(&mut self, condition: usize, value: Option<Read<'_>>, matched: bool) {
+        if self.is_explained.get(condition) != Some(&true) {
+            return;
+        }
         let (Some(place), Some(compiled)) =
             (self.conditions.get_mut(condition), self.environment.conditions.get(condition))
         else {
@@ -82,6 +104,11 @@ impl Visitor for Record<'_> {
     }
 
     fn percentage(&mut self, split: Split, [salt, text]: [&str; 2], percent: f64) {
+        if let Split::Condition(condition) = split
+            && self.is_explained.get(condition) != Some(&true)
+        {
+            return;
+        }
         let hash_input = match text.len() {
             ..super::SHOWN => format!("{salt},{text}"),
             _ => shown(&format!("{salt},{}", shown(text))).to_string(),

@@ -7,6 +7,7 @@ use core::ops::Range;
 
 use super::Explained;
 use super::explanation::{ExplainedCondition, ExplainedRule, ExplainedSegment};
+use super::scope::{flag_of, read_by};
 use crate::compiled::environment::{ArchivedQuantifier, ArchivedRule};
 use crate::compiled::property::{ArchivedProperty, ArchivedTarget};
 use crate::evaluate::SegmentOutcome;
@@ -22,30 +23,9 @@ impl Explained<'_> {
             matched: outcome == Some(SegmentOutcome::Matched),
             cycle_cut: outcome == Some(SegmentOutcome::CycleCut),
             overrides: self.names(overrides),
-            reads: self.names(self.read_by(at)),
+            reads: self.names(read_by(self.environment, at)),
             rules: self.rules(segment.rules.range()),
         })
-    }
-
-    /// The features that a segment reads, each once.
-    pub(super) fn read_by(&self, at: usize) -> Vec<usize> {
-        let mut read = Vec::new();
-        if let Some(segment) = self.environment.segments.get(at).filter(|segment| segment.reads_flags) {
-            self.collect_read(segment.rules.range(), &mut read);
-        }
-        read
-    }
-
-    fn collect_read(&self, rules: Range<usize>, read: &mut Vec<usize>) {
-        for rule in self.environment.rules.get(rules).unwrap_or_default() {
-            for condition in self.environment.conditions.get(rule.conditions.range()).unwrap_or_default() {
-                let feature = self.property(condition.property.to_native()).and_then(flag_of);
-                if let Some(feature) = feature.filter(|feature| !read.contains(feature)) {
-                    read.push(feature);
-                }
-            }
-            self.collect_read(rule.rules.range(), read);
-        }
     }
 
     fn property(&self, at: u32) -> Option<&ArchivedProperty> {
@@ -111,14 +91,6 @@ impl Explained<'_> {
             matched: tested.map(|tested| tested.matched),
             fault: text.and_then(|text| text.fault.clone()),
         })
-    }
-}
-
-/// The feature whose flag a property reads.
-fn flag_of(property: &ArchivedProperty) -> Option<usize> {
-    match property.target.as_ref()? {
-        ArchivedTarget::Flag { feature, .. } => Some(feature.to_native() as usize),
-        _ => None,
     }
 }
 

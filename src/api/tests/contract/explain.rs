@@ -100,7 +100,7 @@ fn one_flag_whole() {
         }],
     });
     assert_eq!(explained(&answer), limit);
-    let read = [Read::ServerKey, Read::Environment, Read::Section(Section::Texts), Read::Compiled];
+    let read = [Read::ServerKey, Read::Environment, Read::Compiled, Read::Section(Section::Texts)];
     assert_eq!(answer.read, read);
 }
 
