@@ -134,7 +134,7 @@ fn how_a_variant_is_chosen() {
     assert_eq!(
         lines[2..],
         [
-            "flag f: on, value \"control value\"",
+            "flag f: on, value \"blue\"",
             "the environment's default, which nothing overrides",
             "\"7,e_user-7\" is hashed to 48.94 %: red from 0 % to 20 %; blue from 20 % to 50 %, chosen; control from 50 % to 100 %",
         ]

@@ -304,6 +304,7 @@ fn string(value: &Value) -> Option<&str> {
 }
 
 /// The remainder takes the sign of the divisor, as in Python.
+#[inline]
 fn modulo_matches(value: &Value, divisor: f64, remainder: f64) -> bool {
     let value = match value {
         Value::Bool(bool) => f64::from(u8::from(*bool)),
@@ -317,6 +318,7 @@ fn modulo_matches(value: &Value, divisor: f64, remainder: f64) -> bool {
 }
 
 /// Integers are members by their decimal text; booleans and floats never are.
+#[inline]
 fn is_member(value: &Value, members: &[rkyv::string::ArchivedString]) -> bool {
     // Few members are found faster by comparing lengths first than by binary search.
     let found = |text: &str| match members.len() as u64 {
@@ -338,6 +340,8 @@ fn is_true(text: &str) -> bool {
 }
 
 impl ArchivedComparison {
+    // Called for each condition, by evaluations with and without a visitor that records.
+    #[inline]
     fn matches(&self, value: &Value, is_version: &OnceCell<bool>) -> bool {
         let text = self.text.as_str();
         let ordering = match value {
