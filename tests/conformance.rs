@@ -79,11 +79,38 @@ fn failure(case: &Case) -> Option<String> {
         &mut engine::PatternCache::default(),
     );
     let result = result.map(|json| serde_json::from_str::<Value>(&json).unwrap());
+    if let Ok(result) = &result
+        && let Some(difference) = explained_otherwise(case, result)
+    {
+        return Some(difference);
+    }
     match result {
         Ok(result) if result == case.result => None,
         Ok(result) => Some(format!("{}\n  expected {}\n  found    {result}", case.name, case.result)),
         Err(refusal) => Some(format!("{}: refused: {refusal}", case.name)),
     }
+}
+
+/// What an explanation of the case says otherwise than its result.
+fn explained_otherwise(case: &Case, result: &Value) -> Option<String> {
+    let context = engine::Context::parse(case.context.get()).unwrap();
+    let (environment, _) = context.compile(engine::Options::default()).unwrap();
+    let compiled = engine::Compiled::decode(environment.encode().unwrap()).unwrap();
+    let explanation = compiled.explain(context.identity().as_ref(), None, environment.texts());
+    let flag = |flag: &engine::ExplainedFlag| {
+        let value: Value = serde_json::from_str(flag.value.get()).unwrap();
+        serde_json::json!([flag.name, flag.enabled, value, flag.reason, flag.variant])
+    };
+    let said: Vec<Value> = explanation.flags.iter().map(flag).collect();
+    let members = ["name", "enabled", "value", "reason", "variant"];
+    let flags = result["flags"].as_object().into_iter().flat_map(|flags| flags.values());
+    let mut flags: Vec<Value> =
+        flags.map(|flag| members.iter().map(|member| flag[member].clone()).collect()).collect();
+    // The members of a result are in the order of their names.
+    let mut sorted = said.clone();
+    sorted.sort_by_key(ToString::to_string);
+    flags.sort_by_key(ToString::to_string);
+    (sorted != flags).then(|| format!("{}: explained as {sorted:?}, and not {flags:?}", case.name))
 }
 
 #[cfg(not(target_family = "wasm"))]

@@ -5,6 +5,7 @@ mod analytics;
 mod document;
 mod error;
 mod events;
+mod explain;
 mod feature;
 mod fields;
 mod flags;
@@ -59,6 +60,7 @@ pub(crate) fn answer<S: Store>(
         Route::Identities => {
             keyed(headers, store, |access, store| identities::answer(&call, body, access, store))
         }
+        Route::Explain => keyed(headers, store, |access, store| explain::answer(&call, body, access, store)),
         Route::Trait => keyed(headers, store, |access, store| stored::one(&call, body, &access, store)),
         Route::BulkTraits => {
             keyed(headers, store, |access, store| stored::traits(&call, body, &access, store))

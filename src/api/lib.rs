@@ -8,6 +8,7 @@ mod access;
 pub mod bundle;
 mod cors;
 mod etag;
+pub mod explanation;
 mod flag_json;
 mod flagsmith;
 mod gunzip;

@@ -61,7 +61,7 @@ impl From<RegexAnchor> for Anchoring {
     }
 }
 
-fn parse_trait(text: &str) -> Result<(String, Value)> {
+pub(crate) fn parse_trait(text: &str) -> Result<(String, Value)> {
     let (key, value) = text.split_once('=').ok_or_else(|| anyhow!("expected KEY=VALUE"))?;
     let json = serde_json::from_str::<serde_json::Value>(value).is_ok();
     let value = if json { Value::from_json(value) } else { Some(Value::from(value)) };

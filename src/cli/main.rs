@@ -4,6 +4,7 @@ mod collect;
 mod columns;
 mod dear;
 mod evaluate;
+mod explain;
 mod identity;
 mod keys;
 mod lint;
@@ -36,6 +37,7 @@ struct Arguments {
 enum Command {
     Collect(collect::Arguments),
     Evaluate(evaluate::Arguments),
+    Explain(explain::Arguments),
     #[command(subcommand)]
     Identity(identity::Action),
     #[command(subcommand)]
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
     match arguments.command {
         Command::Collect(arguments) => collect::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Identity(action) => identity::run(&action),
         Command::Keys(action) => keys::run(&action),
         Command::Lint(arguments) => lint::run(&arguments),

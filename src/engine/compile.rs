@@ -119,6 +119,7 @@ fn compile(
         categories: compiler.patterns.categories(),
         patterns: compiler.patterns.values,
         identity_overrides,
+        texts: compiler.texts,
     };
     if options.omit_metadata {
         remove_metadata(&mut environment);

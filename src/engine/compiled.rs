@@ -7,3 +7,4 @@ mod never;
 pub(crate) mod overrides;
 pub(crate) mod predicate;
 pub(crate) mod property;
+pub(crate) mod texts;

@@ -11,8 +11,9 @@ mod visitor;
 pub use self::counted::CountedWork;
 use self::evaluator::Evaluator;
 pub use self::identity::{Identity, OwnOverrides};
+pub(crate) use self::result::VariantChoice;
 pub use self::result::{Evaluation, Flag, Reason, SegmentMatch};
-pub use self::visitor::{Offer, OverrideSource, SegmentOutcome, Split, Visitor};
+pub use self::visitor::{Offer, OverrideSource, Read, SegmentOutcome, Split, Visitor};
 use crate::compiled::decode::Compiled;
 
 impl Compiled {

@@ -15,14 +15,16 @@
 //! | [`Compiled`] and an [`Identity`] → [`Evaluation`] | [`Compiled::evaluate`] | per request |
 //!
 //! [`Compiled::evaluate_with`] takes two more arguments: a [`Visitor`] that is called for each step, and
-//! [`OwnOverrides`], the source of the overrides of the identity itself.
+//! [`OwnOverrides`], the source of the overrides of the identity itself. [`Compiled::explain`] evaluates with a visitor that
+//! records every step, and says why each flag has its value.
 //!
 //! The modules of this crate form layers. A module imports from the layers below it, never from its own layer or one
 //! above; `tests/quick/tidy.rs` checks it.
 //!
 //! | layer | modules |
 //! |---|---|
-//! | 5 | `lib`: the public names |
+//! | 6 | `lib`: the public names |
+//! | 5 | `explain`: an evaluation in words and numbers |
 //! | 4 | `compile`: wire types → compiled environment · `evaluate`: compiled environment and identity → flags |
 //! | 3 | `compiled`: the data that an evaluation reads, and its layout in bytes |
 //! | 2 | `wire`: the published JSON · `pattern`: regular expressions, read as Python reads them |
@@ -38,6 +40,7 @@ mod compile;
 mod compiled;
 mod error;
 mod evaluate;
+mod explain;
 mod limits;
 mod options;
 mod pattern;
@@ -51,10 +54,15 @@ pub use compile::{Cost, DefaultJson, Usage};
 pub use compiled::decode::Compiled;
 pub use compiled::environment::Environment;
 pub use compiled::overrides::{CompiledOverrides, IdentityOverrides};
+pub use compiled::texts::Texts;
 pub use error::{EncodingError, InputError, Warning, WarningKind};
 pub use evaluate::{
-    CountedWork, Evaluation, Flag, Identity, Offer, OverrideSource, OwnOverrides, Reason, SegmentMatch,
+    CountedWork, Evaluation, Flag, Identity, Offer, OverrideSource, OwnOverrides, Read, Reason, SegmentMatch,
     SegmentOutcome, Split, Visitor,
+};
+pub use explain::{
+    Candidate, CandidateOutcome, ExplainedCondition, ExplainedFlag, ExplainedHash, ExplainedRule,
+    ExplainedSegment, ExplainedSplit, Explanation, Origin, Share,
 };
 pub use options::{Anchoring, Options};
 pub use pattern::PatternCache;

@@ -93,6 +93,7 @@ impl ArchivedPattern {
             + work::pattern(effort.of_characters.to_native(), characters)
     }
 
+    #[inline]
     pub(crate) fn is_match(&self, text: &str, categories: &ArchivedCategories) -> bool {
         let alphabet = &self.alphabet;
         match &self.program {

@@ -24,6 +24,7 @@ pub use edge::EdgeAnswer;
 pub use judgement::{key_warnings, problems, warnings};
 
 use edge::Edge;
+pub(crate) use edge::agent;
 
 /// Bytes that a KV value can have.
 pub const VALUE_LIMIT: u64 = 25_000_000;

@@ -145,7 +145,7 @@ fn a_bundle_of_the_version_before_is_served_without_what_it_lacks() {
     let stored = edge.stored(NAME).unwrap().body;
     let mut older = next(&stored, |header| {
         let sections = header["sections"].as_object_mut().unwrap();
-        sections.retain(|name, _| !name.ends_with("-brotli") && name != "document-pages");
+        sections.retain(|name, _| !name.ends_with("-brotli") && name != "document-pages" && name != "texts");
     });
     let [magic, former] =
         [bundle::FORMAT, bundle::OLDEST].map(|version| format!("jackstaff-bundle {version}\n"));

@@ -9,6 +9,7 @@ mod analytics;
 mod budget;
 mod bundles;
 mod edge_token;
+mod explain;
 mod forged;
 mod package;
 mod publish;

@@ -34,5 +34,6 @@ fn in_parts(text: &str, options: Options) -> String {
     assert_eq!(bytes, again.encode().unwrap(), "compiled twice, and not the same");
     let compiled = Compiled::decode(bytes).unwrap_or_else(|broken| panic!("own bytes refused: {broken}"));
     crate::work::steps_are_within_what_is_stated(&environment, &compiled, context.identity().as_ref());
+    crate::explanation(&environment, &compiled, context.identity().as_ref());
     crate::evaluate(&compiled, context.identity().as_ref())
 }

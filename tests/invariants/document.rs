@@ -25,6 +25,7 @@ pub fn document(text: &str) {
     assert_eq!(defaults, stamped.default_flags().collect::<Vec<_>>());
     for identity in crate::audience(&["ann", "vip-1", "007", ""]) {
         crate::work::steps_are_within_what_is_stated(&environment, &compiled, identity.as_ref());
+        crate::explanation(&environment, &compiled, identity.as_ref());
         let result = crate::evaluate(&compiled, identity.as_ref());
         assert_eq!(result, crate::evaluate(&same, identity.as_ref()));
         assert_eq!(result, crate::evaluate(&for_sdks, identity.as_ref()));

@@ -5,6 +5,7 @@
 mod bundle;
 mod context;
 mod document;
+mod explanation;
 mod flags;
 mod memory_store;
 mod outcome;
@@ -16,6 +17,7 @@ mod work;
 pub use bundle::bundle;
 pub use context::context;
 pub use document::document;
+pub use explanation::explanation;
 pub use flags::{Flags, flags};
 pub use memory_store::sound_bundle;
 pub use outcome::Outcome;

@@ -10,6 +10,7 @@ mod collect;
 mod compare;
 mod edge_token;
 mod evaluate;
+mod explain;
 mod flagsmith;
 mod foreign;
 mod hostile;

@@ -71,6 +71,7 @@ pub fn compose(
         sections.push((plain, bytes));
     }
     sections.push((Section::DocumentPages, pages));
+    sections.push((Section::Texts, environment.texts().encode()));
     let (header, bytes) = write(&label, &sections)?;
     Ok(Composed { header, bytes, warnings, cost })
 }

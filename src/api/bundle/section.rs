@@ -25,6 +25,8 @@ pub enum Section {
     DocumentBrotli,
     /// Where the document is cut into pages.
     DocumentPages,
+    /// What people wrote and the compiled environment lacks. Only explanations read it.
+    Texts,
 }
 
 /// How bytes are coded, as `Content-Encoding` says it.
@@ -49,7 +51,7 @@ impl Coding {
 }
 
 impl Section {
-    pub const ALL: [Section; 11] = [
+    pub const ALL: [Section; 12] = [
         Section::Compiled,
         Section::FlagsClient,
         Section::FlagsClientGzip,
@@ -61,6 +63,7 @@ impl Section {
         Section::DocumentGzip,
         Section::DocumentBrotli,
         Section::DocumentPages,
+        Section::Texts,
     ];
 
     pub fn coding(self) -> Coding {
@@ -73,7 +76,8 @@ impl Section {
             | Section::FlagsClient
             | Section::FlagsServer
             | Section::Document
-            | Section::DocumentPages => Coding::Plain,
+            | Section::DocumentPages
+            | Section::Texts => Coding::Plain,
         }
     }
 
@@ -105,6 +109,7 @@ impl Section {
             Section::DocumentGzip => "document-gzip",
             Section::DocumentBrotli => "document-brotli",
             Section::DocumentPages => "document-pages",
+            Section::Texts => "texts",
         }
     }
 }

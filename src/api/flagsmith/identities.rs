@@ -24,7 +24,7 @@ use crate::visible::is_visible;
 const TRAITS: HeaderName = HeaderName::from_static("jackstaff-traits");
 
 /// What a request asks, and about which identity.
-struct IdentityRequest {
+pub(super) struct IdentityRequest {
     sent: Sent,
     /// One flag in place of all.
     feature: Option<FeatureName>,
@@ -33,11 +33,11 @@ struct IdentityRequest {
 }
 
 /// The traits of an identity.
-struct Traits {
+pub(super) struct Traits {
     /// Those that count, and are answered.
-    traits: Vec<Trait>,
+    pub(super) traits: Vec<Trait>,
     /// Those that count, and are not answered.
-    system: Vec<StoredTrait>,
+    pub(super) system: Vec<StoredTrait>,
     /// For the header [`TRAITS`].
     state: &'static str,
     /// What is to be stored.
@@ -50,7 +50,33 @@ pub(super) fn answer<S: Store>(
     mut access: Access<S::Handle>,
     store: &mut S,
 ) -> Result<Reply<S::Handle>, RequestError> {
-    let IdentityRequest { mut sent, feature, is_stranger } = read(call.request, body)?;
+    let request = read(call.request, body)?;
+    let Identified { identity, traits, feature } = identified(call, request, &access, store);
+    let Traits { traits, system, state, write } = traits;
+    let answered = evaluated(identity, traits, &system, feature.as_ref(), &mut access, store);
+    // Traits are stored whatever becomes of the flags.
+    let mut reply = answered.map_or_else(|error| error.reply(), |body| Reply::json(StatusCode::OK, body));
+    reply.headers_mut().insert(TRAITS, HeaderValue::from_static(state));
+    reply.after.extend(write.map(After::Store));
+    Ok(reply)
+}
+
+/// Who is asked about.
+pub(super) struct Identified {
+    /// Without its traits.
+    pub(super) identity: Identity,
+    pub(super) traits: Traits,
+    pub(super) feature: Option<FeatureName>,
+}
+
+/// Finds out who a request is about, and with which traits. Nothing is stored yet.
+pub(super) fn identified<S: Store>(
+    call: &Call<'_>,
+    request: IdentityRequest,
+    access: &Access<S::Handle>,
+    store: &mut S,
+) -> Identified {
+    let IdentityRequest { mut sent, feature, is_stranger } = request;
     let switches = access.copy.header.switches;
     let may_count = access.kind == KeyKind::Server || switches.evaluates_client_traits();
     if !may_count {
@@ -61,21 +87,16 @@ pub(super) fn answer<S: Store>(
         && switches.persist_traits
         && call.settings.stored_traits.contains(&access.environment);
     let mut identifier = std::mem::take(&mut sent.identifier);
-    let Traits { traits, system, state, write } = if is_stored {
-        with_stored(call, &access, &identifier, sent, store)
+    let traits = if is_stored {
+        with_stored(call, access, &identifier, sent, store)
     } else {
         Traits { traits: traits::counting(&[], sent.traits), system: Vec::new(), state: "off", write: None }
     };
     if identifier.is_empty() {
-        identifier = transient_identifier(&traits, || store.random());
+        identifier = transient_identifier(&traits.traits, || store.random());
     }
     let identity = Identity { ignore_own_overrides: is_stranger, ..access.identity(identifier, Vec::new()) };
-    let answered = evaluated(identity, traits, &system, feature.as_ref(), &mut access, store);
-    // Traits are stored whatever becomes of the flags.
-    let mut reply = answered.map_or_else(|error| error.reply(), |body| Reply::json(StatusCode::OK, body));
-    reply.headers_mut().insert(TRAITS, HeaderValue::from_static(state));
-    reply.after.extend(write.map(After::Store));
-    Ok(reply)
+    Identified { identity, traits, feature }
 }
 
 /// The body of an answer: every flag for an identity, or one.
@@ -121,7 +142,7 @@ fn evaluated<S: Store>(
     Ok(body)
 }
 
-fn read(request: &Request<()>, body: &mut dyn Body) -> Result<IdentityRequest, RequestError> {
+pub(super) fn read(request: &Request<()>, body: &mut dyn Body) -> Result<IdentityRequest, RequestError> {
     if request.method() == Method::POST {
         let body = read_json(request.headers(), body)?;
         let sent = traits::parse(&body)?;
@@ -234,6 +255,7 @@ mod tests {
             value: Value::from_json(json).unwrap(),
             json: json.into(),
             transient: false,
+            is_stored: false,
         };
         let traits = [sent("plan", "\"gold\""), sent("age", "7"), sent("beta", "true"), sent("rate", "1.50")];
         let expected = lower::encode_string(&Sha256::digest("age7betaTrueplangoldrate1.5"));

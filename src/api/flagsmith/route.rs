@@ -4,6 +4,8 @@
 pub(crate) enum Route<'a> {
     Flags,
     Identities,
+    /// Why the flags of an identity have their values.
+    Explain,
     EnvironmentDocument,
     /// Analytics: how often each flag was asked for.
     Counts,
@@ -29,6 +31,7 @@ impl<'a> Route<'a> {
         match parts {
             ["api", "v1", "flags"] => Some(Route::Flags),
             ["api", "v1", "identities"] => Some(Route::Identities),
+            ["api", "v1", "explain"] => Some(Route::Explain),
             ["api", "v1", "environment-document"] => Some(Route::EnvironmentDocument),
             ["api", "v1", "traits"] => Some(Route::Trait),
             ["api", "v1", "traits", "bulk"] => Some(Route::BulkTraits),
@@ -46,9 +49,12 @@ impl<'a> Route<'a> {
     pub(crate) fn methods(self) -> &'static str {
         match self {
             Route::Identities => "GET, HEAD, POST, OPTIONS",
-            Route::Counts | Route::Evaluations | Route::Events | Route::Trait | Route::IncrementTrait => {
-                "POST, OPTIONS"
-            }
+            Route::Counts
+            | Route::Evaluations
+            | Route::Events
+            | Route::Explain
+            | Route::Trait
+            | Route::IncrementTrait => "POST, OPTIONS",
             Route::BulkTraits => "PUT, OPTIONS",
             Route::BulkIdentities => "POST, PUT, OPTIONS",
             Route::Stream { .. } => "GET, OPTIONS",

@@ -29,6 +29,8 @@ pub(super) struct Trait {
     pub(super) json: String,
     /// It counts for this request, and is not stored.
     pub(super) transient: bool,
+    /// It was not sent.
+    pub(super) is_stored: bool,
 }
 
 /// What the body of a request says of an identity.
@@ -132,7 +134,13 @@ pub(super) fn counting(stored: &[StoredTrait], sent: Vec<Trait>) -> Vec<Trait> {
 pub(super) fn of_stored(stored: &StoredTrait) -> Option<Trait> {
     let json = stored.trait_value.get();
     let value = Value::from_json(json)?;
-    Some(Trait { key: stored.trait_key.clone(), value, json: json.to_owned(), transient: false })
+    Some(Trait {
+        key: stored.trait_key.clone(),
+        value,
+        json: json.to_owned(),
+        transient: false,
+        is_stored: true,
+    })
 }
 
 fn one(item: &RawValue) -> Result<Trait, Json> {
@@ -163,7 +171,7 @@ fn one(item: &RawValue) -> Result<Trait, Json> {
         Some("true") => true,
         Some(_) => return Err(json!({ "transient": ["Must be a valid boolean."] })),
     };
-    Ok(Trait { key, value, json, transient })
+    Ok(Trait { key, value, json, transient, is_stored: false })
 }
 
 pub(super) fn trait_key(raw: &RawValue) -> Result<String, String> {

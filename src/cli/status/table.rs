@@ -97,7 +97,7 @@ fn stored(row: &mut Row, header: &Header, now: Timestamp) {
     row[3] = header.source_updated_at.clone().unwrap_or_else(|| "-".to_owned());
     row[4] = header.total.to_string();
     row[5] = format!("{} %", (header.total * 100).div_ceil(VALUE_LIMIT));
-    row[6] = bytes(&[Section::Compiled]);
+    row[6] = bytes(&[Section::Compiled, Section::Texts]);
     row[7] = bytes(&[
         Section::FlagsClient,
         Section::FlagsClientGzip,

@@ -12,6 +12,7 @@ use super::states::{Ranks, metadata, state};
 use crate::compiled::environment::{Condition, Override, Quantifier, Rule, Segment, Span};
 use crate::compiled::predicate::Predicate;
 use crate::compiled::property::{Field, Path, Property, Target};
+use crate::compiled::texts::{ConditionText, RuleText, Texts};
 use crate::error::Warning;
 use crate::error::WarningKind::{self, NeverMatches};
 use crate::options::Anchoring;
@@ -27,6 +28,7 @@ pub(super) struct Compiler<'c> {
     pub(super) rules: Vec<Rule>,
     pub(super) conditions: Vec<Condition>,
     pub(super) warnings: Vec<Warning>,
+    pub(super) texts: Texts,
 }
 
 impl<'c> Compiler<'c> {
@@ -36,8 +38,11 @@ impl<'c> Compiler<'c> {
         cache: &'c mut PatternCache,
     ) -> Compiler<'c> {
         let features = source.features.iter().zip(0..);
+        let ranks = Ranks::new(source);
+        let texts = Texts { priorities: ranks.priorities(), ..Texts::default() };
         Compiler {
-            ranks: Ranks::new(source),
+            ranks,
+            texts,
             by_name: features.map(|(feature, index)| (feature.context.name.clone(), index)).collect(),
             properties: Interned::default(),
             patterns: Patterns::new(anchoring, cache),
@@ -72,7 +77,7 @@ impl<'c> Compiler<'c> {
     /// the document, so that warnings have that order too.
     fn rules(&mut self, segment: &SegmentContext) -> Span {
         let (nodes, mut pending) = order::nodes(segment);
-        let mut compiled: Vec<(Quantifier, Vec<Condition>)> = Vec::new();
+        let mut compiled: Vec<(Quantifier, Vec<(Condition, ConditionText)>)> = Vec::new();
         for node in &nodes {
             let conditions = node.rule.conditions.iter().zip(node.first_condition..);
             let conditions = conditions.map(|(condition, number)| self.condition(segment, number, condition));
@@ -85,7 +90,11 @@ impl<'c> Compiler<'c> {
             let node = &nodes[index];
             let (quantifier, conditions) = &compiled[index];
             let of_rule = span(self.conditions.len(), conditions.len());
-            self.conditions.extend(node.conditions.iter().map(|place| conditions[*place].clone()));
+            for (condition, text) in node.conditions.iter().map(|place| conditions[*place].clone()) {
+                self.conditions.push(condition);
+                self.texts.conditions.push(text);
+            }
+            self.texts.rules.push(RuleText { place: index, kind: node.rule.kind.clone() });
             let rules = span(base + pending.len(), node.rules.len());
             pending.extend(&node.rules);
             self.rules.push(Rule { quantifier: *quantifier, conditions: of_rule, rules });
@@ -114,9 +123,17 @@ impl<'c> Compiler<'c> {
         segment: &SegmentContext,
         number: usize,
         condition: &ConditionContext,
-    ) -> Condition {
-        let mut warn = |fault, kind| {
+    ) -> (Condition, ConditionText) {
+        let mut text = ConditionText {
+            number,
+            property: condition.property.clone(),
+            operator: condition.operator.clone(),
+            value: condition.value.json(),
+            fault: None,
+        };
+        let mut warn = |fault: String, kind| {
             let place = format!("segment `{}`, condition {number}", segment.name);
+            text.fault = Some(fault.clone());
             self.warnings.push(Warning { place, fault, kind });
         };
         let property = if condition.operator == "PERCENTAGE_SPLIT" && condition.property.is_empty() {
@@ -151,6 +168,6 @@ impl<'c> Compiler<'c> {
                 Predicate::Never
             }
         };
-        Condition { property: self.properties.index(property), predicate }
+        (Condition { property: self.properties.index(property), predicate }, text)
     }
 }

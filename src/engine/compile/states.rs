@@ -59,6 +59,11 @@ impl Ranks {
         Ranks(priorities)
     }
 
+    /// Every priority, the strongest first.
+    pub(super) fn priorities(&self) -> Vec<serde_json::Value> {
+        self.0.iter().map(|priority| serde_json::to_value(priority).unwrap_or_default()).collect()
+    }
+
     pub(super) fn of(&self, feature: &FeatureContext) -> u32 {
         let Some(priority) = &feature.priority else { return Ranks::ABSENT };
         let place = self.0.partition_point(|other| other.compare(priority).is_lt());

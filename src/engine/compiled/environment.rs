@@ -6,10 +6,12 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use rkyv::rancor::Error;
+use rkyv::with::Skip;
 use rkyv::{Archive, Serialize};
 
 use crate::compiled::predicate::Predicate;
 use crate::compiled::property::Property;
+use crate::compiled::texts::Texts;
 use crate::error::EncodingError;
 use crate::pattern::{Categories, Pattern};
 
@@ -35,6 +37,9 @@ pub struct Environment {
     pub(crate) categories: Categories,
     /// Sorted by identifier, each once.
     pub(crate) identity_overrides: Vec<IdentityOverride>,
+    /// Not in the encoded form.
+    #[rkyv(with = Skip)]
+    pub(crate) texts: Texts,
 }
 
 #[derive(Debug, Archive, Serialize)]
@@ -146,6 +151,11 @@ impl ArchivedSpan {
 }
 
 impl Environment {
+    /// What people wrote and the encoded form lacks.
+    pub fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
     /// Encodes the environment as the bytes that [`Compiled::decode`] reads.
     ///
     /// # Errors

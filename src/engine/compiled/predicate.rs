@@ -16,6 +16,8 @@ use crate::python::version::{self, Version};
 use crate::wire::context::{Operand, list_texts};
 use crate::work::{FEW, Operation, Size};
 
+mod comparison;
+
 /// What a condition requires of a value.
 #[derive(Debug, Clone, Archive, Serialize)]
 pub enum Predicate {
@@ -227,15 +229,15 @@ impl ArchivedPredicate {
     }
 
     /// Whether the predicate matches a value. `contains` searches a text for another, `regex`
-    /// matches a pattern of the environment, and `report_percentage` is called with the percentage of a percentage
-    /// split.
+    /// matches a pattern of the environment, and `report_percentage` is called with the text that a percentage
+    /// split hashes, and its percentage.
     pub(crate) fn matches<'e>(
         &'e self,
         subject: Subject<'_>,
         segment_key: &str,
         contains: impl FnOnce(&str, &'e str) -> bool,
         regex: impl FnOnce(u32, &str) -> bool,
-        report_percentage: impl FnOnce(f64),
+        report_percentage: impl FnOnce(&str, f64),
     ) -> bool {
         let Subject { raw, typed, is_version } = subject;
         match self {
@@ -249,7 +251,7 @@ impl ArchivedPredicate {
             ArchivedPredicate::In(members) => is_member(raw, members),
             ArchivedPredicate::Split(share) => raw.text().is_some_and(|text| {
                 let percentage = split::percentage([segment_key, &text]);
-                report_percentage(percentage);
+                report_percentage(&text, percentage);
                 percentage <= share.to_native()
             }),
             ArchivedPredicate::IsSet => true,
@@ -302,6 +304,7 @@ fn string(value: &Value) -> Option<&str> {
 }
 
 /// The remainder takes the sign of the divisor, as in Python.
+#[inline]
 fn modulo_matches(value: &Value, divisor: f64, remainder: f64) -> bool {
     let value = match value {
         Value::Bool(bool) => f64::from(u8::from(*bool)),
@@ -315,6 +318,7 @@ fn modulo_matches(value: &Value, divisor: f64, remainder: f64) -> bool {
 }
 
 /// Integers are members by their decimal text; booleans and floats never are.
+#[inline]
 fn is_member(value: &Value, members: &[rkyv::string::ArchivedString]) -> bool {
     // Few members are found faster by comparing lengths first than by binary search.
     let found = |text: &str| match members.len() as u64 {
@@ -330,12 +334,19 @@ fn is_member(value: &Value, members: &[rkyv::string::ArchivedString]) -> bool {
 
 const VERSION: &str = ":semver";
 
+/// A condition's text as a boolean.
+fn is_true(text: &str) -> bool {
+    !matches!(text, "false" | "False")
+}
+
 impl ArchivedComparison {
+    // Called for each condition, by evaluations with and without a visitor that records.
+    #[inline]
     fn matches(&self, value: &Value, is_version: &OnceCell<bool>) -> bool {
         let text = self.text.as_str();
         let ordering = match value {
             Value::Null => None,
-            Value::Bool(bool) => Some(bool.cmp(&!matches!(text, "false" | "False"))),
+            Value::Bool(bool) => Some(bool.cmp(&is_true(text))),
             Value::Int(integer) => self.compare_int(integer),
             Value::Float(float) => return self.compare_float(*float),
             Value::Str(value) => match text.strip_suffix(VERSION) {

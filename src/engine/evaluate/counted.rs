@@ -9,7 +9,7 @@ use core::ops::Range;
 
 use super::identity::Identity;
 use super::result::{Flag, VariantChoice};
-use super::visitor::{Offer, OverrideSource, SegmentOutcome, Visitor};
+use super::visitor::{Offer, OverrideSource, Read, SegmentOutcome, Visitor};
 use crate::compiled::decode::Compiled;
 use crate::compiled::environment::{ArchivedEnvironment, ArchivedSegment};
 use crate::compiled::predicate::Subject;
@@ -115,7 +115,8 @@ fn size(value: &Value) -> work::Size {
 }
 
 impl Visitor for CountedWork<'_> {
-    fn condition(&mut self, condition: usize, value: Option<&Value>, _: bool) {
+    fn condition(&mut self, condition: usize, value: Option<Read<'_>>, _: bool) {
+        let value = value.map(|value| value.raw);
         self.steps += work::CONDITION;
         let environment = self.environment;
         let (Some(condition), Some(Some(segment))) =

@@ -11,7 +11,7 @@ use super::dependencies::Dependencies;
 use super::identity::{Identity, OwnOverrides};
 use super::result::{Evaluation, Flag, Reason, SegmentMatch, VariantChoice};
 use super::values::{PropertyValue, Values};
-use super::visitor::{Offer, OverrideSource, Split, Visitor};
+use super::visitor::{Offer, OverrideSource, Read, Split, Visitor};
 use crate::compiled::decode::Compiled;
 use crate::compiled::environment::{
     ArchivedCondition, ArchivedEnvironment, ArchivedFeature, ArchivedFeatureState, ArchivedOverride,
@@ -148,7 +148,7 @@ impl<'e, 'i, 'v, V: Visitor> Evaluator<'e, 'i, 'v, V> {
             return VariantChoice::None;
         };
         let percentage = split::percentage([&state.key, identity_key]);
-        self.visitor.percentage(Split::Variants(feature), percentage);
+        self.visitor.percentage(Split::Variants(feature), [&state.key, identity_key], percentage);
         let mut start = 0.0;
         for variant in state.variants.iter() {
             let limit = variant.weight.to_native() + start;
@@ -272,9 +272,11 @@ impl<'e, 'i, 'v, V: Visitor> Evaluator<'e, 'i, 'v, V> {
             let pattern = environment.patterns.get(pattern as usize);
             pattern.is_some_and(|pattern| pattern.is_match(text, &environment.categories))
         };
-        let percentage = |percentage| self.visitor.percentage(Split::Condition(index), percentage);
+        let percentage = |text: &str, percentage| {
+            self.visitor.percentage(Split::Condition(index), [&segment.key, text], percentage);
+        };
         let matched = condition.predicate.matches(subject, &segment.key, contains, regex, percentage);
-        self.visitor.condition(index, Some(subject.raw), matched);
+        self.visitor.condition(index, Some(Read { raw: subject.raw, typed: subject.typed }), matched);
         matched
     }
 

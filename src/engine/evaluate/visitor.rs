@@ -12,7 +12,7 @@ use crate::python::value::Value;
 /// again when their turn comes, without the rules and conditions of segments that are decided by then.
 pub trait Visitor {
     /// A condition was evaluated on a value; none if its property has no value.
-    fn condition(&mut self, _condition: usize, _value: Option<&Value>, _matched: bool) {}
+    fn condition(&mut self, _condition: usize, _value: Option<Read<'_>>, _matched: bool) {}
 
     /// A rule was decided, after its conditions and its own rules.
     fn rule(&mut self, _rule: usize, _matched: bool) {}
@@ -20,8 +20,8 @@ pub trait Visitor {
     /// A segment was decided, after its rules.
     fn segment(&mut self, _segment: usize, _outcome: SegmentOutcome) {}
 
-    /// An identity, or another value, was hashed to a percentage.
-    fn percentage(&mut self, _split: Split, _percentage: f64) {}
+    /// An identity, or another value, was hashed to a percentage: two texts with a comma between them.
+    fn percentage(&mut self, _split: Split, _hashed: [&str; 2], _percentage: f64) {}
 
     /// An override applies to the identity, and was compared with the strongest one so far.
     fn override_offered(&mut self, _offer: &Offer) {}
@@ -35,6 +35,15 @@ pub trait Visitor {
 
 /// The visitor that does nothing.
 impl Visitor for () {}
+
+/// The value that a condition read.
+#[derive(Debug, Clone, Copy)]
+pub struct Read<'a> {
+    /// The value itself.
+    pub raw: &'a Value,
+    /// The number that the value denotes if it is a numeric-looking string, else the value itself.
+    pub typed: &'a Value,
+}
 
 /// Whether a segment matched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

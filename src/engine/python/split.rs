@@ -7,6 +7,7 @@ use md5::{Digest, Md5};
 ///
 /// MD5 of the ids joined with commas, as a 128-bit integer, modulo 9999, divided by 9998. The one remainder that
 /// gives exactly 100 is hashed again with the list repeated once more.
+#[inline]
 pub(crate) fn percentage(ids: [&str; 2]) -> f64 {
     let mut repeats = 1;
     loop {

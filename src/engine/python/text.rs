@@ -6,6 +6,7 @@ const SHORT: usize = 128;
 const SHORT_PART: usize = 8;
 
 /// Whether a text contains another.
+#[inline]
 pub(crate) fn contains_text(text: &str, part: &str) -> bool {
     if text.len() > SHORT || part.is_empty() || part.len() > SHORT_PART {
         return text.contains(part);

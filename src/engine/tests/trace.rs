@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 use engine::{
-    Compiled, DefaultJson, Document, Flag, Identity, Offer, Options, OverrideSource, OwnOverrides,
+    Compiled, DefaultJson, Document, Flag, Identity, Offer, Options, OverrideSource, OwnOverrides, Read,
     SegmentOutcome, Split, Value, Visitor,
 };
 
@@ -54,7 +54,8 @@ const DOCUMENT: &str = r#"{
 struct Recorder(Vec<String>);
 
 impl Visitor for Recorder {
-    fn condition(&mut self, condition: usize, value: Option<&Value>, matched: bool) {
+    fn condition(&mut self, condition: usize, value: Option<Read<'_>>, matched: bool) {
+        let value = value.map(|value| value.raw);
         self.0.push(format!("condition {condition} on {value:?}: {matched}"));
     }
 
@@ -66,7 +67,7 @@ impl Visitor for Recorder {
         self.0.push(format!("segment {segment}: {outcome:?}"));
     }
 
-    fn percentage(&mut self, split: Split, percentage: f64) {
+    fn percentage(&mut self, split: Split, _: [&str; 2], percentage: f64) {
         self.0.push(format!("{split:?}: {percentage:.3} %"));
     }
 

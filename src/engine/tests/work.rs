@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use engine::{
-    Compiled, Cost, CountedWork, DefaultJson, Document, Identity, Options, OwnOverrides, Value, Visitor,
+    Compiled, Cost, CountedWork, DefaultJson, Document, Identity, Options, OwnOverrides, Read, Value, Visitor,
 };
 use serde_json::{Value as Json, json};
 
@@ -188,7 +188,7 @@ fn a_dear_document_is_said_to_cost_little_more_than_it_does() {
 struct Conditions(Vec<usize>);
 
 impl Visitor for Conditions {
-    fn condition(&mut self, condition: usize, _: Option<&Value>, _: bool) {
+    fn condition(&mut self, condition: usize, _: Option<Read<'_>>, _: bool) {
         if self.0.len() <= condition {
             self.0.resize(condition + 1, 0);
         }

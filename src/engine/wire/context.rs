@@ -149,6 +149,15 @@ impl<'de> Deserialize<'de> for Operand {
 }
 
 impl Operand {
+    /// The value as an explanation shows it.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        match self {
+            Operand::Text(text) => text.as_str().into(),
+            Operand::List(texts) => texts.as_slice().into(),
+            Operand::Absent | Operand::Unusable => serde_json::Value::Null,
+        }
+    }
+
     fn from_json(text: &str) -> Operand {
         if text.starts_with('[') {
             return list_texts(text).map_or(Operand::Unusable, Operand::List);

@@ -70,7 +70,7 @@ impl EdgeAnswer {
 }
 
 /// For requests to servers that are not Fastly's.
-pub(super) fn agent() -> Agent {
+pub(crate) fn agent() -> Agent {
     Agent::config_builder()
         .http_status_as_error(false)
         .timeout_connect(Some(Duration::from_secs(5)))

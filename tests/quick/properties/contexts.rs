@@ -31,3 +31,17 @@ proptest! {
         invariants::document(&text);
     }
 }
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    /// With `JACKSTAFF_TEST_FULL`, of 10,000 contexts.
+    #[test]
+    fn an_explanation_says_what_the_evaluation_says(context in context(), is_known: bool) {
+        let context = engine::Context::parse(&context.text()).unwrap();
+        let (environment, _) = context.compile(engine::Options::default()).unwrap();
+        let compiled = engine::Compiled::decode(environment.encode().unwrap()).unwrap();
+        let identity = context.identity().filter(|_| is_known);
+        invariants::explanation(&environment, &compiled, identity.as_ref());
+    }
+}

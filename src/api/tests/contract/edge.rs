@@ -204,8 +204,8 @@ impl Published {
 
     fn of_version_3(&self) -> Published {
         let label = Label { switches: self.switches, ..Label::new(self.header.revision) };
-        let is_known =
-            |section: &Section| section.coding() != Coding::Brotli && *section != Section::DocumentPages;
+        let is_new = |section: Section| matches!(section, Section::DocumentPages | Section::Texts);
+        let is_known = |section: &Section| section.coding() != Coding::Brotli && !is_new(*section);
         let sections: Vec<(Section, Vec<u8>)> = Section::ALL
             .into_iter()
             .filter(is_known)

@@ -14,6 +14,7 @@ mod not_run;
 #[path = "../../../../tests/support/ofrep_schema.rs"]
 #[allow(unreachable_pub, reason = "written for another crate, too")]
 mod ofrep_schema;
+mod schema;
 
 mod agreement;
 mod analytics;
@@ -24,6 +25,7 @@ mod cors;
 mod differences;
 mod evaluation;
 mod events;
+mod explain;
 mod feature;
 mod flags;
 mod gzip;
