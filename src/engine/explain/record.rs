@@ -83,7 +83,7 @@ impl Visitor for Record<'_> {
                 let comparands = compiled.predicate.comparands(raw, typed);
                 Tested {
                     found: shown_value(raw),
-                    compared_as: comparands.compared_as.map(|compared_as| compared_as.name()),
+                    compared_as: comparands.compared_as,
                     compared_with: comparands.with,
                     matched,
                 }

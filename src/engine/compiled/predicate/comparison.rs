@@ -8,43 +8,12 @@ use super::{ArchivedComparison, ArchivedPredicate, VERSION};
 use crate::python::number::{IntegerRef, float_text};
 use crate::python::value::Value;
 
-/// The type as which two values are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ComparedAs {
-    Boolean,
-    Integer,
-    Float,
-    Text,
-    Version,
-    /// The value is searched for in a list of texts.
-    Member,
-    Pattern,
-    /// The value is hashed.
-    Percentage,
-    /// Only whether there is a value.
-    Presence,
-}
-
-impl ComparedAs {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            ComparedAs::Boolean => "boolean",
-            ComparedAs::Integer => "integer",
-            ComparedAs::Float => "float",
-            ComparedAs::Text => "text",
-            ComparedAs::Version => "version",
-            ComparedAs::Member => "member",
-            ComparedAs::Pattern => "pattern",
-            ComparedAs::Percentage => "percentage",
-            ComparedAs::Presence => "presence",
-        }
-    }
-}
-
 /// How a condition compares.
 pub(crate) struct Comparands {
-    /// None if the operator accepts no value of this type.
-    pub(crate) compared_as: Option<ComparedAs>,
+    /// The type as which two values are compared: `boolean`, `integer`, `float`, `text`, `version`; `member` of a list;
+    /// `pattern`; `percentage` for what is hashed; `presence` if only that there is a value counts. None if the operator
+    /// accepts no value of this type.
+    pub(crate) compared_as: Option<&'static str>,
     /// The condition's value in that type. Null if it cannot be read so, or if the value as it was written is what counts.
     pub(crate) with: Json,
 }
@@ -75,22 +44,20 @@ impl ArchivedPredicate {
             }
             ArchivedPredicate::Contains(part) | ArchivedPredicate::NotContains(part) => {
                 let is_text = matches!(raw, Value::Str(_));
-                (is_text.then_some(ComparedAs::Text), part.as_str().into())
+                (is_text.then_some("text"), part.as_str().into())
             }
-            ArchivedPredicate::Regex(_) => (Some(ComparedAs::Pattern), Json::Null),
+            ArchivedPredicate::Regex(_) => (Some("pattern"), Json::Null),
             ArchivedPredicate::Modulo { divisor, remainder } => {
                 let is_number = !matches!(typed, Value::Null | Value::Str(_));
                 let with = [float_text(divisor.to_native()), float_text(remainder.to_native())];
-                (is_number.then_some(ComparedAs::Float), format!("{}|{}", with[0], with[1]).into())
+                (is_number.then_some("float"), format!("{}|{}", with[0], with[1]).into())
             }
             ArchivedPredicate::In(_) => {
                 let may_be_member = matches!(raw, Value::Str(_) | Value::Int(_));
-                (may_be_member.then_some(ComparedAs::Member), Json::Null)
+                (may_be_member.then_some("member"), Json::Null)
             }
-            ArchivedPredicate::Split(share) => (Some(ComparedAs::Percentage), share.to_native().into()),
-            ArchivedPredicate::IsSet | ArchivedPredicate::IsNotSet => {
-                (Some(ComparedAs::Presence), Json::Null)
-            }
+            ArchivedPredicate::Split(share) => (Some("percentage"), share.to_native().into()),
+            ArchivedPredicate::IsSet | ArchivedPredicate::IsNotSet => (Some("presence"), Json::Null),
             ArchivedPredicate::Never => (None, Json::Null),
         };
         Comparands { compared_as, with }
@@ -110,21 +77,21 @@ impl ArchivedComparison {
         }
     }
 
-    fn comparands(&self, typed: &Value) -> (ComparedAs, Json) {
+    fn comparands(&self, typed: &Value) -> (&'static str, Json) {
         let text = self.text.as_str();
         match typed {
-            Value::Bool(_) => (ComparedAs::Boolean, super::is_true(text).into()),
+            Value::Bool(_) => ("boolean", super::is_true(text).into()),
             Value::Int(_) => {
                 let int = self.int.as_ref().map(|int| integer(int.into()));
-                (ComparedAs::Integer, int.unwrap_or_default())
+                ("integer", int.unwrap_or_default())
             }
             Value::Float(_) => {
                 let float = self.float.as_ref().map(|float| float.to_native().into());
-                (ComparedAs::Float, float.unwrap_or_default())
+                ("float", float.unwrap_or_default())
             }
             Value::Null | Value::Str(_) => match text.strip_suffix(VERSION) {
-                Some(version) => (ComparedAs::Version, version.into()),
-                None => (ComparedAs::Text, text.into()),
+                Some(version) => ("version", version.into()),
+                None => ("text", text.into()),
             },
         }
     }
