@@ -21,9 +21,9 @@ fn pair() -> impl Strategy<Value = (Value, Value)> {
         (context(), name(), value(), any::<bool>()).prop_map(|(context, name, value, is_removed)| {
             let mut other = context.clone();
             if is_removed {
-                drop(other.remove(name))
+                other.remove(name);
             } else {
-                drop(other.insert(name.to_owned(), value))
+                other.insert(name.to_owned(), value);
             }
             (context, other)
         });

@@ -40,7 +40,7 @@ function jsdom({ JSDOM }, require) {
 }
 
 async function chromium(driver, executablePath, require) {
-  const { server, imports } = await serve(require);
+  const server = await serve(require);
   const pages = `--host-resolver-rules=MAP *.example 127.0.0.1:${server.address().port}`;
   const browser = await driver.launch({ executablePath, args: [pages, "--no-proxy-server"] });
   let context;
@@ -64,7 +64,6 @@ async function chromium(driver, executablePath, require) {
       server.closeAllConnections();
       await new Promise((closed) => server.close(closed));
     },
-    imports,
   };
 }
 
@@ -89,5 +88,5 @@ async function serve(require) {
     return response.setHeader("content-type", "text/javascript").end(readFileSync(file));
   });
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
-  return { server, imports };
+  return server;
 }

@@ -8,12 +8,7 @@ use serde_json::{Value, json};
 /// Answers all questions about one document. A macro: the types of the versions are not the same types.
 macro_rules! sdk {
     ($name:ident, $sdk:ident, $engine:ident, |$identifier:ident, $traits:ident, $client:ident| $identify:expr) => {
-        fn $name(
-            questions: &serde_json::Value,
-            key: &str,
-            url: &str,
-            local: bool,
-        ) -> Result<serde_json::Value, String> {
+        fn $name(questions: &serde_json::Value, key: &str, url: &str, local: bool) -> Result<serde_json::Value, String> {
             use $engine::types::{FlagsmithValue, FlagsmithValueType};
             let flags = |flags: Result<$sdk::flagsmith::models::Flags, $sdk::error::Error>| {
                 let flags = flags.map_err(|error| format!("{error:?}"))?;
