@@ -5,6 +5,7 @@ mod context;
 mod error;
 mod evaluate;
 mod flag;
+mod object;
 mod route;
 
 use http::header::AUTHORIZATION;

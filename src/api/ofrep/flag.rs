@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use engine::{Flag, Reason};
 use serde::Deserializer;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::object::object;
 use crate::settings::JsonValues;
 
 /// The member of the metadata that says whether the flag is on.
@@ -55,25 +55,18 @@ pub(super) fn write(flag: &Flag<'_>, json_values: JsonValues, is_stale: bool, ou
 
 /// The value that a getter gets.
 fn write_value(value: &str, json_values: JsonValues, out: &mut Vec<u8>) {
-    let object = (json_values == JsonValues::Object).then(|| object(value)).flatten();
-    match object {
-        Some(object) => write_json(&object, out),
-        // The protocol has no lists.
-        None if value.starts_with('[') => write_text(value, out),
-        None => out.extend_from_slice(value.as_bytes()),
+    // The protocol has no lists.
+    if value.starts_with('[') {
+        return write_text(value, out);
     }
-}
-
-/// The object that a text holds, if it does.
-fn object(value: &str) -> Option<Value> {
-    if !value.starts_with('"') || !value.contains('{') {
-        return None;
+    if json_values == JsonValues::Object && value.starts_with('"') && value.contains('{') {
+        let text: Result<Cow<'_, str>, _> = serde_json::from_str(value);
+        if let Some(object) = text.as_deref().ok().and_then(object) {
+            out.extend_from_slice(object.as_bytes());
+            return;
+        }
     }
-    let text: Cow<'_, str> = serde_json::from_str(value).ok()?;
-    if !text.trim_start().starts_with('{') {
-        return None;
-    }
-    serde_json::from_str(&text).ok().filter(Value::is_object)
+    out.extend_from_slice(value.as_bytes());
 }
 
 /// Whether a flag is nothing but on or off: its value, as JSON, is null or an empty text.
@@ -150,14 +143,10 @@ fn write_text(text: &str, out: &mut Vec<u8>) {
     drop(serde_json::to_writer(out, text));
 }
 
-fn write_json(value: &Value, out: &mut Vec<u8>) {
-    drop(serde_json::to_writer(out, value));
-}
-
 #[cfg(test)]
 mod tests {
     use engine::{Compiled, Context, Options};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
