@@ -131,9 +131,8 @@ impl<'c> Compiler<'c> {
             value: condition.value.json(),
             fault: None,
         };
-        let mut warn = |fault: String, kind| {
+        let mut warn = |fault, kind| {
             let place = format!("segment `{}`, condition {number}", segment.name);
-            text.fault = Some(fault.clone());
             self.warnings.push(Warning { place, fault, kind });
         };
         let property = if condition.operator == "PERCENTAGE_SPLIT" && condition.property.is_empty() {
@@ -160,11 +159,14 @@ impl<'c> Compiler<'c> {
         let predicate = match Predicate::new(operator, &condition.value, |text| self.patterns.index(text)) {
             Some(Ok(predicate)) => predicate,
             Some(Err(fault)) => {
+                text.fault = Some(fault.clone());
                 warn(fault, NeverMatches);
                 Predicate::Never
             }
             None => {
-                warn(format!("unknown operator {operator:?}"), WarningKind::Unknown);
+                let fault = format!("unknown operator {operator:?}");
+                text.fault = Some(fault.clone());
+                warn(fault, WarningKind::Unknown);
                 Predicate::Never
             }
         };

@@ -28,7 +28,7 @@ pub(crate) struct ConditionText {
     pub(crate) operator: String,
     #[serde(rename = "v", default, skip_serializing_if = "Json::is_null")]
     pub(crate) value: Json,
-    /// Why it never matches.
+    /// Why it never matches. Not of a path that leads nowhere: a trait may have its name.
     #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
     pub(crate) fault: Option<String>,
 }
