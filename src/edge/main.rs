@@ -44,7 +44,9 @@ fn handle(request: Request, pop: &mut Pop<flavour::Ports>) {
     #[cfg(feature = "local-api")]
     let Some(request) = local::answer(request, pop) else { return };
     pop.load_settings();
-    let (head, mut body) = send::receive(request);
+    // Writes of traits are limited by it.
+    let with_address = !pop.settings().stored_traits.is_empty();
+    let (head, mut body) = send::receive(request, with_address);
     match api::serve(&head, &mut body, pop) {
         Served::Answer(answer, after) => {
             send::response(answer).send_to_client();

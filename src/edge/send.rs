@@ -18,8 +18,10 @@ pub(crate) struct Unread {
 }
 
 /// Takes a request over: its head, and its body unread.
-pub(crate) fn receive(request: Request) -> (http::Request<()>, Unread) {
-    let address = request.get_client_ip_addr();
+///
+/// `with_address`: whether it matters where it came from; the platform is asked for that.
+pub(crate) fn receive(request: Request, with_address: bool) -> (http::Request<()>, Unread) {
+    let address = if with_address { request.get_client_ip_addr() } else { None };
     let (mut parts, body) = http::Request::<Body>::from(request).into_parts();
     if let Some(address) = address {
         parts.extensions.insert(ClientAddress(address));

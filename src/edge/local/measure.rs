@@ -22,7 +22,8 @@ const MEMORY: &str = "jackstaff-memory";
 pub(super) fn answer(request: &mut Request, pop: &mut Pop<Ports>) -> Option<Response> {
     let times: u32 = request.get_header_str(TIMES)?.parse().ok()?;
     let cold = request.contains_header(COLD);
-    let (head, mut body) = send::receive(std::mem::replace(request, Request::get("http://localhost/")));
+    let (head, mut body) =
+        send::receive(std::mem::replace(request, Request::get("http://localhost/")), false);
     let body = api::Body::read(&mut body, api::BODY_LIMIT);
     pop.load_settings();
     let before = elapsed_vcpu_ms().ok()?;
