@@ -4,8 +4,8 @@
 use engine::{Identity, Value};
 
 use crate::key::{EnvironmentKey, KeyKind, ServerKeyHash};
-use crate::store::PopCopy;
-use crate::store::{Lookup, Store};
+use crate::settings::Settings;
+use crate::store::{Lookup, PopCopy, Store};
 
 /// What a key opened.
 pub(crate) struct Access<H> {
@@ -65,6 +65,21 @@ impl<H> Access<H> {
             traits_answer_paths: self.kind == KeyKind::Server,
             ignore_own_overrides: false,
         }
+    }
+
+    /// Whether traits of this environment are stored.
+    pub(crate) fn stores_traits(&self, settings: &Settings) -> bool {
+        self.copy.header.switches.persist_traits && settings.stored_traits.contains(&self.environment)
+    }
+
+    /// Whether traits that come with this key count.
+    pub(crate) fn may_send_traits(&self) -> bool {
+        self.kind == KeyKind::Server || self.copy.header.switches.evaluates_client_traits()
+    }
+
+    /// Whether traits that come with this key may be stored.
+    pub(crate) fn may_store_traits(&self) -> bool {
+        self.kind == KeyKind::Server || self.copy.header.switches.allow_client_traits
     }
 
     /// # Errors

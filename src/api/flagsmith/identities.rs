@@ -14,7 +14,6 @@ use super::traits::{self, Sent, Trait};
 use crate::access::Access;
 use crate::flag_json::Writer;
 use crate::identity::{Change, StoredTrait, TraitsWrite};
-use crate::key::KeyKind;
 use crate::negotiate::parameter;
 use crate::reply::{After, Reply};
 use crate::store::{Body, Lookup, Store};
@@ -77,15 +76,10 @@ pub(super) fn identified<S: Store>(
     store: &mut S,
 ) -> Identified {
     let IdentityRequest { mut sent, feature, is_stranger } = request;
-    let switches = access.copy.header.switches;
-    let may_count = access.kind == KeyKind::Server || switches.evaluates_client_traits();
-    if !may_count {
+    if !access.may_send_traits() {
         sent.traits.clear();
     }
-    let is_stored = !is_stranger
-        && !sent.identifier.is_empty()
-        && switches.persist_traits
-        && call.settings.stored_traits.contains(&access.environment);
+    let is_stored = !is_stranger && !sent.identifier.is_empty() && access.stores_traits(call.settings);
     let mut identifier = std::mem::take(&mut sent.identifier);
     let traits = if is_stored {
         with_stored(call, access, &identifier, sent, store)
@@ -172,9 +166,8 @@ fn with_stored<S: Store>(
         sent.traits.iter_mut().for_each(|sent| sent.transient = true);
     }
     // Those of a client-side key may count and not be stored.
-    let is_allowed = access.kind == KeyKind::Server || access.copy.header.switches.allow_client_traits;
-    let updates =
-        sent.traits.iter().filter(|sent| is_allowed && !sent.transient).map(Trait::update).collect();
+    let may_store = access.may_store_traits();
+    let updates = sent.traits.iter().filter(|sent| may_store && !sent.transient).map(Trait::update).collect();
     let change = Change::Merge(updates);
     let (record, is_changed) = match found {
         Lookup::Unavailable => (None, Err("unavailable")),

@@ -5,6 +5,7 @@ mod increment;
 mod one;
 
 use http::Request;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 
 use super::Call;
@@ -27,17 +28,7 @@ pub(super) fn limited(request: &Request<()>, kind: KeyKind) -> Option<ClientAddr
 
 /// Checks that the environment stores traits.
 fn check_stored<H>(access: &Access<H>, settings: &Settings) -> Result<(), RequestError> {
-    let persists = access.copy.header.switches.persist_traits;
-    if persists && settings.stored_traits.contains(&access.environment) {
-        Ok(())
-    } else {
-        Err(RequestError::NoTraits)
-    }
-}
-
-/// Whether traits of this key do not count.
-fn is_forbidden<H>(access: &Access<H>) -> bool {
-    access.kind == KeyKind::Client && !access.copy.header.switches.allow_client_traits
+    if access.stores_traits(settings) { Ok(()) } else { Err(RequestError::NoTraits) }
 }
 
 fn forbidden() -> RequestError {
@@ -90,6 +81,14 @@ impl<'a, S: Store> Changes<'a, S> {
 
 fn required() -> Json {
     json!(["This field is required."])
+}
+
+/// Reads a member that must be there; what is wrong with it stands in a list.
+fn member<T, E: Into<Json>>(
+    raw: Option<&RawValue>,
+    read: impl Fn(&RawValue) -> Result<T, E>,
+) -> Result<T, Json> {
+    raw.map_or_else(|| Err(required()), |raw| read(raw).map_err(|error| Json::Array(vec![error.into()])))
 }
 
 /// The errors of members, each under its name.

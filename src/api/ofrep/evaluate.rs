@@ -12,7 +12,6 @@ use super::flag;
 use crate::access::Access;
 use crate::etag;
 use crate::identity::IdentityRecord;
-use crate::key::KeyKind;
 use crate::reply::Reply;
 use crate::settings::Settings;
 use crate::store::{Lookup, Source, Store};
@@ -134,8 +133,7 @@ impl<H> Asked<'_, H> {
         if let Stored::Found(record) = stored {
             traits.extend(record.traits.iter().filter_map(IdentityRecord::value));
         }
-        let switches = self.access.copy.header.switches;
-        if self.access.kind == KeyKind::Server || switches.evaluates_client_traits() {
+        if self.access.may_send_traits() {
             traits.extend(self.context.traits.iter().cloned());
         }
         if let Stored::Found(record) = stored {
@@ -145,13 +143,11 @@ impl<H> Asked<'_, H> {
     }
 
     fn stored<S: Store<Handle = H>>(&self, store: &mut S) -> Stored {
-        let Access { environment, copy, .. } = &self.access;
-        let is_stored =
-            copy.header.switches.persist_traits && self.settings.stored_traits.contains(environment);
+        let is_stored = self.access.stores_traits(self.settings);
         let Some(identifier) = self.context.targeting_key.as_ref().filter(|_| is_stored) else {
             return Stored::Off;
         };
-        let name = store.identity_name(environment, identifier);
+        let name = store.identity_name(&self.access.environment, identifier);
         match name.map_or(Lookup::Unavailable, |name| store.identity(&name)) {
             Lookup::Found(record) => Stored::Found(record),
             Lookup::Unknown => Stored::Nothing,

@@ -14,7 +14,7 @@ use super::super::fields::{each_item, first_items, present, read_json, whole};
 use super::super::limits::{IDENTITIES_LIMIT, TRAITS_LIMIT};
 use super::super::traits;
 use super::one::{self, given_identifier, object};
-use super::{Changes, check_stored, is_forbidden};
+use super::{Changes, check_stored};
 use crate::access::Access;
 use crate::identity::{Change, Update};
 use crate::reply::Reply;
@@ -36,7 +36,7 @@ pub(in super::super) fn traits<S: Store>(
     check_stored(access, call.settings)?;
     let body = read_json(call.request.headers(), body)?;
     let list = whole(&body)?;
-    if is_forbidden(access) {
+    if !access.may_store_traits() {
         return Err(RequestError::detail("Unable to set traits with client key."));
     }
     if !list.get().starts_with('[') {
@@ -76,7 +76,7 @@ pub(in super::super) fn identities<S: Store>(
     let body = read_json(call.request.headers(), body)?;
     let whole = whole(&body)?;
     let sent = read(whole)?;
-    if is_forbidden(access) {
+    if !access.may_store_traits() {
         return Err(super::forbidden());
     }
     let mut gathered = Gathered::default();

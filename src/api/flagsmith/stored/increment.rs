@@ -10,7 +10,7 @@ use super::super::error::RequestError;
 use super::super::fields::{present, read_json, whole};
 use super::super::traits::trait_key;
 use super::one::{given_identifier, object};
-use super::{Changes, check_stored, forbidden, is_forbidden, member_errors, required};
+use super::{Changes, check_stored, forbidden, member, member_errors};
 use crate::access::Access;
 use crate::identity::Change;
 use crate::reply::Reply;
@@ -32,7 +32,7 @@ pub(in super::super) fn increment<S: Store>(
     let body = read_json(call.request.headers(), body)?;
     let raw = whole(&body)?;
     let Increment { identifier, key, by } = read(raw).map_err(RequestError::Invalid)?;
-    if is_forbidden(access) {
+    if !access.may_store_traits() {
         return Err(forbidden());
     }
     let change = Change::Increment { key: key.clone(), by };
@@ -58,10 +58,8 @@ fn read(item: &RawValue) -> Result<Increment, Json> {
     }
     let raw: Raw<'_> = object(item)?;
     let identifier = given_identifier(raw.identifier);
-    let key =
-        raw.trait_key.map_or_else(|| Err(required()), |raw| trait_key(raw).map_err(|error| json!([error])));
-    let by =
-        raw.increment_by.map_or_else(|| Err(required()), |raw| integer(raw).map_err(|error| json!([error])));
+    let key = member(raw.trait_key, trait_key);
+    let by = member(raw.increment_by, integer);
     match (identifier, key, by) {
         (Ok(identifier), Ok(key), Ok(by)) => Ok(Increment { identifier, key, by }),
         (identifier, key, by) => Err(member_errors([

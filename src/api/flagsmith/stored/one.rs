@@ -10,7 +10,7 @@ use super::super::error::RequestError;
 use super::super::fields::{kind, name, present, read_json, whole};
 use super::super::limits::TEXT_LIMIT;
 use super::super::traits::{trait_key, trait_value};
-use super::{Changes, check_stored, forbidden, is_forbidden, member_errors, required};
+use super::{Changes, check_stored, forbidden, member, member_errors, required};
 use crate::access::Access;
 use crate::identity::{Change, Update};
 use crate::reply::Reply;
@@ -34,7 +34,7 @@ pub(in super::super) fn one<S: Store>(
     let body = read_json(call.request.headers(), body)?;
     let raw = whole(&body)?;
     let sent = read(raw, false).map_err(RequestError::Invalid)?;
-    if is_forbidden(access) {
+    if !access.may_store_traits() {
         return Err(forbidden());
     }
     Changes::begin(call, access, store, 1)?.store(&sent.identifier, &Change::Merge(vec![sent.update()]))?;
@@ -70,8 +70,7 @@ pub(super) fn read(item: &RawValue, may_be_null: bool) -> Result<OneTrait, Json>
     }
     let raw: Raw<'_> = object(item)?;
     let identifier = raw.identity.map_or_else(|| Err(required()), identifier);
-    let key =
-        raw.trait_key.map_or_else(|| Err(required()), |raw| trait_key(raw).map_err(|error| json!([error])));
+    let key = member(raw.trait_key, trait_key);
     let value = match raw.trait_value {
         None => Err(required()),
         Some(raw) if raw.get() == "null" && may_be_null => Ok(None),
