@@ -4,6 +4,7 @@
 use engine::{Identity, Value};
 
 use crate::key::{EnvironmentKey, KeyKind, ServerKeyHash};
+use crate::revision::Revision;
 use crate::settings::Settings;
 use crate::store::{Lookup, PopCopy, Store};
 
@@ -55,6 +56,22 @@ pub(crate) fn environment_of<S: Store>(
 }
 
 impl<H> Access<H> {
+    /// The same, with a copy of this revision or of a later one, if there is one within a short time.
+    ///
+    /// # Errors
+    /// As for [`open`].
+    pub(crate) fn at_least<S: Store<Handle = H>>(
+        self,
+        revision: Revision,
+        store: &mut S,
+    ) -> Result<Access<H>, AccessError> {
+        if self.copy.header.revision >= revision {
+            return Ok(self);
+        }
+        let copy = found(store.environment_at_least(&self.environment, revision))?;
+        if copy.header.tombstone { Err(AccessError::Removed) } else { Ok(Access { copy, ..self }) }
+    }
+
     /// Who is asked about, for the engine.
     pub(crate) fn identity(&self, identifier: String, traits: Vec<(String, Value)>) -> Identity {
         Identity {

@@ -27,8 +27,8 @@ const REQUESTED_LIMIT: usize = 2_048;
 /// Flagsmith's API lists (`PROTOCOL.md`, 1.5).
 const KNOWN: HeaderValue = HeaderValue::from_static(
     "accept, authorization, baggage, cache-control, content-type, flagsmith-application-name, \
-     flagsmith-application-version, flagsmith-sdk-user-agent, last-event-id, sentry-trace, traceparent, tracestate, \
-     x-environment-key, x-requested-with",
+     flagsmith-application-version, flagsmith-sdk-user-agent, if-none-match, last-event-id, sentry-trace, traceparent, \
+     tracestate, x-api-key, x-environment-key, x-requested-with",
 );
 
 /// The answer to `OPTIONS`, which looks at no store.

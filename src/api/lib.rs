@@ -15,6 +15,7 @@ mod gunzip;
 pub mod identity;
 mod key;
 mod labels;
+mod listen;
 mod negotiate;
 mod ofrep;
 pub mod pop;

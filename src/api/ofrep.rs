@@ -5,19 +5,24 @@ mod context;
 mod error;
 mod evaluate;
 mod flag;
+mod heard;
 mod object;
 mod route;
 
 use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Request};
 
-use crate::access::{self, Access};
+use crate::access::{self, Access, AccessError};
 use crate::labels::Labels;
+use crate::listen;
+use crate::relay::Protocol;
 use crate::reply::Reply;
+use crate::revision::Revision;
 use crate::settings::Settings;
 use crate::store::{Body, Store};
 
 use error::EvaluationError;
+use evaluate::Asked;
 pub(crate) use route::Route;
 
 /// Where a key may stand, in the order in which they are looked at. Providers send the first two.
@@ -34,15 +39,43 @@ pub(crate) fn answer<S: Store>(
     store: &mut S,
     settings: &Settings,
 ) -> Reply<S::Handle> {
-    let mut reply = match access::open(key(request), store) {
+    match route {
+        Route::Stream { key } => {
+            listen::answer(key, Protocol::Ofrep, heard::last_event(request.headers()), store)
+        }
+        Route::One { key } => evaluate(Some(key), None, request, body, store, settings),
+        Route::Bulk => {
+            let named = heard::named(request, || store.now());
+            evaluate(None, named, request, body, store, settings)
+        }
+    }
+}
+
+/// Evaluates one flag, or all. `named` is the revision that the client heard of.
+fn evaluate<S: Store>(
+    flag: Option<&str>,
+    named: Option<Revision>,
+    request: &Request<()>,
+    body: &mut dyn Body,
+    store: &mut S,
+    settings: &Settings,
+) -> Reply<S::Handle> {
+    let mut reply = match open(request, named, store) {
         Ok(access) => {
             let labels = Labels::of(&access);
-            let answered = opened(route, request, body, access, store, settings);
-            let mut reply = answered.unwrap_or_else(|error| error.reply(route));
+            let answered = access.check_not_blocked().map_err(EvaluationError::from).and_then(|()| {
+                let context = context::read(request.headers(), body)?;
+                let asked = Asked { context, settings, access };
+                match flag {
+                    Some(flag) => asked.one(flag, store),
+                    None => asked.bulk(request.headers(), named, store),
+                }
+            });
+            let mut reply = answered.unwrap_or_else(|error| error.reply(flag));
             labels.write(&mut reply);
             reply
         }
-        Err(error) => EvaluationError::from(error).reply(route),
+        Err(error) => EvaluationError::from(error).reply(flag),
     };
     for header in &KEYS {
         reply.vary_by(header);
@@ -50,20 +83,15 @@ pub(crate) fn answer<S: Store>(
     reply
 }
 
-fn opened<S: Store>(
-    route: Route<'_>,
+fn open<S: Store>(
     request: &Request<()>,
-    body: &mut dyn Body,
-    access: Access<S::Handle>,
+    named: Option<Revision>,
     store: &mut S,
-    settings: &Settings,
-) -> Result<Reply<S::Handle>, EvaluationError> {
-    access.check_not_blocked()?;
-    let context = context::read(request.headers(), body)?;
-    let asked = evaluate::Asked { context, settings, access };
-    match route {
-        Route::One { key } => asked.one(key, store),
-        Route::Bulk => asked.bulk(request.headers(), store),
+) -> Result<Access<S::Handle>, AccessError> {
+    let access = access::open(key(request), store)?;
+    match named {
+        Some(named) => access.at_least(named, store),
+        None => Ok(access),
     }
 }
 

@@ -8,6 +8,7 @@ mod change;
 mod environment;
 mod identities;
 mod identity;
+mod named;
 mod object;
 pub mod ports;
 mod refresh;
@@ -197,6 +198,18 @@ impl<P: Ports> Pop<P> {
     ) -> Option<CopyRevision> {
         let header = self.check_kv(key, seen.map(|seen| seen.revision));
         self.logged(key, header).flatten().map(|header| CopyRevision::of(&header))
+    }
+
+    /// The revision that a client can be told of at this moment, recorded as signalled: that of the copy, or one that other
+    /// clients of this POP heard of already.
+    pub fn revision_to_signal(&mut self, key: &EnvironmentKey) -> Option<Revision> {
+        let copy = self.copy_revision(key).filter(|copy| !copy.removed)?.revision;
+        let recorded = self.logged(key, signalled::find(&self.ports, key)).flatten();
+        let recorded = recorded.map(|record| record.revision);
+        if recorded < Some(copy) {
+            self.record_signalled(key, copy);
+        }
+        recorded.max(Some(copy))
     }
 
     /// Records a revision as signalled.

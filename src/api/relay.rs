@@ -10,6 +10,7 @@
 //! of the POP's own copy, after that is recorded as signalled.
 
 mod connect;
+mod frames;
 mod gate;
 mod join;
 mod lead;
@@ -17,7 +18,9 @@ mod part;
 pub mod ports;
 mod serve;
 mod upstream;
+mod writers;
 
+pub use frames::Protocol;
 pub use lead::Report;
-pub use part::{Channel, head, prefix};
+pub use part::{Channel, Subscription, head, prefix};
 pub use serve::serve;

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::bundle::Section;
 use crate::identity::TraitsWrite;
-use crate::relay::Channel;
+use crate::relay::Subscription;
 use crate::store::PopCopy;
 
 /// An answer, decided but not sent.
@@ -26,7 +26,7 @@ pub enum ReplyBody<H> {
     /// A section of a POP's copy, which need not pass through memory.
     Section(PopCopy<H>, Section),
     /// A stream of change signals.
-    Stream(Channel),
+    Stream(Subscription),
 }
 
 /// Something that can wait until the client has its answer.

@@ -41,6 +41,7 @@ impl<'a> Route<'a> {
 mod tests {
     use super::*;
     use flagsmith::Route::{EnvironmentDocument, Flags, Identities, Stream};
+    use ofrep::Route::Stream as Changes;
     use ofrep::Route::{Bulk, One};
 
     #[test]
@@ -60,6 +61,13 @@ mod tests {
             ("//ofrep/v1//evaluate/flags/", Some(Route::Ofrep(Bulk))),
             ("/ofrep/v1/evaluate/flags/a", Some(Route::Ofrep(One { key: "a" }))),
             ("/ofrep/v1/evaluate/flags//a//b/c/", Some(Route::Ofrep(One { key: "a//b/c" }))),
+            ("/ofrep/v1/environments/demo/stream", Some(Route::Ofrep(Changes { key: "demo" }))),
+            ("/ofrep//v1/environments//demo//stream/", Some(Route::Ofrep(Changes { key: "demo" }))),
+            ("/ofrep/v1/environments/stream", None),
+            ("/ofrep/v1/environments//stream", None),
+            ("/ofrep/v1/environments/demo/stream/x", None),
+            ("/ofrep/v1/environments/a/b/stream", None),
+            ("/ofrep/v1/environmentsx/demo/stream", None),
             ("/ofrep/v1/evaluate/flagsx", None),
             ("/ofrep/v1/evaluate", None),
             ("/ofrep/v1/configuration", None),

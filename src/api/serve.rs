@@ -4,7 +4,7 @@ use http::{Request, Response};
 
 use crate::pop::ports::{Cache, Found, Ports};
 use crate::pop::{AnswerBody, Pop};
-use crate::relay::Channel;
+use crate::relay::Subscription;
 use crate::reply::{After, Reply, ReplyBody};
 use crate::respond::{respond, unavailable};
 use crate::store::{Body, Store};
@@ -18,7 +18,7 @@ pub enum Served<S> {
     /// An answer, and what is to be done once the client has it: see [`finish`].
     Answer(Answer<S>, Vec<After>),
     /// A stream of change signals, which [`relay::serve`](crate::relay::serve) serves.
-    Stream(Response<()>, Channel),
+    Stream(Response<()>, Subscription),
 }
 
 type StreamOf<P> = <<P as Cache>::Found as Found>::Stream;
@@ -49,7 +49,7 @@ fn prepare<P: Ports>(
     pop: &mut Pop<P>,
 ) -> Served<StreamOf<P>> {
     let body = match reply.body {
-        ReplyBody::Stream(channel) => return Served::Stream(reply.head, channel),
+        ReplyBody::Stream(subscription) => return Served::Stream(reply.head, subscription),
         ReplyBody::Full(bytes) => AnswerBody::Bytes(bytes),
         ReplyBody::Section(mut copy, section) => match pop.section_body(&mut copy, section) {
             Ok(body) => body,

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::bundle::{Header, Section};
 use crate::identity::{Change, ChangeError, ClientAddress, IdentityName, IdentityRecord};
 use crate::key::{EnvironmentKey, ServerKeyHash};
+use crate::revision::Revision;
 use crate::server_key::ServerKey;
 
 /// What the stores know of a key.
@@ -78,6 +79,13 @@ pub trait Store {
 
     /// The POP's copy of an environment, brought up to date.
     fn environment(&mut self, key: &EnvironmentKey) -> Lookup<PopCopy<Self::Handle>>;
+
+    /// The same, of this revision or of a later one as soon as the KV store has it; after a while what there is, labelled stale.
+    fn environment_at_least(
+        &mut self,
+        key: &EnvironmentKey,
+        revision: Revision,
+    ) -> Lookup<PopCopy<Self::Handle>>;
 
     /// The record of a server-side key.
     fn server_key(&mut self, key: &ServerKeyHash) -> Lookup<ServerKey>;

@@ -52,6 +52,6 @@ fn handle(request: Request, pop: &mut Pop<flavour::Ports>) {
             send::response(answer).send_to_client();
             api::finish(after, pop);
         }
-        Served::Stream(head, channel) => api::relay::serve(head, &channel, pop),
+        Served::Stream(head, subscription) => api::relay::serve(head, &subscription, pop),
     }
 }

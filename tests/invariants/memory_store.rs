@@ -99,6 +99,10 @@ impl Store for MemoryStore {
         Lookup::Found(PopCopy { header: Rc::new(BUNDLE.0.clone()), source: Source::Pop, age: 1, handle: () })
     }
 
+    fn environment_at_least(&mut self, key: &EnvironmentKey, _: Revision) -> Lookup<PopCopy<()>> {
+        self.environment(key)
+    }
+
     fn server_key(&mut self, key: &ServerKeyHash) -> Lookup<ServerKey> {
         if Some(key) != ServerKeyHash::of(SERVER_KEY).as_ref() {
             return Lookup::Unknown;

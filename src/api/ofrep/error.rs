@@ -5,7 +5,6 @@ use http::header::RETRY_AFTER;
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 
-use super::Route;
 use crate::access::AccessError;
 use crate::reply::Reply;
 
@@ -27,7 +26,8 @@ pub(super) enum EvaluationError {
 }
 
 impl EvaluationError {
-    pub(super) fn reply<H>(&self, route: Route<'_>) -> Reply<H> {
+    /// The answer to a request for all flags, or for this one, as it stands in the path.
+    pub(super) fn reply<H>(&self, flag: Option<&str>) -> Reply<H> {
         let (status, code, details) = match self {
             EvaluationError::Unauthorized => {
                 (StatusCode::UNAUTHORIZED, None, "the key is missing, or opens no environment")
@@ -47,8 +47,8 @@ impl EvaluationError {
         let mut body = json!({ "errorDetails": details });
         if let Some(code) = code {
             body["errorCode"] = code.into();
-            if let Route::One { key } = route {
-                body["key"] = percent_decode_str(key).decode_utf8_lossy().into();
+            if let Some(flag) = flag {
+                body["key"] = percent_decode_str(flag).decode_utf8_lossy().into();
             }
         }
         let mut reply = Reply::json(status, body.to_string().into_bytes());

@@ -9,16 +9,21 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::context::Context;
 use super::error::EvaluationError;
 use super::flag;
+use super::route::Route;
 use crate::access::Access;
 use crate::etag;
 use crate::identity::IdentityRecord;
 use crate::reply::Reply;
+use crate::revision::Revision;
 use crate::settings::Settings;
 use crate::store::{Lookup, Source, Store};
 use crate::visible::is_visible;
 
 /// About what a flag takes.
 const FLAG_BYTES: usize = 128;
+
+/// Seconds after which a page that nobody looks at closes its stream.
+const INACTIVITY: u32 = 120;
 
 /// What is asked, about whom, and with which key.
 pub(super) struct Asked<'a, H> {
@@ -60,15 +65,19 @@ impl<H> Asked<'_, H> {
         Ok(Reply::json(StatusCode::OK, body))
     }
 
-    /// All flags; or that the client has them already.
+    /// All flags; or that the client has them already. `named` is the revision that it heard of.
     pub(super) fn bulk<S: Store<Handle = H>>(
         mut self,
         headers: &HeaderMap,
+        named: Option<Revision>,
         store: &mut S,
     ) -> Result<Reply<H>, EvaluationError> {
         let stored = self.stored(store);
         let tag = self.tag(&stored);
-        let mut reply = if tag.as_ref().is_some_and(|tag| etag::is_known(headers, tag) == Some(true)) {
+        // Who heard of a later revision is told that this is not it.
+        let is_late = named > Some(self.access.copy.header.revision);
+        let is_known = tag.as_ref().is_some_and(|tag| etag::is_known(headers, tag) == Some(true));
+        let mut reply = if is_known && !is_late {
             Reply::empty(StatusCode::NOT_MODIFIED)
         } else {
             Reply::json(StatusCode::OK, self.all(&stored, store)?)
@@ -98,7 +107,11 @@ impl<H> Asked<'_, H> {
         })?;
         let revision = self.access.copy.header.revision.0;
         let stale = if self.is_stale() { r#","stale":true"# } else { "" };
-        body.extend_from_slice(format!(r#"],"metadata":{{"revision":{revision}{stale}}}}}"#).as_bytes());
+        let stream = Route::stream_path(&self.access.environment);
+        let end = format!(
+            r#"],"metadata":{{"revision":{revision}{stale}}},"eventStreams":[{{"type":"sse","endpoint":{{"requestUri":"{stream}"}},"inactivityDelaySec":{INACTIVITY}}}]}}"#
+        );
+        body.extend_from_slice(end.as_bytes());
         Ok(body)
     }
 

@@ -7,20 +7,23 @@ use engine::Compiled;
 use jiff::Timestamp;
 
 use super::object::{self, Opened};
-use super::ports::Ports;
+use super::ports::{PortError, Ports};
 use super::server_key::Record;
-use super::{Copy, Handle, Pop};
+use super::{Copy, Handle, OpenedEnvironment, Pop};
 use crate::bundle::Section;
 use crate::identity::{Change, ChangeError, ClientAddress, IdentityName, IdentityRecord};
 use crate::key::{EnvironmentKey, ServerKeyHash};
+use crate::revision::Revision;
 use crate::server_key::ServerKey;
 use crate::store::{Lookup, PopCopy, Store, Unavailable};
 
-impl<P: Ports> Store for Pop<P> {
-    type Handle = Handle<P::Found>;
-
-    fn environment(&mut self, key: &EnvironmentKey) -> Lookup<Copy<P>> {
-        let opened = self.open(key);
+impl<P: Ports> Pop<P> {
+    /// What was opened, as requests meet it.
+    fn copy(
+        &self,
+        key: &EnvironmentKey,
+        opened: Result<Lookup<OpenedEnvironment<P>>, PortError>,
+    ) -> Lookup<Copy<P>> {
         match self.logged(key, opened) {
             Some(Lookup::Found(Opened { of, source, age, found })) => {
                 let handle = Handle { key: key.clone(), found };
@@ -29,6 +32,20 @@ impl<P: Ports> Store for Pop<P> {
             Some(Lookup::Unknown) => Lookup::Unknown,
             Some(Lookup::Unavailable) | None => Lookup::Unavailable,
         }
+    }
+}
+
+impl<P: Ports> Store for Pop<P> {
+    type Handle = Handle<P::Found>;
+
+    fn environment(&mut self, key: &EnvironmentKey) -> Lookup<Copy<P>> {
+        let opened = self.open(key);
+        self.copy(key, opened)
+    }
+
+    fn environment_at_least(&mut self, key: &EnvironmentKey, revision: Revision) -> Lookup<Copy<P>> {
+        let opened = self.open_at_least(key, revision);
+        self.copy(key, opened)
     }
 
     fn server_key(&mut self, key: &ServerKeyHash) -> Lookup<ServerKey> {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Response};
 
-use super::part::{Channel, FIRST};
+use super::frames::Protocol;
+use super::part::{Channel, FIRST, Subscription};
 use super::ports::{PartState, Parts};
 use crate::pop::ports::Log;
 
@@ -30,21 +31,31 @@ pub(super) enum Role<O, S> {
 ///
 /// A part is dead if it is over, or cannot be read. Dead ones are found until their time to be joined is over; then the
 /// lowest number is vacant again.
-pub(super) fn join<P: Parts + Log>(channel: &Channel, ports: &P) -> Role<P::Obligation, P::Part> {
+pub(super) fn join<P: Parts + Log>(
+    Subscription { channel, protocol, .. }: &Subscription,
+    ports: &P,
+) -> Role<P::Obligation, P::Part> {
     for n in 0..TRIES {
-        let name = channel.part(n);
-        match ports.look_up_part(&name, WAIT_FOR_FIRST_FRAME) {
-            Ok(PartState::Vacant(obligation)) => return Role::Leader(n, obligation),
-            Ok(PartState::Taken { over: true, .. }) => {}
-            Ok(PartState::Taken { mut part, over: false }) => {
-                if ports.starts_with(&mut part, FIRST) {
-                    return Role::Follower(n, part);
-                }
-            }
-            Err(error) => ports.log(format_args!("{name} could not be looked up: {error}")),
+        // Of all objects of a part, this one says whether there is a leader.
+        let first = channel.part(n, Protocol::Flagsmith);
+        let own = channel.part(n, *protocol);
+        let joined = match look_up(&first, ports) {
+            Some(PartState::Vacant(obligation)) => return Role::Leader(n, obligation),
+            Some(PartState::Taken { over: false, .. }) if own != first => look_up(&own, ports),
+            state => state,
+        };
+        if let Some(PartState::Taken { mut part, over: false }) = joined
+            && ports.starts_with(&mut part, FIRST)
+        {
+            return Role::Follower(n, part);
         }
     }
     Role::Alone
+}
+
+fn look_up<P: Parts + Log>(name: &str, ports: &P) -> Option<PartState<P::Obligation, P::Part>> {
+    let state = ports.look_up_part(name, WAIT_FOR_FIRST_FRAME);
+    state.inspect_err(|error| ports.log(format_args!("{name} could not be looked up: {error}"))).ok()
 }
 
 /// Says in which role a client was joined.
@@ -79,7 +90,8 @@ mod tests {
         Failing,
     }
 
-    struct Objects([Object; 4]);
+    /// The objects that clients look up first, and those of OFREP.
+    struct Objects([Object; 4], [Object; 4]);
 
     impl Log for Objects {
         fn log(&self, _: std::fmt::Arguments<'_>) {}
@@ -91,8 +103,9 @@ mod tests {
         type Writer = ();
 
         fn look_up_part(&self, name: &str, _: Duration) -> Result<PartState<String, bool>, PortError> {
-            let n: usize = name.strip_prefix("silent/").unwrap().parse().unwrap();
-            Ok(match self.0[n] {
+            let n = name.strip_prefix("stream/demo/").unwrap();
+            let (n, objects) = n.strip_suffix("/ofrep").map_or((n, self.0), |n| (n, self.1));
+            Ok(match objects[n.parse::<usize>().unwrap()] {
                 Object::Vacant => PartState::Vacant(name.to_owned()),
                 Object::Living => PartState::Taken { part: true, over: false },
                 Object::Over => PartState::Taken { part: true, over: true },
@@ -105,7 +118,13 @@ mod tests {
             *part
         }
 
-        fn begin_part(&self, _: String, _: &str, _: Duration, _: &str) -> Result<((), bool), PortError> {
+        fn begin_part(
+            &self,
+            _: Option<String>,
+            _: &str,
+            _: Duration,
+            _: &str,
+        ) -> Result<((), bool), PortError> {
             unreachable!("joining begins no part")
         }
 
@@ -129,7 +148,7 @@ mod tests {
     #[test]
     fn who_leads_and_who_follows() {
         use Object::{Broken, Failing, Living, Over, Vacant};
-        let leader = |n| Role::Leader(n, format!("silent/{n}"));
+        let leader = |n| Role::Leader(n, format!("stream/demo/{n}"));
         for (situation, objects, expected) in [
             ("the first client", [Vacant; 4], leader(0)),
             ("the next ones", [Living, Vacant, Vacant, Vacant], Role::Follower(0, true)),
@@ -140,8 +159,35 @@ mod tests {
             ("all dead", [Broken; 4], Role::Alone),
             ("no cache", [Failing; 4], Role::Alone),
         ] {
-            assert_eq!(join(&Channel::Silent, &Objects(objects)), expected, "{situation}");
+            let by = |protocol, own| join(&subscription(protocol), &Objects(objects, own));
+            assert_eq!(by(Protocol::Flagsmith, [Failing; 4]), expected, "{situation}");
+            assert_eq!(by(Protocol::Ofrep, objects), expected, "{situation}, for OFREP");
         }
+    }
+
+    #[test]
+    fn a_client_reads_the_object_of_its_protocol_where_there_is_a_leader() {
+        use Object::{Broken, Living, Over, Vacant};
+        let leader = |n| Role::Leader(n, format!("stream/demo/{n}"));
+        for (situation, objects, own, expected) in [
+            ("it is there", [Living, Vacant, Vacant, Vacant], [Living; 4], Role::Follower(0, true)),
+            ("an old one, without a leader", [Vacant; 4], [Living; 4], leader(0)),
+            ("its writing failed", [Living, Vacant, Vacant, Vacant], [Broken; 4], leader(1)),
+            (
+                "it is not there",
+                [Living, Living, Vacant, Vacant],
+                [Vacant, Living, Over, Over],
+                Role::Follower(1, true),
+            ),
+        ] {
+            let joined = join(&subscription(Protocol::Ofrep), &Objects(objects, own));
+            assert_eq!(joined, expected, "{situation}");
+        }
+    }
+
+    fn subscription(protocol: Protocol) -> Subscription {
+        let channel = Channel::Environment(EnvironmentKey::parse("demo").unwrap());
+        Subscription { channel, protocol, heard: None }
     }
 
     #[test]

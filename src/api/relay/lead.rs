@@ -7,11 +7,12 @@ use super::gate::Gate;
 use super::ports::StreamPorts;
 use super::serve::chance;
 use super::upstream::{REQUESTS, Upstream};
+use super::writers::Writers;
 use crate::key::EnvironmentKey;
 use crate::pop::ports::PortError;
 use crate::pop::{CopyRevision, Pop};
 use crate::revision::Revision;
-use crate::signal::{self, Reader};
+use crate::signal::Reader;
 
 /// Clients are sent something at least this often: less than the time after which proxies close a silent connection.
 const PING: Duration = Duration::from_secs(10);
@@ -74,24 +75,24 @@ impl Began {
 }
 
 /// Leads a part of an environment's stream for so long, after its first frame was written. At the end it can
-/// be finished cleanly: only whole frames were written.
+/// be finished cleanly: only whole frames were written. `copy` is what the POP's copy was of before the part began.
 ///
 /// # Errors
 /// If the part could not be written to its end.
 pub(super) fn lead<P: StreamPorts>(
     pop: &mut Pop<P>,
     key: &EnvironmentKey,
-    writer: &mut P::Writer,
+    writers: &mut Writers<P::Writer>,
     began: Began,
     length: Duration,
     audience: Audience,
+    copy: Option<CopyRevision>,
 ) -> Result<Report, PortError> {
     let requests = if audience == Audience::Part { REQUESTS } else { 0 };
-    let copy = pop.copy_revision(key);
     let mut leader = Leader {
         pop,
         key,
-        writer,
+        writers,
         began,
         audience,
         copy,
@@ -107,7 +108,7 @@ pub(super) fn lead<P: StreamPorts>(
         said: Vec::new(),
         report: Report::default(),
     };
-    leader.signal_news()?;
+    leader.begin()?;
     loop {
         let now = leader.elapsed();
         let spent = began.vcpu(leader.pop.ports()) >= VCPU;
@@ -130,7 +131,7 @@ pub(super) fn lead<P: StreamPorts>(
 /// If the part could not be written to its end.
 pub(super) fn hold<P: StreamPorts>(
     ports: &P,
-    writer: &mut P::Writer,
+    writers: &mut Writers<P::Writer>,
     began: Began,
     length: Duration,
 ) -> Result<Report, PortError> {
@@ -140,14 +141,14 @@ pub(super) fn hold<P: StreamPorts>(
             return Ok(Report::default());
         }
         ports.sleep(left.min(PING));
-        ports.write(writer, &signal::comment("ping"))?;
+        writers.comment(ports, "ping")?;
     }
 }
 
 struct Leader<'a, P: StreamPorts> {
     pop: &'a mut Pop<P>,
     key: &'a EnvironmentKey,
-    writer: &'a mut P::Writer,
+    writers: &'a mut Writers<P::Writer>,
     began: Began,
     audience: Audience,
     /// What the POP's copy was of when it was looked at last.
@@ -190,7 +191,8 @@ impl<P: StreamPorts> Leader<'_, P> {
             }
         }
         if self.until_ping().is_zero() {
-            self.write(&signal::comment("ping"))?;
+            self.wrote = self.elapsed();
+            self.writers.comment(self.pop.ports(), "ping")?;
         }
         Ok(())
     }
@@ -279,17 +281,30 @@ impl<P: StreamPorts> Leader<'_, P> {
         self.gate = self.gate.and_then(|gate| gate.after_look(revision, now));
     }
 
-    /// Signals the revision of the POP's copy, if it is ahead of what was signalled; whether it is. It is recorded before.
+    /// Begins with the revision of the POP's copy, for clients that are not told of it in another way.
+    fn begin(&mut self) -> Result<(), PortError> {
+        let Some(revision) = self.record_news() else { return Ok(()) };
+        self.writers.begin_with(self.pop.ports(), revision)
+    }
+
+    /// Signals the revision of the POP's copy, if it is ahead of what was signalled; whether it is.
     fn signal_news(&mut self) -> Result<bool, PortError> {
+        let Some(revision) = self.record_news() else { return Ok(false) };
+        self.writers.tell(self.pop.ports(), revision)?;
+        Ok(true)
+    }
+
+    /// The revision of the POP's copy, if it is ahead of what was signalled. It is recorded, and must be signalled next.
+    fn record_news(&mut self) -> Option<Revision> {
         let news = self.copy.filter(|copy| !copy.removed && Some(copy.revision) > self.signalled);
-        let Some(CopyRevision { revision, .. }) = news else { return Ok(false) };
+        let CopyRevision { revision, .. } = news?;
         if self.recorded != Some(revision) {
             self.pop.record_signalled(self.key, revision);
         }
         self.signalled = Some(revision);
         self.report.events += 1;
-        self.write(&signal::event(revision))?;
-        Ok(true)
+        self.wrote = self.elapsed();
+        Some(revision)
     }
 
     /// Makes sure that the revision that was signalled is still recorded, as long as the POP's copy or the KV store shows it.
@@ -304,11 +319,6 @@ impl<P: StreamPorts> Leader<'_, P> {
         } else {
             self.pop.ensure_signalled(self.key, signalled);
         }
-    }
-
-    fn write(&mut self, frame: &str) -> Result<(), PortError> {
-        self.wrote = self.elapsed();
-        self.pop.ports().write(self.writer, frame)
     }
 
     fn elapsed(&self) -> Duration {

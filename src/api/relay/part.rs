@@ -5,8 +5,19 @@ use std::time::Duration;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Response};
 
+use super::frames::Protocol;
 use crate::key::EnvironmentKey;
+use crate::revision::Revision;
 use crate::signal;
+
+/// What a client asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    pub channel: Channel,
+    pub protocol: Protocol,
+    /// The last revision that it heard of, as it says; for protocols whose clients say so.
+    pub heard: Option<Revision>,
+}
 
 /// What a client listens to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,11 +30,20 @@ pub enum Channel {
 }
 
 impl Channel {
-    /// The name of the cache object of the `n`th part of the channel's stream.
-    pub fn part(&self, n: u32) -> String {
+    /// The name of the cache object of the `n`th part of the channel's stream, with the frames of a protocol. In silence there
+    /// are none, so one object is for all.
+    pub(super) fn part(&self, n: u32, protocol: Protocol) -> String {
         match self {
-            Channel::Environment(key) => format!("stream/{key}/{n}"),
+            Channel::Environment(key) => format!("stream/{key}/{n}{}", protocol.frames().suffix),
             Channel::Silent => format!("silent/{n}"),
+        }
+    }
+
+    /// The protocols, beside Flagsmith's, that have an object of their own in each part.
+    pub(super) fn further_protocols(&self) -> &'static [Protocol] {
+        match self {
+            Channel::Environment(_) => &[Protocol::Ofrep],
+            Channel::Silent => &[],
         }
     }
 }
@@ -35,7 +55,7 @@ pub(crate) const FIRST: &str = ": part\n\n";
 /// clients of a part that ended do not come back at once.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_millis(3_500));
 
-/// What stands before the shared part, for one client alone: nothing that has a revision. `chance` is any number.
+/// What stands before the shared part, for one client alone. `chance` is any number.
 pub fn prefix(chance: u64) -> String {
     let (from, to) = RETRY;
     let spread = u64::try_from((to - from).as_millis()).unwrap_or(1);
@@ -61,9 +81,12 @@ mod tests {
     #[test]
     fn parts_of_different_channels_never_share_a_name() {
         let environment = |key| Channel::Environment(EnvironmentKey::parse(key).unwrap());
-        assert_eq!(environment("demo").part(2), "stream/demo/2");
-        assert_eq!(environment("silent").part(0), "stream/silent/0");
-        assert_eq!(Channel::Silent.part(0), "silent/0");
+        assert_eq!(environment("demo").part(2, Protocol::Flagsmith), "stream/demo/2");
+        assert_eq!(environment("demo").part(2, Protocol::Ofrep), "stream/demo/2/ofrep");
+        assert_eq!(environment("silent").part(0, Protocol::Flagsmith), "stream/silent/0");
+        for protocol in [Protocol::Flagsmith, Protocol::Ofrep] {
+            assert_eq!(Channel::Silent.part(0, protocol), "silent/0");
+        }
     }
 
     #[test]

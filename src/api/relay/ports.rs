@@ -36,13 +36,14 @@ pub trait Parts {
     /// Whether a part starts with these bytes. Reading one that broke off fails.
     fn starts_with(&self, part: &mut Self::Part, first: &str) -> bool;
 
-    /// Begins a part with its first frame. For `joinable`, look-ups find it.
+    /// Begins a part with its first frame. For `joinable`, look-ups find it. Without an obligation it takes the place of one
+    /// that is there, whose clients read that one to its end.
     ///
     /// # Errors
     /// If the cache fails.
     fn begin_part(
         &self,
-        obligation: Self::Obligation,
+        obligation: Option<Self::Obligation>,
         name: &str,
         joinable: Duration,
         first: &str,

@@ -4,52 +4,84 @@ use std::convert::Infallible;
 
 use http::Response;
 
+use super::frames::{Current, Protocol};
 use super::join::{Role, join, label};
 use super::lead::{Audience, Began, Report, hold, lead};
-use super::part::{Channel, FIRST, prefix};
+use super::part::{Channel, FIRST, Subscription, prefix};
 use super::ports::StreamPorts;
-use crate::pop::Pop;
+use super::writers::Writers;
 use crate::pop::ports::PortError;
+use crate::pop::{CopyRevision, Pop};
 
 /// Answers a client with a stream. If the client becomes a leader, this returns only when its part has ended. No client is
 /// ever sent away with an answer that ends at once, whatever fails.
-pub fn serve<P: StreamPorts>(mut head: Response<()>, channel: &Channel, pop: &mut Pop<P>) {
+pub fn serve<P: StreamPorts>(mut head: Response<()>, subscription: &Subscription, pop: &mut Pop<P>) {
     let began = Began::now(pop.ports());
-    let role = join(channel, pop.ports());
+    let Subscription { channel, protocol, .. } = subscription;
+    let role = join(subscription, pop.ports());
     label(&mut head, channel, &role);
-    let prefix = prefix(chance(pop.ports()));
     match role {
-        Role::Follower(_, part) => pop.ports().answer_with_part(head, prefix, part),
+        Role::Follower(_, part) => {
+            let before = before_part(subscription, pop);
+            pop.ports().answer_with_part(head, before, part);
+        }
         Role::Leader(n, obligation) => {
-            let name = channel.part(n);
+            // Before the part begins: a client that joins it finds this revision, or a later one.
+            let copy = copy_revision(channel, pop);
             let joinable = pop.settings().join;
-            match pop.ports().begin_part(obligation, &name, joinable, FIRST) {
-                Ok((writer, part)) => {
-                    pop.ports().answer_with_part(head, prefix, part);
-                    write(pop, channel, &name, began, writer, Audience::Part);
+            let name = channel.part(n, Protocol::Flagsmith);
+            match Writers::begin(pop.ports(), channel, *protocol, (n, obligation), joinable) {
+                Ok((writers, part)) => {
+                    let before = before_part(subscription, pop);
+                    pop.ports().answer_with_part(head, before, part);
+                    write(pop, channel, &name, began, writers, Audience::Part, copy);
                 }
                 Err(error) => {
                     pop.ports().log(format_args!("{name} could not be begun: {error}"));
                     label(&mut head, channel, &Role::<Infallible, Infallible>::Alone);
-                    serve_alone(head, &prefix, channel, pop, began);
+                    serve_alone(head, subscription, pop, began);
                 }
             }
         }
-        Role::Alone => serve_alone(head, &prefix, channel, pop, began),
+        Role::Alone => serve_alone(head, subscription, pop, began),
     }
 }
 
 /// Serves a client for which there is no part.
 fn serve_alone<P: StreamPorts>(
     head: Response<()>,
-    prefix: &str,
-    channel: &Channel,
+    subscription: &Subscription,
     pop: &mut Pop<P>,
     began: Began,
 ) {
-    let writer = pop.ports().answer_alone(head, &format!("{prefix}{FIRST}"));
+    let copy = copy_revision(&subscription.channel, pop);
+    let before = before_part(subscription, pop);
+    let writer = pop.ports().answer_alone(head, &format!("{before}{FIRST}"));
     if let Ok(writer) = writer {
-        write(pop, channel, "a stream alone", began, writer, Audience::Single);
+        let writers = Writers::alone(subscription.protocol, writer);
+        write(pop, &subscription.channel, "a stream alone", began, writers, Audience::Single, copy);
+    }
+}
+
+/// What this client alone reads, before the part that it has joined: where its protocol wants that, with the current revision,
+/// unless it has heard of it. It joins first and looks then: what is not here, the part brings.
+fn before_part<P: StreamPorts>(subscription: &Subscription, pop: &mut Pop<P>) -> String {
+    let mut before = prefix(chance(pop.ports()));
+    let frames = subscription.protocol.frames();
+    if let Channel::Environment(key) = &subscription.channel
+        && frames.current == Current::BeforePart
+        && let Some(revision) = pop.revision_to_signal(key)
+        && subscription.heard < Some(revision)
+    {
+        before.push_str(&(frames.event)(revision));
+    }
+    before
+}
+
+fn copy_revision<P: StreamPorts>(channel: &Channel, pop: &mut Pop<P>) -> Option<CopyRevision> {
+    match channel {
+        Channel::Environment(key) => pop.copy_revision(key),
+        Channel::Silent => None,
     }
 }
 
@@ -59,17 +91,18 @@ fn write<P: StreamPorts>(
     channel: &Channel,
     name: &str,
     began: Began,
-    mut writer: P::Writer,
+    mut writers: Writers<P::Writer>,
     audience: Audience,
+    copy: Option<CopyRevision>,
 ) {
     let length = pop.settings().stream;
     let led = match channel {
-        Channel::Environment(key) => lead(pop, key, &mut writer, began, length, audience),
-        Channel::Silent => hold(pop.ports(), &mut writer, began, length),
+        Channel::Environment(key) => lead(pop, key, &mut writers, began, length, audience, copy),
+        Channel::Silent => hold(pop.ports(), &mut writers, began, length),
     };
     trace(pop.ports(), name, began, &led);
     // Without a clean end a part counts as broken off, and no client joins it.
-    if let Err(error) = led.and_then(|_| pop.ports().finish(writer)) {
+    if let Err(error) = led.and_then(|_| writers.finish(pop.ports())) {
         pop.ports().log(format_args!("{name} broke off: {error}"));
     }
 }

@@ -284,7 +284,7 @@ impl Parts for Faulty {
 
     fn begin_part(
         &self,
-        obligation: Self::Obligation,
+        obligation: Option<Self::Obligation>,
         name: &str,
         joinable: Duration,
         first: &str,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use api::pop::ports::PortError;
 use api::relay::ports::{PartState, Parts};
-use fastly::cache::core::Transaction;
+use fastly::cache::core::{self, Transaction};
 use fastly::http::body::StreamingBody;
 use fastly::{Body, Response};
 
@@ -35,13 +35,23 @@ impl Parts for Host {
 
     fn begin_part(
         &self,
-        obligation: Transaction,
+        obligation: Option<Transaction>,
         name: &str,
         joinable: Duration,
         first: &str,
     ) -> Result<(StreamingBody, Body), PortError> {
-        let insertion = obligation.insert(joinable).surrogate_keys([name]);
-        let (mut writer, found) = insertion.execute_and_stream_back().map_err(port_error)?;
+        let (mut writer, found) = match obligation {
+            Some(obligation) => {
+                let insertion = obligation.insert(joinable).surrogate_keys([name]);
+                insertion.execute_and_stream_back().map_err(port_error)?
+            }
+            None => {
+                let insertion = core::insert(cache_key(name), joinable).surrogate_keys([name]);
+                let writer = insertion.execute().map_err(port_error)?;
+                let found = core::lookup(cache_key(name)).execute().map_err(port_error)?;
+                (writer, found.ok_or_else(|| PortError("what was inserted is not there".into()))?)
+            }
+        };
         self.write(&mut writer, first)?;
         Ok((writer, found.to_stream().map_err(port_error)?))
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use api::relay::Channel;
+use api::relay::Subscription;
 use api::{After, Body, ClientAddress, ReplyBody, Section, respond};
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue, Method, Request};
@@ -89,9 +89,9 @@ impl Ask<'_> {
         head.extensions_mut().extend(self.request.extensions().clone());
         let reply = respond(&head, body, &mut store, &self.edge.settings);
         let (parts, ()) = reply.head.into_parts();
-        let (body, section, channel) = match reply.body {
+        let (body, section, subscription) = match reply.body {
             ReplyBody::Full(body) => (body, None, None),
-            ReplyBody::Stream(channel) => (Vec::new(), None, Some(channel)),
+            ReplyBody::Stream(subscription) => (Vec::new(), None, Some(subscription)),
             ReplyBody::Section(copy, section) => {
                 let body = copy.handle.section(section).expect("a section that the bundle lacks").to_vec();
                 (body, Some(section), None)
@@ -105,7 +105,7 @@ impl Ask<'_> {
             headers: parts.headers,
             body,
             section,
-            channel,
+            subscription,
             after: reply.after,
             read: store.read,
         }
@@ -127,7 +127,7 @@ pub(crate) struct Answer {
     /// The section that the body is, where it is one.
     pub(crate) section: Option<Section>,
     /// What is listened to, where it is a stream.
-    pub(crate) channel: Option<Channel>,
+    pub(crate) subscription: Option<Subscription>,
     /// What is to be done once the client has the answer.
     pub(crate) after: Vec<After>,
     pub(crate) read: Vec<Read>,

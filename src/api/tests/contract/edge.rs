@@ -271,6 +271,19 @@ impl Store for MemoryStore<'_> {
         published.map_or(Lookup::Unknown, |published| Lookup::Found(copy(published)))
     }
 
+    fn environment_at_least(
+        &mut self,
+        key: &EnvironmentKey,
+        revision: Revision,
+    ) -> Lookup<PopCopy<Rc<Published>>> {
+        match self.environment(key) {
+            Lookup::Found(copy) if copy.header.revision < revision => {
+                Lookup::Found(PopCopy { source: Source::Stale, ..copy })
+            }
+            other => other,
+        }
+    }
+
     fn server_key(&mut self, key: &ServerKeyHash) -> Lookup<ServerKey> {
         self.read.push(Read::ServerKey);
         if self.edge.broken == Some(Broken::ServerKeys) {

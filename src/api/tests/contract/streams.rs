@@ -1,16 +1,24 @@
 //! Streams (`PROTOCOL.md`, 7.1): every key gets one; what is heard on it depends on the key.
 
-use api::relay::Channel;
-use api::{EnvironmentKey, ServerKey};
+use api::relay::{Channel, Protocol, Subscription};
+use api::{EnvironmentKey, Revision, ServerKey};
 
 use crate::compare::compare;
 use crate::documents::{With, shop};
 use crate::edge::{Broken, CLIENT, Edge, SERVER, edge};
 
 fn listen(edge: &Edge, path: &str) -> Option<Channel> {
-    let answer = edge.get(path).answer();
+    let answer = edge.get(path).header("last-event-id", "7").answer();
     assert_eq!(answer.status, 200, "{path}");
-    answer.channel
+    let Subscription { channel, protocol, heard } = answer.subscription?;
+    assert_eq!((protocol, heard), (Protocol::Flagsmith, None));
+    // OFREP's clients have a path of their own, and say what they heard last.
+    let path = path.replacen("sse", "ofrep/v1", 1);
+    let answer = edge.get(&path).header("last-event-id", "7").answer();
+    let heard = Some(Revision(7));
+    let expected = Subscription { channel: channel.clone(), protocol: Protocol::Ofrep, heard };
+    assert_eq!((answer.status, answer.subscription), (200, Some(expected)), "{path}");
+    Some(channel)
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod edge_token;
 mod histories;
 mod kept;
 mod model;
+mod named;
 mod relay;
 mod schedules;
 mod situations;

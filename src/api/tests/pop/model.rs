@@ -14,6 +14,9 @@ mod together;
 
 use std::time::Duration;
 
+use api::relay::{Channel, Protocol, Subscription};
+use api::{EnvironmentKey, Revision};
+
 pub(crate) use alone::Alone;
 pub(crate) use cache::environment_copy;
 pub(crate) use origin::OriginState;
@@ -23,6 +26,21 @@ pub(crate) use together::{Task, Together};
 
 /// The environment of all tests here.
 pub(crate) const KEY: &str = "demo";
+
+/// What a client asks for that Flagsmith's SDK serves.
+pub(crate) fn by_flagsmith() -> Subscription {
+    subscription(Protocol::Flagsmith, None)
+}
+
+/// What a client of OFREP asks for, which heard of this revision last.
+pub(crate) fn by_ofrep(heard: Option<u64>) -> Subscription {
+    subscription(Protocol::Ofrep, heard.map(Revision))
+}
+
+fn subscription(protocol: Protocol, heard: Option<Revision>) -> Subscription {
+    let channel = Channel::Environment(EnvironmentKey::parse(KEY).unwrap());
+    Subscription { channel, protocol, heard }
+}
 
 /// Runs requests step by step.
 pub(crate) trait Driver: Clone {

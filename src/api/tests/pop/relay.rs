@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use api::EnvironmentKey;
-use api::relay::{Channel, head, serve};
+use api::relay::{Channel, Protocol, Subscription, head, serve};
 
-use crate::model::{Alone, Driver as _, Event, Frame, KEY, Read, State, sandbox};
+use crate::model::{Alone, Driver as _, Event, Frame, Read, State, by_flagsmith, by_ofrep, sandbox};
 
 pub(crate) const LENGTH: Duration = Duration::from_secs(40);
 
@@ -56,15 +55,15 @@ impl World {
 
     /// Serves one client of the environment, which leads a part to its end.
     pub(crate) fn lead(&mut self) -> Report {
-        self.serve(&Channel::Environment(EnvironmentKey::parse(KEY).unwrap()))
+        self.serve(&by_flagsmith())
     }
 
-    fn serve(&mut self, channel: &Channel) -> Report {
+    fn serve(&mut self, subscription: &Subscription) -> Report {
         let before = self.driver.step(|state| {
             state.vcpu = Duration::ZERO;
             (state.events().len(), state.kv_reads.len(), state.origin.requests)
         });
-        serve(head(), channel, &mut sandbox(&self.driver, self.next));
+        serve(head(), subscription, &mut sandbox(&self.driver, self.next));
         self.next += 1;
         self.driver.step(|state| Report {
             events: state.events().len() - before.0,
@@ -311,8 +310,12 @@ fn a_client_that_is_served_alone_hears_of_changes_and_makes_no_request_to_the_or
 #[test]
 fn a_silent_part_has_pings_and_nothing_else() {
     let mut world = World::new(Some(7));
-    assert_eq!(world.serve(&Channel::Silent), Report { events: 0, looks: 0, requests: 0 });
-    assert_eq!(world.frames(), [10, 20, 30, 40].map(|time| (s(time), Frame::Ping)));
+    for (n, protocol) in [(0, Protocol::Flagsmith), (1, Protocol::Ofrep)] {
+        let silent = Subscription { channel: Channel::Silent, protocol, heard: None };
+        assert_eq!(world.serve(&silent), Report { events: 0, looks: 0, requests: 0 });
+        let pings = [10, 20, 30, 40].map(|time| (s(40 * n + time), Frame::Ping));
+        assert_eq!(world.frames()[4 * usize::try_from(n).unwrap()..], pings);
+    }
 }
 
 #[test]
@@ -346,4 +349,86 @@ fn the_record_of_a_revision_that_the_store_no_longer_has_ends() {
     }
     assert_eq!(world.events().len(), 4);
     assert_eq!(world.driver.step(|state| state.recorded()), Some(5));
+}
+
+/// What clients of OFREP were told of, in the order in which they connected: before their parts, and in them.
+fn told(world: &World) -> Vec<(Vec<u64>, Vec<u64>)> {
+    world.driver.step(|state| {
+        let joined = state.joined.iter();
+        joined.map(|joined| state.told(joined)).collect()
+    })
+}
+
+/// A revision costs each client of OFREP one request for its flags, whenever it connects.
+#[test]
+fn clients_of_ofrep_are_told_of_each_revision_once() {
+    let connects = |world: World, time, heard| world.at(ms(time), Event::Connects(heard));
+    let change = |world: World, time, revision| {
+        world.at(ms(time), Event::Written(revision)).at(ms(time), Event::Announced(revision))
+    };
+    let mut world = connects(World::new(Some(7)), 1_000, None);
+    world = connects(world, 1_000, Some(6));
+    world = connects(world, 1_000, Some(7));
+    // It comes from a POP that is ahead.
+    world = connects(world, 1_000, Some(8));
+    world = change(world, 5_000, 8);
+    world = connects(world, 6_000, None);
+    world = connects(world, 6_000, Some(7));
+    world = connects(world, 6_000, Some(8));
+    world = change(world, 20_000, 9);
+    let expected = [
+        (vec![7], vec![8, 9]),
+        (vec![7], vec![8, 9]),
+        (vec![], vec![8, 9]),
+        (vec![], vec![8, 9]),
+        (vec![8], vec![9]),
+        (vec![8], vec![9]),
+        (vec![], vec![9]),
+    ];
+    let (mut world, report) = led(world);
+    assert_eq!((report.events, report.requests), (3, 1));
+    assert_eq!(told(&world)[1..], expected);
+    // It is the same behind a leader whose client is one of them.
+    world.serve(&by_ofrep(Some(8)));
+    assert_eq!(told(&world).last().unwrap(), &(vec![9], vec![]));
+    world.serve(&by_ofrep(Some(9)));
+    assert_eq!(told(&world).last().unwrap(), &(vec![], vec![]));
+    assert!(world.events().ends_with(&[(world.now() - LENGTH, 9)]), "{:?}", world.events());
+}
+
+#[test]
+fn a_client_of_ofrep_that_is_served_alone_is_told_of_each_revision_once() {
+    for (heard, before) in [(None, vec![7]), (Some(7), vec![])] {
+        let mut world = World::new(Some(7)).at(s(12), Event::Written(8));
+        world.set(|state| state.parts.fail = true);
+        world.serve(&by_ofrep(heard));
+        assert_eq!(told(&world), [(before, vec![8])]);
+    }
+}
+
+/// Each renewal is one more object to write, so there are eight at most in a part.
+#[test]
+fn of_many_changes_while_clients_join_some_are_told_twice() {
+    let mut world = World::new(Some(0));
+    for n in 1..=12 {
+        world.plan(s(n), Event::Written(n));
+        world.plan(s(n), Event::Announced(n));
+    }
+    world.plan(ms(12_500), Event::Connects(Some(12)));
+    let (world, _) = led(world);
+    assert_eq!(told(&world)[1], (vec![], vec![9, 10, 11, 12]));
+}
+
+#[test]
+fn a_client_of_ofrep_is_told_of_nothing_that_cannot_be_read() {
+    let removed = World::new(Some(7)).at(s(1), Event::Removed(8)).at(s(1), Event::Announced(8));
+    for world in [removed, World::new(Some(7)).at(s(1), Event::Evicted)] {
+        let world = world.at(ms(1_100), Event::Connects(None));
+        world.set(|state| state.ensures_record = false);
+        assert_eq!(told(&led(world).0)[1].0, Vec::<u64>::new());
+    }
+    // A slow request inserted an older copy: other clients heard of a later revision.
+    let world = World::new(Some(7)).at(s(1), Event::Inserted(6)).at(ms(1_010), Event::Connects(Some(6)));
+    world.set(|state| state.ensures_record = false);
+    assert_eq!(told(&led(world).0)[1].0, [7]);
 }

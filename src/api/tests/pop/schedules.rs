@@ -14,6 +14,8 @@
 //!   store lagged; else as soon as a copy is due.
 //! - *Living parts only*: no client joins a part that had ended when it looked. Always.
 //! - *In order*: the events of a part rise. Always.
+//! - *Nothing missed*: a client of OFREP that reads a part to its clean end was told of the last revision that the leader of
+//!   that part signalled to others; at least of the one that it had heard of before. Always.
 //!
 //! A request sees a purge if it finds a copy due before its time. On a copy that is due by its age, or is not there, a purge
 //! leaves no trace. Nor does it if it comes while a request refreshes the copy: what is inserted then is not purged. Such a
@@ -59,6 +61,14 @@ fn run(situation: Situation) {
                 "seed {seed}: heard more than was read: {read:?}"
             );
             assert!(!alone || read.found >= read.began.read, "seed {seed}: backwards: {read:?}");
+        }
+        for joined in &state.joined {
+            let (before, in_part) = state.told(joined);
+            assert!(in_part.is_sorted_by(|a, b| a < b), "seed {seed}: {in_part:?}");
+            let Some(signalled) = state.signalled_beside(joined) else { continue };
+            // What the POP has at the beginning, some say they heard of.
+            let last = before.into_iter().chain(in_part).max().unwrap_or(1);
+            assert!(last >= signalled, "seed {seed}: told of {last}, and others of {signalled}: {joined:?}");
         }
     });
     let rest = Duration::from_millis(lag) + SOON;
@@ -152,6 +162,11 @@ fn schedules_of_readers() {
 #[test]
 fn schedules_of_listeners() {
     explore("listeners", situations::listeners);
+}
+
+#[test]
+fn schedules_of_joiners() {
+    explore("joiners", situations::joiners);
 }
 
 #[test]

@@ -4,9 +4,11 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use api::EnvironmentKey;
-use api::relay::{Channel, head, serve};
+use api::relay::{Subscription, head, serve};
 
-use crate::model::{Driver as _, Event, KEY, State, Task, Together, read_environment, sandbox};
+use crate::model::{
+    Driver as _, Event, KEY, State, Task, Together, by_flagsmith, by_ofrep, read_environment, sandbox,
+};
 
 /// A leader looks for the record of the signalled revision every four seconds, and wakes every five seconds at the latest.
 pub(crate) const UNTIL_RECORDED: Duration = Duration::from_secs(10);
@@ -91,12 +93,19 @@ impl Situation {
         });
     }
 
-    /// A client of the stream.
+    /// A client of the stream, of either protocol.
     fn listener(&mut self, number: u32) {
-        self.add(move |driver| {
-            let channel = Channel::Environment(EnvironmentKey::parse(KEY).unwrap());
-            serve(head(), &channel, &mut sandbox(driver, number));
-        });
+        let subscription = match self.chance.u8(0..4) {
+            0 => by_ofrep(None),
+            // What the POP has at the beginning.
+            1 => by_ofrep(Some(1)),
+            _ => by_flagsmith(),
+        };
+        self.listener_of(number, subscription);
+    }
+
+    fn listener_of(&mut self, number: u32, subscription: Subscription) {
+        self.add(move |driver| serve(head(), &subscription, &mut sandbox(driver, number)));
     }
 
     /// A leader's looks at the KV store. They need no obligation.
@@ -177,6 +186,20 @@ pub(crate) fn leaders(seed: u64) -> Situation {
     situation.publisher(2..=3);
     (0..2).for_each(|number| situation.looks(number));
     situation.slow_reader(2);
+    situation
+}
+
+/// Two clients of OFREP, of which one leads, while another request refreshes the copy: few tasks with few steps.
+pub(crate) fn joiners(seed: u64) -> Situation {
+    let mut situation = Situation::new(seed);
+    situation.state.kv_read_takes = Duration::ZERO;
+    situation.state.settings = Some(r#"{"stream_seconds": 5, "join_seconds": 2}"#.to_owned());
+    (situation.last, situation.state.ensures_record) = (2, false);
+    situation.state.happen(Event::Written(2));
+    for number in 0..2 {
+        situation.listener_of(number, by_ofrep(Some(1)));
+    }
+    situation.looks(2);
     situation
 }
 

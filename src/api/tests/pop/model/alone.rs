@@ -4,9 +4,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use api::relay::{head, serve};
+
 use super::ports::read_environment;
 use super::state::{Event, State};
-use super::{Driver, sandbox};
+use super::{Driver, by_ofrep, sandbox};
 
 #[derive(Clone)]
 pub(crate) struct Alone(Rc<RefCell<State>>);
@@ -25,6 +27,9 @@ impl Alone {
             let event = self.0.borrow_mut().take_event(time);
             match event {
                 Some(Event::Read) => read_environment(&mut sandbox(self, BESIDE)),
+                Some(Event::Connects(heard)) => {
+                    serve(head(), &by_ofrep(heard), &mut sandbox(self, BESIDE));
+                }
                 Some(event) => self.0.borrow_mut().happen(event),
                 None => break,
             }

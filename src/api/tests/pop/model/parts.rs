@@ -16,6 +16,8 @@ pub(crate) struct Parts {
 
 struct Part {
     sandbox: u32,
+    /// The name of its object; none for a single client's.
+    name: Option<String>,
     text: String,
     end: End,
 }
@@ -59,13 +61,14 @@ impl Parts {
     pub(crate) fn begin(&mut self, name: &str, first: &str, until: Duration, sandbox: u32) -> usize {
         self.obligations.remove(name);
         let part = self.begin_alone(first, sandbox);
+        self.parts[part].name = Some(name.to_owned());
         self.names.insert(name.to_owned(), (part, until));
         part
     }
 
     /// A stream for a single client, which no look-up finds.
     pub(crate) fn begin_alone(&mut self, first: &str, sandbox: u32) -> usize {
-        self.parts.push(Part { sandbox, text: first.to_owned(), end: End::Open });
+        self.parts.push(Part { sandbox, name: None, text: first.to_owned(), end: End::Open });
         self.parts.len() - 1
     }
 
@@ -84,6 +87,23 @@ impl Parts {
 
     pub(crate) fn end_of(&self, part: usize) -> End {
         self.parts[part].end
+    }
+
+    /// All that was written to a part so far.
+    pub(crate) fn text(&self, part: usize) -> &str {
+        &self.parts[part].text
+    }
+
+    /// Whether a part is that which clients look up first, or a single client's.
+    pub(crate) fn is_first(&self, part: usize) -> bool {
+        self.parts[part].name.as_ref().is_none_or(|name| !name.ends_with("/ofrep"))
+    }
+
+    /// The part that clients look up first, of the leader that writes this one.
+    pub(crate) fn first_of_leader(&self, part: usize) -> Option<usize> {
+        let leader = self.parts[part].sandbox;
+        let is_first = |other: &usize| self.parts[*other].sandbox == leader && self.is_first(*other);
+        (0..self.parts.len()).rfind(is_first)
     }
 
     /// Whether a part can be read from its start: nothing of one that broke off can.

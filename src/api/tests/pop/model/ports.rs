@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::cache::{self, Object};
 use super::parts::{self, End};
-use super::state::{Frame, Item, Read};
+use super::state::{Frame, Item, Read, told_of};
 use super::{Driver, KEY, OriginState, State};
 
 /// The limits of the backend.
@@ -397,7 +397,7 @@ impl<D: Driver> relay::Parts for Sandbox<D> {
 
     fn begin_part(
         &self,
-        obligation: PartObligation<D>,
+        obligation: Option<PartObligation<D>>,
         name: &str,
         joinable: Duration,
         first: &str,
@@ -408,17 +408,18 @@ impl<D: Driver> relay::Parts for Sandbox<D> {
         Ok((Writer { sandbox: self.clone(), part }, JoinedPart { part, end: End::Open }))
     }
 
-    fn answer_with_part(&self, head: Response<()>, _: String, part: JoinedPart) {
+    fn answer_with_part(&self, head: Response<()>, prefix: String, part: JoinedPart) {
         let role = head.headers()["jackstaff-stream"].to_str().unwrap().to_owned();
         assert_eq!(part.end, End::Open, "a client joins a part that was over when it looked: {role}");
-        self.driver.step(|state| state.joined.push((self.number, role, part.part)));
+        self.driver.step(|state| state.join(&prefix, part.part));
     }
 
     fn answer_alone(&self, head: Response<()>, first: &str) -> Result<Writer<D>, PortError> {
-        let role = head.headers()["jackstaff-stream"].to_str().unwrap().to_owned();
+        assert_eq!(head.headers()["jackstaff-stream"], "alone");
         let part = self.step(|state| {
+            let (before, first) = first.split_at(first.find(": part").unwrap());
             let part = state.parts.begin_alone(first, self.number);
-            state.joined.push((self.number, role, part));
+            state.join(before, part);
             part
         })?;
         Ok(Writer { sandbox: self.clone(), part })
@@ -427,17 +428,19 @@ impl<D: Driver> relay::Parts for Sandbox<D> {
     fn write(&self, writer: &mut Writer<D>, frame: &str) -> Result<(), PortError> {
         assert!(frame.ends_with("\n\n"), "half a frame: {frame:?}");
         let signals = signal::Reader::default().read(frame.as_bytes());
+        let told = told_of(frame);
         self.step(|state| {
             if !state.parts.write(writer.part, frame) {
                 return Err(PortError("the part is over".to_owned()));
             }
-            let frame = match signals.as_slice() {
-                [signal] => Frame::Event(signal.revision.0),
-                [] => Frame::Ping,
-                more => panic!("{} events in one frame", more.len()),
-            };
-            state.check(frame);
-            state.frames.push((state.now, frame));
+            match (signals.as_slice(), told.as_slice()) {
+                ([signal], []) => state.signal(Frame::Event(signal.revision.0)),
+                ([], [revision]) => state.tell(*revision),
+                // All objects of a part have the same pings.
+                ([], []) if state.parts.is_first(writer.part) => state.signal(Frame::Ping),
+                ([], []) => {}
+                _ => panic!("more than one event in a frame: {frame:?}"),
+            }
             Ok(())
         })?
     }

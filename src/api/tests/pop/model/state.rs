@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use api::Revision;
 use api::bundle::{self, Label};
+use api::{Revision, signal};
 
 use super::cache::Cache;
 use super::origin::Origin;
-use super::parts::Parts;
+use super::parts::{End, Parts};
 
 /// What happens at a planned time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub(crate) enum Event {
     RecordIs(Option<u64>),
     /// A request reads the environment.
     Read,
+    /// A client of OFREP connects, which says that it heard of this revision last.
+    Connects(Option<u64>),
 }
 
 /// What the secret store has: the edge token, nothing, or a failure.
@@ -108,8 +110,10 @@ pub(crate) struct State {
     /// Whether a revision must be recorded at the moment of its signal: not where records are evicted.
     pub(crate) ensures_record: bool,
     pub(crate) reads: Vec<Read>,
-    /// The sandboxes whose clients were given a stream, with their role, and the number of the part.
-    pub(crate) joined: Vec<(u32, String, usize)>,
+    /// The revisions that clients of OFREP were told of.
+    told: Vec<u64>,
+    /// The clients that were given a stream, in order.
+    pub(crate) joined: Vec<Joined>,
     /// When the KV store was read.
     pub(crate) kv_reads: Vec<Duration>,
     /// How long one read of the KV store takes.
@@ -157,6 +161,7 @@ impl State {
             frames: Vec::new(),
             ensures_record: true,
             reads: Vec::new(),
+            told: Vec::new(),
             joined: Vec::new(),
             kv_reads: Vec::new(),
             kv_read_takes: Duration::from_millis(1),
@@ -205,7 +210,7 @@ impl State {
         self.origin.ping_until(self.now);
     }
 
-    /// Lets an event happen; reads are up to the driver.
+    /// Lets an event happen; requests are up to the driver.
     pub(crate) fn happen(&mut self, event: Event) {
         match event {
             Event::Written(revision) => self.write_bundle(revision, false, Duration::ZERO),
@@ -232,7 +237,7 @@ impl State {
                 self.record_lost = Some(self.now);
                 self.cache.set_signalled(revision, self.now);
             }
-            Event::Read => {}
+            Event::Read | Event::Connects(_) => {}
         }
     }
 
@@ -263,7 +268,40 @@ impl State {
 
     /// The greatest revision that a client of this POP heard of.
     pub(crate) fn heard(&self) -> Option<u64> {
-        self.events().into_iter().map(|(_, revision)| revision).max()
+        self.events().into_iter().map(|(_, revision)| revision).chain(self.told.iter().copied()).max()
+    }
+
+    /// Something is written to clients of Flagsmith's protocol.
+    pub(crate) fn signal(&mut self, frame: Frame) {
+        self.check(frame);
+        self.frames.push((self.now, frame));
+    }
+
+    /// Clients of OFREP are told of a revision.
+    pub(crate) fn tell(&mut self, revision: u64) {
+        self.check(Frame::Event(revision));
+        self.told.push(revision);
+    }
+
+    /// A client is given a part, behind a text of its own.
+    pub(crate) fn join(&mut self, before: &str, part: usize) {
+        let before = told_of(before);
+        before.iter().for_each(|revision| self.tell(*revision));
+        self.joined.push(Joined { before, part });
+    }
+
+    /// The last revision that the leader of a client's part signalled to clients of Flagsmith's protocol; none if the client
+    /// is one of them, or if the part has no clean end.
+    pub(crate) fn signalled_beside(&self, joined: &Joined) -> Option<u64> {
+        let first = self.parts.first_of_leader(joined.part).filter(|first| *first != joined.part)?;
+        let is_over = self.parts.end_of(joined.part) == End::Clean;
+        let signals = signal::Reader::default().read(self.parts.text(first).as_bytes());
+        signals.into_iter().map(|signal| signal.revision.0).max().filter(|_| is_over)
+    }
+
+    /// The revisions that a client of OFREP was told of up to now: before its part, and in it.
+    pub(crate) fn told(&self, joined: &Joined) -> (Vec<u64>, Vec<u64>) {
+        (joined.before.clone(), told_of(self.parts.text(joined.part)))
     }
 
     pub(crate) fn events(&self) -> Vec<(Duration, u64)> {
@@ -332,6 +370,26 @@ impl State {
         self.cache.release_all(sandbox);
         self.parts.break_all(sandbox);
     }
+}
+
+/// A client that was given a stream.
+#[derive(Debug, Clone)]
+pub(crate) struct Joined {
+    /// The revisions that it was told of before the part.
+    before: Vec<u64>,
+    pub(crate) part: usize,
+}
+
+/// The revisions of which OFREP's frames tell.
+pub(crate) fn told_of(frames: &str) -> Vec<u64> {
+    let of_frame = |frame: &str| {
+        let id = frame.strip_prefix("id: ")?.split_once('\n')?.0;
+        let data =
+            format!("\ndata: {{\"type\":\"refetchEvaluation\",\"etag\":\"{id}\",\"lastModified\":{id}}}");
+        assert!(frame.ends_with(&data), "{frame:?}");
+        id.parse().ok()
+    };
+    frames.split("\n\n").filter_map(of_frame).collect()
 }
 
 /// The key of the environment in the KV store, by which its copies are purged.
