@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use api::signal;
+use api::relay::Protocol;
+use api::{Revision, signal};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
@@ -15,6 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use super::clients::{Reconnect, lock};
 use super::history::{Connection, End, Heard, History};
+use super::ofrep;
 use super::refetch::{Job, Pool};
 
 /// How long a client waits for the head of an answer.
@@ -27,6 +29,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Client {
     pub(super) authority: String,
     pub(super) path: String,
+    pub(super) protocol: Protocol,
     pub(super) reconnect: Reconnect,
     pub(super) history: Arc<Mutex<History>>,
     pub(super) refetch: Option<Pool>,
@@ -61,12 +64,15 @@ impl Client {
         let handshake = http1::Builder::new().max_buf_size(8 * 1024).handshake(TokioIo::new(stream)).await;
         let (mut sender, driver) = handshake.map_err(|_| End::Unreached)?;
         tokio::spawn(driver);
-        let request = Request::get(&self.path)
+        let mut request = Request::get(&self.path)
             .header("host", &self.authority)
             .header("accept", "text/event-stream")
-            .header("cache-control", "no-cache")
-            .body(Empty::<Bytes>::new())
-            .unwrap();
+            .header("cache-control", "no-cache");
+        // As browsers do where events have an `id`.
+        if let (Protocol::Ofrep, Some(last)) = (self.protocol, lock(&self.history).last()) {
+            request = request.header("last-event-id", last);
+        }
+        let request = request.body(Empty::<Bytes>::new()).unwrap();
         let response = sender.send_request(request).await.map_err(|_| End::Unreached)?;
         if response.status() != 200 {
             return Err(End::Refused(response.status().as_u16()));
@@ -81,7 +87,7 @@ impl Client {
     }
 
     async fn read(&self, mut body: Incoming, retry: &mut Duration) -> End {
-        let mut reader = signal::Reader::default();
+        let (mut signals, mut events) = (signal::Reader::default(), ofrep::Reader::default());
         while let Some(frame) = body.frame().await {
             let at = Instant::now();
             let Ok(frame) = frame else { return End::Broken };
@@ -89,8 +95,14 @@ impl Client {
             if let Some(pause) = retry_of(&data) {
                 *retry = pause;
             }
-            for signal in reader.read(&data) {
-                self.hear(Heard { at, revision: signal.revision.0 });
+            let revisions: Vec<Revision> = match self.protocol {
+                Protocol::Flagsmith => {
+                    signals.read(&data).into_iter().map(|signal| signal.revision).collect()
+                }
+                Protocol::Ofrep => events.read(&data),
+            };
+            for revision in revisions {
+                self.hear(Heard { at, revision: revision.0 });
             }
         }
         End::Clean
@@ -99,8 +111,9 @@ impl Client {
     fn hear(&self, heard: Heard) {
         let before = lock(&self.history).latest();
         self.record(|connection| connection.heard.push(heard));
-        // As SDKs do: they fetch nothing for a revision that they know.
-        if before.is_none_or(|before| heard.revision > before)
+        // As Flagsmith's SDKs do: they fetch nothing for a revision that they know.
+        let is_known = before.is_some_and(|before| heard.revision <= before);
+        if (self.protocol == Protocol::Ofrep || !is_known)
             && let Some(pool) = &self.refetch
         {
             pool.ask(Job { signalled: heard.revision, history: Arc::clone(&self.history) });

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use api::relay::Protocol;
 use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::sleep_until;
@@ -37,6 +38,9 @@ pub struct Listening {
     pub connections: usize,
     /// Over how long a time they come.
     pub over: Duration,
+    pub protocol: Protocol,
+    /// Where they ask for flags, if not where they listen: they have moved to another POP.
+    pub asking: Option<String>,
 }
 
 impl Listening {
@@ -50,6 +54,8 @@ impl Listening {
             refetching: 0,
             connections: 16,
             over: Duration::ZERO,
+            protocol: Protocol::Flagsmith,
+            asking: None,
         }
     }
 }
@@ -68,16 +74,17 @@ pub struct Clients {
 pub fn clients(listening: &Listening) -> Clients {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (pending_sender, pending) = watch::channel(0);
-    let authority = listening.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let authority = authority(&listening.url);
+    let asked = listening.asking.as_deref().map_or_else(|| authority.clone(), self::authority);
     let histories: Vec<Arc<Mutex<History>>> = (0..listening.clients).map(|_| Arc::default()).collect();
     let guard = runtime.enter();
-    let pool = (listening.refetching > 0)
-        .then(|| Pool::start(&authority, &listening.key, listening.connections, pending_sender));
+    let pool = (listening.refetching > 0).then(|| Pool::start(&asked, listening, pending_sender));
     let start = tokio::time::Instant::now();
     let spawn = |(index, history): (usize, &Arc<Mutex<History>>)| {
         let client = Client {
             authority: authority.clone(),
-            path: format!("/sse/environments/{}/stream", listening.key),
+            path: path(listening.protocol, &listening.key),
+            protocol: listening.protocol,
             reconnect: listening.reconnect,
             history: Arc::clone(history),
             refetch: pool.clone().filter(|_| index < listening.refetching),
@@ -100,6 +107,17 @@ pub fn clients(listening: &Listening) -> Clients {
         });
     });
     Clients { histories, tasks, pending, end: Some(end), thread: Some(thread) }
+}
+
+fn authority(url: &str) -> String {
+    url.trim_start_matches("http://").trim_end_matches('/').to_owned()
+}
+
+fn path(protocol: Protocol, key: &str) -> String {
+    match protocol {
+        Protocol::Flagsmith => format!("/sse/environments/{key}/stream"),
+        Protocol::Ofrep => format!("/ofrep/v1/environments/{key}/stream"),
+    }
 }
 
 impl Clients {

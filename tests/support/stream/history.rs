@@ -7,6 +7,8 @@ use std::time::Instant;
 pub struct History {
     pub connections: Vec<Connection>,
     pub refetches: Vec<Refetch>,
+    /// Of clients of OpenFeature's protocol: the tag of the answer that they have, and its revision.
+    pub kept: Option<(String, u64)>,
     /// When it left for good.
     pub left: Option<Instant>,
 }
@@ -66,6 +68,11 @@ impl History {
     /// The latest revision that it knows of.
     pub fn latest(&self) -> Option<u64> {
         self.heard().map(|heard| heard.revision).max()
+    }
+
+    /// The revision that it received last.
+    pub fn last(&self) -> Option<u64> {
+        self.heard().last().map(|heard| heard.revision)
     }
 
     pub fn heard(&self) -> impl Iterator<Item = &Heard> {

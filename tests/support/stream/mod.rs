@@ -5,12 +5,14 @@ mod change;
 mod client;
 mod clients;
 mod history;
+mod ofrep;
 mod origin_streams;
 mod refetch;
 mod report;
 #[cfg(test)]
 pub(crate) mod stand_in;
 
+pub use api::relay::Protocol;
 pub use change::{Announced, Bundle, Bundles, Change, Stores, announce, publish, variant};
 pub use clients::{Clients, Listening, Reconnect, clients};
 pub use history::{Connection, End, Found, Heard, History, Refetch};

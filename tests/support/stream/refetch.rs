@@ -4,16 +4,17 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty};
+use api::relay::Protocol;
+use http_body_util::BodyExt;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
-use super::clients::lock;
+use super::clients::{Listening, lock};
 use super::history::{Found, History, Refetch};
+use super::ofrep;
 
 /// A request for flags, and the history that its answer belongs to.
 pub(super) struct Job {
@@ -29,21 +30,20 @@ pub(super) struct Pool {
     pending: watch::Sender<usize>,
 }
 
-type Sender = SendRequest<Empty<Bytes>>;
+type Sender = SendRequest<String>;
 
 impl Pool {
     /// Within a runtime.
-    pub(super) fn start(
-        authority: &str,
-        key: &str,
-        connections: usize,
-        pending: watch::Sender<usize>,
-    ) -> Pool {
+    pub(super) fn start(authority: &str, listening: &Listening, pending: watch::Sender<usize>) -> Pool {
         let (jobs, queue) = mpsc::unbounded_channel();
         let queue = Arc::new(tokio::sync::Mutex::new(queue));
-        for _ in 0..connections {
-            let (authority, key) = (authority.to_owned(), key.to_owned());
-            tokio::spawn(work(authority, key, Arc::clone(&queue), pending.clone()));
+        for _ in 0..listening.connections {
+            let server = Asked {
+                authority: authority.to_owned(),
+                key: listening.key.clone(),
+                protocol: listening.protocol,
+            };
+            tokio::spawn(work(server, Arc::clone(&queue), pending.clone()));
         }
         Pool { jobs, pending }
     }
@@ -55,9 +55,15 @@ impl Pool {
     }
 }
 
-async fn work(
+/// The server that is asked, and how.
+struct Asked {
     authority: String,
     key: String,
+    protocol: Protocol,
+}
+
+async fn work(
+    server: Asked,
     queue: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Job>>>,
     pending: watch::Sender<usize>,
 ) {
@@ -66,7 +72,7 @@ async fn work(
         let next = queue.lock().await.recv().await;
         let Some(job) = next else { return };
         let at = Instant::now();
-        let found = ask(&mut kept, &authority, &key).await;
+        let found = ask(&mut kept, &server, &job).await;
         lock(&job.history).refetches.push(Refetch {
             signalled: job.signalled,
             at,
@@ -78,15 +84,15 @@ async fn work(
 }
 
 /// Asks over the connection that was kept; once more, over a new one, if that was closed meanwhile.
-async fn ask(kept: &mut Option<Sender>, authority: &str, key: &str) -> Result<Found, String> {
+async fn ask(kept: &mut Option<Sender>, server: &Asked, job: &Job) -> Result<Found, String> {
     if let Some(sender) = kept
-        && let Ok(answer) = ask_over(sender, authority, key).await
+        && let Ok(answer) = ask_over(sender, server, job).await
     {
         return answer;
     }
     *kept = None;
-    let mut sender = connect(authority).await.map_err(|error| format!("connecting: {error}"))?;
-    let answer = ask_over(&mut sender, authority, key).await.map_err(|error| error.to_string())?;
+    let mut sender = connect(&server.authority).await.map_err(|error| format!("connecting: {error}"))?;
+    let answer = ask_over(&mut sender, server, job).await.map_err(|error| error.to_string())?;
     *kept = Some(sender);
     answer
 }
@@ -99,18 +105,33 @@ async fn connect(authority: &str) -> Result<Sender, Box<dyn std::error::Error + 
     Ok(sender)
 }
 
-async fn ask_over(sender: &mut Sender, authority: &str, key: &str) -> hyper::Result<Result<Found, String>> {
+async fn ask_over(sender: &mut Sender, server: &Asked, job: &Job) -> hyper::Result<Result<Found, String>> {
     sender.ready().await?;
-    let request = Request::get("/api/v1/flags/")
-        .header("host", authority)
-        .header("x-environment-key", key)
-        .body(Empty::new())
-        .unwrap();
-    let response = sender.send_request(request).await?;
-    let found = found(&response);
+    let kept = lock(&job.history).kept.clone();
+    let response = sender.send_request(request(server, job, kept.as_ref())).await?;
+    let found = match (server.protocol, response.status().as_u16(), kept) {
+        (Protocol::Ofrep, 304, Some((_, revision))) => Ok(Found { revision, source: "kept".to_owned() }),
+        _ => found(&response),
+    };
+    let tag = response.headers().get("etag").and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+    if let (Protocol::Ofrep, Ok(found), Some(tag)) = (server.protocol, &found, tag) {
+        lock(&job.history).kept = Some((tag, found.revision));
+    }
     // The connection is free again only when all was read.
     response.into_body().collect().await?;
     Ok(found)
+}
+
+fn request(server: &Asked, job: &Job, kept: Option<&(String, u64)>) -> Request<String> {
+    let Asked { authority, key, protocol } = server;
+    match protocol {
+        Protocol::Flagsmith => Request::get("/api/v1/flags/")
+            .header("host", authority)
+            .header("x-environment-key", key)
+            .body(String::new())
+            .unwrap(),
+        Protocol::Ofrep => ofrep::refetch(authority, key, job.signalled, kept.map(|(tag, _)| tag.as_str())),
+    }
 }
 
 fn found<T>(response: &Response<T>) -> Result<Found, String> {

@@ -6,4 +6,5 @@ mod edges;
 mod faults;
 mod leaders;
 mod many_clients;
+mod ofrep;
 mod world;

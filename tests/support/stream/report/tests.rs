@@ -33,7 +33,7 @@ impl Time {
 
     /// The report of a minute in which 11 was published at second 10, and 21 at second 20.
     fn report(&self, connections: Vec<Connection>, refetches: Vec<Refetch>) -> Report {
-        let history = History { connections, refetches, left: None };
+        let history = History { connections, refetches, ..History::default() };
         let changes = [self.change(10.0, 11), self.change(20.0, 21)];
         Report::new(&[history], &changes, WITHIN, self.0 + seconds(60.0))
     }
