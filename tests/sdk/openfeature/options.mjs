@@ -13,19 +13,21 @@ export function packages(modules) {
   return createRequire(resolve(modules, "package.json"));
 }
 
-export function readOptions() {
+/** `needed`: the options that must be given. */
+export function readOptions(needed = ["client-key", "server-key"]) {
   const { values } = parseArgs({
     options: {
       edge: { type: "string", default: "http://127.0.0.1:7676" },
       "client-key": { type: "string" },
       "server-key": { type: "string" },
       "removed-key": { type: "string" },
+      feature: { type: "string" },
       browser: { type: "string", default: "jsdom" },
       modules: { type: "string", default: MODULES },
       "browser-modules": { type: "string", default: BROWSER_MODULES },
     },
   });
-  for (const name of ["client-key", "server-key"]) {
+  for (const name of needed) {
     if (!values[name]) {
       console.error(`--${name} is missing`);
       process.exit(2);

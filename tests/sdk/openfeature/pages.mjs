@@ -12,13 +12,15 @@ const PAGE = new URL("page.mjs", import.meta.url);
 
 /** `which`: `jsdom`, or the path of a Chromium; `require` finds OpenFeature's packages, `browserRequire` the browsers. */
 export function launch(which, require, browserRequire) {
-  if (which === "jsdom") return jsdom(browserRequire("jsdom"), require);
+  if (which === "jsdom") return jsdom(browserRequire("jsdom"), browserRequire("eventsource"), require);
   return chromium(browserRequire("playwright-core").chromium, which, require);
 }
 
 /** The SDK has one API object, so there is one page at a time. */
-function jsdom({ JSDOM }, require) {
+function jsdom({ JSDOM }, { EventSource }, require) {
   let window;
+  // What jsdom does not have.
+  globalThis.EventSource = EventSource;
   return {
     name: "jsdom",
     async open() {

@@ -17,8 +17,12 @@ import { launch } from "./pages.mjs";
 const FLAGS = "/ofrep/v1/evaluate/flags";
 const options = readOptions();
 const key = options["client-key"];
-// Nothing that an earlier page kept counts, unless a check asks for it.
-const NETWORK = { cacheMode: "disabled" };
+const STREAM = `/ofrep/v1/environments/${key}/stream`;
+// Nothing that an earlier page kept counts, and nothing is asked for by itself, unless a check asks for it.
+const QUIET = { changeDetection: "none" };
+const NETWORK = { ...QUIET, cacheMode: "disabled" };
+const POLLING = { ...NETWORK, changeDetection: "polling", pollInterval: 50 };
+const STREAMING = { ...NETWORK, changeDetection: "sse" };
 const ANNA = { targetingKey: "anna" };
 const READY = ["READY", null];
 
@@ -40,6 +44,9 @@ await checks.run([
   keys,
   contextsThatAreRefused,
   anEdgeThatWasAway,
+  theEndsOfStreams,
+  aPageThatKeptItsStream,
+  anEdgeThatWasAwayFromItsStreams,
 ]);
 await browser.close();
 console.log(`in ${browser.name}`);
@@ -116,7 +123,7 @@ async function anotherContextOfOneTargetingKey() {
   for (const cacheMode of ["disabled", "local-cache-first", "network-first"]) {
     await withTap(options, async (tap) => {
       const page = await browser.open();
-      checks.equal(`${cacheMode}: starts`, await page("start", tap.url, key, { ...ANNA, plan: "gold" }, { cacheMode }), READY);
+      checks.equal(`${cacheMode}: starts`, await page("start", tap.url, key, { ...ANNA, plan: "gold" }, { ...QUIET, cacheMode }), READY);
       checks.equal(`${cacheMode}: gold`, await page("values", [["number", "discount", -1]]), [20]);
       await page("change", { ...ANNA, plan: "free" });
       await eventually(`${cacheMode}: free`, () => page("values", [["number", "discount", -1]]), [0]);
@@ -129,7 +136,7 @@ async function anotherContextOfOneTargetingKey() {
 async function polling() {
   await withTap(options, async (tap) => {
     const page = await browser.open();
-    await page("start", tap.url, key, { ...ANNA, plan: "gold" }, { ...NETWORK, pollInterval: 50 });
+    await page("start", tap.url, key, { ...ANNA, plan: "gold" }, POLLING);
     await page("events");
     await eventually("polls", async () => statuses(tap).length > 5, true);
     checks.equal("all but the first", [...new Set(statuses(tap).slice(1))], [304]);
@@ -144,9 +151,9 @@ async function flagsThatAPageKept() {
   await withTap(options, async (tap) => {
     const page = await browser.open();
     const context = { ...ANNA, plan: "gold" };
-    await page("start", tap.url, key, context);
+    await page("start", tap.url, key, context, QUIET);
     await page("close");
-    checks.equal("starts again", await page("start", tap.url, key, context), READY);
+    checks.equal("starts again", await page("start", tap.url, key, context, QUIET), READY);
     const kept = await page("ask", "number", "discount", -1);
     checks.equal("a flag that was kept", [kept.value, kept.reason], [20, "CACHED"]);
     await eventually("statuses", () => statuses(tap), [200, 304]);
@@ -189,7 +196,7 @@ async function anEdgeThatWasAway() {
   const page = await browser.open();
   const gold = { ...ANNA, plan: "gold" };
   const url = await withTap(options, async (tap) => {
-    await page("start", tap.url, key, gold, { ...NETWORK, pollInterval: 50 });
+    await page("start", tap.url, key, gold, POLLING);
     await page("events");
     return tap.url;
   });
@@ -203,6 +210,70 @@ async function anEdgeThatWasAway() {
   });
 }
 
+/** Without a change, a page asks at its start and at the first event of its first stream, and never again. */
+async function theEndsOfStreams() {
+  await withTap(options, async (tap) => {
+    const page = await browser.open();
+    const started = Date.now();
+    await page("start", tap.url, key, { ...ANNA, plan: "gold" }, STREAMING);
+    await page("events");
+    const seen = [];
+    while (streams(tap).length < 4 && Date.now() < started + 60_000) {
+      const status = await page("status");
+      if (seen.at(-1)?.[1] !== status) seen.push([`${((Date.now() - started) / 1_000).toFixed(1)} s`, status]);
+      await new Promise((passed) => setTimeout(passed, 50));
+    }
+    const events = (await page("events")).map(([event]) => event);
+    console.log(`across the ends of ${streams(tap).length - 1} streams: ${seen.map((at) => at.join(" ")).join(", ")}; ${events.length} events`);
+    checks.equal("connects again", streams(tap).length >= 4, true);
+    checks.equal("asks twice in all", statuses(tap), [200, 304]);
+    // At each end the provider says that it is stale. The SDK goes back to READY with another context alone.
+    checks.equal("its events", [...new Set(events)], ["PROVIDER_STALE"]);
+    checks.equal("the flag stays", await page("values", [["number", "discount", -1]]), [20]);
+    const before = streams(tap).length;
+    checks.equal("another context", await page("change", { ...ANNA, plan: "free" }), "READY");
+    checks.equal("its flag", await page("values", [["number", "discount", -1]]), [0]);
+    checks.equal("asks once more", statuses(tap), [200, 304, 200]);
+    checks.equal("and keeps its stream", streams(tap).length - before <= 1, true);
+    await page("close");
+  });
+}
+
+/** A page that starts with flags of an earlier start listens, though it gets a 304, which names no stream. */
+async function aPageThatKeptItsStream() {
+  await withTap(options, async (tap) => {
+    const page = await browser.open();
+    const context = { ...ANNA, plan: "gold" };
+    await page("start", tap.url, key, context, { changeDetection: "sse" });
+    await eventually("a stream", async () => [statuses(tap), streams(tap).length], [[200, 304], 1]);
+    await page("close");
+    await page("start", tap.url, key, context, { changeDetection: "sse" });
+    await eventually("a second stream", async () => [statuses(tap), streams(tap).length], [[200, 304, 304, 304], 2]);
+    await page("close");
+  });
+}
+
+async function anEdgeThatWasAwayFromItsStreams() {
+  const page = await browser.open();
+  const url = await withTap(options, async (tap) => {
+    await page("start", tap.url, key, { ...ANNA, plan: "gold" }, STREAMING);
+    await eventually("listens", async () => [statuses(tap), streams(tap).length], [[200, 304], 1]);
+    return tap.url;
+  });
+  await eventually("stale", () => page("status"), "STALE");
+  checks.equal("the flag stays", await page("values", [["number", "discount", -1]]), [20]);
+  await withTap({ ...options, port: Number(new URL(url).port) }, async (tap) => {
+    await eventually("listens again", async () => streams(tap).length >= 1, true);
+    // It heard of the revision before.
+    checks.equal("and asks for nothing", statuses(tap), []);
+    await page("close");
+  });
+}
+
+function streams(tap) {
+  return tap.requests.filter((request) => request === `GET ${STREAM}`);
+}
+
 async function compare(page, what, flags) {
   const asked = Object.entries(flags).map(([name, { type }]) => [type, name, CODE_DEFAULTS[type]]);
   const got = await page("values", asked);
@@ -210,7 +281,7 @@ async function compare(page, what, flags) {
 }
 
 function posts(tap) {
-  return tap.requests.filter((request) => request === `POST ${FLAGS}`);
+  return tap.requests.filter((request) => request.split("?")[0] === `POST ${FLAGS}`);
 }
 
 /** Of all answers but those to preflights. */
@@ -219,7 +290,7 @@ function statuses(tap) {
 }
 
 async function eventually(what, ask, expected) {
-  const deadline = Date.now() + 5_000;
+  const deadline = Date.now() + 15_000;
   let got = await ask();
   while (JSON.stringify(got) !== JSON.stringify(expected) && Date.now() < deadline) {
     await new Promise((passed) => setTimeout(passed, 20));

@@ -8,9 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tests::stream::Protocol;
 
-use super::STREAM;
 use super::tap::{Request, Tap};
+use super::{OFREP_STREAM, STREAM};
 
 /// An SDK that listens through a tap.
 pub(crate) struct Listener {
@@ -25,6 +26,7 @@ pub(crate) struct Listener {
 /// The request that an SDK makes when it receives a change.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Kind {
+    pub(crate) protocol: Protocol,
     pub(crate) path: &'static str,
     pub(crate) refetches: Refetches,
 }
@@ -86,12 +88,20 @@ impl Seen {
 impl Listener {
     /// The connections to the stream so far.
     pub(crate) fn streams(&self) -> Vec<Request> {
-        self.tap.requests(&format!("GET {STREAM}"))
+        let stream = match self.kind.protocol {
+            Protocol::Flagsmith => STREAM,
+            Protocol::Ofrep => OFREP_STREAM,
+        };
+        self.tap.requests(&format!("GET {stream}"))
     }
 
     /// How often it asked for the environment so far.
     pub(crate) fn fetches(&self) -> usize {
-        self.tap.requests(&format!("GET {}", self.kind.path)).len()
+        let method = match self.kind.protocol {
+            Protocol::Flagsmith => "GET",
+            Protocol::Ofrep => "POST",
+        };
+        self.tap.requests(&format!("{method} {}", self.kind.path)).len()
     }
 }
 

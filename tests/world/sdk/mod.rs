@@ -10,6 +10,7 @@ pub(crate) mod pages;
 mod ran;
 pub(crate) mod realtime;
 mod requests;
+mod restart;
 mod shape;
 pub(crate) mod tap;
 
@@ -30,6 +31,7 @@ pub(crate) const CLIENT: &str = "sdk-environment-key";
 pub(crate) const SERVER: &str = "ser.sdk-check";
 /// The stream of its changes.
 const STREAM: &str = "/sse/environments/sdk-environment-key/stream";
+const OFREP_STREAM: &str = "/ofrep/v1/environments/sdk-environment-key/stream";
 /// A feature whose value is plain text for everybody.
 const FEATURE: &str = "welcome_text";
 

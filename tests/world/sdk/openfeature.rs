@@ -131,7 +131,8 @@ fn passes(client: &str, version: &str, mut check: Command) {
 
 #[track_caller]
 fn edge_with_a_removed_environment(tools: &Tools) -> Edge {
-    let edge = checked_edge(tools, &json!({}));
+    // The web provider meets the ends of streams.
+    let edge = checked_edge(tools, &json!({ "stream_seconds": 5, "join_seconds": 2 }));
     copy(&edge, REMOVED, false);
     let finished = edge.run_unpublish(&[REMOVED]);
     assert_eq!(finished.code, 0, "{finished:?}");

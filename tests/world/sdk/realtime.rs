@@ -2,12 +2,13 @@
 //! run here.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tests::stream::Protocol;
 use tests::{
     Edge, Tools, edge_with_origin, eventually, fixture, installed, not_run_part, origin, say, tools,
 };
@@ -105,33 +106,59 @@ fn every_sdk_listens(tools: &Tools) -> Vec<(&'static str, String)> {
 fn listeners(edge: &Edge) -> Vec<Listener> {
     let tap = || Tap::before(edge.address);
     let mut listeners = models::listeners(PART, tap);
-    let once = Refetches::PerChange { first: 1 };
+    let refetches = Refetches::PerChange { first: 1 };
+    let kind = Kind { protocol: Protocol::Flagsmith, path: "/api/v1/flags/", refetches };
     if let Some(python) = installed("sdk/python/bin/python") {
-        let (tap, kind) = (tap(), Kind { path: "/api/v1/environment-document/", refetches: once });
+        let (tap, kind) = (tap(), Kind { path: "/api/v1/environment-document/", ..kind });
         let mut command = script(&python, "sdk/python/listen.py");
         command.args(["--edge", &tap.url(), "--server-key", SERVER, "--feature", FEATURE]);
         let (life, seen) = start(&mut command);
         listeners.push(Listener { life, name: "Python", tap, kind, seen });
     }
     if let Some(modules) = installed("sdk/browser") {
-        let mut browsers = vec![("jsdom", "jsdom".into())];
-        match chromium() {
-            Some(program) => browsers.push(("Chromium", program)),
-            None => not_run_part("Chromium", NO_CHROMIUM),
+        let chromium = chromium();
+        if chromium.is_none() {
+            not_run_part("Chromium", NO_CHROMIUM);
         }
-        for (name, browser) in browsers {
-            let (tap, kind) = (tap(), Kind { path: "/api/v1/flags/", refetches: once });
+        let browsers = |in_jsdom, in_chromium| {
+            let chromium = chromium.clone().map(|program| (in_chromium, program));
+            std::iter::once((in_jsdom, PathBuf::from("jsdom"))).chain(chromium)
+        };
+        for (name, browser) in browsers("jsdom", "Chromium") {
+            let (tap, kind) = (tap(), kind);
             let mut command = script(Path::new("node"), "sdk/browser/listen.mjs");
             command.arg("--browser").arg(browser).arg("--modules").arg(&modules);
             command.args(["--edge", &tap.url(), "--client-key", CLIENT, "--feature", FEATURE]);
             let (life, seen) = start(&mut command);
             listeners.push(Listener { life, name, tap, kind, seen });
         }
+        for (name, browser) in browsers("OpenFeature web, jsdom", "OpenFeature web, Chromium") {
+            listeners.extend(openfeature_web(name, &browser, tap()));
+        }
     }
     listeners
 }
 
-fn publish(edge: &Edge, origin: &str, value: &str) {
+/// OpenFeature's web provider, where it is installed.
+pub(crate) fn openfeature_web(name: &'static str, browser: &Path, tap: Tap) -> Option<Listener> {
+    let (modules, browsers) = (installed("sdk/openfeature")?, installed("sdk/browser")?);
+    // It asks at its start, and at the first event of its first stream.
+    let refetches = Refetches::PerChange { first: 2 };
+    let kind = Kind { protocol: Protocol::Ofrep, path: "/ofrep/v1/evaluate/flags", refetches };
+    let mut command = script(Path::new("node"), "sdk/openfeature/listen.mjs");
+    command
+        .arg("--browser")
+        .arg(browser)
+        .arg("--modules")
+        .arg(modules)
+        .arg("--browser-modules")
+        .arg(browsers);
+    command.args(["--edge", &tap.url(), "--client-key", CLIENT, "--feature", FEATURE]);
+    let (life, seen) = start(&mut command);
+    Some(Listener { life, name, tap, kind, seen })
+}
+
+pub(crate) fn publish(edge: &Edge, origin: &str, value: &str) {
     let mut document = fixture("sdk.json");
     // Without `updated_at`, no change counts as older than another.
     document.as_object_mut().unwrap().remove("updated_at");

@@ -17,6 +17,8 @@ pub(crate) struct Tap {
 struct Shared {
     /// What the first line of a request must begin with; else the connection is cut.
     only: &'static str,
+    /// Where connections are passed on to from now on.
+    edge: Mutex<Option<SocketAddr>>,
     requests: Mutex<Vec<Request>>,
     lines: Mutex<Vec<TcpStream>>,
     closed: AtomicBool,
@@ -38,7 +40,7 @@ impl Tap {
     pub(crate) fn only(edge: SocketAddr, only: &'static str) -> Tap {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared { only, ..Shared::default() });
+        let shared = Arc::new(Shared { only, edge: Mutex::new(Some(edge)), ..Shared::default() });
         let accepting = Arc::clone(&shared);
         thread::spawn(move || {
             for client in listener.incoming() {
@@ -50,7 +52,7 @@ impl Tap {
                 let shared = Arc::clone(&accepting);
                 thread::spawn(move || {
                     // A connection that breaks is noticed by the SDK or the edge.
-                    let _ = shared.pass(client, edge);
+                    let _ = shared.pass(client);
                 });
             }
         });
@@ -61,10 +63,18 @@ impl Tap {
         format!("http://{}", self.address)
     }
 
-    /// The requests of this first line so far.
+    /// From now on there is another edge behind the tap, or none.
+    pub(crate) fn pass_on_to(&self, edge: Option<SocketAddr>) {
+        *self.shared.edge.lock().unwrap() = edge;
+        for line in self.shared.lines.lock().unwrap().drain(..) {
+            let _ = line.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// The requests of this method and path so far, whatever their query.
     pub(crate) fn requests(&self, line: &str) -> Vec<Request> {
-        let requests = self.shared.requests.lock().unwrap();
-        requests.iter().filter(|request| request.line == line).cloned().collect()
+        let is_asked = |request: &&Request| request.line.split('?').next() == Some(line);
+        self.shared.requests.lock().unwrap().iter().filter(is_asked).cloned().collect()
     }
 }
 
@@ -80,8 +90,9 @@ impl Drop for Tap {
 }
 
 impl Shared {
-    fn pass(&self, client: TcpStream, edge: SocketAddr) -> std::io::Result<()> {
-        let edge = TcpStream::connect(edge)?;
+    fn pass(&self, client: TcpStream) -> std::io::Result<()> {
+        let edge = *self.edge.lock().unwrap();
+        let edge = TcpStream::connect(edge.ok_or(std::io::ErrorKind::ConnectionRefused)?)?;
         for line in [&client, &edge] {
             line.set_nodelay(true)?;
             self.lines.lock().unwrap().push(line.try_clone()?);

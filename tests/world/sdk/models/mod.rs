@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use ::tests::stream::Protocol;
 use jiff::Timestamp;
 use serde_json::Value;
 use ureq::Agent;
@@ -85,8 +86,12 @@ impl Ear<'_> {
 const DOCUMENT: &str = "/api/v1/environment-document/";
 
 /// Of one that reads flags, and of one that evaluates locally.
-const REMOTE: Kind = Kind { path: "/api/v1/flags/", refetches: Refetches::PerChange { first: 1 } };
-const LOCAL: Kind = Kind { path: DOCUMENT, refetches: Refetches::PerChange { first: 1 } };
+const REMOTE: Kind = Kind {
+    protocol: Protocol::Flagsmith,
+    path: "/api/v1/flags/",
+    refetches: Refetches::PerChange { first: 1 },
+};
+const LOCAL: Kind = Kind { path: DOCUMENT, ..REMOTE };
 
 /// All of them, listening to an edge with parts of this length, each through a tap of its own.
 pub(crate) fn listeners(part: Duration, tap: impl Fn() -> Tap) -> Vec<Listener> {
