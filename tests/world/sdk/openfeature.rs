@@ -109,6 +109,30 @@ fn answers_are_valid_by_the_published_schema() {
     }
 }
 
+/// As the published schema has it: an event of a running edge's stream.
+#[test]
+fn events_are_valid_by_the_published_schema() {
+    if !ofrep_schema::is_present() {
+        return not_run(&format!("there is no {}", ofrep_schema::schema_file().display()));
+    }
+    let _machine = beside_others();
+    let Some(tools) = tools() else { return };
+    let edge = edge_with_a_removed_environment(&tools);
+    let context = br#"{"context":{}}"#;
+    let headers = [("x-api-key", CLIENT), ("content-type", "application/json")];
+    let all = edge.call("POST", BULK, &headers, context).json();
+    let path = all["eventStreams"][0]["endpoint"]["requestUri"].as_str().unwrap().to_owned();
+    // It ends after some seconds.
+    let stream = edge.call("GET", &path, &[], b"");
+    let text = String::from_utf8(stream.body.clone()).unwrap();
+    let data: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
+    assert_eq!((stream.status, data.len()), (200, 1), "{text}");
+    ofrep_schema::assert_valid_event(data[0]);
+    let refuses = |data| std::panic::catch_unwind(|| ofrep_schema::assert_valid_event(data)).is_err();
+    assert!(refuses(r#"{"etag":"1"}"#), "no type");
+    assert!(refuses(r#"{"type":"refetchEvaluation","lastModified":-1}"#), "a time that is none");
+}
+
 #[track_caller]
 fn web(client: &str, browser: &Path) {
     let (Some(modules), Some(browsers)) = (installed("sdk/openfeature"), installed("sdk/browser")) else {

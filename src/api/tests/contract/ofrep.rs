@@ -393,3 +393,63 @@ fn what_every_answer_says() {
     assert_eq!(preflight["access-control-allow-methods"], "POST, OPTIONS");
     assert_eq!(edge.get(BULK).header("x-api-key", CLIENT).status(), 405);
 }
+
+/// The web provider connects anew whenever an answer names another address.
+#[test]
+fn every_answer_with_all_flags_names_the_same_stream() {
+    let edge = edge(&shop());
+    let expected = json!([{
+        "type": "sse",
+        "endpoint": { "requestUri": "/ofrep/v1/environments/client/stream" },
+        "inactivityDelaySec": 120,
+    }]);
+    for context in [json!({}), json!({ "targetingKey": "ann" })] {
+        for key in [CLIENT, SERVER] {
+            let (_, all) = bulk(&edge, key, &context).json();
+            assert_eq!(all["eventStreams"], expected, "{key} {context}");
+            assert!(!all.to_string().contains("ser."), "{all}");
+        }
+        assert_eq!(one(&edge, "banner", &context).json().1.get("eventStreams"), None);
+    }
+    let refused = edge.post(BULK, "{}").header("x-api-key", CLIENT).json();
+    assert_eq!((refused.0, refused.1.get("eventStreams")), (400, None));
+    let path = expected[0]["endpoint"]["requestUri"].as_str().unwrap();
+    assert!(edge.get(path).answer().subscription.is_some());
+    assert_eq!(edge.post(path, "").status(), 405);
+    let preflight = edge.ask("OPTIONS", path).header("access-control-request-headers", "last-event-id");
+    let preflight = preflight.answer().all_headers();
+    assert_eq!(preflight["access-control-allow-methods"], "GET, OPTIONS");
+    assert_eq!(preflight["access-control-allow-headers"], "last-event-id");
+}
+
+#[test]
+fn who_heard_of_a_revision_is_not_told_that_an_older_one_is_still_true() {
+    let edge = edge(&shop());
+    let revision = crate::edge::REVISION;
+    let tag = bulk(&edge, CLIENT, &json!({})).header("etag");
+    let asked = |query: String| {
+        let ask = ask(&edge, &format!("{BULK}?{query}"), &json!({}));
+        let answer = ask.header("x-api-key", CLIENT).header("if-none-match", &tag).answer();
+        let stale = (answer.status == 200).then(|| answer.json().1["metadata"]["stale"].clone());
+        (answer.status, answer.header("jackstaff-source"), stale)
+    };
+    let (known, late) = ((304, "pop".to_owned(), None), (200, "stale".to_owned(), Some(json!(true))));
+    let both = |named: u64| format!("flagConfigEtag={named}&flagConfigLastModified={named}");
+    // The clock shows 12:00:00.
+    let now = 1_772_452_800;
+    compare([
+        ("no event", asked(String::new()), known.clone()),
+        ("an earlier one", asked(both(revision - 1)), known.clone()),
+        ("this one", asked(both(revision)), known.clone()),
+        ("a later one", asked(both(revision + 1)), late.clone()),
+        ("by its tag alone", asked(format!("flagConfigEtag={}", revision + 1)), late.clone()),
+        ("a date", asked("flagConfigLastModified=2026-03-02T11:22:34Z".to_owned()), late.clone()),
+        ("as far ahead as clocks may be", asked(both(now + 60)), late),
+        ("made up", asked(both(now + 61)), known.clone()),
+        ("unreadable", asked("flagConfigEtag=x&flagConfigLastModified=y".to_owned()), known),
+    ]);
+    // Single flags are asked for without an event.
+    let path = format!("{BULK}/banner?{}", both(revision + 1));
+    let single = ask(&edge, &path, &json!({})).header("x-api-key", CLIENT).answer();
+    assert_eq!(single.header("jackstaff-source"), "pop");
+}
