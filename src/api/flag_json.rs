@@ -2,10 +2,12 @@
 //! written for an identity.
 
 use std::borrow::Cow;
+use std::io::Write as _;
 use std::ops::Range;
 
-use engine::{Compiled, DefaultFlag, DefaultJson, Flag, Switches};
+use engine::{Compiled, DefaultFlag, DefaultJson, Flag, Reason, Switches};
 
+use crate::json_text::write_inner;
 use crate::key::KeyKind;
 use crate::visible::is_visible;
 
@@ -15,7 +17,8 @@ const MULTIVARIATE: &str = "MULTIVARIATE";
 const CONTROL: &str = "\"control\"";
 
 /// A flag's JSON for an identity, in its feature's default state: `{"feature":{"id":…},"enabled":true,
-/// "feature_state_value":"x","variant":null}`. What stands in front of the state is the same for every state.
+/// "feature_state_value":"x","variant":null,"reason":"DEFAULT"}`, with `"metadata":{"experiment":{…}}` where there is an
+/// experiment. What stands in front of the state is the same for every state.
 pub fn flag_json(flag: DefaultFlag<'_>) -> DefaultJson {
     #[derive(serde::Serialize)]
     struct Feature<'a> {
@@ -27,9 +30,36 @@ pub fn flag_json(flag: DefaultFlag<'_>) -> DefaultJson {
     let feature = serde_json::to_string(&feature).unwrap_or_default();
     let prefix = format!(r#"{{"feature":{feature},"enabled":"#);
     let variant = if flag.kind == MULTIVARIATE { CONTROL } else { "null" };
-    let json =
-        format!(r#"{prefix}{},"feature_state_value":{},"variant":{variant}}}"#, flag.enabled, flag.value);
+    let reason = if flag.targeted { Reason::Default } else { Reason::Static };
+    let metadata = flag.experiment.map(metadata).unwrap_or_default();
+    let json = format!(
+        r#"{prefix}{},"feature_state_value":{},"variant":{variant},"reason":"{reason}"{metadata}}}"#,
+        flag.enabled, flag.value
+    );
     DefaultJson { prefix_len: prefix.len(), json }
+}
+
+/// The member of a flag that says which experiment it is part of.
+fn metadata(experiment: &str) -> String {
+    format!(r#","metadata":{{"experiment":{experiment}}}"#)
+}
+
+/// Writes the member of a flag that says why it has its value, in the words of Flagsmith's engine. An environment that hides
+/// sensitive data does not tell how it calls its segments.
+fn write_reason(reason: &Reason<'_>, hides_segments: bool, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#","reason":""#);
+    match reason {
+        Reason::TargetingMatch { .. } if hides_segments => out.extend_from_slice(b"TARGETING_MATCH"),
+        Reason::TargetingMatch { segment } => {
+            out.extend_from_slice(b"TARGETING_MATCH; segment=");
+            write_inner(segment, out);
+        }
+        Reason::Static | Reason::Default | Reason::Split { .. } | Reason::CircularDependency => {
+            // None of these texts has to be escaped, and memory takes them.
+            let _ = write!(out, "{reason}");
+        }
+    }
+    out.push(b'"');
 }
 
 /// The variant of a flag that is not in its default state, as JSON: as in Flagsmith's API, the type of the feature decides
@@ -48,13 +78,17 @@ fn variant(flag: &Flag<'_>, head: &str) -> Cow<'static, str> {
 pub(crate) fn finished_list(compiled: &Compiled, kind: KeyKind, switches: Switches) -> Vec<u8> {
     let evaluation = compiled.evaluate(None);
     let shown = evaluation.flags.iter().filter(|flag| is_visible(flag, kind, switches.hide_disabled_flags));
-    let flags: Vec<String> = shown
+    let flags: Vec<Vec<u8>> = shown
         .map(|flag| {
             let head = evaluation.default_json.get(flag.json_prefix()).unwrap_or_default();
-            format!(r#"{head}{},"feature_state_value":{}}}"#, flag.enabled(), flag.value())
+            let mut json =
+                format!(r#"{head}{},"feature_state_value":{}"#, flag.enabled(), flag.value()).into_bytes();
+            write_reason(&flag.reason, switches.hide_sensitive_data, &mut json);
+            json.push(b'}');
+            json
         })
         .collect();
-    format!("[{}]", flags.join(",")).into_bytes()
+    [b"[".as_slice(), &flags.join(&b','), b"]"].concat()
 }
 
 /// The flags of a finished list, each with the name of its feature. Nothing but names is read as JSON, one at a time.
@@ -108,6 +142,7 @@ fn name(flag: &str) -> Option<Cow<'_, str>> {
 /// Writes flags one after the other, with commas between them. Neighbours in their default state are copied together.
 pub(crate) struct Writer<'a> {
     texts: &'a str,
+    hides_segments: bool,
     out: &'a mut Vec<u8>,
     first: bool,
     /// The range of the texts that is copied next.
@@ -115,9 +150,9 @@ pub(crate) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// `texts` are those of the evaluation whose flags are written.
-    pub(crate) fn new(texts: &'a str, out: &'a mut Vec<u8>) -> Self {
-        Writer { texts, out, first: true, pending: 0..0 }
+    /// `texts` are those of the evaluation whose flags are written; `hides_segments`: their names are not shown.
+    pub(crate) fn new(texts: &'a str, hides_segments: bool, out: &'a mut Vec<u8>) -> Self {
+        Writer { texts, hides_segments, out, first: true, pending: 0..0 }
     }
 
     pub(crate) fn write(&mut self, flag: &Flag<'_>) {
@@ -141,6 +176,10 @@ impl<'a> Writer<'a> {
         self.out.extend_from_slice(flag.value().as_bytes());
         self.out.extend_from_slice(br#","variant":"#);
         self.out.extend_from_slice(variant(flag, head).as_bytes());
+        write_reason(&flag.reason, self.hides_segments, self.out);
+        if let Some(experiment) = flag.experiment() {
+            self.out.extend_from_slice(metadata(experiment).as_bytes());
+        }
         self.out.push(b'}');
     }
 

@@ -13,6 +13,7 @@ mod flag_json;
 mod flagsmith;
 mod gunzip;
 pub mod identity;
+mod json_text;
 mod key;
 mod labels;
 mod listen;

@@ -29,6 +29,7 @@ use crate::error::{InputError, Warning};
 use crate::options::Options;
 use crate::pattern::PatternCache;
 use crate::wire::context::{Context, FeatureContext, SegmentContext};
+use crate::wire::json::experiment;
 
 /// The JSON that the caller writes of a feature in its default state. The engine carries it and never reads it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -167,7 +168,7 @@ fn append(joined: &mut String, text: &str) -> Span {
     span(joined.len() - text.len(), text.len())
 }
 
-/// Removes all metadata, unless a condition reads some.
+/// Removes all metadata, unless a condition reads some, but for experiments, which answers show.
 fn remove_metadata(environment: &mut Environment) {
     let reads_metadata = |property: &Property| {
         matches!(&property.target, Some(Target::Flag { field: Field::Metadata(_), .. }))
@@ -181,10 +182,9 @@ fn remove_metadata(environment: &mut Environment) {
     });
     let identity_overrides =
         environment.identity_overrides.iter_mut().flat_map(|identity| &mut identity.overrides);
-    for overridden in segment_overrides.chain(identity_overrides) {
-        overridden.state.metadata = None;
-    }
-    for feature in &mut environment.features {
-        feature.default.metadata = None;
+    let overrides = segment_overrides.chain(identity_overrides).map(|overridden| &mut overridden.state);
+    let defaults = environment.features.iter_mut().map(|feature| &mut feature.default);
+    for state in overrides.chain(defaults) {
+        state.metadata = state.metadata.take().filter(|metadata| experiment(metadata).is_some());
     }
 }

@@ -32,6 +32,7 @@ impl PublishOptions {
             Anchoring::Start => "start",
             Anchoring::Search => "search",
         };
-        format!("format={};regex={anchoring}", bundle::FORMAT)
+        // Bundles without reasons are made anew.
+        format!("format={};regex={anchoring};reasons", bundle::FORMAT)
     }
 }

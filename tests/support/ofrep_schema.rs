@@ -51,26 +51,15 @@ pub fn assert_valid(path: &str, status: u16, body: &[u8]) {
     assert!(wrong.is_empty(), "{path} {status}: {text}:\n{}", wrong.join("\n"));
 }
 
-/// Fails if the data of an event of a stream are not as the schema has them.
-#[track_caller]
-pub fn assert_valid_event(data: &str) {
-    let Some(mut document) = document() else { return };
-    let mut schema = document["components"]["schemas"]["sseEventData"].take();
-    schema["components"] = document["components"].take();
-    let data: Value = serde_json::from_str(data).unwrap();
-    let validator = jsonschema::draft202012::new(&schema).unwrap();
-    let wrong: Vec<String> = validator.iter_errors(&data).map(|error| error.to_string()).collect();
-    assert!(wrong.is_empty(), "{data}:\n{}", wrong.join("\n"));
-}
-
 const ONE: &str = "/ofrep/v1/evaluate/flags/{key}";
 const BULK: &str = BASE;
 
-fn document() -> Option<Value> {
+/// The document, with two patches.
+pub fn document() -> Option<Value> {
     let text = fs::read_to_string(schema_file()).ok()?;
     let mut document: Value = serde_saphyr::from_str(&text).unwrap();
     let schemas = &mut document["components"]["schemas"];
-    // Two patches. As published, the schema refuses every flag with a value: `codeDefaultFlag` has no `value`, by its
+    // As published, the schema refuses every flag with a value: `codeDefaultFlag` has no `value`, by its
     // description, but it matches flags that have one; and a whole number is an integer as well as a float. So more than
     // one branch of a `oneOf` would match.
     schemas["codeDefaultFlag"]["not"] = json!({ "required": ["value"] });

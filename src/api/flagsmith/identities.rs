@@ -120,14 +120,14 @@ fn evaluated<S: Store>(
     if let Some(feature) = feature {
         let flag = feature.find(visible.map(|flag| (flag.name(), flag)))?;
         body.clear();
-        let mut writer = Writer::new(evaluation.default_json, &mut body);
+        let mut writer = Writer::new(evaluation.default_json, switches.hide_sensitive_data, &mut body);
         writer.write(flag);
         writer.finish();
         return Ok(body);
     }
     // A flag takes about 130 bytes.
     body.reserve(160 * evaluation.flags.len());
-    let mut writer = Writer::new(evaluation.default_json, &mut body);
+    let mut writer = Writer::new(evaluation.default_json, switches.hide_sensitive_data, &mut body);
     for flag in visible {
         writer.write(flag);
     }

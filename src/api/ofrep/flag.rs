@@ -9,6 +9,7 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::object::object;
+use crate::json_text::write_text;
 use crate::settings::JsonValues;
 
 /// The member of the metadata that says whether the flag is on.
@@ -130,18 +131,6 @@ impl<'de> Visitor<'de> for Members<'_> {
 /// The name of a member: borrowed, unless there is something escaped in it.
 #[derive(serde::Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
-fn write_text(text: &str, out: &mut Vec<u8>) {
-    let is_plain = text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
-    if is_plain {
-        out.push(b'"');
-        out.extend_from_slice(text.as_bytes());
-        out.push(b'"');
-        return;
-    }
-    // Nothing can fail: a text is JSON, and memory takes it.
-    drop(serde_json::to_writer(out, text));
-}
 
 #[cfg(test)]
 mod tests {

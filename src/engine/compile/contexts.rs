@@ -20,14 +20,16 @@ impl FeatureStateWire {
             value: self.feature_state_value.clone(),
             variants: self.multivariate_feature_state_values.iter().map(MultivariateValue::context).collect(),
             priority: self.feature_segment.as_ref().and_then(|segment| segment.priority.clone()),
-            metadata: Some(Json::number_member("id", self.feature.id.unwrap_or_default())),
+            metadata: Some(Json::state_metadata(self.feature.id.unwrap_or_default(), self.experiment())),
         }
     }
 
     /// An override of an identity is a state like any other, variants included: Flagsmith pins an identity to a
-    /// variation by giving that variation 100 % here. It has no priority, since it wins over all segments.
+    /// variation by giving that variation 100 % here. It has no priority, since it wins over all segments, and an identity
+    /// that was picked by hand is part of no experiment.
     pub(super) fn identity_context(&self) -> FeatureContext {
-        FeatureContext { priority: None, ..self.context() }
+        let metadata = Some(Json::state_metadata(self.feature.id.unwrap_or_default(), None));
+        FeatureContext { priority: None, metadata, ..self.context() }
     }
 }
 

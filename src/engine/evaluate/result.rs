@@ -8,6 +8,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 use serde_json::value::RawValue;
 
 use crate::compiled::environment::{ArchivedFeature, ArchivedFeatureState, ArchivedSegment, ArchivedVariant};
+use crate::wire::json::experiment;
 
 /// Every flag of an environment, in the order of its features, and the segments that matched, in the order of the
 /// document.
@@ -77,11 +78,18 @@ impl<'e> Flag<'e> {
         self.state.metadata.as_deref()
     }
 
-    /// The range of this flag's JSON in [`Evaluation::default_json`]; none if the flag is not in its default state.
+    /// The experiment that the effective state is part of, as JSON, if there is one.
+    pub fn experiment(&self) -> Option<&'e str> {
+        experiment(self.metadata()?)
+    }
+
+    /// The range of this flag's JSON in [`Evaluation::default_json`]; none if the flag is not in its default state, or has a
+    /// reason of its own.
     pub fn default_json(&self) -> Option<Range<usize>> {
         let default = core::ptr::eq(self.state, &raw const self.feature.default);
         let varied = matches!(self.choice, VariantChoice::Variant(_));
-        (default && !varied).then(|| self.feature.default_json.range())
+        let cyclic = matches!(self.reason, Reason::CircularDependency);
+        (default && !varied && !cyclic).then(|| self.feature.default_json.range())
     }
 
     /// The range of the front part of this flag's JSON in [`Evaluation::default_json`]. It is the same in every state.

@@ -8,6 +8,7 @@ pub mod members;
 mod schema;
 mod served;
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -85,6 +86,10 @@ pub struct DefaultFlag<'a> {
     pub value: &'a str,
     /// Hidden from client-side keys.
     pub server_only: bool,
+    /// Something overrides it: a segment or an identity.
+    pub targeted: bool,
+    /// The experiment that its state is part of: a JSON object.
+    pub experiment: Option<&'a str>,
 }
 
 /// The switches of an environment that decide how requests are answered.
@@ -164,13 +169,19 @@ impl Document {
 
     /// The defaults of all features, in order.
     pub fn default_flags(&self) -> impl Iterator<Item = DefaultFlag<'_>> {
-        self.feature_states.iter().map(|state| DefaultFlag {
+        let overriding = self.project.segments.iter().flat_map(|segment| &segment.feature_states);
+        let of_identities = self.identity_overrides.iter().flat_map(|identity| &identity.identity_features);
+        let overridden: BTreeSet<&str> =
+            overriding.chain(of_identities).map(|state| state.feature.name.as_str()).collect();
+        self.feature_states.iter().map(move |state| DefaultFlag {
             id: state.feature.id.unwrap_or_default(),
             name: &state.feature.name,
             kind: state.feature.kind.as_deref().unwrap_or_default(),
             enabled: state.enabled,
             value: state.feature_state_value.text(),
             server_only: self.is_server_only(state),
+            targeted: overridden.contains(state.feature.name.as_str()),
+            experiment: state.experiment(),
         })
     }
 

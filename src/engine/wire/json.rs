@@ -31,6 +31,14 @@ impl Json {
         Json(alloc::format!("{{\"{member}\":{number}}}"))
     }
 
+    /// The metadata that SDKs give to a feature's state of a document, with the experiment that the state is part of.
+    pub(crate) fn state_metadata(id: i64, experiment: Option<&str>) -> Json {
+        match experiment {
+            None => Json::number_member("id", id),
+            Some(experiment) => Json(alloc::format!("{{\"id\":{id},\"experiment\":{experiment}}}")),
+        }
+    }
+
     /// The metadata that SDKs give to a segment of a document.
     pub(crate) fn segment_metadata(id: i64) -> Json {
         Json(alloc::format!("{{\"id\":{id},\"source\":\"api\"}}"))
@@ -46,6 +54,18 @@ impl Json {
             self.0 = text;
         }
     }
+}
+
+/// The experiment of a state's metadata, as JSON: `{"id", "name", "in_experiment"}`, while the experiment is running
+/// (flagsmith#8532). Whatever is no object counts for nothing.
+pub(crate) fn experiment(metadata: &str) -> Option<&str> {
+    #[derive(serde::Deserialize)]
+    struct Metadata<'a> {
+        #[serde(borrow, default)]
+        experiment: Option<&'a RawValue>,
+    }
+    let metadata: Metadata<'_> = serde_json::from_str(metadata).ok()?;
+    metadata.experiment.map(RawValue::get).filter(|experiment| experiment.starts_with('{'))
 }
 
 /// The nesting depth down to which a value is rewritten; deeper parts keep their spelling.

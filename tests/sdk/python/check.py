@@ -107,18 +107,22 @@ def situations_evaluated_locally(checks: Checks, options: argparse.Namespace) ->
 
 def remote_equals_local(checks: Checks, options: argparse.Namespace) -> None:
     seen: dict[str, set[str]] = {name: set() for name in DEFAULTS}
+    seen_reasons: Counter[str] = Counter()
     members: Counter[str] = Counter({segment["name"]: 0 for segment in DOCUMENT["project"]["segments"]})
     identities = list(population())
     with Tap(options.edge) as line, Tap(options.edge, only=ENVIRONMENT_DOCUMENT) as local_line:
         local = client(local_line, options.server_key, local=True)
         with_server_key, with_client_key = client(line, options.server_key), client(line, options.client_key)
         for identifier, traits in identities:
-            expected = outcomes(local.get_identity_flags(identifier, traits))
+            evaluated = local.get_identity_flags(identifier, traits)
+            expected, why = outcomes(evaluated), reasons(evaluated)
             who = f"{identifier} {as_json(traits)}"
-            got = outcomes(with_server_key.get_identity_flags(identifier, traits))
-            checks.equal(f"remote equals local, server key: {who}", got, expected)
+            answered = with_server_key.get_identity_flags(identifier, traits)
+            checks.equal(f"remote equals local, server key: {who}", outcomes(answered), expected)
+            checks.equal(f"reasons of {who}", reasons(answered), why)
             got = outcomes(with_client_key.get_identity_flags(identifier, traits))
             checks.equal(f"remote equals local, client key: {who}", got, without(SERVER_ONLY, expected))
+            seen_reasons.update(why.values())
             members.update(segment.name for segment in local.get_identity_segments(identifier, traits))
             for name, outcome in expected.items():
                 seen[name].add(as_json(outcome))
@@ -132,6 +136,8 @@ def remote_equals_local(checks: Checks, options: argparse.Namespace) -> None:
     for name, count in members.items():
         share = count / len(identities)
         checks.equal(f"segment `{name}` has {share:.0%} of the identities: from 5% to 80%", 0.05 <= share <= 0.8, True)
+    kinds = {reason.split(";")[0] for reason in seen_reasons}
+    checks.equal("kinds of reasons", sorted(kinds), ["DEFAULT", "SPLIT", "STATIC", "TARGETING_MATCH"])
     shares = ", ".join(f"{name} {count / len(identities):.0%}" for name, count in members.items())
     print(f"{len(identities)} identities; {sum(map(len, seen.values()))} outcomes; segments: {shares}")
 
@@ -213,6 +219,11 @@ def client(tap: Tap, key: str, local: bool = False, analytics: bool = False) -> 
         environment_refresh_interval_seconds=3600,
         enable_analytics=analytics,
     )
+
+
+def reasons(flags: Flags) -> dict[str, str]:
+    """The published engine writes the weight 30 as `30.0`."""
+    return {flag.feature_name: flag.reason.removesuffix(".0") for flag in flags.all_flags()}
 
 
 def outcomes(flags: Flags) -> dict[str, list]:

@@ -14,11 +14,11 @@ fn ask(edge: &Edge, query: &str) -> crate::ask::Answer {
 /// The members of flags and identities in this order, and nothing beside them.
 const USER_2: &str = concat!(
     r#"{"identifier":"user-2","traits":[],"flags":["#,
-    r#"{"feature":{"id":1,"name":"banner","type":"STANDARD"},"enabled":true,"feature_state_value":"blue","variant":null},"#,
-    r#"{"feature":{"id":2,"name":"limit","type":"STANDARD"},"enabled":true,"feature_state_value":10,"variant":null},"#,
-    r#"{"feature":{"id":3,"name":"old search","type":"STANDARD"},"enabled":false,"feature_state_value":null,"variant":null},"#,
-    r#"{"feature":{"id":5,"name":"Colour","type":"MULTIVARIATE"},"enabled":true,"feature_state_value":"green","variant":null},"#,
-    r#"{"feature":{"id":7,"name":"beta","type":"STANDARD"},"enabled":false,"feature_state_value":"on trial","variant":null}]}"#,
+    r#"{"feature":{"id":1,"name":"banner","type":"STANDARD"},"enabled":true,"feature_state_value":"blue","variant":null,"reason":"DEFAULT"},"#,
+    r#"{"feature":{"id":2,"name":"limit","type":"STANDARD"},"enabled":true,"feature_state_value":10,"variant":null,"reason":"DEFAULT"},"#,
+    r#"{"feature":{"id":3,"name":"old search","type":"STANDARD"},"enabled":false,"feature_state_value":null,"variant":null,"reason":"DEFAULT"},"#,
+    r#"{"feature":{"id":5,"name":"Colour","type":"MULTIVARIATE"},"enabled":true,"feature_state_value":"green","variant":null,"reason":"SPLIT; weight=30"},"#,
+    r#"{"feature":{"id":7,"name":"beta","type":"STANDARD"},"enabled":false,"feature_state_value":"on trial","variant":null,"reason":"DEFAULT"}]}"#,
 );
 
 #[test]
@@ -133,14 +133,16 @@ fn a_transient_get_ignores_the_identitys_own_overrides() {
 #[test]
 fn one_feature() {
     let edge = edge(&shop());
-    let banner = |value: &str| {
+    let banner = |value: &str, segment: &str| {
         json!({
             "feature": { "id": 1, "name": "banner", "type": "STANDARD" },
             "enabled": true,
             "feature_state_value": value,
             "variant": null,
+            "reason": format!("TARGETING_MATCH; segment={segment}"),
         })
     };
+    let ann = banner("ann", "identity_overrides");
     let not_found = detail("Given feature not found");
     let get = |key, query: &str| edge.get(&format!("{IDENTITIES}?{query}")).key(key).json();
     let post = |query: &str, body: Value| {
@@ -148,14 +150,14 @@ fn one_feature() {
     };
     let gold = json!({ "traits": [{ "trait_key": "plan", "trait_value": "gold" }] });
     compare([
-        ("known", get(CLIENT, "identifier=ann&feature=banner"), (200, banner("ann"))),
-        ("other case", get(CLIENT, "identifier=ann&feature=Banner"), (200, banner("ann"))),
+        ("known", get(CLIENT, "identifier=ann&feature=banner"), (200, ann.clone())),
+        ("other case", get(CLIENT, "identifier=ann&feature=Banner"), (200, ann.clone())),
         ("exact case", (get(CLIENT, "identifier=ann&feature=Colour").0, Value::Null), (200, Value::Null)),
         ("unknown", get(CLIENT, "identifier=ann&feature=x"), (404, not_found.clone())),
         ("for servers", get(CLIENT, "identifier=ann&feature=admin"), (404, not_found.clone())),
         ("to a server", (get(SERVER, "identifier=ann&feature=admin").0, Value::Null), (200, Value::Null)),
-        ("posted", post("feature=banner", json!({ "identifier": "ann" })), (200, banner("ann"))),
-        ("posted, with traits", post("feature=banner", gold), (200, banner("gold"))),
+        ("posted", post("feature=banner", json!({ "identifier": "ann" })), (200, ann.clone())),
+        ("posted, with traits", post("feature=banner", gold), (200, banner("gold", "segment 11"))),
         ("posted, unknown", post("feature=x", json!({ "identifier": "ann" })), (404, not_found)),
         ("no identifier", get(CLIENT, "feature=banner"), (400, detail("Missing identifier"))),
     ]);

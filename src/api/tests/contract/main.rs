@@ -35,6 +35,7 @@ mod labels;
 mod ofrep;
 mod pages;
 mod paths;
+mod reasons;
 mod routes;
 mod secrecy;
 mod stored;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::python::number::Number;
 use crate::wire::context::Operand;
-use crate::wire::json::{self, Json};
+use crate::wire::json::{self, Json, experiment};
 
 pub(super) fn yes() -> bool {
     true
@@ -126,6 +126,13 @@ pub(crate) struct FeatureStateWire {
     pub(crate) multivariate_feature_state_values: Vec<MultivariateValue>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) metadata: Option<Json>,
+}
+
+impl FeatureStateWire {
+    /// The experiment that the state is part of, as JSON.
+    pub(crate) fn experiment(&self) -> Option<&str> {
+        experiment(self.metadata.as_ref()?.text())
+    }
 }
 
 #[derive(Debug, Clone, Deserialize, Serialize)]
