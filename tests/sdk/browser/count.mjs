@@ -1,6 +1,6 @@
 // The browser SDK of Flagsmith, as published, in a page (jsdom) that reads flags and tracks events.
 //
-//     node tests/sdk/browser/count.mjs --edge URL --client-key K --seconds N [--modules DIR] FEATURE…
+//     node tests/sdk/browser/count.mjs --edge URL --client-key K --seconds N --experiment FEATURE [--modules DIR] FEATURE…
 //
 // Prints, as one line of JSON, how often it read each feature and the events that it tracked.
 
@@ -15,6 +15,7 @@ const { values: options, positionals: features } = parseArgs({
     edge: { type: "string" },
     "client-key": { type: "string" },
     seconds: { type: "string" },
+    experiment: { type: "string" },
     modules: { type: "string", default: fileURLToPath(new URL("../../../target/sdk/browser", import.meta.url)) },
   },
 });
@@ -32,7 +33,9 @@ await pause(100);
 // What the SDK's own timer sends while a request is under way, it sends twice.
 await page("(() => (clearInterval(sdk.analyticsInterval), 'null'))");
 const counts = {};
-const events = [];
+// The SDK records by itself that the flag was seen, if the identity is in the experiment.
+await page("call", "getExperimentFlag", options.experiment);
+const events = ["exposure"];
 const until = Date.now() + 1_000 * options.seconds;
 while (Date.now() < until) {
   for (let reads = 1 + Math.floor(Math.random() * 40); reads > 0; reads--) {

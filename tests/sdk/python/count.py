@@ -1,6 +1,6 @@
 """The Python SDK of Flagsmith, as published, in an application that reads flags and tracks events.
 
-    target/sdk/python/bin/python tests/sdk/python/count.py --edge URL --client-key K --seconds N FEATURE…
+    target/sdk/python/bin/python tests/sdk/python/count.py --edge URL --client-key K --seconds N --experiment FEATURE FEATURE…
 
 Prints, as one line of JSON, how often it read each feature and the events that it tracked. The SDK sends both every second:
 its own ten are long for a test.
@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument("--edge", required=True, help="where the edge answers")
     parser.add_argument("--client-key", required=True)
     parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--experiment", required=True, help="a feature whose experiment is running")
     parser.add_argument("features", nargs="+")
     options = parser.parse_args()
 
@@ -32,7 +33,10 @@ def main() -> None:
         event_processor_config=EventProcessorConfig(events_api_url=options.edge, flush_interval_seconds=1),
     )
     counts: Counter[str] = Counter()
-    events = []
+    # The SDK records by itself that the flag was seen, if the identity is in the experiment.
+    sdk.get_experiment_flag(options.experiment, "python", {"plan": "gold"})
+    counts[options.experiment] += 1
+    events = ["exposure"]
     until = time.monotonic() + options.seconds
     while time.monotonic() < until:
         flags = sdk.get_identity_flags("python", {"plan": "gold"})

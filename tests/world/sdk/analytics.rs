@@ -23,6 +23,9 @@ const LOG: &str = "flag-usage";
 const TOKEN: &str = "collect-token";
 const KILLS: u32 = 3;
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The feature of a running experiment, and its id.
+const EXPERIMENT: &str = "button_colour";
+const EXPERIMENT_ID: u64 = 77;
 /// Simulated SDKs.
 const SIMULATED: usize = 8;
 
@@ -38,7 +41,7 @@ fn what_sdks_count_is_counted_at_flagsmith_while_the_collector_is_killed_and_fla
     let Some(tools) = tools() else { return };
     let Some(python) = installed("sdk/python/bin/python") else { return };
     let (Some(node), Some(browser)) = (installed("sdk/node"), installed("sdk/browser")) else { return };
-    let document = fixture("sdk.json");
+    let document = with_experiment(fixture("sdk.json"));
     let edge = edge(&tools, &json!({ "analytics_log": LOG }));
     edge.publish(&document, SERVER);
     let flagsmith = flagsmith();
@@ -47,14 +50,14 @@ fn what_sdks_count_is_counted_at_flagsmith_while_the_collector_is_killed_and_fla
     let (time, away) = times();
     let features = features(&document);
     let sdks = [
-        sdk(&edge, time, &python, "python", &[], &features),
+        sdk(&edge, time, &python, "python", &["--experiment", EXPERIMENT], &features),
         sdk(&edge, time, Path::new("node"), "node", &["--modules", &node.display().to_string()], &features),
         sdk(
             &edge,
             time,
             Path::new("node"),
             "browser",
-            &["--modules", &browser.display().to_string()],
+            &["--modules", &browser.display().to_string(), "--experiment", EXPERIMENT],
             &features,
         ),
     ];
@@ -119,6 +122,39 @@ fn what_sdks_count_is_counted_at_flagsmith_while_the_collector_is_killed_and_fla
     }
     let of = |sdk: &str| analytics.events[CLIENT].iter().filter(|(by, _)| by.starts_with(sdk)).count();
     assert!(of("flagsmith-python-sdk/") > 3 && of("flagsmith-js-sdk/") > 3, "{arrived} events");
+    // Both record that an identity saw an experiment's flag, since the flag says that it is part of one.
+    let is_exposure = |event: &Value| {
+        event["event"] == "$flag_exposure" && event["metadata"]["experiment_id"] == EXPERIMENT_ID
+    };
+    let exposed = analytics.events[CLIENT].iter().filter(|(_, event)| is_exposure(event));
+    let mut exposed: Vec<(&str, &str, &Value)> = exposed
+        .map(|(by, event)| {
+            (by.split('/').next().unwrap(), event["identifier"].as_str().unwrap(), &event["feature_name"])
+        })
+        .collect();
+    exposed.sort_by_key(|(by, ..)| *by);
+    let feature = json!(EXPERIMENT);
+    let expected =
+        [("flagsmith-js-sdk", "javascript", &feature), ("flagsmith-python-sdk", "python", &feature)];
+    assert_eq!(exposed, expected);
+}
+
+/// A running experiment, as Flagsmith writes it into documents.
+fn with_experiment(mut document: Value) -> Value {
+    let metadata = json!({ "experiment": { "id": EXPERIMENT_ID, "name": "Colours", "in_experiment": true } });
+    let with = |states: &mut Value| {
+        let states = states.as_array_mut().unwrap().iter_mut();
+        for state in states.filter(|state| state["feature"]["name"] == EXPERIMENT) {
+            state["metadata"] = metadata.clone();
+        }
+    };
+    with(&mut document["feature_states"]);
+    document["project"]["segments"]
+        .as_array_mut()
+        .unwrap()
+        .iter_mut()
+        .for_each(|segment| with(&mut segment["feature_states"]));
+    document
 }
 
 struct Over<'a>(&'a AtomicBool);
