@@ -8,6 +8,9 @@ FLAG = {"id", "environment", "identity", "feature_segment"}
 FEATURE = {"created_date", "description", "initial_value", "default_enabled"}
 """Members that only Flagsmith's core has, of flags and of their features; no SDK needs them."""
 
+REASON = "reason"
+"""A member of flags of Flagsmith's Edge API that its core 2.265 lacks. It is compared where both have it."""
+
 
 def is_flag(body: Any) -> bool:
     return isinstance(body, dict) and "feature" in body and "feature_state_value" in body
@@ -24,10 +27,16 @@ def is_identity(body: Any) -> bool:
 def compare_flags(theirs: list[dict], ours: list[dict]) -> list[Place]:
     by_name = [{flag["feature"]["name"]: flag for flag in flags} for flags in (theirs, ours)]
     names = list(by_name[0] | by_name[1])
-    pairs = [(f"flag {name}", by_name[0].get(name, MISSING), by_name[1].get(name, MISSING)) for name in names]
+    pairs = [(f"flag {name}", *comparable(by_name[0].get(name, MISSING), by_name[1].get(name, MISSING))) for name in names]
     found = [pair for pair in pairs if not same(*pair[1:])]
     orders = [[name for name in flags if all(name in other for other in by_name)] for flags in by_name]
     return found + ([("order of flags", *orders)] if orders[0] != orders[1] else [])
+
+
+def comparable(theirs: dict, ours: dict) -> tuple[dict, dict]:
+    if theirs is MISSING or REASON in theirs:
+        return theirs, ours
+    return theirs, {name: value for name, value in ours.items() if name != REASON}
 
 
 def compare_identities(theirs: dict, ours: dict) -> list[Place]:

@@ -55,8 +55,17 @@ class Answers(unittest.TestCase):
 
     def test_members_that_are_not_known_are_compared(self) -> None:
         one = flag("text", True, "blue")
-        self.assertEqual(places([of_core(one) | {"reason": "DEFAULT"}], [one]), ["flag text"])
+        self.assertEqual(places([of_core(one) | {"more": 1}], [one]), ["flag text"])
+        self.assertEqual(places([of_core(one)], [one | {"more": 1}]), ["flag text"])
         self.assertEqual(places(identity([one]) | {"more": 1}, identity([one])), ["more"])
+
+    def test_reasons_are_compared_where_flagsmith_has_them(self) -> None:
+        one, split = (flag("text", True, "blue", reason=reason) for reason in ("DEFAULT", "SPLIT; weight=30"))
+        self.assertEqual(places([of_core(flag("text", True, "blue"))], [one]), [])
+        self.assertEqual(places([of_core(one)], [one]), [])
+        self.assertEqual(places([of_core(one)], [split]), ["flag text"])
+        self.assertEqual(places([of_core(one)], [flag("text", True, "blue")]), ["flag text"])
+        self.assertEqual(places([], [one]), ["flag text"])
 
     def test_types_of_values_count(self) -> None:
         for theirs, ours in [(1, True), (1, 1.0), (0, False), ("1", 1), (None, ""), ("", False)]:
