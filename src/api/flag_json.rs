@@ -44,22 +44,27 @@ fn metadata(experiment: &str) -> String {
     format!(r#","metadata":{{"experiment":{experiment}}}"#)
 }
 
-/// Writes the member of a flag that says why it has its value, in the words of Flagsmith's engine. An environment that hides
-/// sensitive data does not tell how it calls its segments.
+/// Writes the member of a flag that says why it has its value, in the words of Flagsmith's engine. An environment
+/// that hides sensitive data does not tell how it calls its segments.
+///
+/// Few and long pieces: each costs a call, and there are hundreds of flags.
 fn write_reason(reason: &Reason<'_>, hides_segments: bool, out: &mut Vec<u8>) {
-    out.extend_from_slice(br#","reason":""#);
     match reason {
-        Reason::TargetingMatch { .. } if hides_segments => out.extend_from_slice(b"TARGETING_MATCH"),
-        Reason::TargetingMatch { segment } => {
-            out.extend_from_slice(b"TARGETING_MATCH; segment=");
-            write_inner(segment, out);
+        Reason::Static => out.extend_from_slice(br#","reason":"STATIC""#),
+        Reason::Default => out.extend_from_slice(br#","reason":"DEFAULT""#),
+        Reason::TargetingMatch { .. } if hides_segments => {
+            out.extend_from_slice(br#","reason":"TARGETING_MATCH""#);
         }
-        Reason::Static | Reason::Default | Reason::Split { .. } | Reason::CircularDependency => {
-            // None of these texts has to be escaped, and memory takes them.
-            let _ = write!(out, "{reason}");
+        Reason::TargetingMatch { segment } => {
+            out.extend_from_slice(br#","reason":"TARGETING_MATCH; segment="#);
+            write_inner(segment, out);
+            out.push(b'"');
+        }
+        // No character of these has to be escaped, and memory takes them.
+        reason @ (Reason::Split { .. } | Reason::CircularDependency) => {
+            let _ = write!(out, r#","reason":"{reason}""#);
         }
     }
-    out.push(b'"');
 }
 
 /// The variant of a flag that is not in its default state, as JSON: as in Flagsmith's API, the type of the feature decides
@@ -170,9 +175,12 @@ impl<'a> Writer<'a> {
         self.comma();
         let head = self.texts.get(flag.json_prefix()).unwrap_or_default();
         self.out.extend_from_slice(head.as_bytes());
-        let enabled: &[u8] = if flag.enabled() { b"true" } else { b"false" };
+        let enabled: &[u8] = if flag.enabled() {
+            br#"true,"feature_state_value":"#
+        } else {
+            br#"false,"feature_state_value":"#
+        };
         self.out.extend_from_slice(enabled);
-        self.out.extend_from_slice(br#","feature_state_value":"#);
         self.out.extend_from_slice(flag.value().as_bytes());
         self.out.extend_from_slice(br#","variant":"#);
         self.out.extend_from_slice(variant(flag, head).as_bytes());

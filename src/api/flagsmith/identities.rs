@@ -125,8 +125,8 @@ fn evaluated<S: Store>(
         writer.finish();
         return Ok(body);
     }
-    // A flag takes about 130 bytes.
-    body.reserve(160 * evaluation.flags.len());
+    // About as much as all defaults, and names of segments in reasons.
+    body.reserve(evaluation.default_json.len() + 32 * evaluation.flags.len());
     let mut writer = Writer::new(evaluation.default_json, switches.hide_sensitive_data, &mut body);
     for flag in visible {
         writer.write(flag);
