@@ -14,7 +14,7 @@ use crate::pop::ports::Log;
 const TRIES: u32 = 4;
 
 /// How long a client waits for another one to begin a part, a matter of milliseconds.
-const WAIT_FOR_FIRST_FRAME: Duration = Duration::from_secs(2);
+pub(super) const WAIT_FOR_FIRST_FRAME: Duration = Duration::from_secs(2);
 
 /// The role of a client.
 #[derive(Debug, PartialEq, Eq)]
@@ -118,13 +118,11 @@ mod tests {
             *part
         }
 
-        fn begin_part(
-            &self,
-            _: Option<String>,
-            _: &str,
-            _: Duration,
-            _: &str,
-        ) -> Result<((), bool), PortError> {
+        fn begin_part(&self, _: String, _: &str, _: Duration, _: &str) -> Result<((), bool), PortError> {
+            unreachable!("joining begins no part")
+        }
+
+        fn replace_part(&self, _: &str, _: Duration, _: &str) -> Result<(), PortError> {
             unreachable!("joining begins no part")
         }
 

@@ -36,18 +36,23 @@ pub trait Parts {
     /// Whether a part starts with these bytes. Reading one that broke off fails.
     fn starts_with(&self, part: &mut Self::Part, first: &str) -> bool;
 
-    /// Begins a part with its first frame. For `joinable`, look-ups find it. Without an obligation it takes the place of one
-    /// that is there, whose clients read that one to its end.
+    /// Begins a part with its first frame. For `joinable`, look-ups find it.
     ///
     /// # Errors
     /// If the cache fails.
     fn begin_part(
         &self,
-        obligation: Option<Self::Obligation>,
+        obligation: Self::Obligation,
         name: &str,
         joinable: Duration,
         first: &str,
     ) -> Result<(Self::Writer, Self::Part), PortError>;
+
+    /// The same without an obligation: it takes the place of one of this name, whose clients read that one to its end.
+    ///
+    /// # Errors
+    /// If the cache fails.
+    fn replace_part(&self, name: &str, joinable: Duration, first: &str) -> Result<Self::Writer, PortError>;
 
     /// Answers the client of this request with a text, followed by a part.
     fn answer_with_part(&self, head: Response<()>, prefix: String, part: Self::Part);

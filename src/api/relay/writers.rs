@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use super::frames::{Current, Protocol};
+use super::join::WAIT_FOR_FIRST_FRAME;
 use super::part::{Channel, FIRST};
-use super::ports::Parts;
+use super::ports::{PartState, Parts};
 use crate::pop::ports::{Clock, Log, PortError};
 use crate::revision::Revision;
 use crate::signal;
@@ -46,20 +47,16 @@ impl<W> Writers<W> {
     ) -> Result<(Writers<W>, P::Part), PortError> {
         let until = ports.elapsed() + joinable;
         let mut writers = Vec::new();
-        let mut own = None;
-        for other in channel.further_protocols() {
-            let name = channel.part(n, *other);
-            let (writer, part) = ports.begin_part(None, &name, joinable + BEYOND_FIRST, FIRST)?;
-            writers.push((*other, writer));
-            if *other == protocol {
-                own = Some(part);
-            }
+        for further in channel.further_protocols() {
+            let name = channel.part(n, *further);
+            writers.push((*further, ports.replace_part(&name, joinable + BEYOND_FIRST, FIRST)?));
         }
-        let first = Protocol::Flagsmith;
-        let (writer, part) = ports.begin_part(Some(obligation), &channel.part(n, first), joinable, FIRST)?;
-        writers.push((first, writer));
-        let part_of_channel = Joinable { channel: channel.clone(), n, until, renewals: RENEWALS };
-        Ok((Writers { writers, part: Some(part_of_channel) }, own.unwrap_or(part)))
+        let (first, own) = (channel.part(n, Protocol::Flagsmith), channel.part(n, protocol));
+        let (writer, part) = ports.begin_part(obligation, &first, joinable, FIRST)?;
+        writers.push((Protocol::Flagsmith, writer));
+        let part = if own == first { part } else { look_up(ports, &own)? };
+        let joinable = Joinable { channel: channel.clone(), n, until, renewals: RENEWALS };
+        Ok((Writers { writers, part: Some(joinable) }, part))
     }
 
     /// The stream of a single client.
@@ -112,8 +109,8 @@ impl<W> Writers<W> {
                 continue;
             }
             let name = part.channel.part(part.n, *protocol);
-            match ports.begin_part(None, &name, left + BEYOND_FIRST, FIRST) {
-                Ok((writer, _)) => renewed.push((*protocol, writer)),
+            match ports.replace_part(&name, left + BEYOND_FIRST, FIRST) {
+                Ok(writer) => renewed.push((*protocol, writer)),
                 Err(error) => ports.log(format_args!("{name} could not be begun anew: {error}")),
             }
         }
@@ -165,5 +162,13 @@ impl<W> Writers<W> {
     pub(super) fn finish<P: Parts<Writer = W>>(self, ports: &P) -> Result<(), PortError> {
         let ends: Vec<_> = self.writers.into_iter().map(|(_, writer)| ports.finish(writer)).collect();
         ends.into_iter().collect()
+    }
+}
+
+/// A part that was begun just now.
+fn look_up<P: Parts>(ports: &P, name: &str) -> Result<P::Part, PortError> {
+    match ports.look_up_part(name, WAIT_FOR_FIRST_FRAME)? {
+        PartState::Taken { part, over: false } => Ok(part),
+        PartState::Taken { .. } | PartState::Vacant(_) => Err(PortError(format!("{name} is not there"))),
     }
 }

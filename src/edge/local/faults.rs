@@ -284,13 +284,17 @@ impl Parts for Faulty {
 
     fn begin_part(
         &self,
-        obligation: Option<Self::Obligation>,
+        obligation: Self::Obligation,
         name: &str,
         joinable: Duration,
         first: &str,
     ) -> Result<(Self::Writer, Self::Part), PortError> {
         self.leads_since.set(Some(self.host.elapsed()));
         self.host.begin_part(obligation, name, joinable, first)
+    }
+
+    fn replace_part(&self, name: &str, joinable: Duration, first: &str) -> Result<Self::Writer, PortError> {
+        self.host.replace_part(name, joinable, first)
     }
 
     fn answer_with_part(&self, head: Response<()>, prefix: String, part: Self::Part) {

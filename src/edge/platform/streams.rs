@@ -35,25 +35,22 @@ impl Parts for Host {
 
     fn begin_part(
         &self,
-        obligation: Option<Transaction>,
+        obligation: Transaction,
         name: &str,
         joinable: Duration,
         first: &str,
     ) -> Result<(StreamingBody, Body), PortError> {
-        let (mut writer, found) = match obligation {
-            Some(obligation) => {
-                let insertion = obligation.insert(joinable).surrogate_keys([name]);
-                insertion.execute_and_stream_back().map_err(port_error)?
-            }
-            None => {
-                let insertion = core::insert(cache_key(name), joinable).surrogate_keys([name]);
-                let writer = insertion.execute().map_err(port_error)?;
-                let found = core::lookup(cache_key(name)).execute().map_err(port_error)?;
-                (writer, found.ok_or_else(|| PortError("what was inserted is not there".into()))?)
-            }
-        };
+        let insertion = obligation.insert(joinable).surrogate_keys([name]);
+        let (mut writer, found) = insertion.execute_and_stream_back().map_err(port_error)?;
         self.write(&mut writer, first)?;
         Ok((writer, found.to_stream().map_err(port_error)?))
+    }
+
+    fn replace_part(&self, name: &str, joinable: Duration, first: &str) -> Result<StreamingBody, PortError> {
+        let insertion = core::insert(cache_key(name), joinable).surrogate_keys([name]);
+        let mut writer = insertion.execute().map_err(port_error)?;
+        self.write(&mut writer, first)?;
+        Ok(writer)
     }
 
     fn answer_with_part(&self, head: http::Response<()>, prefix: String, part: Body) {

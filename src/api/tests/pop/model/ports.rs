@@ -397,7 +397,7 @@ impl<D: Driver> relay::Parts for Sandbox<D> {
 
     fn begin_part(
         &self,
-        obligation: Option<PartObligation<D>>,
+        obligation: PartObligation<D>,
         name: &str,
         joinable: Duration,
         first: &str,
@@ -406,6 +406,11 @@ impl<D: Driver> relay::Parts for Sandbox<D> {
         drop(obligation);
         let part = part?;
         Ok((Writer { sandbox: self.clone(), part }, JoinedPart { part, end: End::Open }))
+    }
+
+    fn replace_part(&self, name: &str, joinable: Duration, first: &str) -> Result<Writer<D>, PortError> {
+        let part = self.step(|state| state.parts.begin(name, first, state.now + joinable, self.number))?;
+        Ok(Writer { sandbox: self.clone(), part })
     }
 
     fn answer_with_part(&self, head: Response<()>, prefix: String, part: JoinedPart) {
