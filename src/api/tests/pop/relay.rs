@@ -432,3 +432,23 @@ fn a_client_of_ofrep_is_told_of_nothing_that_cannot_be_read() {
     world.set(|state| state.ensures_record = false);
     assert_eq!(told(&led(world).0)[1].0, [7]);
 }
+
+#[test]
+fn an_object_that_breaks_off_costs_the_clients_of_its_protocol_alone() {
+    let world = |broken| {
+        let world =
+            World::new(Some(7)).at(s(1), Event::Connects(Some(7))).at(s(2), Event::ObjectBreaks(broken));
+        led(world.at(s(3), Event::Written(8)).at(s(3), Event::Announced(8))).0
+    };
+    let of_flagsmith = |world: &World| -> Vec<u64> { world.events().iter().map(|event| event.1).collect() };
+    let without_flagsmith = world(true);
+    assert_eq!(of_flagsmith(&without_flagsmith), [7]);
+    assert_eq!(told(&without_flagsmith)[1], (vec![], vec![8]));
+    let without_ofrep = world(false);
+    assert_eq!(of_flagsmith(&without_ofrep), [7, 8]);
+    assert_eq!(told(&without_ofrep)[1], (vec![], vec![]));
+    for world in [without_flagsmith, without_ofrep] {
+        assert!(world.now() >= LENGTH, "the part goes on");
+        assert!(world.log().iter().any(|line| line.contains("broke off")), "{:?}", world.log());
+    }
+}

@@ -74,7 +74,9 @@ impl Parts {
 
     pub(crate) fn write(&mut self, part: usize, frame: &str) -> bool {
         let part = &mut self.parts[part];
-        part.text.push_str(frame);
+        if part.end == End::Open {
+            part.text.push_str(frame);
+        }
         part.end == End::Open
     }
 
@@ -110,6 +112,15 @@ impl Parts {
     pub(crate) fn starts_with(&self, part: usize, first: &str) -> bool {
         let part = &self.parts[part];
         part.end != End::Broken && part.text.starts_with(first)
+    }
+
+    /// Breaks the objects that clients look up first, or the others.
+    pub(crate) fn break_objects(&mut self, is_first: bool) {
+        for part in 0..self.parts.len() {
+            if self.is_first(part) == is_first {
+                self.end(part, End::Broken);
+            }
+        }
     }
 
     pub(crate) fn break_all(&mut self, sandbox: u32) {

@@ -46,6 +46,8 @@ pub(crate) enum Event {
     RecordIs(Option<u64>),
     /// A request reads the environment.
     Read,
+    /// The object of one protocol breaks off: `true` for Flagsmith's, `false` for OFREP's. The other can be written.
+    ObjectBreaks(bool),
     /// A client of OFREP connects, which says that it heard of this revision last.
     Connects(Option<u64>),
 }
@@ -237,6 +239,7 @@ impl State {
                 self.record_lost = Some(self.now);
                 self.cache.set_signalled(revision, self.now);
             }
+            Event::ObjectBreaks(is_first) => self.parts.break_objects(is_first),
             Event::Read | Event::Connects(_) => {}
         }
     }
