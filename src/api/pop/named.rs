@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::environment::Environment;
 use super::object;
 use super::ports::{LookedUp, Object, PortError, Ports};
@@ -23,8 +25,8 @@ const SHORTEST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_millis(400);
 
 impl<P: Ports> Pop<P> {
-    /// Opens the POP's copy, as soon as it is of this revision or of a later one. After a while it is opened all the same,
-    /// and labelled.
+    /// Opens the POP's copy, as soon as it is of this revision or of a later one. After a while it is opened all the same, and
+    /// labelled; so it is if the platform fails meanwhile.
     pub(super) fn open_at_least(
         &mut self,
         key: &EnvironmentKey,
@@ -32,45 +34,52 @@ impl<P: Ports> Pop<P> {
     ) -> Result<Lookup<OpenedEnvironment<P>>, PortError> {
         let start = self.ports.elapsed();
         let mut pause = SHORTEST;
-        let mut opened = self.open(key)?;
-        loop {
-            let seen = match &opened {
-                Lookup::Found(copy) if copy.of.revision >= named => return Ok(opened),
-                Lookup::Found(copy) => copy.of.revision,
-                Lookup::Unknown | Lookup::Unavailable => return Ok(opened),
-            };
-            let is_newer = self.takes_turn_to_look(key)? && self.check_kv(key, Some(seen))?.is_some();
-            let left = WAIT.saturating_sub(self.ports.elapsed().saturating_sub(start));
-            if !is_newer {
+        let mut copy = match self.open(key)? {
+            Lookup::Found(copy) => copy,
+            nothing => return Ok(nothing),
+        };
+        while copy.of.revision < named {
+            if !(self.takes_turn_to_look(key) && self.has_newer(key, copy.of.revision)) {
+                let left = WAIT.saturating_sub(self.ports.elapsed().saturating_sub(start));
                 if left.is_zero() {
-                    break;
+                    return Ok(Lookup::Found(object::Opened { source: Source::Stale, ..copy }));
                 }
                 self.ports.sleep(pause.min(left));
                 pause = (pause * 2).min(LONGEST);
             }
             let mut environment = Environment::new(key, self.format, &self.settings, &mut self.memory);
-            opened = object::open_as_it_is(&self.ports, &mut environment, Source::Kv)?;
+            let now = object::open_as_it_is(&self.ports, &mut environment, Source::Kv);
+            if let Some(Lookup::Found(now)) = self.logged(key, now) {
+                copy = now;
+            }
         }
-        Ok(match opened {
-            Lookup::Found(copy) => Lookup::Found(object::Opened { source: Source::Stale, ..copy }),
-            nothing => nothing,
-        })
+        Ok(Lookup::Found(copy))
+    }
+
+    /// Looks at the KV store, and refreshes the copy if that has a newer revision.
+    fn has_newer(&mut self, key: &EnvironmentKey, seen: Revision) -> bool {
+        let newer = self.check_kv(key, Some(seen));
+        self.logged(key, newer).flatten().is_some()
     }
 
     /// Whether this request is the one that looks at the KV store now: one in a second, of all requests of the POP that wait
     /// for a revision of this environment.
-    fn takes_turn_to_look(&self, key: &EnvironmentKey) -> Result<bool, PortError> {
+    fn takes_turn_to_look(&self, key: &EnvironmentKey) -> bool {
         let name = format!("named/{key}");
-        let LookedUp { obligation, .. } = self.ports.look_up_to_refresh(&name, BETWEEN_LOOKS)?;
-        let Some(obligation) = obligation else { return Ok(false) };
         let object = Object {
             name: &name,
             purged_by: &name,
-            metadata: bytes::Bytes::new(),
+            metadata: Bytes::new(),
             lifetime: BETWEEN_LOOKS,
             usable_stale: Duration::ZERO,
         };
-        self.ports.insert(Some(obligation), &object, &[])?;
-        Ok(true)
+        let taken = self.ports.look_up_to_refresh(&name, BETWEEN_LOOKS).and_then(
+            |LookedUp { obligation, .. }| {
+                let Some(obligation) = obligation else { return Ok(false) };
+                self.ports.insert(Some(obligation), &object, &[])?;
+                Ok(true)
+            },
+        );
+        self.logged(key, taken).unwrap_or(false)
     }
 }
