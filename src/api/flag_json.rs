@@ -79,21 +79,17 @@ fn variant(flag: &Flag<'_>, head: &str) -> Cow<'static, str> {
     }
 }
 
-/// The body of the list: the flags that a key of this kind may see, evaluated without an identity. They have no variant.
+/// The body of the list: the flags that a key of this kind may see, evaluated without an identity. They have three members.
 pub(crate) fn finished_list(compiled: &Compiled, kind: KeyKind, switches: Switches) -> Vec<u8> {
     let evaluation = compiled.evaluate(None);
     let shown = evaluation.flags.iter().filter(|flag| is_visible(flag, kind, switches.hide_disabled_flags));
-    let flags: Vec<Vec<u8>> = shown
+    let flags: Vec<String> = shown
         .map(|flag| {
             let head = evaluation.default_json.get(flag.json_prefix()).unwrap_or_default();
-            let mut json =
-                format!(r#"{head}{},"feature_state_value":{}"#, flag.enabled(), flag.value()).into_bytes();
-            write_reason(&flag.reason, switches.hide_sensitive_data, &mut json);
-            json.push(b'}');
-            json
+            format!(r#"{head}{},"feature_state_value":{}}}"#, flag.enabled(), flag.value())
         })
         .collect();
-    [b"[".as_slice(), &flags.join(&b','), b"]"].concat()
+    format!("[{}]", flags.join(",")).into_bytes()
 }
 
 /// The flags of a finished list, each with the name of its feature. Nothing but names is read as JSON, one at a time.

@@ -3,6 +3,7 @@
 mod collect;
 mod columns;
 mod dear;
+mod doctor;
 mod evaluate;
 mod explain;
 mod identity;
@@ -36,6 +37,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Collect(collect::Arguments),
+    Doctor(doctor::Arguments),
     Evaluate(evaluate::Arguments),
     Explain(explain::Arguments),
     #[command(subcommand)]
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
     };
     match arguments.command {
         Command::Collect(arguments) => collect::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Identity(action) => identity::run(&action),

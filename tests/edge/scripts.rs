@@ -7,7 +7,7 @@ use std::{env, fs};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tests::{Program, eventually, fixture, free_address, not_run, program, tools, workspace};
+use tests::{Program, eventually, fixture, free_address, jackstaff, not_run, program, tools, workspace};
 
 /// It looks whether everything is built first.
 const READY: Duration = Duration::from_secs(180);
@@ -60,6 +60,25 @@ impl Serving {
         command
     }
 
+    /// `jackstaff doctor` finds nothing at it.
+    fn has_nothing_wrong(&self) {
+        let key = |of: &str| {
+            let said = self.script.said();
+            let line = said.iter().find_map(|line| line.trim().strip_prefix(of).map(str::trim)).unwrap();
+            line.to_owned()
+        };
+        let file = self.folder.path().join("server-key");
+        fs::write(&file, key("server-side key")).unwrap();
+        let [edge, serve] = self.addresses.map(|address| format!("http://{address}"));
+        let arguments =
+            ["doctor", "--json", "--edge", &edge, "--serve", &serve, "--key", &key("client-side key")];
+        let more = ["--server-key-file", file.to_str().unwrap()];
+        let finished = jackstaff(tools().unwrap().jackstaff, &[&arguments[..], &more].concat(), "");
+        let report: Value = serde_json::from_str(&finished.output).unwrap();
+        assert_eq!((finished.code, &report["wrong"]), (0, &json!(0)), "{finished:?}");
+        assert!(report["findings"].as_array().unwrap().len() >= 18, "{report:#}");
+    }
+
     fn flag(&self, name: &str) -> Value {
         let flags = self.command("/flags/").output().unwrap().stdout;
         let flags: Value = serde_json::from_slice(&flags).unwrap();
@@ -77,6 +96,7 @@ impl Drop for Serving {
 /// Edits the demo: an event arrives, and the flag is the new one then.
 pub(crate) fn serves_the_demo(command: &str) {
     let Some(serving) = serving(command, TempDir::new().unwrap()) else { return };
+    serving.has_nothing_wrong();
     let stream = program("curl -N", &mut serving.command("curl -N"));
     stream.says("data: ");
 

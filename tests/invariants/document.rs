@@ -62,9 +62,16 @@ fn texts_are_those_of_the_flags(evaluation: &Evaluation<'_>) {
         let read: serde_json::Result<serde::de::IgnoredAny> = serde_json::from_str(&format!("{written}}}"));
         assert!(read.is_ok(), "{written}");
         if let Some(text) = flag.default_json() {
-            let variants = [r#","variant":null}"#, r#","variant":"control"}"#];
             let text = &evaluation.default_json[text];
-            assert!(variants.iter().any(|variant| text == format!("{written}{variant}")), "{text}");
+            let mut ends = ["null", "\"control\""]
+                .map(|variant| {
+                    let experiment =
+                        flag.experiment().map(|it| format!(r#","metadata":{{"experiment":{it}}}"#));
+                    let experiment = experiment.unwrap_or_default();
+                    format!(r#"{written},"variant":{variant},"reason":"{}"{experiment}}}"#, flag.reason)
+                })
+                .into_iter();
+            assert!(ends.any(|end| text == end), "{text}");
         }
     }
 }

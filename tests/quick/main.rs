@@ -8,6 +8,7 @@ mod byte_order_marks;
 mod clients;
 mod collect;
 mod compare;
+mod doctor;
 mod edge_token;
 mod evaluate;
 mod explain;

@@ -108,10 +108,8 @@ mod tests {
             let span = composed.header.span(section).unwrap();
             String::from_utf8_lossy(section_of(&composed.bytes, span)).into_owned()
         };
-        let list = concat!(
-            r#"[{"feature":{"id":1,"name":"f","type":"STANDARD"},"enabled":true,"feature_state_value":7,"#,
-            r#""reason":"STATIC"}]"#
-        );
+        let list =
+            r#"[{"feature":{"id":1,"name":"f","type":"STANDARD"},"enabled":true,"feature_state_value":7}]"#;
         assert_eq!([text(Section::FlagsClient), text(Section::FlagsServer)], [list, list]);
         assert!(text(Section::Document).contains("2026-03-02T11:22:33.000000+00:00"));
         for plain in [Section::FlagsClient, Section::FlagsServer, Section::Document] {

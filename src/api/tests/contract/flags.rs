@@ -11,11 +11,11 @@ use crate::edge::{CLIENT, Read, SERVER, edge};
 /// Slim flags, their members in this order; a multivariate one has its control value.
 const FOR_CLIENTS: &str = concat!(
     r#"["#,
-    r#"{"feature":{"id":1,"name":"banner","type":"STANDARD"},"enabled":true,"feature_state_value":"blue","reason":"DEFAULT"},"#,
-    r#"{"feature":{"id":2,"name":"limit","type":"STANDARD"},"enabled":true,"feature_state_value":10,"reason":"DEFAULT"},"#,
-    r#"{"feature":{"id":3,"name":"old search","type":"STANDARD"},"enabled":false,"feature_state_value":null,"reason":"DEFAULT"},"#,
-    r#"{"feature":{"id":5,"name":"Colour","type":"MULTIVARIATE"},"enabled":true,"feature_state_value":"white","reason":"STATIC"},"#,
-    r#"{"feature":{"id":7,"name":"beta","type":"STANDARD"},"enabled":false,"feature_state_value":"on trial","reason":"DEFAULT"}]"#,
+    r#"{"feature":{"id":1,"name":"banner","type":"STANDARD"},"enabled":true,"feature_state_value":"blue"},"#,
+    r#"{"feature":{"id":2,"name":"limit","type":"STANDARD"},"enabled":true,"feature_state_value":10},"#,
+    r#"{"feature":{"id":3,"name":"old search","type":"STANDARD"},"enabled":false,"feature_state_value":null},"#,
+    r#"{"feature":{"id":5,"name":"Colour","type":"MULTIVARIATE"},"enabled":true,"feature_state_value":"white"},"#,
+    r#"{"feature":{"id":7,"name":"beta","type":"STANDARD"},"enabled":false,"feature_state_value":"on trial"}]"#,
 );
 
 #[test]
@@ -81,25 +81,21 @@ fn one_feature_without_regard_to_case() {
         "feature": { "id": 1, "name": "banner", "type": "STANDARD" },
         "enabled": true,
         "feature_state_value": "blue",
-        "reason": "DEFAULT",
     });
     let colour = json!({
         "feature": { "id": 5, "name": "Colour", "type": "MULTIVARIATE" },
         "enabled": true,
         "feature_state_value": "white",
-        "reason": "STATIC",
     });
     let search = json!({
         "feature": { "id": 3, "name": "old search", "type": "STANDARD" },
         "enabled": false,
         "feature_state_value": null,
-        "reason": "DEFAULT",
     });
     let admin = json!({
         "feature": { "id": 4, "name": "admin", "type": "STANDARD" },
         "enabled": true,
         "feature_state_value": "secret",
-        "reason": "DEFAULT",
     });
     let not_found = detail("Given feature not found");
     compare(
