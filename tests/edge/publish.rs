@@ -232,13 +232,14 @@ fn documents_without_optional_members_are_served() {
     // A rule without conditions matches every identity, and no identity, too.
     let expected = json!([flag(f.clone(), true, json!(2)), flag(mv.clone(), false, Value::Null)]);
     assert_eq!(setup.edge.get(FLAGS, "bare").json(), expected);
-    let flag = |feature, enabled, value| {
+    let flag = |feature, enabled, value, reason: &str| {
         let mut flag = flag(feature, enabled, value);
-        flag["variant"] = Value::Null;
+        (flag["variant"], flag["reason"]) = (Value::Null, reason.into());
         flag
     };
     let identity = setup.edge.get("/api/v1/identities/?identifier=i", "bare").json();
-    assert_eq!(identity["flags"], json!([flag(f, true, json!(2)), flag(mv, false, json!("x"))]));
+    let f = flag(f, true, json!(2), "TARGETING_MATCH; segment=all");
+    assert_eq!(identity["flags"], json!([f, flag(mv, false, json!("x"), "SPLIT; weight=100")]));
     let served = setup.edge.get("/api/v1/environment-document/", "ser.bare").json();
     let again = setup.publish(
         &[("again.json", {

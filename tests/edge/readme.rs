@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::json;
 use tempfile::TempDir;
 use tests::flagsmith::flagsmith;
-use tests::{Edge, fixture, program, tools, workspace};
+use tests::{Edge, fixture, jackstaff, program, tools, workspace};
 
 use crate::{CLIENT, FLAGS, PATIENCE, SERVER, bare_edge, demo_edge, package, scripts};
 
@@ -18,7 +18,7 @@ use crate::{CLIENT, FLAGS, PATIENCE, SERVER, bare_edge, demo_edge, package, scri
 type Run = fn(&str);
 
 /// What runs a command: the first whose start it has.
-const COMMANDS: [(&str, Run); 8] = [
+const COMMANDS: [(&str, Run); 9] = [
     ("scripts/serve environment.json", scripts::serves_a_file),
     ("scripts/serve", scripts::serves_the_demo),
     ("scripts/test", is_the_command_of_ci),
@@ -26,6 +26,7 @@ const COMMANDS: [(&str, Run); 8] = [
     ("fastly compute deploy", package::deploys),
     ("jackstaff serve --store STORE_ID --service SERVICE_ID --flagsmith", publishes_flagsmith),
     ("jackstaff serve --store STORE_ID --service SERVICE_ID environments/", publishes_files),
+    ("jackstaff doctor", finds_nothing_wrong),
     ("jackstaff status", shows_the_status),
 ];
 
@@ -118,6 +119,20 @@ fn publishes_files(command: &str) {
     fs::create_dir(folder.path().join("environments")).unwrap();
     fs::write(folder.path().join("environments/demo.json"), fixture("demo.json").to_string()).unwrap();
     assert_publishes(&mut own(command, &[], folder.path(), &edge).unwrap(), &edge);
+}
+
+fn finds_nothing_wrong(command: &str) {
+    let Some(edge) = demo_edge(&json!({})) else { return };
+    let words = command.split(' ').skip(1).map(|word| match word {
+        "https://flags.example.com" => edge.url(""),
+        "KEY" => CLIENT.to_owned(),
+        word => word.to_owned(),
+    });
+    let words: Vec<String> = words.collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let finished = jackstaff(tools().unwrap().jackstaff, &words, "");
+    assert_eq!(finished.code, 0, "{finished:?}");
+    assert!(finished.output.contains("nothing is wrong"), "{finished:?}");
 }
 
 fn shows_the_status(command: &str) {
