@@ -169,7 +169,7 @@ fn clock(answer: &Answer, now: i64, tell: &mut dyn FnMut(Finding)) {
          compares with the device's",
         "set the clock of this machine, or of whatever is wrong, by NTP",
     );
-    tell(if ahead.abs() < CLOCK_WRONG { finding.as_note() } else { finding });
+    tell(if ahead.abs() < CLOCK_WRONG { finding.noted() } else { finding });
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ impl Finding {
     }
 
     /// The same as a note.
-    pub(crate) fn as_note(self) -> Finding {
+    pub(crate) fn noted(self) -> Finding {
         Finding { severity: Severity::Note, ..self }
     }
 }

@@ -60,7 +60,7 @@ fn status(answer: &Answer, opened: Option<Opened<'_>>, tell: &mut dyn FnMut(Find
         }
         404 => {
             let came = "404: it publishes nothing (`jackstaff origin`), or it is another program";
-            return tell(Finding::wrong(CHECK, &answer.asked, came, "", "").as_note());
+            return tell(Finding::wrong(CHECK, &answer.asked, came, "", "").noted());
         }
         _ => {
             return tell(Finding::wrong(
@@ -178,7 +178,7 @@ fn origin(url: &str, key: &str, tell: &mut dyn FnMut(Finding)) {
             ));
         }
         Ok(heard) if heard.status != 200 => {
-            tell(Finding::wrong(CHECK, asked, heard.status.to_string(), means, todo))
+            tell(Finding::wrong(CHECK, asked, heard.status.to_string(), means, todo));
         }
         Ok(heard) => {
             let first = heard.first.unwrap_or(LISTEN);

@@ -92,7 +92,7 @@ pub(crate) fn examine(
     let url = format!("{edge}/sse/environments/{key}/stream");
     let asked = format!("GET {url} for {} s", time.as_secs());
     match listen(&url, &[], time) {
-        Ok(heard) => tell(judge(&heard, asked, revision)),
+        Ok(heard) => tell(judge(&heard, &asked, revision)),
         Err(error) => tell(Finding::wrong(
             CHECK,
             asked,
@@ -103,10 +103,9 @@ pub(crate) fn examine(
     }
 }
 
-fn judge(heard: &Heard, asked: String, revision: Revision) -> Finding {
+fn judge(heard: &Heard, asked: &str, revision: Revision) -> Finding {
     let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
-    let wrong =
-        |came: String, means: &str, todo: &str| Finding::wrong(CHECK, asked.clone(), came, means, todo);
+    let wrong = |came: String, means: &str, todo: &str| Finding::wrong(CHECK, asked, came, means, todo);
     let unbuffered = "let whatever is before the edge pass streams on as they come: no buffering, no compression, no time-out below two minutes";
     if heard.status != 200 || !heard.content_type.starts_with("text/event-stream") {
         return wrong(
@@ -161,7 +160,7 @@ fn judge(heard: &Heard, asked: String, revision: Revision) -> Finding {
         ),
         (Some(revision), _) => Finding::sound(
             CHECK,
-            asked.clone(),
+            asked,
             format!(
                 "the first byte after {}, revision {revision}, silence of {} at most",
                 seconds(first),

@@ -11,12 +11,14 @@ use tests::{Finished, free_address, jackstaff};
 use crate::JACKSTAFF;
 use stub::{Asked, REVISION, Reply, event, progress, start};
 
+/// What is answered in place of the sound answer.
+type Change = fn(&Asked, Reply) -> Reply;
+
 /// A misconfiguration: what is otherwise than at a sound deployment, and what has to be found.
 struct Wrong {
     what: &'static str,
-    /// What the edge, or the control plane, answers in place of the sound answer.
-    edge: fn(&Asked, Reply) -> Reply,
-    serve: fn(&Asked, Reply) -> Reply,
+    edge: Change,
+    serve: Change,
     /// Further arguments.
     arguments: &'static [&'static str],
     server_key: &'static str,
@@ -39,21 +41,15 @@ fn wrong(what: &'static str, check: &'static str, came: &'static str) -> Wrong {
     Wrong { what, check, came, ..SOUND }
 }
 
-fn at_edge(
-    what: &'static str,
-    edge: fn(&Asked, Reply) -> Reply,
-    check: &'static str,
-    came: &'static str,
-) -> Wrong {
+fn at_edge(what: &'static str, edge: Change, check: &'static str, came: &'static str) -> Wrong {
     Wrong { edge, ..wrong(what, check, came) }
 }
 
-fn at_serve(
-    what: &'static str,
-    serve: fn(&Asked, Reply) -> Reply,
-    check: &'static str,
-    came: &'static str,
-) -> Wrong {
+fn at_streams(what: &'static str, edge: Change, came: &'static str) -> Wrong {
+    at_edge(what, edge, "stream", came)
+}
+
+fn at_serve(what: &'static str, serve: Change, check: &'static str, came: &'static str) -> Wrong {
     Wrong { serve, ..wrong(what, check, came) }
 }
 
@@ -209,17 +205,15 @@ fn of_the_edge() -> Vec<Wrong> {
 
 /// Those of streams.
 fn of_streams() -> Vec<Wrong> {
-    let stream: fn(&'static str, fn(&Asked, Reply) -> Reply, &'static str) -> Wrong =
-        |what, edge, came| at_edge(what, edge, "stream", came);
     vec![
-        stream(
+        at_streams(
             "a proxy that buffers",
             |_, reply| {
                 if reply.frames.is_empty() { reply } else { Reply::stream(&[(9_000, ": stream\n\n")]) }
             },
             "no byte",
         ),
-        stream(
+        at_streams(
             "pings are held back",
             |_, reply| match reply.frames.is_empty() {
                 true => reply,
@@ -227,7 +221,7 @@ fn of_streams() -> Vec<Wrong> {
             },
             "silence",
         ),
-        stream(
+        at_streams(
             "streams are cut",
             |_, reply| match reply.frames.is_empty() {
                 true => reply,
@@ -235,17 +229,17 @@ fn of_streams() -> Vec<Wrong> {
             },
             "ended after 1.",
         ),
-        stream(
+        at_streams(
             "streams are refused",
             |_, reply| if reply.frames.is_empty() { reply } else { Reply::of(404, "") },
             "404",
         ),
-        stream(
+        at_streams(
             "streams are compressed",
             |_, reply| if reply.frames.is_empty() { reply } else { reply.with("content-encoding", "gzip") },
             "gzip",
         ),
-        stream(
+        at_streams(
             "a stream without an event",
             |_, reply| {
                 if reply.frames.is_empty() {
@@ -256,7 +250,7 @@ fn of_streams() -> Vec<Wrong> {
             },
             "no event",
         ),
-        stream(
+        at_streams(
             "a stream of another service",
             |_, reply| match reply.frames.is_empty() {
                 true => reply,
@@ -351,7 +345,7 @@ fn said(asked: &Asked, reply: Reply, member: &str, value: &Value) -> Reply {
     Reply::of(200, progress.to_string())
 }
 
-/// What is examined for how long.
+/// Runs the doctor. Only where pings are looked for, a stream is listened to for longer.
 fn examine(wrong: &Wrong, edge: SocketAddr, serve: SocketAddr) -> Finished {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &str| {

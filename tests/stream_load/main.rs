@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use clap::{Parser, ValueEnum};
 use serde_json::{Value, json};
 use tests::stream::{
-    Bundles, Change, Clients, Listening, Reconnect, Report, Stores, clients, publish, variant, watch_streams,
+    Bundles, Change, Clients, Listening, Protocol, Reconnect, Report, Stores, clients, publish, variant,
+    watch_streams,
 };
 
 /// Opens SSE clients, publishes changes, and says what the clients heard: a summary on standard error, and the same as
@@ -46,6 +47,9 @@ struct Arguments {
     /// Connections to each edge over which they ask
     #[arg(long, value_name = "N", default_value_t = 16)]
     connections: usize,
+    /// Clients of OpenFeature's protocol, which ask for the flags at each event
+    #[arg(long)]
+    ofrep: bool,
     /// When clients connect again
     #[arg(long, value_enum, default_value_t = Again::AtOnce)]
     reconnect: Again,
@@ -145,6 +149,7 @@ fn listening(arguments: &Arguments, key: &str) -> Vec<Listening> {
         },
         refetching: share(arguments.refetching.unwrap_or(arguments.clients), index),
         connections: arguments.connections,
+        protocol: if arguments.ofrep { Protocol::Ofrep } else { Protocol::Flagsmith },
         over: Duration::from_secs_f64(arguments.over),
         ..Listening::to(edge, key, share(arguments.clients, index))
     };
