@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use api::Secret;
 use clap::Args;
 use doctor::{Deployment, Finding, Outcome, Serve, Severity, examine};
@@ -123,6 +123,13 @@ struct Prepared {
 }
 
 fn prepare(arguments: &Arguments) -> Result<Prepared> {
+    // Findings show URLs, and this may be a password.
+    for (option, url) in [("--edge", Some(&arguments.edge)), ("--serve", arguments.serve.as_ref())] {
+        ensure!(
+            !url.is_some_and(|url| url.contains('@')),
+            "{option}: no user name or password can be in the URL"
+        );
+    }
     let server_key = Secret::read_token(arguments.server_key_file.as_deref(), SERVER_KEY)?;
     let token = match &arguments.serve {
         Some(url) => {

@@ -472,6 +472,8 @@ fn settings_are_looked_at_before_they_are_used() {
     }
     let missing = jackstaff(JACKSTAFF, &["doctor", "--edge", &plain, "--settings", "/no/such/file"], "");
     assert_eq!((missing.code, missing.errors.contains("/no/such/file")), (64, true), "{missing:?}");
+    let secret = jackstaff(JACKSTAFF, &["doctor", "--edge", "http://user:pass@127.0.0.1:1"], "");
+    assert_eq!((secret.code, format!("{secret:?}").contains("pass@")), (64, false), "{secret:?}");
 }
 
 #[test]
