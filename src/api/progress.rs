@@ -77,6 +77,24 @@ pub struct EnvironmentProgress {
     /// Changes published since the start.
     #[serde(default)]
     pub published: u64,
+    /// The last change that this process published; none before the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_change: Option<ChangeSteps>,
+}
+
+/// When the steps of a change were done. ISO 8601.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeSteps {
+    pub revision: Revision,
+    /// The publisher had the document.
+    #[serde(default, with = "time")]
+    pub seen: Option<Timestamp>,
+    /// The store had it, by a read.
+    #[serde(default, with = "time")]
+    pub stored: Option<Timestamp>,
+    /// The origin had heard of it.
+    #[serde(default, with = "time")]
+    pub announced: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +151,12 @@ mod tests {
             last_success: Some("2026-03-02T11:22:33.25Z".parse().unwrap()),
             failures: 2,
             published: 1,
+            last_change: Some(ChangeSteps {
+                revision: Revision(5),
+                seen: Some("2026-03-02T11:22:33Z".parse().unwrap()),
+                stored: Some("2026-03-02T11:22:33.125Z".parse().unwrap()),
+                announced: None,
+            }),
         };
         let troubles = vec![PlaceTrouble { place: "c.json".into(), why: "invalid JSON".into() }];
         let progress =
@@ -146,7 +170,11 @@ mod tests {
                 "api_calls": 7,
                 "environments": [{
                     "key": "a", "place": "a.json", "revision": 5, "behind_seconds": 1.9, "why": "503",
-                    "last_success": "2026-03-02T11:22:33.25Z", "failures": 2, "published": 1
+                    "last_success": "2026-03-02T11:22:33.25Z", "failures": 2, "published": 1,
+                    "last_change": {
+                        "revision": 5, "seen": "2026-03-02T11:22:33Z", "stored": "2026-03-02T11:22:33.125Z",
+                        "announced": null
+                    }
                 }],
                 "troubles": [{ "place": "c.json", "why": "invalid JSON" }],
             })

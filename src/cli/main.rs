@@ -13,6 +13,7 @@ mod log;
 mod origin;
 mod origin_arguments;
 mod plain_http;
+mod probe;
 mod publish;
 mod serve;
 mod source_arguments;
@@ -46,6 +47,7 @@ enum Command {
     Keys(keys::Action),
     Lint(lint::Arguments),
     Origin(origin::Arguments),
+    Probe(probe::Arguments),
     Publish(publish::Arguments),
     Serve(serve::Arguments),
     Status(status::Arguments),
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         Command::Keys(action) => keys::run(&action),
         Command::Lint(arguments) => lint::run(&arguments),
         Command::Origin(arguments) => origin::run(&arguments),
+        Command::Probe(arguments) => probe::run(&arguments),
         Command::Publish(arguments) => publish::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),

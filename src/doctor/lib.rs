@@ -1,5 +1,5 @@
 //! What is wrong with a deployment, as its clients meet it: an edge is asked what SDKs and browsers ask, and what comes is
-//! judged. `README.md` lists the checks.
+//! judged. `README.md` lists the checks. [`probe`] and [`freshness`] measure how long changes take to get there.
 //!
 //! What this crate never does: change anything at a deployment, or show a server-side key or a token.
 
@@ -8,8 +8,10 @@ mod answers;
 mod asking;
 mod document;
 mod finding;
+pub mod freshness;
 mod keys;
 mod pages;
+pub mod probe;
 mod serve;
 mod settings;
 mod stream;

@@ -128,6 +128,7 @@ mod tests {
             last_success: Some(Timestamp::from_millisecond(1_772_450_553_250).unwrap()),
             failures: 0,
             published: 3,
+            last_change: None,
         }
     }
 

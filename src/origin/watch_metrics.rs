@@ -81,6 +81,7 @@ mod tests {
             last_success: Some(Timestamp::from_millisecond(1_772_450_553_250).unwrap()),
             failures: 0,
             published: 7,
+            last_change: None,
         };
         let late = EnvironmentProgress {
             behind: Some(Duration::from_millis(2_500)),

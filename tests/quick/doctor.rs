@@ -1,6 +1,6 @@
 //! `jackstaff doctor`: each misconfiguration is made on purpose, and named; a sound deployment has none.
 
-mod stub;
+pub(crate) mod stub;
 
 use std::net::SocketAddr;
 use std::thread;

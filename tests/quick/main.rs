@@ -20,6 +20,7 @@ mod keys;
 mod lint;
 mod origin;
 mod patterns;
+mod probe;
 mod properties;
 mod publisher;
 mod serve;

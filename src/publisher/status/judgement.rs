@@ -163,6 +163,7 @@ mod tests {
             last_success: None,
             failures: 0,
             published: 0,
+            last_change: None,
         })
     }
 

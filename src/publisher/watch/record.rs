@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::progress::EnvironmentProgress;
+use api::progress::{ChangeSteps, EnvironmentProgress};
 use api::{EnvironmentKey, Revision};
 use engine::WarningKind;
 use jiff::Timestamp;
@@ -30,6 +30,17 @@ pub(crate) struct Record {
     succeeded: Option<Duration>,
     failures: u64,
     published: u64,
+    /// The last change that was written.
+    change: Option<Change>,
+}
+
+/// When the steps of a change were done.
+#[derive(Debug)]
+struct Change {
+    revision: Revision,
+    seen: Duration,
+    stored: Duration,
+    announced: Option<Duration>,
 }
 
 impl Record {
@@ -60,8 +71,19 @@ impl Record {
         }
     }
 
+    /// The origin has heard of a revision.
+    pub(crate) fn announced(&mut self, revision: Revision, now: Duration) {
+        if let Some(change) = self.change.as_mut().filter(|change| change.revision == revision) {
+            change.announced.get_or_insert(now);
+        }
+    }
+
     /// The store has what it should.
-    pub(crate) fn published(&mut self, published: &Published) {
+    pub(crate) fn published(&mut self, published: &Published, now: Duration) {
+        if published.done == Done::Written {
+            let (revision, seen) = (published.revision, self.owed_since.unwrap_or(now));
+            self.change = Some(Change { revision, seen, stored: now, announced: None });
+        }
         self.revision = Some(published.revision);
         self.refused = None;
         // A warning about a switch does not pass, so it is not listed.
@@ -122,6 +144,12 @@ impl Record {
             last_success: self.succeeded.and_then(time_of),
             failures: self.failures,
             published: self.published,
+            last_change: self.change.as_ref().map(|change| ChangeSteps {
+                revision: change.revision,
+                seen: time_of(change.seen),
+                stored: time_of(change.stored),
+                announced: change.announced.and_then(time_of),
+            }),
         }
     }
 

@@ -5,6 +5,7 @@ mod broken;
 mod calls;
 mod cost;
 mod end_to_end;
+mod freshness;
 mod publishers;
 mod quirks;
 mod random_faults;

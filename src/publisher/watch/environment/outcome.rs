@@ -72,6 +72,9 @@ impl Environment {
             Outcome::Announced(revision, result) => {
                 let failures: Vec<AttemptError> = result.err().iter().map(AttemptError::of_call).collect();
                 let mut lines = Vec::new();
+                if failures.is_empty() {
+                    self.record.announced(revision, now);
+                }
                 if failures.is_empty() && self.announcing.is_failing() {
                     let line = format!("environment `{}`: revision {revision} is announced now", self.key);
                     lines.push(LogLine::info_of(&self.place, line));
@@ -153,7 +156,7 @@ impl Environment {
         match published {
             Some(Ok((published, basis))) => {
                 lines.extend(self.lines_of(&published));
-                self.record.published(&published);
+                self.record.published(&published, now);
                 self.is_confirmed = basis.is_some();
                 self.basis = basis;
                 self.overtaken = 0;
