@@ -12,10 +12,10 @@ use ureq::http::Request;
 
 use crate::asking::{Asking, agent};
 
-/// An edge ends each stream long before.
-const STREAM: Duration = Duration::from_secs(600);
-/// An edge is silent for ten seconds at most.
-const SILENCE: Duration = Duration::from_secs(30);
+/// An edge ends each stream within 90 seconds, by any settings. A connection that is dead without a word is given up then.
+const STREAM: Duration = Duration::from_secs(120);
+/// For how long a stream may be silent before its first byte. An edge writes at once.
+const HEAD: Duration = Duration::from_secs(30);
 /// For how long flags are read that are older than the event.
 const OLDER: Duration = Duration::from_secs(10);
 /// Between two of these reads.
@@ -39,7 +39,7 @@ pub struct Observed {
 /// Something that a client met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Met {
-    /// It listens, and has flags of this revision.
+    /// It listens, for the first time or after a trouble, and has flags of this revision.
     Ready(Revision),
     Change(Observed),
     /// There is no stream, or there are no flags: why, in words. It tries again.
@@ -64,10 +64,15 @@ pub fn probe(edge: &str, key: &str, now: &dyn Fn() -> Timestamp, tell: &mut dyn 
         key,
         now,
     };
-    let mut known = None;
+    let (mut known, mut is_ready) = (None, false);
     loop {
-        if let Err(why) = client.listen(&mut known, tell) {
+        let began = Instant::now();
+        if let Err(why) = client.listen(&mut known, &mut is_ready, tell) {
+            is_ready = false;
             tell(Met::Trouble(why));
+        }
+        // Streams that end at once, each of them, are no reason for more of them.
+        if !is_ready || began.elapsed() < AGAIN {
             sleep(AGAIN);
         }
     }
@@ -75,18 +80,24 @@ pub fn probe(edge: &str, key: &str, now: &dyn Fn() -> Timestamp, tell: &mut dyn 
 
 impl Client<'_> {
     /// Listens to one stream to its end.
-    fn listen(&self, known: &mut Option<Revision>, tell: &mut dyn FnMut(Met)) -> Result<(), String> {
-        let agent =
-            agent(|config| config.timeout_recv_response(Some(SILENCE)).timeout_recv_body(Some(STREAM)));
+    fn listen(
+        &self,
+        known: &mut Option<Revision>,
+        is_ready: &mut bool,
+        tell: &mut dyn FnMut(Met),
+    ) -> Result<(), String> {
+        let agent = agent(|config| config.timeout_recv_response(Some(HEAD)).timeout_recv_body(Some(STREAM)));
         let request = Request::get(&self.stream).header("accept", "text/event-stream");
         let request = request.body(()).map_err(|error| error.to_string())?;
         let answer = agent.run(request).map_err(|error| error.to_string())?;
         if answer.status() != 200 {
             return Err(format!("GET {}: {}", self.stream, answer.status()));
         }
-        if known.is_none() {
+        if !*is_ready {
             let revision = self.read()?;
-            *known = Some(revision);
+            // What changed in a trouble is told by the stream's first event.
+            known.get_or_insert(revision);
+            *is_ready = true;
             tell(Met::Ready(revision));
         }
         let (mut reader, mut signals) = (answer.into_body().into_reader(), Reader::default());

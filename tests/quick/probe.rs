@@ -1,9 +1,13 @@
 //! `jackstaff probe`, at edges and control planes that answer otherwise than sound ones. Its figures beside what another
 //! client sees: `tests/world/control/freshness.rs`.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tests::forward::forward;
 use tests::{Finished, free_address, jackstaff};
 
 use crate::JACKSTAFF;
@@ -11,7 +15,12 @@ use crate::doctor::stub::{self, REVISION, Reply, event, progress, start};
 
 /// Runs it at an edge, for one change or two seconds.
 fn probe(edge: &str, more: &[&str]) -> Finished {
-    let arguments = ["probe", "--edge", edge, "--key", "client", "--json", "--changes", "1", "--for", "2"];
+    probe_for("2", edge, more)
+}
+
+fn probe_for(seconds: &str, edge: &str, more: &[&str]) -> Finished {
+    let arguments =
+        ["probe", "--edge", edge, "--key", "client", "--json", "--changes", "1", "--for", seconds];
     jackstaff(JACKSTAFF, &[&arguments[..], more].concat(), "")
 }
 
@@ -104,6 +113,37 @@ fn no_edge_and_no_change_exit_with_2() {
         assert_eq!(finished.code, 2, "{finished:?}");
         assert_eq!(finished.errors.matches(said_of_it).count(), 1, "a trouble is said once: {finished:?}");
     }
+}
+
+#[test]
+fn streams_that_end_at_once_are_asked_for_once_a_second() {
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&asked);
+    let edge = start(move |asked| {
+        if asked.path.ends_with("/stream") {
+            count.fetch_add(1, Ordering::Relaxed);
+            return Reply::stream(&[(0, &event(REVISION)), (0, "")]);
+        }
+        stub::edge(asked)
+    });
+    let finished = probe(&format!("http://{edge}"), &[]);
+    let streams = asked.load(Ordering::Relaxed);
+    assert!((1..=3).contains(&streams), "{streams} streams in two seconds: {finished:?}");
+}
+
+#[test]
+fn a_change_is_measured_after_a_trouble() {
+    let whole = edge(0).trim_start_matches("http://").parse().unwrap();
+    // The first connections are cut off.
+    let forward = forward(free_address());
+    let address = format!("http://{}", forward.address());
+    let probing = thread::spawn(move || probe_for("20", &address, &[]));
+    thread::sleep(Duration::from_millis(500));
+    forward.to(whole);
+    let finished = probing.join().unwrap();
+    assert_eq!(finished.code, 0, "{finished:?}");
+    assert_eq!(said(&finished)[0]["revision"], REVISION + 1);
+    assert_eq!(finished.errors.matches("listening at").count(), 1, "{finished:?}");
 }
 
 #[test]
