@@ -18,7 +18,7 @@ pub(crate) fn has_parameter(request: &Request<()>, name: &str) -> bool {
     form_urlencoded::parse(query.as_bytes()).any(|(key, _)| key == name)
 }
 
-/// The coding of an answer: of those that there are, the one of the greatest weight; of two with the same weight, the one of
+/// The coding of an answer: of the available ones, the one with the greatest weight; of two with the same weight, the one of
 /// fewer bytes. A client that does not ask for a coding may not be able to read it, so its answer is plain.
 pub(crate) fn coding(headers: &HeaderMap, there_is: impl Fn(Coding) -> bool) -> Coding {
     let named = |coding: Coding| weight(headers, |name| is_of(coding, name));

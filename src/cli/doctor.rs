@@ -16,8 +16,7 @@ use serde_json::json;
 
 use crate::USAGE;
 use crate::log::complain;
-use crate::plain_http;
-use crate::target::ORIGIN_TOKEN;
+use crate::serve_arguments::ServeArguments;
 
 /// The environment variable with a server-side key.
 const SERVER_KEY: &str = "JACKSTAFF_SERVER_KEY";
@@ -54,12 +53,8 @@ pub(crate) struct Arguments {
     /// A file with a server-side key of the environment
     #[arg(long, value_name = "FILE")]
     server_key_file: Option<PathBuf>,
-    /// A `jackstaff serve` that publishes to this edge
-    #[arg(long, value_name = "URL")]
-    serve: Option<String>,
-    /// A file with its token
-    #[arg(long, value_name = "FILE", requires = "serve")]
-    serve_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    control: ServeArguments,
     /// The origin of a page that reads flags, as browsers write it
     #[arg(long, value_name = "ORIGIN", default_value = "https://example.com")]
     page: String,
@@ -87,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         edge: &arguments.edge,
         client_key: arguments.key.as_deref(),
         server_key: server_key.as_ref(),
-        serve: arguments.serve.as_deref().map(|url| Serve { url, token: token.as_ref() }),
+        serve: arguments.control.serve.as_deref().map(|url| Serve { url, token: token.as_ref() }),
         page: arguments.page.trim_end_matches('/'),
         listen: Duration::from_secs(arguments.listen),
     };
@@ -124,23 +119,14 @@ struct Prepared {
 
 fn prepare(arguments: &Arguments) -> Result<Prepared> {
     // Findings show URLs, and this may be a password.
-    for (option, url) in [("--edge", Some(&arguments.edge)), ("--serve", arguments.serve.as_ref())] {
+    for (option, url) in [("--edge", Some(&arguments.edge)), ("--serve", arguments.control.serve.as_ref())] {
         ensure!(
             !url.is_some_and(|url| url.contains('@')),
             "{option}: no user name or password can be in the URL"
         );
     }
     let server_key = Secret::read_token(arguments.server_key_file.as_deref(), SERVER_KEY)?;
-    let token = match &arguments.serve {
-        Some(url) => {
-            let token = Secret::read_token(arguments.serve_token_file.as_deref(), ORIGIN_TOKEN)?;
-            if token.is_some() {
-                plain_http::warn("doctor", "--serve", url);
-            }
-            token
-        }
-        None => None,
-    };
+    let token = arguments.control.token("doctor")?;
     let settings = match &arguments.settings {
         Some(file) => {
             let place = file.display().to_string();

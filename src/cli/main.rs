@@ -16,6 +16,7 @@ mod plain_http;
 mod probe;
 mod publish;
 mod serve;
+mod serve_arguments;
 mod source_arguments;
 mod status;
 mod target;

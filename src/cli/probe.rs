@@ -3,7 +3,6 @@
 mod report;
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -21,8 +20,7 @@ use jiff::Timestamp;
 use crate::USAGE;
 use crate::log::complain;
 use crate::origin::end;
-use crate::plain_http;
-use crate::target::ORIGIN_TOKEN;
+use crate::serve_arguments::ServeArguments;
 use report::{Measured, Report};
 
 /// Flags are not as fresh as they should be.
@@ -58,12 +56,8 @@ pub(crate) struct Arguments {
     /// The client-side key of an environment
     #[arg(long, value_name = "KEY")]
     key: String,
-    /// The `jackstaff serve` that publishes the environment
-    #[arg(long, value_name = "URL")]
-    serve: Option<String>,
-    /// A file with its token
-    #[arg(long, value_name = "FILE", requires = "serve")]
-    serve_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    control: ServeArguments,
     /// End after so many seconds
     #[arg(long = "for", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     time: Option<u64>,
@@ -99,7 +93,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 fn prepare(arguments: &Arguments) -> Result<(Option<Secret>, Receiver<Event>)> {
     // What is printed names the edges, and this may be a password.
     let urls = arguments.edges.iter().map(|url| ("--edge", url));
-    for (option, url) in urls.chain(arguments.serve.iter().map(|url| ("--serve", url))) {
+    for (option, url) in urls.chain(arguments.control.serve.iter().map(|url| ("--serve", url))) {
         ensure!(!url.contains('@'), "{option}: no user name or password can be in the URL");
         ensure!(
             url.starts_with("http://") || url.starts_with("https://"),
@@ -110,16 +104,7 @@ fn prepare(arguments: &Arguments) -> Result<(Option<Secret>, Receiver<Event>)> {
         !arguments.key.starts_with("ser."),
         "--key: this is a server-side key, which is secret; streams are opened by the client-side key"
     );
-    let token = match &arguments.serve {
-        Some(url) => {
-            let token = Secret::read_token(arguments.serve_token_file.as_deref(), ORIGIN_TOKEN)?;
-            if token.is_some() {
-                plain_http::warn("probe", "--serve", url);
-            }
-            token
-        }
-        None => None,
-    };
+    let token = arguments.control.token("probe")?;
     let (sender, events) = mpsc::channel();
     for (place, edge) in arguments.edges.iter().enumerate() {
         let (edge, key, sender) = (edge.clone(), arguments.key.clone(), sender.clone());
@@ -146,7 +131,7 @@ fn end_on_a_signal(sender: Sender<Event>) -> Result<()> {
 
 fn measure(arguments: &Arguments, token: Option<&Secret>, events: &Receiver<Event>) -> ExitCode {
     let objective = Objective { within: Duration::from_millis(arguments.within) };
-    let mut control = arguments.serve.as_deref().map(|url| Control {
+    let mut control = arguments.control.serve.as_deref().map(|url| Control {
         serve: Serve { url, token },
         key: &arguments.key,
         last: None,

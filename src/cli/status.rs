@@ -7,16 +7,16 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use api::{EnvironmentKey, Secret};
+use api::EnvironmentKey;
 use clap::Args;
 use publisher::status::{Status, StatusQuery, problems, status};
 use publisher::{Client, Clock, NamedKeys, Signals, SystemClock, Target};
 
 use crate::USAGE;
 use crate::log::complain;
-use crate::plain_http;
+use crate::serve_arguments::ServeArguments;
 use crate::source_arguments::ManifestArguments;
-use crate::target::{ApiArguments, ORIGIN_TOKEN};
+use crate::target::ApiArguments;
 
 /// Show what is stored of each environment, what an edge serves, and whether they agree
 ///
@@ -47,12 +47,8 @@ pub(crate) struct Arguments {
     /// An edge that is asked for each environment
     #[arg(long, value_name = "URL")]
     edge: Option<String>,
-    /// A `jackstaff serve` that is asked how publishing goes
-    #[arg(long, value_name = "URL")]
-    serve: Option<String>,
-    /// A file with its token
-    #[arg(long, value_name = "FILE", requires = "serve")]
-    serve_token_file: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    control: ServeArguments,
     #[command(flatten)]
     manifest: ManifestArguments,
     /// Print one JSON object
@@ -100,16 +96,8 @@ fn prepare(arguments: &Arguments) -> Result<(Target, StatusQuery)> {
         .iter()
         .map(|key| EnvironmentKey::parse(key).with_context(|| format!("{key:?} is not a client-side key")));
     let environments = keys.collect::<Result<Vec<_>>>()?;
-    let serving = match &arguments.serve {
-        Some(url) => {
-            let token = Secret::read_token(arguments.serve_token_file.as_deref(), ORIGIN_TOKEN)?;
-            if token.is_some() {
-                plain_http::warn("status", "--serve", url);
-            }
-            Some((url.clone(), token))
-        }
-        None => None,
-    };
+    let token = arguments.control.token("status")?;
+    let serving = arguments.control.serve.clone().map(|url| (url, token));
     let named_keys = arguments.manifest.manifest()?.map(|manifest| NamedKeys::of(&manifest));
     let target = arguments.api.target("status", None, Signals::None)?;
     Ok((target, StatusQuery { environments, edge: arguments.edge.clone(), serving, named_keys }))

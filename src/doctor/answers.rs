@@ -32,7 +32,7 @@ pub(crate) fn examine(asking: &Asking, edge: &str, key: &str, tell: &mut dyn FnM
     });
 }
 
-/// Judges an answer, or tells that there is none.
+/// Judges an answer, or reports that no answer came.
 fn each(
     answer: Result<Answer, (String, String)>,
     tell: &mut dyn FnMut(Finding),

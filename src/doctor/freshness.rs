@@ -45,8 +45,8 @@ impl Steps {
         if observed.signalled < stored {
             return Err(Unknown::Clocks);
         }
-        // What was heard has been announced: a client may hear of it before the publisher has the origin's answer. Edges
-        // that look at the store by themselves may even be first.
+        // A client may hear of a change before the publisher has the origin's answer to its announcement. An edge that
+        // looks at the store by itself may even be earlier than the announcement.
         let announced = change.announced.unwrap_or(observed.signalled).clamp(stored, observed.signalled);
         Ok(Steps {
             stored: milliseconds(seen, stored),
@@ -98,7 +98,7 @@ pub struct Distribution {
 }
 
 impl Distribution {
-    /// None of no durations. Each quantile is one of the durations: the least one that so many are not above.
+    /// By the nearest-rank method, so each quantile is one of the durations. None if there are no durations.
     pub fn of(mut durations: Vec<f64>) -> Option<Distribution> {
         durations.sort_by(f64::total_cmp);
         let at = |percent: usize| {
@@ -115,7 +115,7 @@ impl Distribution {
     }
 }
 
-/// How many of a number of changes may take longer than an objective's limit: one in a hundred.
+/// An objective: at most one change in a hundred may take longer than a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Objective {
     pub within: Duration,

@@ -12,7 +12,7 @@ use ureq::http::Request;
 
 use crate::asking::{Asking, agent};
 
-/// An edge ends each stream within 90 seconds, by any settings. A connection that is dead without a word is given up then.
+/// An edge ends each stream within 90 seconds, whatever its settings. After this time the connection is taken to be dead.
 const STREAM: Duration = Duration::from_secs(120);
 /// For how long a stream may be silent before its first byte. An edge writes at once.
 const HEAD: Duration = Duration::from_secs(30);
@@ -71,7 +71,7 @@ pub fn probe(edge: &str, key: &str, now: &dyn Fn() -> Timestamp, tell: &mut dyn 
             is_ready = false;
             tell(Met::Trouble(why));
         }
-        // Streams that end at once, each of them, are no reason for more of them.
+        // If every stream ends at once, the probe must not ask hundreds of times a second.
         if !is_ready || began.elapsed() < AGAIN {
             sleep(AGAIN);
         }
@@ -95,7 +95,7 @@ impl Client<'_> {
         }
         if !*is_ready {
             let revision = self.read()?;
-            // What changed in a trouble is told by the stream's first event.
+            // A change during a trouble is reported by the stream's first event.
             known.get_or_insert(revision);
             *is_ready = true;
             tell(Met::Ready(revision));

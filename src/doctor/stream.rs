@@ -15,7 +15,7 @@ use crate::finding::Finding;
 const FIRST: Duration = Duration::from_secs(3);
 /// The edge is silent for ten seconds at most.
 const SILENCE: Duration = Duration::from_secs(13);
-/// No stream of an edge is over sooner, by default. Settings may make it shorter: then it is a matter of taste.
+/// With the default settings, an edge ends no stream sooner. Settings may make streams shorter.
 const SHORTEST: Duration = Duration::from_secs(20);
 
 const CHECK: &str = "stream";
@@ -40,7 +40,7 @@ pub(crate) struct Heard {
 /// Listens to a stream for so long.
 ///
 /// # Errors
-/// Why there is none, in words.
+/// Why the stream could not be had, in words.
 pub(crate) fn listen(url: &str, headers: &[(&str, &str)], time: Duration) -> Result<Heard, String> {
     let agent = agent(|config| config.timeout_recv_response(Some(time)).timeout_recv_body(Some(time)));
     let mut request = Request::get(url).header("accept", "text/event-stream");

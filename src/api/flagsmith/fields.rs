@@ -59,7 +59,7 @@ pub(super) fn text(body: &[u8]) -> Result<&str, RequestError> {
 /// The one JSON value that a body is.
 ///
 /// # Errors
-/// If it is none.
+/// The body is not one JSON value.
 pub(super) fn whole(body: &[u8]) -> Result<&RawValue, RequestError> {
     serde_json::from_str(text(body)?.trim()).map_err(|error| no_json(&error))
 }

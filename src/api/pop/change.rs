@@ -23,7 +23,7 @@ const MORE_PAUSE: u64 = 256;
 
 /// What one try found.
 enum Tried {
-    /// The change is stored, or is none.
+    /// The change is stored, or there was nothing to change.
     Done(IdentityRecord),
     /// Nothing was written, and the next try may have more luck.
     NotYet,

@@ -1,4 +1,4 @@
-//! A deployment that answers as a sound one does, but for what a test changes about it.
+//! A deployment that answers as a sound one does. Each test changes some of its answers.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

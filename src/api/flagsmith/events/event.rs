@@ -26,7 +26,7 @@ const EARLIEST: i64 = 1_577_836_800_000;
 pub(super) enum EventError {
     /// Others of the request count. The text begins with the member.
     Rejected(String),
-    /// The request is none of this route. The text begins with `.` and the member, or with `:`.
+    /// The request does not have the form that this route asks for. The text begins with `.` and the member, or with `:`.
     Schema(String),
 }
 
